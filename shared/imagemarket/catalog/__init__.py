@@ -1,0 +1,1 @@
+"""What an image is in the catalogue: its row, its taxonomy, its renditions."""

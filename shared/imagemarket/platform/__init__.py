@@ -1,0 +1,1 @@
+"""Floor 0: settings, errors, ids, clock, database, object store, queue, HTTP problems, telemetry."""

@@ -1,0 +1,125 @@
+"""PostgreSQL: one small pool per process, short transactions, errors of the house."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, LiteralString, cast
+
+from imagemarket.platform.errors import DependencyUnavailable
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+Row = dict[str, Any]
+
+_PING_AFTER_IDLE_SECONDS = 15.0
+
+
+def dsn_of_secret(secret: str) -> str:
+    """The libpq connection string for a secret in the form that RDS writes."""
+    from psycopg.conninfo import make_conninfo
+
+    fields = json.loads(secret)
+    return make_conninfo(
+        host=fields["host"],
+        port=int(fields["port"]),
+        user=fields["username"],
+        password=fields["password"],
+        dbname=fields["dbname"],
+    )
+
+
+class Database:
+    """Hands out transactions on pooled connections.
+
+    The pool opens at first use and holds no idle minimum: a Lambda process serves one request at a
+    time, and a search asks two engines side by side. A connection that lay idle for long (a frozen
+    Lambda) is pinged before it is used.
+    """
+
+    def __init__(
+        self,
+        dsn: Callable[[], str],
+        *,
+        statement_timeout_ms: int = 2000,
+        max_connections: int = 4,
+        application_name: str = "imagemarket",
+    ) -> None:
+        self._dsn = dsn
+        self._statement_timeout_ms = statement_timeout_ms
+        self._max_connections = max_connections
+        self._application_name = application_name
+        self._pool: ConnectionPool[Connection[Row]] | None = None
+        self._last_used: dict[int, float] = {}
+
+    def _open(self) -> ConnectionPool[Connection[Row]]:
+        if self._pool is None:
+            from psycopg import Connection
+            from psycopg.rows import dict_row
+            from psycopg_pool import ConnectionPool
+
+            self._pool = ConnectionPool(
+                self._dsn(),
+                connection_class=cast("type[Connection[Row]]", Connection),
+                kwargs={
+                    "row_factory": dict_row,
+                    "application_name": self._application_name,
+                    "connect_timeout": 5,
+                    "options": f"-c statement_timeout={self._statement_timeout_ms} -c timezone=UTC",
+                },
+                min_size=0,
+                max_size=self._max_connections,
+                timeout=5.0,
+                check=self._ping_if_idle,
+                open=True,
+            )
+        return self._pool
+
+    def _ping_if_idle(self, connection: Connection[Row]) -> None:
+        idle_since = self._last_used.get(id(connection))
+        if idle_since is None or time.monotonic() - idle_since > _PING_AFTER_IDLE_SECONDS:
+            from psycopg_pool import ConnectionPool
+
+            ConnectionPool.check_connection(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Row]]:
+        """A connection in a transaction: committed at the end, rolled back on any exception.
+
+        Raises `DependencyUnavailable` when the database cannot be reached, breaks off, or a
+        statement runs over its time; every other error of the database is a bug and passes.
+        """
+        from psycopg import OperationalError
+        from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
+        from psycopg_pool import PoolTimeout
+
+        try:
+            with self._open().connection() as connection:
+                try:
+                    yield connection
+                finally:
+                    self._last_used[id(connection)] = time.monotonic()
+        except (PoolTimeout, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
+            raise DependencyUnavailable("The database did not answer in time; try again.") from error
+        except OperationalError as error:
+            raise DependencyUnavailable("The database is not answering; try again.") from error
+
+    def fetch_all(self, sql: str, parameters: Any = None) -> list[Row]:
+        """All rows of one statement in a transaction of its own."""
+        with self.transaction() as connection:
+            return connection.execute(cast("LiteralString", sql), parameters).fetchall()
+
+    def fetch_one(self, sql: str, parameters: Any = None) -> Row | None:
+        """The first row of one statement in a transaction of its own."""
+        with self.transaction() as connection:
+            return connection.execute(cast("LiteralString", sql), parameters).fetchone()
+
+    def close(self) -> None:
+        """Closes the pool; the next use opens a new one."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None

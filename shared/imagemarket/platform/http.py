@@ -1,0 +1,302 @@
+"""The frame of every HTTP function: problems, request ids, the caller, and the way from an API
+Gateway event to a FastAPI app.
+
+Errors are RFC 9457 `application/problem+json`; `type` is a relative URL that the API itself serves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from imagemarket.platform.errors import (
+    Forbidden,
+    InvalidRequest,
+    MarketError,
+    NotFound,
+    TokenExpired,
+    Unauthenticated,
+)
+from imagemarket.platform.telemetry import count, duration, logger, metrics
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter, FastAPI, Request
+    from fastapi.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 256 * 1024
+"""No request of this API needs a larger body: pictures go straight to the object store."""
+
+Role = Literal["contributor", "buyer", "admin"]
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Relative URL of a page that explains this kind of problem.")
+    title: str = Field(description="What kind of problem this is, the same for each occurrence.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong this time and what to do about it.")
+    instance: str = Field(description="The request's id, to quote when asking for help.")
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="For an invalid request: each offending field with its limit."
+    )
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sends the request, as the authorizer established it."""
+
+    account_id: UUID
+    role: Role
+
+
+def _authorizer_context(request: Request) -> dict[str, Any]:
+    event = request.scope.get("aws.event") or {}
+    return ((event.get("requestContext") or {}).get("authorizer") or {}).get("lambda") or {}
+
+
+def current_caller(request: Request) -> Caller:
+    """FastAPI dependency: the authenticated caller. Raises `Unauthenticated` or `TokenExpired`.
+
+    Identity comes from the authorizer's context alone, never from a header.
+    """
+    context = _authorizer_context(request)
+    if context.get("denied") == "expired":
+        raise TokenExpired(
+            "The access token has expired; get a new one at POST /v1/auth/refresh.",
+            challenge='Bearer error="invalid_token", error_description="expired"',
+        )
+    if not context.get("account_id"):
+        raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
+    caller = Caller(account_id=UUID(context["account_id"]), role=cast("Role", context["role"]))
+    logger.append_keys(account_id=str(caller.account_id))
+    return caller
+
+
+def require_role(*roles: Role) -> Callable[[Request], Caller]:
+    """FastAPI dependency factory: the caller, who must have one of `roles`. Raises `Forbidden`."""
+
+    def dependency(request: Request) -> Caller:
+        caller = current_caller(request)
+        if caller.role not in roles:
+            raise Forbidden(f"This needs the role {' or '.join(roles)}; the account is a {caller.role}.")
+        return caller
+
+    return dependency
+
+
+def client_address(request: Request) -> str:
+    """The address the gateway saw the request come from, or "unknown" outside a gateway."""
+    event = request.scope.get("aws.event") or {}
+    return ((event.get("requestContext") or {}).get("http") or {}).get("sourceIp") or "unknown"
+
+
+def request_id(scope: Scope) -> str:
+    """The gateway's id of this request."""
+    event = scope.get("aws.event") or {}
+    return (event.get("requestContext") or {}).get("requestId") or "no-gateway"
+
+
+def problem_of(error: MarketError, *, instance: str) -> dict[str, Any]:
+    """The problem document of an error."""
+    return {
+        "type": f"/v1/problems/{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+        **error.extensions,
+    }
+
+
+def _problem_response(request: Request, error: MarketError) -> Response:
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse(
+        problem_of(error, instance=request_id(request.scope)),
+        status_code=error.status,
+        headers=error.headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def _invalid_request(errors: Sequence[Any]) -> InvalidRequest:
+    """Names each field and its limit; never repeats the value, which may be a password."""
+    fields: list[dict[str, Any]] = []
+    for error in errors:
+        place, *path = error["loc"]
+        name = ".".join(str(step) for step in path) or "body"
+        fields.append({"in": place, "field": name, "detail": error["msg"], **_limit_of(error.get("ctx"))})
+    first = fields[0]
+    more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
+    return InvalidRequest(f"{first['field']}: {first['detail']}{more}.", errors=fields)
+
+
+def _limit_of(context: Any) -> dict[str, Any]:
+    limits = {k: v for k, v in (context or {}).items() if isinstance(v, int | float | str) and k != "error"}
+    return {"limit": limits} if limits else {}
+
+
+class _Frame:
+    """ASGI middleware: bounds the body, stamps the request id, logs and measures each request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identifier = request_id(scope)
+        started = time.perf_counter()
+        status = 500
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", identifier.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, stamped)
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            route = getattr(scope.get("route"), "path", "unmatched")
+            logger.info(
+                "request", method=scope["method"], route=route, status=status, milliseconds=round(milliseconds, 1)
+            )
+            count("Requests")
+            if status >= 500:
+                count("ServerErrors")
+            duration("RequestDuration", milliseconds)
+
+
+def create_api(title: str, *routers: APIRouter) -> FastAPI:
+    """A FastAPI app with the house's errors, request ids, CORS and logging around `routers`."""
+    from fastapi import FastAPI, Request
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.middleware.cors import CORSMiddleware
+    from starlette.exceptions import HTTPException
+
+    api = FastAPI(title=title, version="1.0.0", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+
+    @api.exception_handler(MarketError)
+    def on_market_error(request: Request, error: MarketError) -> Response:
+        if error.status >= 500:
+            logger.exception("failed", error=type(error).__name__)
+        return _problem_response(request, error)
+
+    @api.exception_handler(RequestValidationError)
+    def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        return _problem_response(request, _invalid_request(error.errors()))
+
+    @api.exception_handler(HTTPException)
+    def on_http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return _problem_response(request, NotFound("No route of this API has that path."))
+        refused = MarketError(str(error.detail), headers=error.headers)
+        document = problem_of(refused, instance=request_id(request.scope)) | {
+            "type": "about:blank",
+            "title": str(error.detail),
+            "status": error.status_code,
+        }
+        from fastapi.responses import JSONResponse
+
+        return JSONResponse(document, error.status_code, refused.headers, media_type=PROBLEM_MEDIA_TYPE)
+
+    @api.exception_handler(Exception)
+    def on_bug(request: Request, _: Exception) -> Response:
+        return _problem_response(
+            request, MarketError(f"Quote the request id {request_id(request.scope)} when you ask for help.")
+        )
+
+    for router in routers:
+        api.include_router(router)
+    api.add_middleware(_Frame)
+    # Tokens travel in a header and never in a cookie, so any origin may call.
+    api.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+        expose_headers=["Link", "Location", "Retry-After", "X-Request-Id", "ETag"],
+        max_age=86400,
+    )
+    return api
+
+
+def problem_responses(*errors: type[MarketError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: each documented problem under its status, slugs named."""
+    by_status: dict[int, list[type[MarketError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(error)
+    return {
+        status: {
+            "description": "; ".join(f"{error.title} (`{error.slug}`)" for error in listed),
+            "model": Problem,
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, listed in sorted(by_status.items())
+    }
+
+
+Event = dict[str, Any]
+
+
+def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], dict[str, Any]]:
+    """The Lambda handler of an HTTP function; the app is built at the first request."""
+    adapter: Any = None
+
+    def handler(event: Event, context: Any) -> dict[str, Any]:
+        nonlocal adapter
+        if adapter is None:
+            from mangum import Mangum
+
+            adapter = Mangum(
+                build_api(),
+                lifespan="off",
+                # Mangum sends any other type as base64 (decisions.md, correction 6).
+                text_mime_types=["text/", "application/json", "application/javascript", PROBLEM_MEDIA_TYPE],
+            )
+        logger.clear_state()
+        logger.append_keys(request_id=(event.get("requestContext") or {}).get("requestId"))
+        if len(event.get("body") or "") > MAX_BODY_BYTES:
+            return _too_large(event)
+        try:
+            return adapter(event, context)
+        finally:
+            metrics().flush_metrics()
+
+    return handler
+
+
+def _too_large(event: Event) -> dict[str, Any]:
+    import json
+
+    document = {
+        "type": "about:blank",
+        "title": "Content Too Large",
+        "status": 413,
+        "detail": f"A request body takes at most {MAX_BODY_BYTES} bytes; pictures go to the presigned URL.",
+        "instance": (event.get("requestContext") or {}).get("requestId", "no-gateway"),
+    }
+    return {
+        "statusCode": 413,
+        "headers": {"content-type": PROBLEM_MEDIA_TYPE},
+        "body": json.dumps(document),
+        "isBase64Encoded": False,
+    }

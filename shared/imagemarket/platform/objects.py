@@ -1,0 +1,171 @@
+"""Objects in S3: presigned for clients, streamed to files for workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagemarket.platform.errors import DependencyUnavailable, NotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_DELETE_BATCH = 1000  # keys in one DeleteObjects call, the S3 limit
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What a HEAD tells about one version of an object."""
+
+    key: str
+    version_id: str | None
+    size_bytes: int
+    content_type: str
+    etag: str
+
+
+@contextmanager
+def _s3_errors(key: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchUpload"}:
+            raise NotFound("The stored object is not there.") from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if code in {"SlowDown", "RequestTimeout", "Throttling"} or status >= 500:
+            raise DependencyUnavailable("The object store is not answering; try again.") from error
+        raise
+    except BotoCoreError as error:
+        raise DependencyUnavailable("The object store is not answering; try again.") from error
+
+
+class ObjectStore:
+    """One bucket."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def put(self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None) -> None:
+        """Writes `data` under `key`; the same call twice leaves the same object."""
+        extra: dict[str, Any] = {"CacheControl": cache_control} if cache_control else {}
+        with _s3_errors(key):
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, **extra)
+
+    def get(self, key: str) -> bytes:
+        """The whole object; for the small ones that pass between steps."""
+        with _s3_errors(key):
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        """Streams one version of an object to a file, in parallel ranges where it is large."""
+        extra = {"VersionId": version_id} if version_id else {}
+        with _s3_errors(key):
+            self._client.download_file(self.bucket, key, str(path), ExtraArgs=extra)
+
+    def head(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        """Facts of an object's version (the newest when not named). Raises `NotFound`."""
+        extra: dict[str, Any] = {"VersionId": version_id} if version_id else {}
+        with _s3_errors(key):
+            answer = self._client.head_object(Bucket=self.bucket, Key=key, **extra)
+        return StoredObject(
+            key=key,
+            version_id=answer.get("VersionId"),
+            size_bytes=answer["ContentLength"],
+            content_type=answer.get("ContentType", "application/octet-stream"),
+            etag=answer["ETag"].strip('"'),
+        )
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Every key that begins with `prefix`."""
+        with _s3_errors(prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield entry.get("Key", "")
+
+    def delete(self, keys: Iterable[str]) -> int:
+        """Deletes the keys (those already gone included) and tells how many were named."""
+        batch = [{"Key": key} for key in keys]
+        for start in range(0, len(batch), _DELETE_BATCH):
+            with _s3_errors("delete"):
+                answer = self._client.delete_objects(
+                    Bucket=self.bucket,
+                    Delete={"Objects": batch[start : start + _DELETE_BATCH], "Quiet": True},  # pyright: ignore[reportArgumentType]
+                )
+            if answer.get("Errors"):
+                raise DependencyUnavailable("The object store did not delete every object; try again.")
+        return len(batch)
+
+    def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
+        """A URL that reads one object for `expires_in` seconds."""
+        parameters: dict[str, Any] = {"Bucket": self.bucket, "Key": key}
+        if download_name:
+            parameters["ResponseContentDisposition"] = f'attachment; filename="{download_name}"'
+        return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_in)
+
+    def presign_post(
+        self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int
+    ) -> dict[str, Any]:
+        """A form that uploads exactly `size_bytes` bytes to exactly `key` with exactly `fields`."""
+        conditions: list[Any] = [["content-length-range", size_bytes, size_bytes]]
+        conditions += [{name: value} for name, value in fields.items()]
+        return dict(
+            self._client.generate_presigned_post(
+                self.bucket, key, Fields=dict(fields), Conditions=conditions, ExpiresIn=expires_in
+            )
+        )
+
+    def start_multipart(self, key: str, *, content_type: str) -> str:
+        """Opens a multipart upload and returns its id."""
+        with _s3_errors(key):
+            return self._client.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType=content_type)["UploadId"]
+
+    def presign_part(self, key: str, upload_id: str, number: int, *, size_bytes: int, expires_in: int) -> str:
+        """A URL that takes part `number` (from 1) of exactly `size_bytes` bytes by PUT."""
+        return self._client.generate_presigned_url(
+            "upload_part",
+            Params={
+                "Bucket": self.bucket,
+                "Key": key,
+                "UploadId": upload_id,
+                "PartNumber": number,
+                "ContentLength": size_bytes,
+            },
+            ExpiresIn=expires_in,
+        )
+
+    def list_parts(self, key: str, upload_id: str) -> list[tuple[int, str, int]]:
+        """`(number, etag, size in bytes)` of each part that has arrived. Raises `NotFound`."""
+        parts: list[tuple[int, str, int]] = []
+        with _s3_errors(key):
+            pages = self._client.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
+            for page in pages:
+                parts += [
+                    (part.get("PartNumber", 0), part.get("ETag", ""), part.get("Size", 0))
+                    for part in page.get("Parts", [])
+                ]
+        return parts
+
+    def complete_multipart(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
+        """Joins the parts `(number, etag)` into the object. Raises `NotFound` when it is closed."""
+        with _s3_errors(key):
+            self._client.complete_multipart_upload(
+                Bucket=self.bucket,
+                Key=key,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in parts]},
+            )
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        """Throws the parts away; fine when they are gone already."""
+        try:
+            with _s3_errors(key):
+                self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
+        except NotFound:
+            return

@@ -1,0 +1,64 @@
+"""The transactional outbox: what must be told is written with what happened, and sent afterwards.
+
+A row is added in the transaction that changes the truth; `OutboxRelay.drain` sends what has been
+committed, oldest first, at least once. The publishing function drains right after its commit and a
+schedule drains what a crash left behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.queue import Queue
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_BATCH = 100
+
+INDEX_TOPIC = "index"
+"""An image's search document may have changed; the payload is `{"image_id", "version"}`."""
+
+
+def add(connection: Connection[Any], *, topic: str, image_id: UUID, payload: dict[str, Any]) -> None:
+    """Adds one message within the caller's transaction."""
+    from psycopg.types.json import Jsonb
+
+    connection.execute(
+        "INSERT INTO outbox (topic, image_id, payload) VALUES (%s, %s, %s)", (topic, image_id, Jsonb(payload))
+    )
+
+
+class OutboxRelay:
+    """Sends committed outbox rows to the queue of their topic."""
+
+    def __init__(self, database: Database, queues: dict[str, Queue]) -> None:
+        self._database = database
+        self._queues = queues
+
+    def drain(self) -> int:
+        """Sends everything that waits and tells how many messages that was.
+
+        Rows are locked while they are sent, so two relays never send the same row side by side; a
+        crash after sending and before the commit sends them again.
+        """
+        total = 0
+        while True:
+            with self._database.transaction() as connection:
+                rows = connection.execute(
+                    "SELECT id, topic, payload FROM outbox WHERE dispatched_at IS NULL"
+                    " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+                    (_BATCH,),
+                ).fetchall()
+                for topic in {row["topic"] for row in rows}:
+                    self._queues[topic].send(
+                        [{"id": row["id"], **row["payload"]} for row in rows if row["topic"] == topic]
+                    )
+                connection.execute(
+                    "UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)", ([row["id"] for row in rows],)
+                )
+            total += len(rows)
+            if len(rows) < _BATCH:
+                return total

@@ -1,0 +1,70 @@
+"""Everything a deployment decides, in one frozen model read from `MARKET_*` variables.
+
+A function is given only the variables that its services read; a field without a default that is
+missing from the environment fails at first use, by name. Secrets never stand in the environment:
+a field that ends in `_secret_arn` names where one is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_UNSET = ""
+
+
+class MissingSetting(RuntimeError):
+    """A setting was read that this process was not given."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"MARKET_{field.upper()} is not set, and something here needs it")
+
+
+class Settings(BaseSettings):
+    """The deployment as one process sees it. An empty string means: not given to this process."""
+
+    model_config = SettingsConfigDict(env_prefix="MARKET_", frozen=True, extra="ignore")
+
+    stage: str = "local"
+    """Name of the stage: local, launch, growth or scale."""
+    public_base_url: str = _UNSET
+    """Where people reach the API, without a trailing slash, e.g. `https://api.example.com`."""
+    media_base_url: str = _UNSET
+    """Where the CDN serves public renditions, without a trailing slash."""
+    database_secret_arn: str = _UNSET
+    """Secret with `{host, port, username, password, dbname}` of the PostgreSQL writer."""
+    database_statement_timeout_ms: int = 2000
+    """How long one statement may run (specification 8.1)."""
+    cache_url: str = _UNSET
+    """Valkey, e.g. `valkey://127.0.0.1:6379/0`."""
+    originals_bucket: str = _UNSET
+    """Private, versioned bucket of originals and clean 1000 px renditions."""
+    work_bucket: str = _UNSET
+    """Private bucket of what passes between the steps of the saga; expires."""
+    renditions_bucket: str = _UNSET
+    """Bucket of public renditions, read by the CDN alone."""
+    index_queue_url: str = _UNSET
+    """SQS queue that the outbox feeds and `index_images` drains."""
+    state_machine_arn: str = _UNSET
+    """The `ingest_image` state machine."""
+    model_endpoint_name: str = _UNSET
+    """SageMaker endpoint that analyses pictures."""
+    model_bundle: str = _UNSET
+    """Folder of the model bundle whose text tower encodes queries."""
+    cursor_secret_arn: str = _UNSET
+    """Secret string that signs cursors."""
+    signing_key_secret_arn: str = _UNSET
+    """Secret with the private RS256 keys that sign access tokens."""
+    jwks_parameter: str = _UNSET
+    """SSM parameter with the public JWKS that access tokens are verified against."""
+    token_issuer: str = "imagemarket"  # noqa: S105 - an issuer's name, no secret
+    """`iss` of access tokens."""
+    bcrypt_cost: int = 12
+    """Work factor of password hashes."""
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if value == _UNSET and name in type(self).model_fields:
+            raise MissingSetting(name)
+        return value
