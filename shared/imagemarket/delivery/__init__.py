@@ -1,0 +1,1 @@
+"""Handing pictures out: watermarked previews to anyone, clean renditions to those with a right."""

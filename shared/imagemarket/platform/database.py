@@ -84,7 +84,7 @@ class Database:
         if idle_since is None or time.monotonic() - idle_since > _PING_AFTER_IDLE_SECONDS:
             from psycopg_pool import ConnectionPool
 
-            ConnectionPool.check_connection(connection)
+            ConnectionPool.check_connection(cast("Any", connection))
 
     @contextmanager
     def transaction(self) -> Iterator[Connection[Row]]:

@@ -192,7 +192,12 @@ class DuplicateImage(ImageRejected):
 class DependencyUnavailable(MarketError):
     """A database, store, queue or engine did not answer in its time."""
 
-    slug, title, status, retryable = "dependency-unavailable", "A part of the service is not answering", 503, True
+    slug, title, status, retryable = (
+        "dependency-unavailable",
+        "A part of the service is not answering",
+        503,
+        True,
+    )
 
 
 class ModelNotReady(DependencyUnavailable):

@@ -177,7 +177,11 @@ class _Frame:
             milliseconds = (time.perf_counter() - started) * 1000
             route = getattr(scope.get("route"), "path", "unmatched")
             logger.info(
-                "request", method=scope["method"], route=route, status=status, milliseconds=round(milliseconds, 1)
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                milliseconds=round(milliseconds, 1),
             )
             count("Requests")
             if status >= 500:
@@ -187,7 +191,7 @@ class _Frame:
 
 def create_api(title: str, *routers: APIRouter) -> FastAPI:
     """A FastAPI app with the house's errors, request ids, CORS and logging around `routers`."""
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
     from fastapi.middleware.cors import CORSMiddleware
     from starlette.exceptions import HTTPException

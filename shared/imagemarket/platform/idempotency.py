@@ -70,8 +70,7 @@ class IdempotencyKeys:
                 from psycopg.types.json import Jsonb
 
                 connection.execute(
-                    "UPDATE idempotency_keys SET answer = %s"
-                    " WHERE account_id = %s AND operation = %s AND key = %s",
+                    "UPDATE idempotency_keys SET answer = %s WHERE account_id = %s AND operation = %s AND key = %s",
                     (Jsonb(answer), *where),
                 )
                 return answer

@@ -28,7 +28,7 @@ class StoredObject:
 
 
 @contextmanager
-def _s3_errors(key: str) -> Iterator[None]:
+def _s3_errors() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -55,24 +55,24 @@ class ObjectStore:
     def put(self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None) -> None:
         """Writes `data` under `key`; the same call twice leaves the same object."""
         extra: dict[str, Any] = {"CacheControl": cache_control} if cache_control else {}
-        with _s3_errors(key):
+        with _s3_errors():
             self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, **extra)
 
     def get(self, key: str) -> bytes:
         """The whole object; for the small ones that pass between steps."""
-        with _s3_errors(key):
+        with _s3_errors():
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
         """Streams one version of an object to a file, in parallel ranges where it is large."""
         extra = {"VersionId": version_id} if version_id else {}
-        with _s3_errors(key):
+        with _s3_errors():
             self._client.download_file(self.bucket, key, str(path), ExtraArgs=extra)
 
     def head(self, key: str, *, version_id: str | None = None) -> StoredObject:
         """Facts of an object's version (the newest when not named). Raises `NotFound`."""
         extra: dict[str, Any] = {"VersionId": version_id} if version_id else {}
-        with _s3_errors(key):
+        with _s3_errors():
             answer = self._client.head_object(Bucket=self.bucket, Key=key, **extra)
         return StoredObject(
             key=key,
@@ -84,7 +84,7 @@ class ObjectStore:
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins with `prefix`."""
-        with _s3_errors(prefix):
+        with _s3_errors():
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):
                     yield entry.get("Key", "")
@@ -93,7 +93,7 @@ class ObjectStore:
         """Deletes the keys (those already gone included) and tells how many were named."""
         batch = [{"Key": key} for key in keys]
         for start in range(0, len(batch), _DELETE_BATCH):
-            with _s3_errors("delete"):
+            with _s3_errors():
                 answer = self._client.delete_objects(
                     Bucket=self.bucket,
                     Delete={"Objects": batch[start : start + _DELETE_BATCH], "Quiet": True},  # pyright: ignore[reportArgumentType]
@@ -109,9 +109,7 @@ class ObjectStore:
             parameters["ResponseContentDisposition"] = f'attachment; filename="{download_name}"'
         return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_in)
 
-    def presign_post(
-        self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int
-    ) -> dict[str, Any]:
+    def presign_post(self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int) -> dict[str, Any]:
         """A form that uploads exactly `size_bytes` bytes to exactly `key` with exactly `fields`."""
         conditions: list[Any] = [["content-length-range", size_bytes, size_bytes]]
         conditions += [{name: value} for name, value in fields.items()]
@@ -123,8 +121,10 @@ class ObjectStore:
 
     def start_multipart(self, key: str, *, content_type: str) -> str:
         """Opens a multipart upload and returns its id."""
-        with _s3_errors(key):
-            return self._client.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType=content_type)["UploadId"]
+        with _s3_errors():
+            return self._client.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType=content_type)[
+                "UploadId"
+            ]
 
     def presign_part(self, key: str, upload_id: str, number: int, *, size_bytes: int, expires_in: int) -> str:
         """A URL that takes part `number` (from 1) of exactly `size_bytes` bytes by PUT."""
@@ -143,7 +143,7 @@ class ObjectStore:
     def list_parts(self, key: str, upload_id: str) -> list[tuple[int, str, int]]:
         """`(number, etag, size in bytes)` of each part that has arrived. Raises `NotFound`."""
         parts: list[tuple[int, str, int]] = []
-        with _s3_errors(key):
+        with _s3_errors():
             pages = self._client.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
             for page in pages:
                 parts += [
@@ -154,7 +154,7 @@ class ObjectStore:
 
     def complete_multipart(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
         """Joins the parts `(number, etag)` into the object. Raises `NotFound` when it is closed."""
-        with _s3_errors(key):
+        with _s3_errors():
             self._client.complete_multipart_upload(
                 Bucket=self.bucket,
                 Key=key,
@@ -165,7 +165,7 @@ class ObjectStore:
     def abort_multipart(self, key: str, upload_id: str) -> None:
         """Throws the parts away; fine when they are gone already."""
         try:
-            with _s3_errors(key):
+            with _s3_errors():
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
         except NotFound:
             return

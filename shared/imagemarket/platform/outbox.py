@@ -57,7 +57,8 @@ class OutboxRelay:
                         [{"id": row["id"], **row["payload"]} for row in rows if row["topic"] == topic]
                     )
                 connection.execute(
-                    "UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)", ([row["id"] for row in rows],)
+                    "UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)",
+                    ([row["id"] for row in rows],),
                 )
             total += len(rows)
             if len(rows) < _BATCH:

@@ -5,10 +5,13 @@ Nothing here ever gets a token, a password, a presigned URL or a GPS position: l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+
+from imagemarket.platform.errors import MarketError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics, Tracer
@@ -45,3 +48,70 @@ def duration(name: str, milliseconds: float) -> None:
     from aws_lambda_powertools.metrics import MetricUnit
 
     metrics().add_metric(name=name, unit=MetricUnit.Milliseconds, value=milliseconds)
+
+
+Event = dict[str, Any]
+Handler = Callable[[Event, Any], Event]
+
+
+def saga_step(function: Handler) -> Handler:
+    """A step of the saga: logs carry the image and the execution, metrics are flushed."""
+
+    def handler(event: Event, context: Any) -> Event:
+        logger.clear_state()
+        logger.append_keys(image_id=event.get("image_id"), execution=event.get("execution"))
+        try:
+            output = function(event, context)
+            logger.info("step ended")
+            return output
+        except MarketError as error:
+            logger.warning("step refused", error=type(error).__name__, reason=error.detail)
+            raise
+        except Exception:
+            logger.exception("step failed")
+            raise
+        finally:
+            metrics().flush_metrics()
+
+    return handler
+
+
+def scheduled(function: Handler) -> Handler:
+    """A scheduled job: its counts are logged, metrics are flushed."""
+
+    def handler(event: Event, context: Any) -> Event:
+        logger.clear_state()
+        try:
+            output = function(event, context)
+            logger.info("job ended", **output)
+            return output
+        except Exception:
+            logger.exception("job failed")
+            raise
+        finally:
+            metrics().flush_metrics()
+
+    return handler
+
+
+def batch_handler(work: Callable[[Event], None]) -> Handler:
+    """An SQS consumer that answers with the messages that failed, so that only they come again."""
+
+    def handler(event: Event, _context: Any) -> Event:
+        failures: list[dict[str, str]] = []
+        for record in event["Records"]:
+            logger.clear_state()
+            logger.append_keys(
+                message_id=record["messageId"],
+                receive_count=record.get("attributes", {}).get("ApproximateReceiveCount"),
+            )
+            try:
+                work(record)
+            except Exception:
+                logger.exception("message failed")
+                count("MessagesFailed")
+                failures.append({"itemIdentifier": record["messageId"]})
+        metrics().flush_metrics()
+        return {"batchItemFailures": failures}
+
+    return handler

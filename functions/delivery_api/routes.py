@@ -1,0 +1,61 @@
+"""`/v1/images/{image_id}/preview` and `/clean`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Response
+
+from imagemarket import wiring
+from imagemarket.platform.errors import Forbidden, ImageNotFound, InvalidRequest, TokenExpired
+from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+
+router = APIRouter()
+
+Accept = Annotated[str, Header(max_length=1000, description="AVIF, WebP or JPEG, whichever is the smallest named.")]
+
+
+def _redirect(response: Response, url: str, cache_control: str) -> None:
+    response.headers["Location"] = url
+    response.headers["Cache-Control"] = cache_control
+    response.headers["Vary"] = "Accept"
+
+
+@router.get(
+    "/v1/images/{image_id}/preview",
+    operation_id="getImagePreview",
+    summary="The watermarked 1000 px preview",
+    tags=["Delivery"],
+    status_code=302,
+    response_class=Response,
+    responses=problem_responses(ImageNotFound, InvalidRequest),
+)
+def get_image_preview(image_id: UUID, response: Response, accept: Accept = "*/*") -> None:
+    """Redirects to the rendition on the CDN in the format that `Accept` prefers."""
+    _redirect(response, wiring.delivery().preview_url(image_id, accept), "public, max-age=60")
+
+
+@router.get(
+    "/v1/images/{image_id}/clean",
+    operation_id="getCleanRendition",
+    summary="The clean 1000 px rendition",
+    tags=["Delivery"],
+    status_code=302,
+    response_class=Response,
+    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, InvalidRequest),
+)
+def get_clean_rendition(
+    image_id: UUID,
+    caller: Annotated[Caller, Depends(require_role("contributor", "admin"))],
+    response: Response,
+    accept: Accept = "*/*",
+) -> None:
+    """For the image's contributor and for admins: redirects to a URL that reads for five minutes."""
+    owner = None if caller.role == "admin" else caller.account_id
+    _redirect(response, wiring.delivery().clean_url(image_id, accept, contributor_id=owner), "no-store")
+
+
+def build_api() -> FastAPI:
+    """The app of this function."""
+    return create_api("imagemarket: delivery", router)

@@ -1,0 +1,16 @@
+"""SQS `uploads`: one message per object that arrived; each starts one saga."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from imagemarket import wiring
+from imagemarket.platform.telemetry import batch_handler
+
+
+def _start(record: dict[str, Any]) -> None:
+    wiring.ingestion_starter().handle(json.loads(record["body"]))
+
+
+handler = batch_handler(_start)

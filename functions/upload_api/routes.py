@@ -1,0 +1,116 @@
+"""`/v1/images/upload`, its parts and its status; `/v1/categories`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Response
+from pydantic import BaseModel
+
+from imagemarket import wiring
+from imagemarket.catalog.taxonomy import CATEGORIES
+from imagemarket.ingestion.models import CompleteUpload, ImageProgress, UploadRequest, UploadTicket
+from imagemarket.platform.errors import (
+    Conflict,
+    Forbidden,
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
+    ImageNotFound,
+    InvalidRequest,
+    TokenExpired,
+    UploadIncomplete,
+)
+from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+
+router = APIRouter()
+
+Contributor = Annotated[Caller, Depends(require_role("contributor"))]
+ContributorOrAdmin = Annotated[Caller, Depends(require_role("contributor", "admin"))]
+
+
+class CategoryView(BaseModel):
+    """A category a picture can be filed under."""
+
+    slug: str
+    name: str
+
+
+@router.post(
+    "/v1/images/upload",
+    operation_id="announceUpload",
+    summary="Announce an upload and get a presigned URL for its bytes",
+    tags=["Upload"],
+    status_code=201,
+    responses=problem_responses(TokenExpired, Forbidden, InvalidRequest, IdempotencyKeyReused, IdempotencyInFlight),
+)
+def announce_upload(
+    body: UploadRequest,
+    caller: Contributor,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
+    ] = None,
+) -> UploadTicket:
+    """The bytes go straight to the object store: by a form of exactly the announced size, type and
+    checksum, above 100 MB in parts. Processing starts by itself when they have arrived."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.uploads().announce(caller.account_id, body, idempotency_key=idempotency_key)
+
+
+@router.post(
+    "/v1/images/{image_id}/upload/complete",
+    operation_id="completeUpload",
+    summary="Join the parts of a multipart upload",
+    tags=["Upload"],
+    status_code=204,
+    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, Conflict, UploadIncomplete, InvalidRequest),
+)
+def complete_upload(image_id: UUID, body: CompleteUpload, caller: Contributor) -> None:
+    """Refused until every part has arrived with its announced size; safe to send again."""
+    wiring.uploads().complete(caller.account_id, image_id, body.parts)
+
+
+@router.delete(
+    "/v1/images/{image_id}/upload",
+    operation_id="abortUpload",
+    summary="Give up an upload",
+    tags=["Upload"],
+    status_code=204,
+    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, Conflict, InvalidRequest),
+)
+def abort_upload(image_id: UUID, caller: Contributor) -> None:
+    """Throws away what has arrived; refused once processing has begun."""
+    wiring.uploads().abort(caller.account_id, image_id)
+
+
+@router.get(
+    "/v1/images/{image_id}/status",
+    operation_id="getImageStatus",
+    summary="How an upload fares, step by step",
+    tags=["Upload"],
+    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, InvalidRequest),
+)
+def get_image_status(image_id: UUID, caller: ContributorOrAdmin, response: Response) -> ImageProgress:
+    """For the image's contributor and for admins; a rejection carries a machine code and a sentence."""
+    response.headers["Cache-Control"] = "no-store"
+    owner = None if caller.role == "admin" else caller.account_id
+    return wiring.uploads().progress(image_id, contributor_id=owner)
+
+
+@router.get(
+    "/v1/categories",
+    operation_id="listCategories",
+    summary="The categories a picture can have",
+    tags=["Catalogue"],
+)
+def list_categories(response: Response) -> list[CategoryView]:
+    """All of them; the list changes only with a release."""
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return [CategoryView(slug=category.slug, name=category.name) for category in CATEGORIES]
+
+
+def build_api() -> FastAPI:
+    """The app of this function."""
+    return create_api("imagemarket: upload", router)

@@ -1,0 +1,239 @@
+"""What an upload is, what the saga passes between its steps, and how progress is told."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
+from imagemarket.catalog.taxonomy import SLUGS
+
+MIB = 1024 * 1024
+MAX_UPLOAD_BYTES = 200 * MIB
+MULTIPART_ABOVE_BYTES = 100 * MIB
+PART_BYTES = 16 * MIB
+UPLOAD_EXPIRES_SECONDS = 3600
+MAX_TAGS = 50
+MAX_CATEGORIES = 5
+
+_RAW = "application/octet-stream"
+CONTENT_TYPES: dict[str, tuple[str, ...]] = {
+    "jpg": ("image/jpeg",),
+    "jpeg": ("image/jpeg",),
+    "png": ("image/png",),
+    "tif": ("image/tiff",),
+    "tiff": ("image/tiff",),
+    "dng": ("image/x-adobe-dng", "image/dng", _RAW),
+    "cr2": ("image/x-canon-cr2", _RAW),
+    "cr3": ("image/x-canon-cr3", _RAW),
+    "nef": ("image/x-nikon-nef", _RAW),
+    "arw": ("image/x-sony-arw", _RAW),
+    "orf": ("image/x-olympus-orf", _RAW),
+    "rw2": ("image/x-panasonic-rw2", "image/x-panasonic-raw", _RAW),
+    "raf": ("image/x-fuji-raf", _RAW),
+}
+"""Accepted file name extensions and the content types each may be announced with. What the file
+really is, the first step of the saga decides from its bytes."""
+
+
+def _known_category(slug: str) -> str:
+    if slug not in SLUGS:
+        raise ValueError("not a category; GET /v1/categories lists them")
+    return slug
+
+
+def _printable(text: str) -> str:
+    if any(ord(c) < 0x20 and c not in "\n\t" for c in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _deduplicated(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+Tag = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, to_lower=True, min_length=1, max_length=100),
+    AfterValidator(_printable),
+]
+
+
+class UploadRequest(BaseModel):
+    """What a contributor says of a picture before its bytes arrive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Annotated[
+        str,
+        StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
+        AfterValidator(_printable),
+    ] = Field(examples=["Golden sunset over the Pacific"])
+    description: Annotated[
+        str,
+        StringConstraints(strict=True, strip_whitespace=True, max_length=2000),
+        AfterValidator(_printable),
+    ] = ""
+    categories: Annotated[
+        list[Annotated[str, AfterValidator(_known_category)]],
+        Field(max_length=MAX_CATEGORIES),
+        AfterValidator(_deduplicated),
+    ] = Field(default=[], examples=[["nature"]])
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_deduplicated)] = Field(
+        default=[], examples=[["sunset", "ocean"]]
+    )
+    filename: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255)] = Field(
+        examples=["sunset.jpg"],
+        description=f"Its extension says the format: {', '.join(CONTENT_TYPES)}. Never shown to others.",
+    )
+    content_type: Annotated[str, StringConstraints(strict=True, max_length=100)] = Field(examples=["image/jpeg"])
+    size_bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_UPLOAD_BYTES)] = Field(examples=[8388608])
+    sha256: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="Lowercase hex; when given, other bytes are refused."
+    )
+    image_type: ImageType
+    license_types: Annotated[list[LicenseType], Field(min_length=1, max_length=3), AfterValidator(_deduplicated)]
+
+    @property
+    def extension(self) -> str:
+        """The file name's extension, lower case, without the dot."""
+        return self.filename.rpartition(".")[2].lower()
+
+    @model_validator(mode="after")
+    def _extension_and_type_agree(self) -> UploadRequest:
+        allowed = CONTENT_TYPES.get(self.extension)
+        if allowed is None or "." not in self.filename:
+            raise ValueError(f"filename: must end in one of {', '.join('.' + e for e in CONTENT_TYPES)}")
+        if self.content_type not in allowed:
+            raise ValueError(f"content_type: a .{self.extension} file is {' or '.join(allowed)}")
+        if re.search(r"[/\\\x00-\x1f]", self.filename):
+            raise ValueError("filename: a bare name without folders or control characters")
+        return self
+
+
+class PostUpload(BaseModel):
+    """A presigned POST: send `fields`, then the file as the last field `file`, to `url`."""
+
+    method: Literal["POST"] = "POST"
+    url: str
+    fields: dict[str, str]
+
+
+class PresignedPart(BaseModel):
+    """Where one part goes by PUT."""
+
+    number: int
+    url: str
+
+
+class MultipartUpload(BaseModel):
+    """Above 100 MB: PUT each part of `part_size` bytes (the last one the rest), then POST
+    `complete_url` with the ETags; DELETE `abort_url` gives up."""
+
+    method: Literal["multipart"] = "multipart"
+    part_size: int
+    parts: list[PresignedPart]
+    complete_url: str
+    abort_url: str
+
+
+class UploadTicket(BaseModel):
+    """Where the bytes go, and for how many seconds."""
+
+    image_id: UUID
+    upload: Annotated[PostUpload | MultipartUpload, Field(discriminator="method")]
+    expires_in: int = UPLOAD_EXPIRES_SECONDS
+
+
+class UploadedPart(BaseModel):
+    """A part the store took, with the ETag it answered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    etag: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+
+
+class CompleteUpload(BaseModel):
+    """All parts of a multipart upload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
+
+
+class Step(StrEnum):
+    """The steps of the saga that leave a record, in the order a reader expects them."""
+
+    INSPECT = "inspect"
+    DETECT_DUPLICATE = "detect_duplicate"
+    MAKE_THUMBNAILS = "make_thumbnails"
+    MAKE_WATERMARK = "make_watermark"
+    EMBED_AND_TAG = "embed_and_tag"
+    PUBLISH = "publish"
+
+
+class StepProgress(BaseModel):
+    """How far one step is."""
+
+    step: str
+    status: Literal["pending", "running", "succeeded", "failed"]
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Rejection(BaseModel):
+    """Why an image did not make it: a machine `code` and a sentence."""
+
+    code: str
+    detail: str
+    duplicate_of: UUID | None = Field(
+        default=None, description="The earlier image, told only when it belongs to the same contributor."
+    )
+
+
+class ImageProgress(BaseModel):
+    """Where an upload stands."""
+
+    image_id: UUID
+    status: ImageStatus
+    title: str
+    steps: list[StepProgress]
+    rejection: Rejection | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class IngestionJob(BaseModel):
+    """The saga's state: which version of which object becomes which image. Everything larger that
+    a step finds is kept in its record or in the work bucket, never in the state."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_id: UUID
+    contributor_id: UUID
+    key: str
+    version_id: str
+    execution: str = ""
+
+    @property
+    def work_prefix(self) -> str:
+        """Where the steps keep what passes between them."""
+        import hashlib
+
+        return f"work/{self.image_id}/{hashlib.sha256(self.version_id.encode()).hexdigest()[:16]}/"
+
+
+class FailedStep(BaseModel):
+    """What Step Functions hands to a Catch."""
+
+    Error: str = "States.Unknown"
+    Cause: str = ""
+
+
+StepOutput = dict[str, Any]

@@ -1,0 +1,442 @@
+"""The steps of the saga, each one use case: job in, small output out, safe to repeat.
+
+Objects are written under keys that follow from the image and its content, rows by upsert, and what
+a step finds is kept in its record, so any step may run twice and any delivery may come late.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from imagemarket.catalog.models import ImageStatus
+from imagemarket.ingestion import duplicates
+from imagemarket.ingestion.models import FailedStep, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.records import StepRecords
+from imagemarket.platform import outbox
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import (
+    DependencyUnavailable,
+    DuplicateImage,
+    ImageRejected,
+    OriginalMismatch,
+    walk,
+)
+from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.outbox import OutboxRelay
+from imagemarket.platform.telemetry import count, logger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from imagemarket.imaging.models import Inspection, Rendition
+    from imagemarket.ingestion.sagemaker import VisionEndpoint
+
+NSFW_REVIEW_FROM = 0.1
+"""From this score on a person decides (specification 2.8)."""
+
+_AI_CATEGORIES = 3
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_MEDIA_TYPES = {"webp": "image/webp", "avif": "image/avif", "jpeg": "image/jpeg"}
+_EXTENSIONS = {"webp": "webp", "avif": "avif", "jpeg": "jpg"}
+_FOLDERS = {"thumbnail": "thumbnails", "preview": "watermarked", "clean": "clean"}
+_PARALLEL_PUTS = 6
+
+
+def master_key(job: IngestionJob) -> str:
+    """The lossless sRGB picture that every rendition is made from."""
+    return f"{job.work_prefix}master.png"
+
+
+def model_input_key(job: IngestionJob) -> str:
+    """The small JPEG that the model sees."""
+    return f"{job.work_prefix}model-input.jpg"
+
+
+def analysis_key(job: IngestionJob) -> str:
+    """What the model said; too large for the saga's state."""
+    return f"{job.work_prefix}analysis.json"
+
+
+class InspectImage:
+    """Decodes the original once, safely, and keeps what all other steps need."""
+
+    def __init__(self, *, records: StepRecords, database: Database, originals: ObjectStore, work: ObjectStore) -> None:
+        self._records = records
+        self._database = database
+        self._originals = originals
+        self._work = work
+
+    def run(self, job: IngestionJob) -> StepOutput:
+        """Raises a subclass of `ImageRejected` when the picture is at fault."""
+        return self._records.once(job, Step.INSPECT, lambda: self._inspect(job))
+
+    def _inspect(self, job: IngestionJob) -> StepOutput:
+        from imagemarket.imaging.inspection import inspect
+
+        announced = self._database.fetch_one(
+            "SELECT announced_bytes, announced_sha256 FROM images WHERE id = %s", (job.image_id,)
+        )
+        assert announced is not None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "original"
+            self._originals.download(job.key, path, version_id=_real_version(job.version_id))
+            size = path.stat().st_size
+            if size != announced["announced_bytes"]:
+                raise OriginalMismatch(
+                    f"The file has {size} bytes and {announced['announced_bytes']} were announced; announce it again."
+                )
+            inspection = inspect(path)
+        if announced["announced_sha256"] and bytes(announced["announced_sha256"]).hex() != inspection.sha256:
+            raise OriginalMismatch("The file's sha256 is not the announced one; upload it again.")
+        self._work.put(master_key(job), inspection.master, content_type="image/png")
+        self._work.put(model_input_key(job), inspection.model_input, content_type="image/jpeg")
+        return {**_facts(inspection), "file_size_bytes": size}
+
+
+def _real_version(version: str) -> str | None:
+    # "null" is S3's name for the version of an object written before versioning was on.
+    return None if version == "null" else version
+
+
+def _facts(inspection: Inspection) -> StepOutput:
+    return {
+        "format": inspection.format,
+        "width": inspection.width,
+        "height": inspection.height,
+        "sha256": inspection.sha256,
+        "phash": f"{inspection.phash:016x}",
+        "thumbhash": inspection.thumbhash,
+        "palette": [{"hex": colour.hex, "percentage": colour.percentage} for colour in inspection.palette],
+        "colours": list(inspection.colours),
+        "technical": inspection.technical.model_dump(mode="json", exclude_none=True),
+    }
+
+
+def _needed(records: StepRecords, job: IngestionJob, step: Step) -> StepOutput:
+    output = records.outputs(job).get(step)
+    if output is None:
+        raise DependencyUnavailable(f"The step {step.value} has no result yet.")
+    return output
+
+
+class DetectDuplicate:
+    """Refuses a picture that the catalogue has already."""
+
+    def __init__(self, *, records: StepRecords, database: Database) -> None:
+        self._records = records
+        self._database = database
+
+    def run(self, job: IngestionJob) -> StepOutput:
+        """Raises `DuplicateImage` naming the earlier image in `duplicate_of`."""
+        return self._records.once(job, Step.DETECT_DUPLICATE, lambda: self._detect(job), undo=lambda: self._forget(job))
+
+    def _detect(self, job: IngestionJob) -> StepOutput:
+        facts = _needed(self._records, job, Step.INSPECT)
+        fingerprint = duplicates.Fingerprint(bytes.fromhex(facts["sha256"]), int(facts["phash"], 16))
+        with self._database.transaction() as connection:
+            found = duplicates.claim(connection, job.image_id, fingerprint)
+        if found is None:
+            return {"duplicate": False}
+        count("Duplicates")
+        how = "The same file" if found.same_file else "The same picture"
+        raise DuplicateImage(
+            f"{how} is in the catalogue already (perceptual distance {found.distance} of 64 bits,"
+            f" {duplicates.PHASH_MAX_DISTANCE} or fewer count as the same).",
+            duplicate_of=str(found.image_id),
+            distance=found.distance,
+        )
+
+    def _forget(self, job: IngestionJob) -> None:
+        with self._database.transaction() as connection:
+            duplicates.forget(connection, job.image_id)
+
+
+class MakeThumbnails:
+    """The clean renditions: 150 and 450 px public, 1000 px private (decision 9)."""
+
+    def __init__(
+        self, *, records: StepRecords, work: ObjectStore, renditions: ObjectStore, originals: ObjectStore
+    ) -> None:
+        self._records = records
+        self._work = work
+        self._renditions = renditions
+        self._originals = originals
+
+    def run(self, job: IngestionJob) -> StepOutput:
+        return self._records.once(
+            job, Step.MAKE_THUMBNAILS, lambda: self._make(job), undo=lambda: self._remove(job.image_id)
+        )
+
+    def _make(self, job: IngestionJob) -> StepOutput:
+        from imagemarket.imaging.renditions import make_thumbnails
+
+        made = make_thumbnails(self._work.get(master_key(job)))
+        public = [rendition for rendition in made if rendition.kind != "clean"]
+        private = [rendition for rendition in made if rendition.kind == "clean"]
+        stored = _store(self._renditions, job.image_id, public) + _store(self._originals, job.image_id, private)
+        return {"renditions": stored}
+
+    def _remove(self, image_id: UUID) -> None:
+        for store, folder in ((self._renditions, "thumbnails"), (self._originals, "clean")):
+            store.delete(store.list_keys(f"{folder}/{image_id}/"))
+
+
+class MakeWatermark:
+    """The public 1000 px preview, marked visibly and invisibly."""
+
+    def __init__(self, *, records: StepRecords, work: ObjectStore, renditions: ObjectStore) -> None:
+        self._records = records
+        self._work = work
+        self._renditions = renditions
+
+    def run(self, job: IngestionJob) -> StepOutput:
+        return self._records.once(
+            job, Step.MAKE_WATERMARK, lambda: self._make(job), undo=lambda: self._remove(job.image_id)
+        )
+
+    def _make(self, job: IngestionJob) -> StepOutput:
+        from imagemarket.imaging.watermark import make_watermarked
+
+        made = make_watermarked(self._work.get(master_key(job)), job.image_id)
+        return {"renditions": _store(self._renditions, job.image_id, made)}
+
+    def _remove(self, image_id: UUID) -> None:
+        self._renditions.delete(self._renditions.list_keys(f"watermarked/{image_id}/"))
+
+
+def _store(store: ObjectStore, image_id: UUID, made: Sequence[Rendition]) -> list[dict[str, Any]]:
+    """Writes renditions side by side and returns what their rows need."""
+
+    def put(rendition: Rendition) -> dict[str, Any]:
+        extension = _EXTENSIONS[rendition.format]
+        folder = _FOLDERS[rendition.kind]
+        key = f"{folder}/{image_id}/{rendition.long_edge}-{rendition.content_hash}.{extension}"
+        cache_control = None if rendition.kind == "clean" else _IMMUTABLE
+        store.put(key, rendition.data, content_type=_MEDIA_TYPES[rendition.format], cache_control=cache_control)
+        return {
+            "kind": rendition.kind,
+            "long_edge": rendition.long_edge,
+            "format": rendition.format,
+            "width": rendition.width,
+            "height": rendition.height,
+            "bytes": len(rendition.data),
+            "key": key,
+        }
+
+    with ThreadPoolExecutor(_PARALLEL_PUTS) as pool:
+        return list(pool.map(put, made))
+
+
+class EmbedAndTag:
+    """Asks the model what the picture shows."""
+
+    def __init__(self, *, records: StepRecords, work: ObjectStore, endpoint: VisionEndpoint) -> None:
+        self._records = records
+        self._work = work
+        self._endpoint = endpoint
+
+    def run(self, job: IngestionJob) -> StepOutput:
+        """Raises `ModelNotReady`, which the state machine retries patiently."""
+        return self._records.once(job, Step.EMBED_AND_TAG, lambda: self._analyse(job))
+
+    def _analyse(self, job: IngestionJob) -> StepOutput:
+        answer = self._endpoint.analyse([self._work.get(model_input_key(job))])
+        analysis = answer.analyses[0]
+        self._work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
+        return {"model_version": answer.model_version, "nsfw_score": analysis.nsfw_score}
+
+
+class PublishImage:
+    """Decides the status and writes everything in one transaction."""
+
+    def __init__(self, *, records: StepRecords, database: Database, work: ObjectStore, relay: OutboxRelay) -> None:
+        self._records = records
+        self._database = database
+        self._work = work
+        self._relay = relay
+
+    def run(self, job: IngestionJob) -> StepOutput:
+        """The image's status. What must be told is told after the commit; a schedule tells what a
+        crash kept back."""
+        output = self._records.once(job, Step.PUBLISH, lambda: self._publish(job))
+        try:
+            self._relay.drain()
+        except DependencyUnavailable:
+            logger.warning("the outbox waits for its schedule")
+        return output
+
+    def _publish(self, job: IngestionJob) -> StepOutput:
+        outputs = self._records.outputs(job)
+        missing = [step.value for step in Step if step is not Step.PUBLISH and step not in outputs]
+        if missing:
+            raise DependencyUnavailable(f"These steps have no result yet: {', '.join(missing)}.")
+        model_version = outputs[Step.EMBED_AND_TAG]["model_version"]
+        from imagemarket.vision.models import Analysis
+
+        analysis = Analysis.model_validate_json(self._work.get(analysis_key(job)))
+        status = ImageStatus.APPROVED if analysis.nsfw_score < NSFW_REVIEW_FROM else ImageStatus.PENDING_REVIEW
+        with self._database.transaction() as connection:
+            row = _update_image(connection, job, status, outputs[Step.INSPECT], analysis, model_version)
+            if row is None:
+                ended = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
+                logger.info("the image has ended already")
+                return {"status": ended["status"] if ended else "gone"}
+            stored = outputs[Step.MAKE_THUMBNAILS]["renditions"] + outputs[Step.MAKE_WATERMARK]["renditions"]
+            _write_details(connection, job.image_id, stored, analysis, model_version)
+            outbox.add(
+                connection,
+                topic=outbox.INDEX_TOPIC,
+                image_id=job.image_id,
+                payload={"image_id": str(job.image_id), "version": row["version"]},
+            )
+        count(f"Images.{status.value}")
+        return {"status": status.value}
+
+
+def _update_image(
+    connection: Connection[Row],
+    job: IngestionJob,
+    status: ImageStatus,
+    facts: StepOutput,
+    analysis: Any,
+    model_version: str,
+) -> Row | None:
+    from psycopg.types.json import Jsonb
+
+    return connection.execute(
+        """
+        UPDATE images
+           SET status = %(status)s, version = version + 1, format = %(format)s, width = %(width)s,
+               height = %(height)s, file_size_bytes = %(file_size_bytes)s, sha256 = %(sha256)s,
+               phash = %(phash)s, thumbhash = %(thumbhash)s, color_palette = %(palette)s,
+               colours = %(colours)s, technical_meta = %(technical)s, nsfw_score = %(nsfw_score)s,
+               people = %(people)s, ai_description = %(description)s, model_version = %(model_version)s,
+               published_at = CASE WHEN %(status)s = 'approved' THEN now() END, updated_at = now()
+         WHERE id = %(image)s AND status = 'processing'
+        RETURNING version
+        """,
+        {
+            **facts,
+            "image": job.image_id,
+            "status": status.value,
+            "sha256": bytes.fromhex(facts["sha256"]),
+            "phash": duplicates.signed(int(facts["phash"], 16)),
+            "palette": Jsonb(facts["palette"]),
+            "technical": Jsonb(facts["technical"]),
+            "nsfw_score": analysis.nsfw_score,
+            "people": analysis.people,
+            "description": analysis.description,
+            "model_version": model_version,
+        },
+    ).fetchone()
+
+
+def _write_details(
+    connection: Connection[Row],
+    image_id: UUID,
+    stored: list[dict[str, Any]],
+    analysis: Any,
+    model_version: str,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO image_renditions (image_id, kind, long_edge, format, width, height, bytes, key)"
+            " VALUES (%(image)s, %(kind)s, %(long_edge)s, %(format)s, %(width)s, %(height)s, %(bytes)s, %(key)s)"
+            " ON CONFLICT (image_id, kind, long_edge, format) DO UPDATE SET key = excluded.key,"
+            " width = excluded.width, height = excluded.height, bytes = excluded.bytes",
+            [{"image": image_id, **rendition} for rendition in stored],
+        )
+        # What the contributor said stands; the model adds to it.
+        cursor.executemany(
+            "INSERT INTO image_tags (image_id, tag, confidence, source) VALUES (%s, %s, %s, 'ai')"
+            " ON CONFLICT (image_id, tag) DO NOTHING",
+            [(image_id, tag.tag, tag.confidence) for tag in analysis.tags],
+        )
+        cursor.executemany(
+            "INSERT INTO image_categories (image_id, category, source) VALUES (%s, %s, 'ai')"
+            " ON CONFLICT (image_id, category) DO NOTHING",
+            [(image_id, category) for category in analysis.categories[:_AI_CATEGORIES]],
+        )
+        cursor.execute(
+            "INSERT INTO image_embeddings (image_id, model_version, embedding) VALUES (%s, %s, %s::halfvec)"
+            " ON CONFLICT (image_id, model_version) DO UPDATE SET embedding = excluded.embedding",
+            (image_id, model_version, json.dumps(analysis.embedding)),
+        )
+
+
+class CompensateImage:
+    """Ends an image that did not make it: states the reason, removes what the steps made.
+
+    The original stays for the contributor's retry; lifecycle rules take it later.
+    """
+
+    def __init__(
+        self, *, database: Database, originals: ObjectStore, work: ObjectStore, renditions: ObjectStore
+    ) -> None:
+        self._database = database
+        self._originals = originals
+        self._work = work
+        self._renditions = renditions
+
+    def run(self, job: IngestionJob, failure: FailedStep) -> StepOutput:
+        """`{"status"}` of the image: `rejected` when the picture is at fault, else
+        `processing_failed`. The status comes first, so that a step still under way notices."""
+        status = self._end(job, failure)
+        if status in {ImageStatus.REJECTED, ImageStatus.PROCESSING_FAILED}:
+            for store, prefix in (
+                (self._renditions, f"thumbnails/{job.image_id}/"),
+                (self._renditions, f"watermarked/{job.image_id}/"),
+                (self._originals, f"clean/{job.image_id}/"),
+                (self._work, f"work/{job.image_id}/"),
+            ):
+                store.delete(store.list_keys(prefix))
+        return {"status": status.value}
+
+    def _end(self, job: IngestionJob, failure: FailedStep) -> ImageStatus:
+        from psycopg.types.json import Jsonb
+
+        rejections = {error.__name__: error for error in walk(ImageRejected)}
+        status = ImageStatus.REJECTED if failure.Error in rejections else ImageStatus.PROCESSING_FAILED
+        with self._database.transaction() as connection:
+            recorded = connection.execute(
+                "SELECT error FROM processing_steps WHERE image_id = %s AND status = 'failed'"
+                " AND error ->> 'error' = %s ORDER BY finished_at LIMIT 1",
+                (job.image_id, failure.Error),
+            ).fetchone()
+            if status is ImageStatus.REJECTED:
+                reason = (
+                    recorded["error"]
+                    if recorded
+                    else {"code": rejections[failure.Error].slug, "detail": rejections[failure.Error].title}
+                )
+            else:
+                reason = {
+                    "code": "processing-failed",
+                    "detail": "Processing failed on our side; your file is kept and can be processed again.",
+                    "cause": failure.Error,
+                }
+            connection.execute(
+                "UPDATE images SET status = %s, rejection = %s, version = version + 1, updated_at = now()"
+                " WHERE id = %s AND status = 'processing'",
+                (status.value, Jsonb(reason), job.image_id),
+            )
+            now_is = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
+            ended = ImageStatus(now_is["status"]) if now_is else ImageStatus.PROCESSING_FAILED
+            if ended in {ImageStatus.REJECTED, ImageStatus.PROCESSING_FAILED}:
+                duplicates.forget(connection, job.image_id)
+                connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (job.image_id,))
+                connection.execute("DELETE FROM image_renditions WHERE image_id = %s", (job.image_id,))
+                connection.execute(
+                    "UPDATE processing_steps SET status = 'failed', error = %s, finished_at = clock_timestamp()"
+                    " WHERE image_id = %s AND status = 'running'",
+                    (Jsonb({"error": failure.Error, "code": "interrupted"}), job.image_id),
+                )
+        count(f"Images.{ended.value}")
+        logger.info("image ended", status=ended.value, cause=failure.Error)
+        return ended

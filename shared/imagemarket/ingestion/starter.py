@@ -1,0 +1,95 @@
+"""An object arrived: start the saga for it, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from imagemarket.ingestion.models import IngestionJob
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidRequest
+from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.telemetry import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_KEY = re.compile(r"originals/(?P<contributor>[0-9a-f-]{36})/(?P<image>[0-9a-f-]{36})\.[a-z0-9]{2,5}")
+
+Outcome = Literal["started", "ignored"]
+
+
+class IngestionStarter:
+    """Starts one execution of `ingest_image` per image.
+
+    Which version of the object an image is made of is decided once, atomically: the one that is
+    current when its first event is handled. It is written to the image's row, every later reader
+    names it, and events of other versions (or the same one again) start nothing. So a picture can
+    never be changed under a licence by a second upload to the same presigned form.
+    """
+
+    def __init__(
+        self, *, database: Database, originals: ObjectStore, step_functions: SFNClient, state_machine_arn: str
+    ) -> None:
+        self._database = database
+        self._originals = originals
+        self._step_functions = step_functions
+        self._state_machine_arn = state_machine_arn
+
+    def handle(self, event: dict[str, Any]) -> Outcome:
+        """Handles one EventBridge event `Object Created` of the originals bucket.
+
+        Raises `InvalidRequest` for an event of another form, `ImageNotFound` for an object that
+        nobody announced, `NotFound` for one that is gone, `DependencyUnavailable`.
+        """
+        try:
+            key = event["detail"]["object"]["key"]
+        except (KeyError, TypeError):
+            raise InvalidRequest("detail.object.key is missing from the event.") from None
+        match = _KEY.fullmatch(str(key))
+        if match is None:
+            raise InvalidRequest("detail.object.key is not originals/{contributor}/{image}.{extension}.")
+        image_id = UUID(match["image"])
+        logger.append_keys(image_id=str(image_id))
+        current = self._originals.head(key)
+        # "null" is S3's own name for the version of an object in a bucket without versioning.
+        claimed = self._claim(image_id, key, current.version_id or "null")
+        if claimed is None:
+            logger.info("nothing to start: the image has ended, or another version was taken")
+            return "ignored"
+        self._start(claimed)
+        return "started"
+
+    def _claim(self, image_id: UUID, key: str, version_id: str) -> IngestionJob | None:
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "UPDATE images SET object_version = coalesce(object_version, %s), updated_at = now()"
+                " WHERE id = %s AND s3_original_key = %s RETURNING contributor_id, object_version, status",
+                (version_id, image_id, key),
+            ).fetchone()
+        if row is None:
+            raise ImageNotFound("No image was announced for this object.")
+        if row["status"] != "processing" or row["object_version"] != version_id:
+            return None
+        return IngestionJob(image_id=image_id, contributor_id=row["contributor_id"], key=key, version_id=version_id)
+
+    def _start(self, job: IngestionJob) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        version = hashlib.sha256(job.version_id.encode()).hexdigest()[:16]
+        try:
+            self._step_functions.start_execution(
+                stateMachineArn=self._state_machine_arn,
+                name=f"{job.image_id}-{version}",
+                input=json.dumps(job.model_dump(mode="json", exclude={"execution"})),
+            )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ExecutionAlreadyExists":
+                logger.info("the saga of this version runs or has run")
+                return
+            raise DependencyUnavailable("Step Functions did not start the saga; try again.") from error
+        except BotoCoreError as error:
+            raise DependencyUnavailable("Step Functions is not answering; try again.") from error

@@ -1,0 +1,253 @@
+"""Announcing an upload, finishing it in parts, and asking how it goes."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from imagemarket.catalog.models import ImageStatus
+from imagemarket.ingestion.models import (
+    MULTIPART_ABOVE_BYTES,
+    PART_BYTES,
+    UPLOAD_EXPIRES_SECONDS,
+    ImageProgress,
+    MultipartUpload,
+    PostUpload,
+    PresignedPart,
+    Rejection,
+    Step,
+    StepProgress,
+    UploadedPart,
+    UploadRequest,
+    UploadTicket,
+)
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import Conflict, ImageNotFound, NotFound, UploadIncomplete
+from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.ids import new_id
+from imagemarket.platform.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+
+class Uploads:
+    """The upload use cases. No image byte passes through here: clients talk to the object store."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        originals: ObjectStore,
+        idempotency: IdempotencyKeys,
+        public_base_url: str,
+    ) -> None:
+        self._database = database
+        self._originals = originals
+        self._idempotency = idempotency
+        self._public_base_url = public_base_url
+
+    def announce(self, contributor_id: UUID, request: UploadRequest, *, idempotency_key: str | None) -> UploadTicket:
+        """Writes the image's row and says where its bytes go.
+
+        Raises what `IdempotencyKeys.run` raises.
+        """
+        answer = self._idempotency.run(
+            account_id=contributor_id,
+            operation="upload",
+            key=idempotency_key,
+            request=request.model_dump(mode="json"),
+            work=lambda connection: self._create(connection, contributor_id, request).model_dump(mode="json"),
+        )
+        return UploadTicket.model_validate(answer)
+
+    def _create(self, connection: Connection[Row], contributor_id: UUID, request: UploadRequest) -> UploadTicket:
+        image_id = new_id()
+        key = f"originals/{contributor_id}/{image_id}.{request.extension}"
+        multipart_id = None
+        if request.size_bytes > MULTIPART_ABOVE_BYTES:
+            multipart_id = self._originals.start_multipart(key, content_type=request.content_type)
+        connection.execute(
+            "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, filename,"
+            " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                image_id,
+                contributor_id,
+                request.title,
+                request.description,
+                request.image_type.value,
+                [license_type.value for license_type in request.license_types],
+                request.filename,
+                request.content_type,
+                request.size_bytes,
+                bytes.fromhex(request.sha256) if request.sha256 else None,
+                key,
+                multipart_id,
+            ),
+        )
+        connection.execute(
+            "INSERT INTO image_tags (image_id, tag, confidence, source)"
+            " SELECT %s, unnest(%s::text[]), 1, 'contributor'",
+            (image_id, request.tags),
+        )
+        connection.execute(
+            "INSERT INTO image_categories (image_id, category, source) SELECT %s, unnest(%s::text[]), 'contributor'",
+            (image_id, request.categories),
+        )
+        upload = (
+            self._multipart(image_id, key, multipart_id, request.size_bytes)
+            if multipart_id
+            else self._post(key, request)
+        )
+        return UploadTicket(image_id=image_id, upload=upload)
+
+    def _post(self, key: str, request: UploadRequest) -> PostUpload:
+        fields = {"Content-Type": request.content_type}
+        if request.sha256:
+            fields["x-amz-checksum-algorithm"] = "SHA256"
+            fields["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(request.sha256)).decode()
+        form = self._originals.presign_post(
+            key, fields=fields, size_bytes=request.size_bytes, expires_in=UPLOAD_EXPIRES_SECONDS
+        )
+        return PostUpload(url=form["url"], fields=form["fields"])
+
+    def _multipart(self, image_id: UUID, key: str, multipart_id: str, size_bytes: int) -> MultipartUpload:
+        parts = [
+            PresignedPart(
+                number=number,
+                url=self._originals.presign_part(
+                    key, multipart_id, number, size_bytes=size, expires_in=UPLOAD_EXPIRES_SECONDS
+                ),
+            )
+            for number, size in part_sizes(size_bytes)
+        ]
+        base = f"{self._public_base_url}/v1/images/{image_id}/upload"
+        return MultipartUpload(part_size=PART_BYTES, parts=parts, complete_url=f"{base}/complete", abort_url=base)
+
+    def complete(self, contributor_id: UUID, image_id: UUID, parts: list[UploadedPart]) -> None:
+        """Joins a multipart upload once its parts make up the announced size.
+
+        Asking again after it was joined is fine. Raises `ImageNotFound`, `Conflict` when there is no
+        multipart upload, `UploadIncomplete` naming what is missing.
+        """
+        image = self._own(contributor_id, image_id)
+        key, multipart_id = image["s3_original_key"], image["multipart_id"]
+        if multipart_id is None:
+            raise Conflict("This image is not uploaded in parts.")
+        try:
+            arrived = {number: (etag, size) for number, etag, size in self._originals.list_parts(key, multipart_id)}
+        except NotFound:
+            if self._exists(key):
+                return
+            raise Conflict("The multipart upload was aborted; announce the image again.") from None
+        expected = dict(part_sizes(image["announced_bytes"]))
+        named = {part.number: part.etag.strip('"') for part in parts}
+        wrong = [
+            number
+            for number, size in expected.items()
+            if number not in named
+            or number not in arrived
+            or arrived[number][1] != size
+            or arrived[number][0].strip('"') != named[number]
+        ]
+        if wrong or set(named) - set(expected):
+            raise UploadIncomplete(
+                f"The file has {len(expected)} parts of {PART_BYTES} bytes (the last one the rest);"
+                " send those listed in `parts` again.",
+                parts=wrong or sorted(set(named) - set(expected)),
+            )
+        try:
+            self._originals.complete_multipart(key, multipart_id, sorted((n, arrived[n][0]) for n in expected))
+        except NotFound:
+            if not self._exists(key):
+                raise
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._originals.head(key)
+        except NotFound:
+            return False
+        return True
+
+    def abort(self, contributor_id: UUID, image_id: UUID) -> None:
+        """Gives up an upload whose bytes have not all arrived: the parts and the row go away.
+
+        Raises `ImageNotFound`, and `Conflict` once processing has begun.
+        """
+        image = self._own(contributor_id, image_id)
+        if image["object_version"] is not None or self._exists(image["s3_original_key"]):
+            raise Conflict("The upload has arrived already and is being processed.")
+        if image["multipart_id"] is not None:
+            self._originals.abort_multipart(image["s3_original_key"], image["multipart_id"])
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,))
+
+    def _own(self, contributor_id: UUID, image_id: UUID) -> Row:
+        row = self._database.fetch_one(
+            "SELECT s3_original_key, multipart_id, announced_bytes, object_version FROM images"
+            " WHERE id = %s AND contributor_id = %s",
+            (image_id, contributor_id),
+        )
+        if row is None:
+            raise ImageNotFound("None of your images has this id.")
+        return row
+
+    def progress(self, image_id: UUID, *, contributor_id: UUID | None) -> ImageProgress:
+        """How an image fares: for its contributor, or for anyone when `contributor_id` is None.
+
+        Raises `ImageNotFound`, also for another contributor's image.
+        """
+        row = self._database.fetch_one(
+            """
+            SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, i.object_version, i.created_at,
+                   i.updated_at, earlier.contributor_id AS earlier_contributor_id,
+                   (SELECT json_agg(s) FROM processing_steps s WHERE s.image_id = i.id) AS steps
+              FROM images i
+              LEFT JOIN images earlier ON earlier.id = (i.rejection ->> 'duplicate_of')::uuid
+             WHERE i.id = %s AND (%s::uuid IS NULL OR i.contributor_id = %s)
+            """,
+            (image_id, contributor_id, contributor_id),
+        )
+        if row is None:
+            raise ImageNotFound("None of your images has this id.")
+        rejection = None
+        if row["rejection"]:
+            rejection = Rejection.model_validate(row["rejection"])
+            if contributor_id is not None and row["earlier_contributor_id"] != contributor_id:
+                rejection.duplicate_of = None
+        return ImageProgress(
+            image_id=row["id"],
+            status=ImageStatus(row["status"]),
+            title=row["title"],
+            steps=_steps(row),
+            rejection=rejection,
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+        )
+
+
+def part_sizes(size_bytes: int) -> list[tuple[int, int]]:
+    """`(number from 1, bytes)` of each part of a file of `size_bytes` bytes."""
+    starts = range(0, size_bytes, PART_BYTES)
+    return [(number, min(PART_BYTES, size_bytes - start)) for number, start in enumerate(starts, start=1)]
+
+
+def _steps(row: Row) -> list[StepProgress]:
+    recorded: dict[str, dict[str, Any]] = {record["step"]: record for record in row["steps"] or []}
+    arrived: Literal["pending", "succeeded"] = "pending" if row["object_version"] is None else "succeeded"
+    steps = [StepProgress(step="upload", status=arrived, started_at=row["created_at"])]
+    for step in Step:
+        record = recorded.get(step.value)
+        steps.append(
+            StepProgress(
+                step=step.value,
+                status=record["status"],
+                started_at=record["started_at"],
+                finished_at=record["finished_at"],
+            )
+            if record
+            else StepProgress(step=step.value, status="pending")
+        )
+    return steps

@@ -1,0 +1,31 @@
+"""Daily housekeeping of the database."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from imagemarket.platform.database import Database
+
+_MONTHS_AHEAD = 6
+
+_DELETIONS: dict[str, LiteralString] = {
+    "refresh_tokens": "DELETE FROM refresh_tokens WHERE expires_at < now()",
+    "idempotency_keys": "DELETE FROM idempotency_keys WHERE expires_at < now()",
+    "outbox": "DELETE FROM outbox WHERE dispatched_at < now() - interval '7 days'",
+}
+
+
+class Maintenance:
+    """Opens partitions ahead of time and deletes what has expired."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def run(self) -> dict[str, int]:
+        """Rows deleted by table. Safe to run at any time."""
+        deleted: dict[str, int] = {}
+        with self._database.transaction() as connection:
+            connection.execute("SELECT ensure_image_partitions((now() AT TIME ZONE 'UTC')::date, %s)", (_MONTHS_AHEAD,))
+            for table, statement in _DELETIONS.items():
+                deleted[table] = connection.execute(statement).rowcount
+        return deleted

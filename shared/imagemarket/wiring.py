@@ -1,0 +1,243 @@
+"""The composition root: settings in, services out, each built once per process.
+
+This is the only place that reads settings. A test closes over these functions to learn which
+settings a Lambda needs and compares that with the environment the CDK gives it, so a setting is
+always read as `settings().name`, inside the function that needs it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from imagemarket.platform.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_s3 import S3Client
+
+    from imagemarket.delivery.service import Delivery
+    from imagemarket.ingestion.records import StepRecords
+    from imagemarket.ingestion.saga import (
+        CompensateImage,
+        DetectDuplicate,
+        EmbedAndTag,
+        InspectImage,
+        MakeThumbnails,
+        MakeWatermark,
+        PublishImage,
+    )
+    from imagemarket.ingestion.starter import IngestionStarter
+    from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.platform.cache import Cache
+    from imagemarket.platform.clock import Clock
+    from imagemarket.platform.database import Database
+    from imagemarket.platform.maintenance import Maintenance
+    from imagemarket.platform.objects import ObjectStore
+    from imagemarket.platform.outbox import OutboxRelay
+
+# --- platform ------------------------------------------------------------------------------------
+
+
+@cache
+def settings() -> Settings:
+    return Settings()
+
+
+@cache
+def clock() -> Clock:
+    from imagemarket.platform.clock import SystemClock
+
+    return SystemClock()
+
+
+@cache
+def aws() -> boto3.Session:
+    import boto3
+
+    return boto3.Session()
+
+
+def secret(arn: str) -> str:
+    """The current string of a secret; read once by the service that keeps it."""
+    return aws().client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+
+
+@cache
+def database() -> Database:
+    from imagemarket.platform.database import Database, dsn_of_secret
+
+    return Database(
+        lambda: dsn_of_secret(secret(settings().database_secret_arn)),
+        statement_timeout_ms=settings().database_statement_timeout_ms,
+    )
+
+
+@cache
+def valkey() -> Cache:
+    from imagemarket.platform.cache import Cache
+
+    return Cache(settings().cache_url)
+
+
+@cache
+def s3() -> S3Client:
+    from botocore.config import Config
+
+    return aws().client(
+        "s3",
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"} if settings().stage == "local" else None,
+            retries={"mode": "standard", "max_attempts": 3},
+        ),
+    )
+
+
+@cache
+def originals() -> ObjectStore:
+    from imagemarket.platform.objects import ObjectStore
+
+    return ObjectStore(s3(), settings().originals_bucket)
+
+
+@cache
+def work() -> ObjectStore:
+    from imagemarket.platform.objects import ObjectStore
+
+    return ObjectStore(s3(), settings().work_bucket)
+
+
+@cache
+def renditions() -> ObjectStore:
+    from imagemarket.platform.objects import ObjectStore
+
+    return ObjectStore(s3(), settings().renditions_bucket)
+
+
+@cache
+def outbox_relay() -> OutboxRelay:
+    from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+    from imagemarket.platform.queue import Queue
+
+    return OutboxRelay(database(), {INDEX_TOPIC: Queue(aws().client("sqs"), settings().index_queue_url)})
+
+
+# --- ingestion -----------------------------------------------------------------------------------
+
+
+@cache
+def uploads() -> Uploads:
+    from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.platform.idempotency import IdempotencyKeys
+
+    return Uploads(
+        database=database(),
+        originals=originals(),
+        idempotency=IdempotencyKeys(database(), clock()),
+        public_base_url=settings().public_base_url,
+    )
+
+
+@cache
+def ingestion_starter() -> IngestionStarter:
+    from imagemarket.ingestion.starter import IngestionStarter
+
+    return IngestionStarter(
+        database=database(),
+        originals=originals(),
+        step_functions=aws().client("stepfunctions"),
+        state_machine_arn=settings().state_machine_arn,
+    )
+
+
+@cache
+def step_records() -> StepRecords:
+    from imagemarket.ingestion.records import StepRecords
+
+    return StepRecords(database())
+
+
+@cache
+def inspect_image() -> InspectImage:
+    from imagemarket.ingestion.saga import InspectImage
+
+    return InspectImage(records=step_records(), database=database(), originals=originals(), work=work())
+
+
+@cache
+def detect_duplicate() -> DetectDuplicate:
+    from imagemarket.ingestion.saga import DetectDuplicate
+
+    return DetectDuplicate(records=step_records(), database=database())
+
+
+@cache
+def make_thumbnails() -> MakeThumbnails:
+    from imagemarket.ingestion.saga import MakeThumbnails
+
+    return MakeThumbnails(records=step_records(), work=work(), renditions=renditions(), originals=originals())
+
+
+@cache
+def make_watermark() -> MakeWatermark:
+    from imagemarket.ingestion.saga import MakeWatermark
+
+    return MakeWatermark(records=step_records(), work=work(), renditions=renditions())
+
+
+@cache
+def embed_and_tag() -> EmbedAndTag:
+    from botocore.config import Config
+
+    from imagemarket.ingestion.saga import EmbedAndTag
+    from imagemarket.ingestion.sagemaker import VisionEndpoint
+
+    # The state machine owns the patience; a call must end well before the function's own limit.
+    client = aws().client(
+        "sagemaker-runtime",
+        config=Config(read_timeout=45, connect_timeout=3, retries={"total_max_attempts": 1}),
+    )
+    return EmbedAndTag(
+        records=step_records(), work=work(), endpoint=VisionEndpoint(client, settings().model_endpoint_name)
+    )
+
+
+@cache
+def publish_image() -> PublishImage:
+    from imagemarket.ingestion.saga import PublishImage
+
+    return PublishImage(records=step_records(), database=database(), work=work(), relay=outbox_relay())
+
+
+@cache
+def compensate_image() -> CompensateImage:
+    from imagemarket.ingestion.saga import CompensateImage
+
+    return CompensateImage(database=database(), originals=originals(), work=work(), renditions=renditions())
+
+
+def migrate() -> None:
+    """Brings the schema to the newest revision and opens the partitions ahead."""
+    from imagemarket.platform.database import dsn_of_secret
+    from imagemarket.platform.migrations import upgrade
+
+    upgrade(dsn_of_secret(secret(settings().database_secret_arn)))
+    maintenance().run()
+
+
+@cache
+def maintenance() -> Maintenance:
+    from imagemarket.platform.maintenance import Maintenance
+
+    return Maintenance(database())
+
+
+# --- delivery ------------------------------------------------------------------------------------
+
+
+@cache
+def delivery() -> Delivery:
+    from imagemarket.delivery.service import Delivery
+
+    return Delivery(database=database(), originals=originals(), media_base_url=settings().media_base_url)
