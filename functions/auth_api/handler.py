@@ -1,0 +1,19 @@
+"""HTTP: accounts, sign-in, and the keys that tokens are verified with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imagemarket.platform.http import lambda_handler
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def _build() -> FastAPI:
+    from functions.auth_api.routes import build_api
+
+    return build_api()
+
+
+handler = lambda_handler(_build)

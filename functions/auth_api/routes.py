@@ -1,0 +1,253 @@
+"""`/v1/auth/*` and `/.well-known/jwks.json`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from imagemarket import wiring
+from imagemarket.identity.models import (
+    MAX_DISPLAY_NAME_CHARACTERS,
+    MAX_EMAIL_CHARACTERS,
+    MAX_PASSWORD_CHARACTERS,
+    MIN_PASSWORD_CHARACTERS,
+    Account,
+    PublicRole,
+    Role,
+    TokenPair,
+)
+from imagemarket.platform.errors import (
+    DependencyUnavailable,
+    EmailTaken,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidRequest,
+    TokenExpired,
+    TooManyRequests,
+    Unauthenticated,
+)
+from imagemarket.platform.http import Caller, client_address, create_api, current_caller, problem_responses
+
+router = APIRouter()
+
+_JWKS_SECONDS = 300
+
+Email = Annotated[
+    str,
+    Field(
+        strict=True,
+        min_length=3,
+        max_length=MAX_EMAIL_CHARACTERS,
+        description="Case does not matter.",
+        examples=["ann@example.com"],
+    ),
+]
+
+
+class Registration(BaseModel):
+    """An account to open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Email
+    password: Annotated[
+        SecretStr,
+        Field(
+            min_length=MIN_PASSWORD_CHARACTERS,
+            max_length=MAX_PASSWORD_CHARACTERS,
+            description="Any characters; a long phrase is best.",
+        ),
+    ]
+    role: Annotated[PublicRole, Field(description="Contributors offer pictures, buyers license them.")]
+    display_name: Annotated[
+        str,
+        Field(
+            strict=True,
+            min_length=1,
+            max_length=MAX_DISPLAY_NAME_CHARACTERS,
+            description="Public: a contributor's pictures carry it.",
+            examples=["Ann Adams"],
+        ),
+    ]
+
+
+class SignIn(BaseModel):
+    """An e-mail and its password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Email
+    password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)]
+
+
+class RefreshTokenBody(BaseModel):
+    """A refresh token, as it was given out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+
+
+class AccountView(BaseModel):
+    """An account, as its owner sees it."""
+
+    id: UUID
+    email: str
+    role: Role
+    display_name: str
+    created_at: datetime
+
+
+class TokenView(BaseModel):
+    """What a session runs on (the fields of RFC 6749, 5.1). Keep both tokens secret."""
+
+    access_token: Annotated[
+        str, Field(description="Send it as `Authorization: Bearer …`. RS256; its keys are in the JWKS.")
+    ]
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme's name
+    expires_in: Annotated[int, Field(description="Seconds that the access token holds.")]
+    refresh_token: Annotated[str, Field(description="Good for one `POST /v1/auth/refresh`, which gives the next one.")]
+    refresh_expires_in: Annotated[int, Field(description="Seconds that the refresh token holds.")]
+    account: AccountView
+
+
+class PublicKey(BaseModel):
+    """An RSA public key as RFC 7517 has it."""
+
+    kty: Literal["RSA"]
+    use: Literal["sig"]
+    alg: Literal["RS256"]
+    kid: Annotated[str, Field(description="Named in the header of each token that the key signed.")]
+    n: Annotated[str, Field(description="Modulus, base64url.")]
+    e: Annotated[str, Field(description="Exponent, base64url.")]
+
+
+class PublicKeySet(BaseModel):
+    """A JWKS."""
+
+    keys: list[PublicKey]
+
+
+def _no_store(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+def _account_view(account: Account) -> AccountView:
+    return AccountView(
+        id=account.id,
+        email=account.email,
+        role=account.role,
+        display_name=account.display_name,
+        created_at=account.created_at,
+    )
+
+
+def _token_view(pair: TokenPair) -> TokenView:
+    return TokenView(
+        access_token=pair.access_token,
+        expires_in=pair.expires_in,
+        refresh_token=pair.refresh_token,
+        refresh_expires_in=pair.refresh_expires_in,
+        account=_account_view(pair.account),
+    )
+
+
+@router.post(
+    "/v1/auth/register",
+    operation_id="register",
+    summary="Open an account",
+    tags=["Identity"],
+    status_code=201,
+    responses=problem_responses(EmailTaken, InvalidRequest, TooManyRequests, DependencyUnavailable),
+)
+def register(body: Registration, request: Request, response: Response) -> AccountView:
+    """For contributors and buyers. Sign in afterwards; sending it twice answers `email-taken`."""
+    _no_store(response)
+    response.headers["Location"] = "/v1/auth/me"
+    account = wiring.identity().register(
+        email=body.email,
+        password=body.password.get_secret_value(),
+        role=body.role,
+        display_name=body.display_name,
+        address=client_address(request),
+    )
+    return _account_view(account)
+
+
+@router.post(
+    "/v1/auth/login",
+    operation_id="login",
+    summary="Sign in",
+    tags=["Identity"],
+    responses=problem_responses(InvalidCredentials, InvalidRequest, TooManyRequests, DependencyUnavailable),
+)
+def login(body: SignIn, request: Request, response: Response) -> TokenView:
+    """Attempts are limited per account and per address; `Retry-After` says when the next may come."""
+    _no_store(response)
+    pair = wiring.identity().login(
+        email=body.email, password=body.password.get_secret_value(), address=client_address(request)
+    )
+    return _token_view(pair)
+
+
+@router.post(
+    "/v1/auth/refresh",
+    operation_id="refresh",
+    summary="Exchange a refresh token for new tokens",
+    tags=["Identity"],
+    responses=problem_responses(InvalidRefreshToken, InvalidRequest, DependencyUnavailable),
+)
+def refresh(body: RefreshTokenBody, response: Response) -> TokenView:
+    """Each refresh token can be used once; a request doubled within 10 seconds is answered all the
+    same. Later reuse means that somebody holds a copy, and ends the session for everyone."""
+    _no_store(response)
+    return _token_view(wiring.identity().refresh(body.refresh_token.get_secret_value()))
+
+
+@router.post(
+    "/v1/auth/logout",
+    operation_id="logout",
+    summary="Sign out",
+    tags=["Identity"],
+    status_code=204,
+    responses=problem_responses(InvalidRequest, DependencyUnavailable),
+)
+def logout(body: RefreshTokenBody) -> None:
+    """Ends the session that the refresh token belongs to. Access tokens already given out hold until
+    they expire, 15 minutes at most. An unknown token is no error."""
+    wiring.identity().logout(body.refresh_token.get_secret_value())
+
+
+@router.get(
+    "/v1/auth/me",
+    operation_id="getMe",
+    summary="The account that is signed in",
+    tags=["Identity"],
+    responses=problem_responses(Unauthenticated, TokenExpired, DependencyUnavailable),
+)
+def get_me(caller: Annotated[Caller, Depends(current_caller)], response: Response) -> AccountView:
+    """The role here is today's; a token's role is that of the moment it was issued."""
+    _no_store(response)
+    return _account_view(wiring.identity().account(caller.account_id))
+
+
+@router.get(
+    "/.well-known/jwks.json",
+    operation_id="getJwks",
+    summary="The public keys that access tokens are verified with",
+    tags=["Identity"],
+    response_model=PublicKeySet,
+)
+def get_jwks(response: Response) -> dict[str, Any]:
+    """A JWKS (RFC 7517). A new key is published before the first token is signed with it."""
+    response.headers["Cache-Control"] = f"public, max-age={_JWKS_SECONDS}"
+    return wiring.public_keys().document()
+
+
+def build_api() -> FastAPI:
+    """The app of this function."""
+    return create_api("imagemarket: identity", router)

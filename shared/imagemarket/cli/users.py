@@ -1,0 +1,48 @@
+"""`imagemarket users`: accounts, straight in the database."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from imagemarket.platform.errors import MarketError
+
+PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
+
+app = typer.Typer(name="users", help="Accounts, straight in the database.", no_args_is_help=True)
+
+
+@app.callback()
+def users() -> None:
+    """Accounts, straight in the database."""
+
+
+@app.command("create-admin")
+def create_admin(
+    email: Annotated[str, typer.Option(help="The admin's e-mail address.")],
+    name: Annotated[str, typer.Option(help="The name shown for the account.")] = "Administrator",
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make an existing account an admin; its password stays.")
+    ] = False,
+) -> None:
+    """Make an account that may do everything.
+
+    The password of a new account is taken from MARKET_PASSWORD, or asked for; never from the command
+    line, which other users of the machine can read.
+    """
+    from imagemarket import wiring
+
+    try:
+        identity = wiring.identity()
+        password = None
+        if not (promote and identity.exists(email)):
+            password = os.environ.get(PASSWORD_VARIABLE) or typer.prompt(
+                "Password", hide_input=True, confirmation_prompt=True
+            )
+        account = identity.create_admin(email=email, password=password, display_name=name, promote=promote)
+    except MarketError as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{account.email} is an admin (account {account.id}).")

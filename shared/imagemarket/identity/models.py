@@ -1,0 +1,86 @@
+"""What identity is about: accounts, the two kinds of token, and what a token says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+Role = Literal["contributor", "buyer", "admin"]
+PublicRole = Literal["contributor", "buyer"]
+"""What people may register as; an admin is made by the operators' command line alone."""
+
+MIN_PASSWORD_CHARACTERS = 10
+MAX_PASSWORD_CHARACTERS = 256
+"""A passphrase fits; a megabyte to hash does not."""
+MAX_EMAIL_CHARACTERS = 254
+"""RFC 5321, 4.5.3.1.3, less the angle brackets."""
+MAX_DISPLAY_NAME_CHARACTERS = 100
+
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person's account. `email` is in its normal form (see `emails.normalise`)."""
+
+    id: UUID
+    email: str
+    role: Role
+    display_name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An account and the hash that its password is checked against."""
+
+    account: Account
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AccessClaims:
+    """What a verified access token says."""
+
+    account_id: UUID
+    role: Role
+    token_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """A refresh token as it is kept: by its SHA-256, never in the clear.
+
+    A family is everything that grew out of one sign-in. `replaced_at` is when a later token of the
+    family took this one's place, `revoked_at` when the family ended early.
+    """
+
+    sha256: bytes = field(repr=False)
+    family_id: UUID
+    account_id: UUID
+    issued_at: datetime
+    expires_at: datetime
+    replaced_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_live(self) -> bool:
+        """Whether it is the latest of its family, which has not been revoked (it may be over)."""
+        return self.replaced_at is None and self.revoked_at is None
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """What a client gets at sign-in and at each refresh: secrets both."""
+
+    account: Account
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    """Seconds that the access token holds."""
+    refresh_expires_in: int
+    """Seconds that the refresh token holds."""

@@ -1,0 +1,69 @@
+"""Where accounts and refresh tokens are kept; every implementation passes the same contract tests."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from imagemarket.identity.models import Account, Credentials, RefreshToken, Role
+
+
+class LockedFamily(Protocol):
+    """The family of one refresh token, with nobody else at any family of its account meanwhile."""
+
+    @property
+    def account(self) -> Account:
+        """Whose family it is, as the account is now."""
+        ...
+
+    @property
+    def presented(self) -> RefreshToken:
+        """The token that the family was found by, read after the lock was had."""
+        ...
+
+    def live(self) -> int:
+        """How many tokens of the family are neither replaced nor revoked."""
+        ...
+
+    def replace_live(self, at: datetime) -> None:
+        """Marks every live token as replaced."""
+        ...
+
+    def add(self, token: RefreshToken) -> None:
+        """Adds a token to the family."""
+        ...
+
+    def revoke(self, at: datetime) -> None:
+        """Revokes every token of the family that is not revoked yet."""
+        ...
+
+
+class IdentityStore(Protocol):
+    """Accounts by id and e-mail, refresh tokens by digest."""
+
+    def add_account(self, account: Account, password_hash: str) -> bool:
+        """Keeps a new account; False, and nothing kept, when its e-mail is taken."""
+        ...
+
+    def account(self, account_id: UUID) -> Account | None: ...
+
+    def credentials(self, email: str) -> Credentials | None:
+        """The account with this normal form of e-mail, and its password hash."""
+        ...
+
+    def set_password_hash(self, account_id: UUID, password_hash: str) -> None: ...
+
+    def set_role(self, account_id: UUID, role: Role) -> None: ...
+
+    def start_family(self, token: RefreshToken) -> None:
+        """Keeps the first token of a new family."""
+        ...
+
+    def locked_family(self, token_sha256: bytes) -> AbstractContextManager[LockedFamily | None]:
+        """The family of a token, or None when there is no such token.
+
+        What is done to it is kept when the context ends, and undone when it ends in an exception.
+        """
+        ...

@@ -1,0 +1,253 @@
+"""The use cases of identity: register, sign in, stay signed in, sign out."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import unicodedata
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from imagemarket.identity.attempts import AttemptLimiter
+from imagemarket.identity.emails import normalise
+from imagemarket.identity.models import (
+    ACCESS_TOKEN_LIFETIME,
+    MAX_DISPLAY_NAME_CHARACTERS,
+    MAX_PASSWORD_CHARACTERS,
+    MIN_PASSWORD_CHARACTERS,
+    REFRESH_TOKEN_LIFETIME,
+    Account,
+    PublicRole,
+    RefreshToken,
+    Role,
+    TokenPair,
+)
+from imagemarket.identity.passwords import PasswordHasher
+from imagemarket.identity.ports import IdentityStore, LockedFamily
+from imagemarket.identity.tokens import TokenIssuer
+from imagemarket.platform.clock import Clock
+from imagemarket.platform.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidRequest,
+    Unauthenticated,
+)
+from imagemarket.platform.ids import new_id
+from imagemarket.platform.telemetry import count, logger
+
+REFRESH_GRACE = timedelta(seconds=10)
+"""How long a replaced refresh token is still taken for a doubled request rather than for theft."""
+MAX_LIVE_IN_FAMILY = 4
+"""A doubled request leaves two live tokens until one is used; a client in a loop gets no more than this."""
+
+_SIGN_IN_AGAIN = "The refresh token cannot be used; sign in again at POST /v1/auth/login."
+_REFRESH_TOKEN_BYTES = 32
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class Identity:
+    """Accounts and their sessions.
+
+    A session is a *family* of refresh tokens: the one given at sign-in and those that replaced it,
+    each of which can be used once. Whoever uses one a second time holds a copy, be it the thief or
+    the owner, so the whole family ends. The exception is a request that a client or a network sent
+    twice: within `REFRESH_GRACE` of its replacement a token is answered with one more successor.
+    Both successors are live until one is used; that retires the other, whose later use then counts
+    as reuse. So a copy taken within the grace is found out at the next refresh of either side.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: IdentityStore,
+        hasher: PasswordHasher,
+        issuer: TokenIssuer,
+        attempts: AttemptLimiter,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._issuer = issuer
+        self._attempts = attempts
+        self._clock = clock
+
+    # --- accounts --------------------------------------------------------------------------------
+
+    def register(self, *, email: str, password: str, role: PublicRole, display_name: str, address: str) -> Account:
+        """Opens an account; `address` is the network address of whoever asks.
+
+        Raises `InvalidRequest`, `TooManyRequests` or `EmailTaken`. That an address has an account
+        can be learnt here and nowhere else, at the price of a counted registration.
+        """
+        if role not in ("contributor", "buyer"):
+            raise _invalid("role", "must be contributor or buyer")
+        account = self._new_account(email=email, password=password, role=role, display_name=display_name)
+        self._attempts.registration(address=address)
+        # Hashed before anyone looks whether the e-mail is taken: both answers take the same time.
+        self._add(account, password)
+        logger.info("registered", account_id=str(account.id), role=role)
+        count("Registrations")
+        return account
+
+    def create_admin(self, *, email: str, password: str | None, display_name: str, promote: bool = False) -> Account:
+        """Makes an admin: a new account, or with `promote` the existing one, whose password stays.
+
+        For operators alone. Raises `EmailTaken` for an existing account that is not to be promoted,
+        and `InvalidRequest`.
+        """
+        known = self._store.credentials(normalise(email))
+        if known is not None:
+            if not promote:
+                raise EmailTaken("An account with this e-mail exists; promote it with --promote.")
+            self._store.set_role(known.account.id, "admin")
+            logger.info("promoted", account_id=str(known.account.id))
+            return replace(known.account, role="admin")
+        if password is None:
+            raise _invalid("password", "is needed for a new account")
+        account = self._new_account(email=email, password=password, role="admin", display_name=display_name)
+        self._add(account, password)
+        logger.info("created an admin", account_id=str(account.id))
+        return account
+
+    def exists(self, email: str) -> bool:
+        """Whether there is an account with this e-mail. For operators alone: no route may tell."""
+        return self._store.credentials(normalise(email)) is not None
+
+    def account(self, account_id: UUID) -> Account:
+        """The account of an authenticated caller. Raises `Unauthenticated` when it has been deleted."""
+        account = self._store.account(account_id)
+        if account is None:
+            raise Unauthenticated("The account of this access token does not exist any more.")
+        return account
+
+    def _new_account(self, *, email: str, password: str, role: Role, display_name: str) -> Account:
+        address, name = normalise(email), _display_name(display_name)
+        _check_password(password, not_one_of=(address, name))
+        return Account(id=new_id(), email=address, role=role, display_name=name, created_at=self._clock.now())
+
+    def _add(self, account: Account, password: str) -> None:
+        if not self._store.add_account(account, self._hasher.hash(password)):
+            raise EmailTaken("An account with this e-mail exists; sign in at POST /v1/auth/login.")
+
+    # --- sessions --------------------------------------------------------------------------------
+
+    def login(self, *, email: str, password: str, address: str) -> TokenPair:
+        """Signs in. Raises `TooManyRequests` or `InvalidCredentials`.
+
+        An unknown e-mail and a wrong password get the same answer after the same work, and count
+        against the same limits.
+        """
+        try:
+            known_as = normalise(email)
+        except InvalidRequest:
+            known_as = email.strip().lower()  # nobody's; goes the way of every unknown e-mail
+        self._attempts.sign_in(email=known_as, address=address)
+        credentials = self._store.credentials(known_as)
+        matches = self._hasher.verify(password, credentials.password_hash if credentials else None)
+        if credentials is None or not matches:
+            logger.info("sign-in refused")
+            count("SignInsRefused")
+            raise InvalidCredentials("E-mail or password is wrong.")
+        account = credentials.account
+        self._attempts.signed_in(email=known_as)
+        if self._hasher.is_outdated(credentials.password_hash):
+            self._store.set_password_hash(account.id, self._hasher.hash(password))
+        token, kept = self._refresh_token(account_id=account.id, family_id=new_id())
+        pair = self._pair(account, token)
+        self._store.start_family(kept)
+        logger.info("signed in", account_id=str(account.id))
+        count("SignIns")
+        return pair
+
+    def refresh(self, refresh_token: str) -> TokenPair:
+        """Exchanges a refresh token for a new pair; the account's role is read anew.
+
+        Raises `InvalidRefreshToken`: unknown, over, revoked, or used before. In the last case the
+        family is revoked.
+        """
+        with self._store.locked_family(_sha256(refresh_token)) as family:
+            pair = None if family is None else self._exchange(family)
+        # Refused only here: raised inside, it would undo the revocation.
+        if pair is None:
+            count("RefreshesRefused")
+            raise InvalidRefreshToken(_SIGN_IN_AGAIN)
+        return pair
+
+    def _exchange(self, family: LockedFamily) -> TokenPair | None:
+        presented, now = family.presented, self._clock.now()
+        if presented.revoked_at is not None or now >= presented.expires_at:
+            return None
+        if presented.replaced_at is None:
+            family.replace_live(now)
+        elif now - presented.replaced_at > REFRESH_GRACE:
+            family.revoke(now)
+            logger.warning(
+                "a replaced refresh token was used again: session ended",
+                account_id=str(presented.account_id),
+                family_id=str(presented.family_id),
+            )
+            count("RefreshTokenReuse")
+            return None
+        elif family.live() >= MAX_LIVE_IN_FAMILY:
+            return None
+        token, kept = self._refresh_token(account_id=presented.account_id, family_id=presented.family_id)
+        family.add(kept)
+        return self._pair(family.account, token)
+
+    def logout(self, refresh_token: str) -> None:
+        """Ends the session of a refresh token; nothing happens when there is none.
+
+        Access tokens given out in it hold until they expire, at most `ACCESS_TOKEN_LIFETIME`.
+        """
+        with self._store.locked_family(_sha256(refresh_token)) as family:
+            if family is not None:
+                family.revoke(self._clock.now())
+                logger.info("signed out", account_id=str(family.account.id))
+
+    def _refresh_token(self, *, account_id: UUID, family_id: UUID) -> tuple[str, RefreshToken]:
+        token = secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
+        now = self._clock.now()
+        return token, RefreshToken(
+            sha256=_sha256(token),
+            family_id=family_id,
+            account_id=account_id,
+            issued_at=now,
+            expires_at=now + REFRESH_TOKEN_LIFETIME,
+        )
+
+    def _pair(self, account: Account, refresh_token: str) -> TokenPair:
+        return TokenPair(
+            account=account,
+            access_token=self._issuer.issue(account),
+            refresh_token=refresh_token,
+            expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+            refresh_expires_in=int(REFRESH_TOKEN_LIFETIME.total_seconds()),
+        )
+
+
+def _sha256(token: str) -> bytes:
+    """No salt and no cost: 256 random bits cannot be guessed, whatever the hash."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def _invalid(name: str, message: str) -> InvalidRequest:
+    return InvalidRequest(f"{name}: {message}.", errors=[{"in": "body", "field": name, "detail": message}])
+
+
+def _display_name(text: str) -> str:
+    """Trimmed and composed (NFC). Raises `InvalidRequest` for what cannot be shown as one line."""
+    name = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(name) <= MAX_DISPLAY_NAME_CHARACTERS:
+        raise _invalid("display_name", f"takes 1 to {MAX_DISPLAY_NAME_CHARACTERS} characters")
+    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or c in _BIDI_CONTROLS for c in name):
+        raise _invalid("display_name", "must not hold control characters or line breaks")
+    return name
+
+
+def _check_password(password: str, *, not_one_of: tuple[str, ...]) -> None:
+    if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
+        raise _invalid("password", f"takes {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters")
+    if password.casefold() in {text.casefold() for text in not_one_of}:
+        raise _invalid("password", "must not be the e-mail or the name")
