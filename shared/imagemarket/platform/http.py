@@ -1,5 +1,4 @@
-"""The frame of every HTTP function: problems, request ids, the caller, and the way from an API
-Gateway event to a FastAPI app.
+"""The frame of every HTTP function: problems, request ids and the caller.
 
 Errors are RFC 9457 `application/problem+json`; `type` is a relative URL that the API itself serves.
 """
@@ -12,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from imagemarket.platform.errors import (
     Forbidden,
@@ -22,16 +26,12 @@ from imagemarket.platform.errors import (
     TokenExpired,
     Unauthenticated,
 )
-from imagemarket.platform.telemetry import count, duration, logger, metrics
+from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
+from imagemarket.platform.gateway import lambda_handler as lambda_handler  # noqa: PLC0414
+from imagemarket.platform.telemetry import count, duration, logger
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter, FastAPI, Request
-    from fastapi.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-PROBLEM_MEDIA_TYPE = "application/problem+json"
-MAX_BODY_BYTES = 256 * 1024
-"""No request of this API needs a larger body: pictures go straight to the object store."""
 
 Role = Literal["contributor", "buyer", "admin"]
 
@@ -119,7 +119,6 @@ def problem_of(error: MarketError, *, instance: str) -> dict[str, Any]:
 
 
 def _problem_response(request: Request, error: MarketError) -> Response:
-    from fastapi.responses import JSONResponse
 
     return JSONResponse(
         problem_of(error, instance=request_id(request.scope)),
@@ -173,6 +172,11 @@ class _Frame:
 
         try:
             await self._app(scope, receive, stamped)
+        except Exception:
+            # Past every handler, so a bug: the log gets it all, the client a request id to quote.
+            logger.exception("unhandled")
+            bug = MarketError(f"Quote the request id {identifier} when you ask for help.")
+            await _problem_response(Request(scope), bug)(scope, receive, stamped)
         finally:
             milliseconds = (time.perf_counter() - started) * 1000
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -191,10 +195,6 @@ class _Frame:
 
 def create_api(title: str, *routers: APIRouter) -> FastAPI:
     """A FastAPI app with the house's errors, request ids, CORS and logging around `routers`."""
-    from fastapi import FastAPI
-    from fastapi.exceptions import RequestValidationError
-    from fastapi.middleware.cors import CORSMiddleware
-    from starlette.exceptions import HTTPException
 
     api = FastAPI(title=title, version="1.0.0", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
@@ -218,15 +218,8 @@ def create_api(title: str, *routers: APIRouter) -> FastAPI:
             "title": str(error.detail),
             "status": error.status_code,
         }
-        from fastapi.responses import JSONResponse
 
         return JSONResponse(document, error.status_code, refused.headers, media_type=PROBLEM_MEDIA_TYPE)
-
-    @api.exception_handler(Exception)
-    def on_bug(request: Request, _: Exception) -> Response:
-        return _problem_response(
-            request, MarketError(f"Quote the request id {request_id(request.scope)} when you ask for help.")
-        )
 
     for router in routers:
         api.include_router(router)
@@ -255,52 +248,4 @@ def problem_responses(*errors: type[MarketError]) -> dict[int | str, dict[str, A
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status, listed in sorted(by_status.items())
-    }
-
-
-Event = dict[str, Any]
-
-
-def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], dict[str, Any]]:
-    """The Lambda handler of an HTTP function; the app is built at the first request."""
-    adapter: Any = None
-
-    def handler(event: Event, context: Any) -> dict[str, Any]:
-        nonlocal adapter
-        if adapter is None:
-            from mangum import Mangum
-
-            adapter = Mangum(
-                build_api(),
-                lifespan="off",
-                # Mangum sends any other type as base64 (decisions.md, correction 6).
-                text_mime_types=["text/", "application/json", "application/javascript", PROBLEM_MEDIA_TYPE],
-            )
-        logger.clear_state()
-        logger.append_keys(request_id=(event.get("requestContext") or {}).get("requestId"))
-        if len(event.get("body") or "") > MAX_BODY_BYTES:
-            return _too_large(event)
-        try:
-            return adapter(event, context)
-        finally:
-            metrics().flush_metrics()
-
-    return handler
-
-
-def _too_large(event: Event) -> dict[str, Any]:
-    import json
-
-    document = {
-        "type": "about:blank",
-        "title": "Content Too Large",
-        "status": 413,
-        "detail": f"A request body takes at most {MAX_BODY_BYTES} bytes; pictures go to the presigned URL.",
-        "instance": (event.get("requestContext") or {}).get("requestId", "no-gateway"),
-    }
-    return {
-        "statusCode": 413,
-        "headers": {"content-type": PROBLEM_MEDIA_TYPE},
-        "body": json.dumps(document),
-        "isBase64Encoded": False,
     }

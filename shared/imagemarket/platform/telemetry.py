@@ -22,10 +22,10 @@ logger = Logger(utc=True)
 
 @cache
 def metrics() -> Metrics:
-    """The EMF metrics of this process (namespace and service come from POWERTOOLS_* variables)."""
+    """The EMF metrics of this process; the service comes from POWERTOOLS_SERVICE_NAME."""
     from aws_lambda_powertools import Metrics
 
-    return Metrics()
+    return Metrics(namespace="imagemarket")
 
 
 @cache
@@ -50,6 +50,12 @@ def duration(name: str, milliseconds: float) -> None:
     metrics().add_metric(name=name, unit=MetricUnit.Milliseconds, value=milliseconds)
 
 
+def flush_metrics() -> None:
+    """Writes what was counted since the last flush, if anything."""
+    if metrics().metric_set:
+        metrics().flush_metrics()
+
+
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Event]
 
@@ -71,7 +77,7 @@ def saga_step(function: Handler) -> Handler:
             logger.exception("step failed")
             raise
         finally:
-            metrics().flush_metrics()
+            flush_metrics()
 
     return handler
 
@@ -89,7 +95,7 @@ def scheduled(function: Handler) -> Handler:
             logger.exception("job failed")
             raise
         finally:
-            metrics().flush_metrics()
+            flush_metrics()
 
     return handler
 
@@ -111,7 +117,7 @@ def batch_handler(work: Callable[[Event], None]) -> Handler:
                 logger.exception("message failed")
                 count("MessagesFailed")
                 failures.append({"itemIdentifier": record["messageId"]})
-        metrics().flush_metrics()
+        flush_metrics()
         return {"batchItemFailures": failures}
 
     return handler

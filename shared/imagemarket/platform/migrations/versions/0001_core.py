@@ -211,8 +211,10 @@ _STATEMENTS = (
 
 
 def upgrade() -> None:
+    # The driver's own cursor: SQLAlchemy would read the percent signs of format() as parameters.
+    cursor = op.get_bind().connection.cursor()
     for statement in _STATEMENTS:
-        op.get_bind().exec_driver_sql(statement)
+        cursor.execute(statement)
 
 
 def downgrade() -> None:
