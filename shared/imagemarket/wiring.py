@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from imagemarket.delivery.service import Delivery
+    from imagemarket.identity.service import Identity
+    from imagemarket.identity.signing_keys import SigningKeyProvisioner
+    from imagemarket.identity.tokens import PublicKeys, TokenVerifier
     from imagemarket.ingestion.records import StepRecords
     from imagemarket.ingestion.saga import (
         CompensateImage,
@@ -121,6 +124,57 @@ def outbox_relay() -> OutboxRelay:
     from imagemarket.platform.queue import Queue
 
     return OutboxRelay(database(), {INDEX_TOPIC: Queue(aws().client("sqs"), settings().index_queue_url)})
+
+
+# --- identity ------------------------------------------------------------------------------------
+
+
+@cache
+def identity() -> Identity:
+    from imagemarket.identity.attempts import AttemptLimiter
+    from imagemarket.identity.passwords import PasswordHasher
+    from imagemarket.identity.postgres import PostgresIdentityStore
+    from imagemarket.identity.service import Identity
+    from imagemarket.identity.tokens import TokenIssuer
+
+    return Identity(
+        store=PostgresIdentityStore(database()),
+        hasher=PasswordHasher(settings().bcrypt_cost),
+        issuer=TokenIssuer(
+            lambda: secret(settings().signing_key_secret_arn), issuer=settings().token_issuer, clock=clock()
+        ),
+        attempts=AttemptLimiter(valkey()),
+        clock=clock(),
+    )
+
+
+@cache
+def public_keys() -> PublicKeys:
+    from imagemarket.identity.tokens import PublicKeys
+
+    return PublicKeys(
+        lambda: aws().client("ssm").get_parameter(Name=settings().jwks_parameter)["Parameter"].get("Value", ""),
+        clock(),
+    )
+
+
+@cache
+def token_verifier() -> TokenVerifier:
+    from imagemarket.identity.tokens import TokenVerifier
+
+    return TokenVerifier(public_keys(), issuer=settings().token_issuer, clock=clock())
+
+
+@cache
+def signing_key_provisioner() -> SigningKeyProvisioner:
+    from imagemarket.identity.signing_keys import SigningKeyProvisioner
+
+    return SigningKeyProvisioner(
+        secrets=aws().client("secretsmanager"),
+        secret_arn=settings().signing_key_secret_arn,
+        parameters=aws().client("ssm"),
+        jwks_parameter=settings().jwks_parameter,
+    )
 
 
 # --- ingestion -----------------------------------------------------------------------------------
