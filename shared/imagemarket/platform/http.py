@@ -172,7 +172,7 @@ class _Frame:
 
         try:
             await self._app(scope, receive, stamped)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Past every handler, so a bug: the log gets it all, the client a request id to quote.
             logger.exception("unhandled")
             bug = MarketError(f"Quote the request id {identifier} when you ask for help.")
