@@ -24,7 +24,7 @@ class MissingSetting(RuntimeError):
 class Settings(BaseSettings):
     """The deployment as one process sees it. An empty string means: not given to this process."""
 
-    model_config = SettingsConfigDict(env_prefix="MARKET_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="MARKET_", frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     stage: str = "local"
     """Name of the stage: local, launch, growth or scale."""

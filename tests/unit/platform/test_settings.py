@@ -1,0 +1,38 @@
+"""Settings are complete, frozen, documented, and missed by name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from imagemarket.platform.settings import MissingSetting, Settings
+
+PAGE = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+
+
+def test_the_page_lists_every_setting_with_its_default() -> None:
+    section = PAGE.partition("## What `./market` reads")[0]
+    listed = dict(re.findall(r"^\| `MARKET_(\w+)` \|.*\| (?:`(.*)`)? *\|$", section, flags=re.MULTILINE))
+    fields = {name.upper(): str(field.default) for name, field in Settings.model_fields.items()}
+    assert listed == fields
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MARKET_WORK_BUCKET", raising=False)
+    with pytest.raises(MissingSetting, match="MARKET_WORK_BUCKET"):
+        _ = Settings().work_bucket
+
+
+def test_settings_are_read_once_and_never_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKET_WORK_BUCKET", "work")
+    settings = Settings()
+    assert settings.work_bucket == "work"
+    with pytest.raises(ValidationError):
+        settings.work_bucket = "other"
