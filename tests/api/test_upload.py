@@ -1,0 +1,238 @@
+"""The upload API through its Lambda handler, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from functions.delivery_api.handler import handler as delivery_handler
+from functions.upload_api.handler import handler as upload_handler
+from imagemarket import wiring
+from imagemarket.delivery.service import Delivery
+from imagemarket.ingestion import uploads as uploads_module
+from imagemarket.ingestion.uploads import Uploads
+from imagemarket.platform.clock import SystemClock
+from imagemarket.platform.database import Database
+from imagemarket.platform.http import Caller
+from imagemarket.platform.idempotency import IdempotencyKeys
+from tests.api.events import http_event
+from tests.fakes import MemoryObjectStore
+from tests.integration.rows import a_contributor, an_image
+from tests.unit.ingestion.test_upload_request import announcement
+
+pytestmark = pytest.mark.engines
+Call = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def store() -> MemoryObjectStore:
+    return MemoryObjectStore("originals")
+
+
+@pytest.fixture
+def call(database: Database, store: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch) -> Call:
+    service = Uploads(
+        database=database,
+        originals=store,
+        idempotency=IdempotencyKeys(database, SystemClock()),
+        public_base_url="http://api.test",
+    )
+    delivery = Delivery(database=database, originals=store, media_base_url="http://cdn.test/media")
+    monkeypatch.setattr(wiring, "uploads", lambda: service)
+    monkeypatch.setattr(wiring, "delivery", lambda: delivery)
+
+    def send(*request: Any, **more: Any) -> tuple[int, Any]:
+        event = http_event(*request, **more)
+        path = event["rawPath"]
+        answer = (delivery_handler if path.endswith(("/preview", "/clean")) else upload_handler)(event, None)
+        body = json.loads(answer["body"]) if answer.get("body") else None
+        return answer["statusCode"], body if body is not None else answer.get("headers")
+
+    return send
+
+
+@pytest.fixture
+def contributor(database: Database) -> Caller:
+    return Caller(a_contributor(database), "contributor")
+
+
+def test_an_announced_image_waits_for_its_bytes(call: Call, contributor: Caller) -> None:
+    body = announcement(tags=["sea"], categories=["nature"], sha256="ab" * 32)
+    status, ticket = call("POST", "/v1/images/upload", body, caller=contributor)
+    assert status == 201
+    assert ticket["expires_in"] == 3600
+    fields = ticket["upload"]["fields"]
+    assert ticket["upload"]["method"] == "POST"
+    assert fields["key"] == f"originals/{contributor.account_id}/{ticket['image_id']}.jpg"
+    assert fields["Content-Type"] == "image/jpeg"
+    assert fields["x-amz-checksum-sha256"] == "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="
+    status, progress = call("GET", f"/v1/images/{ticket['image_id']}/status", caller=contributor)
+    assert (status, progress["status"]) == (200, "processing")
+    assert [step["step"] for step in progress["steps"]][:2] == ["upload", "inspect"]
+    assert {step["status"] for step in progress["steps"]} == {"pending"}
+
+
+@pytest.mark.parametrize("role", ["buyer", "admin"])
+def test_only_a_contributor_uploads(call: Call, database: Database, role: Any) -> None:
+    status, problem = call("POST", "/v1/images/upload", announcement(), caller=Caller(a_contributor(database), role))
+    assert (status, problem["type"]) == (403, "/v1/problems/forbidden")
+
+
+def test_the_same_idempotency_key_announces_one_image(call: Call, contributor: Caller, database: Database) -> None:
+    key = {"Idempotency-Key": "abc"}
+    first = call("POST", "/v1/images/upload", announcement(), key, contributor)
+    assert call("POST", "/v1/images/upload", announcement(), key, contributor) == first
+    status, problem = call("POST", "/v1/images/upload", announcement(title="Other"), key, contributor)
+    assert (status, problem["type"]) == (422, "/v1/problems/idempotency-key-reused")
+    rows = database.fetch_all("SELECT id FROM images")
+    assert [str(row["id"]) for row in rows] == [first[1]["image_id"]]
+
+
+def test_a_refusal_names_field_and_limit(call: Call, contributor: Caller) -> None:
+    status, problem = call("POST", "/v1/images/upload", announcement(size_bytes=300 * 1024**2), caller=contributor)
+    assert status == 422
+    assert problem["errors"][0] == {
+        "in": "body",
+        "field": "size_bytes",
+        "detail": "Input should be less than or equal to 209715200",
+        "limit": {"le": 209715200},
+    }
+
+
+def test_another_contributors_image_is_not_there(call: Call, contributor: Caller, database: Database) -> None:
+    theirs = an_image(database, a_contributor(database))
+    for method, path, body in [
+        ("GET", "status", None),
+        ("DELETE", "upload", None),
+        ("POST", "upload/complete", {"parts": [{"number": 1, "etag": "x"}]}),
+        ("GET", "clean", None),
+    ]:
+        status, problem = call(method, f"/v1/images/{theirs}/{path}", body, caller=contributor)
+        assert (status, problem["type"]) == (404, "/v1/problems/image-not-found"), path
+
+
+def test_an_admin_sees_any_status_and_a_buyer_none(call: Call, database: Database) -> None:
+    image = an_image(database, a_contributor(database))
+    path = f"/v1/images/{image}/status"
+    assert call("GET", path, caller=Caller(a_contributor(database), "admin"))[0] == 200
+    assert call("GET", path, caller=Caller(a_contributor(database), "buyer"))[0] == 403
+    assert call("GET", path)[0] == 401
+
+
+def test_the_earlier_image_is_named_only_to_its_own_contributor(
+    call: Call, database: Database, contributor: Caller
+) -> None:
+    from psycopg.types.json import Jsonb
+
+    for owner, told in [(contributor.account_id, True), (a_contributor(database), False)]:
+        earlier = an_image(database, owner)
+        reason = Jsonb({"code": "duplicate-image", "detail": "d", "duplicate_of": str(earlier), "distance": 0})
+        image = an_image(database, contributor.account_id, status="rejected", rejection=reason)
+        _, progress = call("GET", f"/v1/images/{image}/status", caller=contributor)
+        assert progress["rejection"]["duplicate_of"] == (str(earlier) if told else None)
+        assert (str(earlier) in json.dumps(progress)) == told
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of 10 bytes from 20 bytes on."""
+    monkeypatch.setattr(uploads_module, "PART_BYTES", 10)
+    monkeypatch.setattr(uploads_module, "MULTIPART_ABOVE_BYTES", 20)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_large_file_goes_up_in_parts(call: Call, store: MemoryObjectStore, contributor: Caller) -> None:
+    _, ticket = call("POST", "/v1/images/upload", announcement(size_bytes=25), caller=contributor)
+    image, upload = UUID(ticket["image_id"]), ticket["upload"]
+    assert (upload["method"], upload["part_size"], [p["number"] for p in upload["parts"]]) == ("multipart", 10, [1, 2, 3])
+    assert upload["complete_url"] == f"http://api.test/v1/images/{image}/upload/complete"
+    (upload_id,) = store.uploads
+    parts = [{"number": 1, "etag": store.upload_part(upload_id, 1, b"a" * 10)}]
+    complete = f"/v1/images/{image}/upload/complete"
+
+    status, problem = call("POST", complete, {"parts": parts}, caller=contributor)
+    assert (status, problem["parts"]) == (409, [2, 3])
+
+    parts.append({"number": 2, "etag": store.upload_part(upload_id, 2, b"b" * 9)})
+    parts.append({"number": 3, "etag": store.upload_part(upload_id, 3, b"c" * 5)})
+    status, problem = call("POST", complete, {"parts": parts}, caller=contributor)
+    assert (status, problem["parts"]) == (409, [2])
+
+    parts[1]["etag"] = store.upload_part(upload_id, 2, b"b" * 10)
+    for _ in range(2):
+        assert call("POST", complete, {"parts": parts}, caller=contributor)[0] == 204
+    assert store.get(f"originals/{contributor.account_id}/{image}.jpg") == b"a" * 10 + b"b" * 10 + b"c" * 5
+    assert call("DELETE", f"/v1/images/{image}/upload", caller=contributor)[0] == 409
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_can_be_given_up(call: Call, store: MemoryObjectStore, contributor: Caller) -> None:
+    _, ticket = call("POST", "/v1/images/upload", announcement(size_bytes=25), caller=contributor)
+    path = f"/v1/images/{ticket['image_id']}/upload"
+    assert call("DELETE", path, caller=contributor)[0] == 204
+    assert not store.uploads
+    assert call("DELETE", path, caller=contributor)[0] == 404
+
+
+def test_a_single_upload_has_no_parts_to_join(call: Call, contributor: Caller) -> None:
+    _, ticket = call("POST", "/v1/images/upload", announcement(), caller=contributor)
+    body = {"parts": [{"number": 1, "etag": "x"}]}
+    assert call("POST", f"/v1/images/{ticket['image_id']}/upload/complete", body, caller=contributor)[0] == 409
+
+
+def with_renditions(database: Database, owner: UUID, status: str) -> UUID:
+    image = an_image(database, owner, status=status)
+    with database.transaction() as connection:
+        for kind, folder in (("preview", "watermarked"), ("clean", "clean")):
+            for picture_format in ("webp", "avif", "jpeg"):
+                connection.execute(
+                    "INSERT INTO image_renditions VALUES (%s, %s, 1000, %s, 1000, 667, 1, %s)",
+                    (image, kind, picture_format, f"{folder}/{image}/1000-0.{picture_format}"),
+                )
+    return image
+
+
+def test_the_preview_redirects_to_the_best_format(call: Call, database: Database) -> None:
+    image = with_renditions(database, a_contributor(database), "approved")
+    for accept, expected in [("image/avif,image/webp", "avif"), ("image/webp,*/*", "webp"), ("*/*", "jpeg")]:
+        status, headers = call("GET", f"/v1/images/{image}/preview", headers={"Accept": accept})
+        assert status == 302
+        assert headers["location"] == f"http://cdn.test/media/watermarked/{image}/1000-0.{expected}"
+        assert "Accept" in headers["vary"]
+
+
+@pytest.mark.parametrize("status", ["processing", "rejected", "pending_review", "processing_failed"])
+def test_only_an_approved_image_has_a_preview(call: Call, database: Database, status: str) -> None:
+    image = with_renditions(database, a_contributor(database), status)
+    assert call("GET", f"/v1/images/{image}/preview")[0] == 404
+
+
+def test_the_clean_rendition_is_for_its_contributor_and_admins(
+    call: Call, database: Database, contributor: Caller
+) -> None:
+    image = with_renditions(database, contributor.account_id, "approved")
+    path = f"/v1/images/{image}/clean"
+    status, headers = call("GET", path, caller=contributor)
+    assert status == 302
+    assert "X-Amz-Expires=300" in headers["location"]
+    assert headers["cache-control"] == "no-store"
+    assert call("GET", path, caller=Caller(a_contributor(database), "admin"))[0] == 302
+    assert call("GET", path, caller=Caller(a_contributor(database), "contributor"))[0] == 404
+    assert call("GET", path, caller=Caller(a_contributor(database), "buyer"))[0] == 403
+    assert call("GET", path)[0] == 401
+
+
+def test_an_id_of_another_form_is_refused(call: Call, contributor: Caller) -> None:
+    status, problem = call("GET", "/v1/images/not-a-uuid/status", caller=contributor)
+    assert status == 422
+    assert problem["errors"][0]["field"] == "image_id"
+
+
+def test_categories_are_public(call: Call) -> None:
+    status, categories = call("GET", "/v1/categories")
+    assert status == 200
+    assert {"slug": "nature", "name": "Nature"} in categories

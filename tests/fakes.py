@@ -1,0 +1,103 @@
+"""Fakes of ports, for tests alone. Each passes the contract tests of the real thing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from imagemarket.platform.errors import NotFound
+from imagemarket.platform.objects import ObjectStore, StoredObject
+
+
+class MemoryObjectStore(ObjectStore):
+    """A versioned bucket in memory."""
+
+    def __init__(self, bucket: str = "memory") -> None:
+        self.bucket = bucket
+        self.versions: dict[str, list[tuple[str, bytes, str]]] = {}
+        self.uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
+        self._numbers = count(1)
+
+    def put(self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None) -> None:
+        self.versions.setdefault(key, []).append((f"v{next(self._numbers)}", data, content_type))
+
+    def _version(self, key: str, version_id: str | None = None) -> tuple[str, bytes, str]:
+        for version in reversed(self.versions.get(key, [])):
+            if version_id in {None, version[0]}:
+                return version
+        raise NotFound("The stored object is not there.")
+
+    def get(self, key: str) -> bytes:
+        return self._version(key)[1]
+
+    def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        path.write_bytes(self._version(key, version_id)[1])
+
+    def head(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        version, data, content_type = self._version(key, version_id)
+        return StoredObject(key, version, len(data), content_type, hashlib.md5(data).hexdigest())
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        yield from sorted(key for key in self.versions if key.startswith(prefix))
+
+    def delete(self, keys: Iterable[str]) -> int:
+        named = list(keys)
+        for key in named:
+            self.versions.pop(key, None)
+        return len(named)
+
+    def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
+        return f"https://{self.bucket}.test/{key}?X-Amz-Expires={expires_in}&X-Amz-Signature=0"
+
+    def presign_post(
+        self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int
+    ) -> dict[str, Any]:
+        return {"url": f"https://{self.bucket}.test/", "fields": {**fields, "key": key, "policy": str(size_bytes)}}
+
+    def start_multipart(self, key: str, *, content_type: str) -> str:
+        upload_id = f"upload-{next(self._numbers)}"
+        self.uploads[upload_id] = (content_type, {})
+        return upload_id
+
+    def presign_part(self, key: str, upload_id: str, number: int, *, size_bytes: int, expires_in: int) -> str:
+        return f"https://{self.bucket}.test/{key}?uploadId={upload_id}&partNumber={number}"
+
+    def upload_part(self, upload_id: str, number: int, data: bytes) -> str:
+        """What a client does with a presigned part."""
+        self.uploads[upload_id][1][number] = data
+        return f'"{hashlib.md5(data).hexdigest()}"'
+
+    def _open_upload(self, upload_id: str) -> tuple[str, dict[int, bytes]]:
+        if upload_id not in self.uploads:
+            raise NotFound("The stored object is not there.")
+        return self.uploads[upload_id]
+
+    def list_parts(self, key: str, upload_id: str) -> list[tuple[int, str, int]]:
+        parts = self._open_upload(upload_id)[1]
+        return [(n, f'"{hashlib.md5(data).hexdigest()}"', len(data)) for n, data in sorted(parts.items())]
+
+    def complete_multipart(self, key: str, upload_id: str, parts: Sequence[tuple[int, str]]) -> None:
+        content_type, arrived = self._open_upload(upload_id)
+        self.put(key, b"".join(arrived[number] for number, _ in parts), content_type=content_type)
+        del self.uploads[upload_id]
+
+    def abort_multipart(self, key: str, upload_id: str) -> None:
+        self.uploads.pop(upload_id, None)
+
+
+class MemoryQueue:
+    """Keeps what was sent; `broken` makes the next sends fail."""
+
+    def __init__(self) -> None:
+        self.sent: list[Mapping[str, Any]] = []
+        self.broken = False
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        from imagemarket.platform.errors import DependencyUnavailable
+
+        if self.broken:
+            raise DependencyUnavailable("The queue is not answering; try again.")
+        self.sent.extend(messages)
