@@ -1,0 +1,49 @@
+"""`./market test`: every check, in the order of its cost, each with the words of the tool that makes it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from local.layout import REPOSITORY, Layout
+from local.tooling import install_node_tools
+
+_PATHS = ("shared", "functions", "cdk", "local", "sagemaker", "benchmarks", "tests")
+
+
+def _run(title: str, command: Sequence[str], environment: dict[str, str]) -> bool:
+    print(f"\n=== {title}", flush=True)
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False)
+    print(f"--- {title}: {'ok' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+    return done.returncode == 0
+
+
+def run_checks(layout: Layout, selection: Sequence[str]) -> int:
+    """All checks, or pytest alone on the selection (its own arguments). The exit status for the shell."""
+    environment = os.environ | {
+        "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'shared'}",
+        "MARKET_NODE_MODULES": str(layout.node_modules),
+        "PATH": f"{layout.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    install_node_tools(layout)
+    pytest = [sys.executable, "-m", "pytest"]
+    if selection:
+        return subprocess.run([*pytest, *selection], cwd=REPOSITORY, env=environment, check=False).returncode
+
+    paths = [path for path in _PATHS if (REPOSITORY / path).is_dir()]
+    tool = str(layout.python.parent)
+    checks = [
+        ("lint", [f"{tool}/ruff", "check", *paths]),
+        ("format", [f"{tool}/ruff", "format", "--check", *paths]),
+        ("imports", [f"{tool}/lint-imports"]),
+        ("types", [f"{tool}/basedpyright", "--level", "error"]),
+        ("tests on two processes", [*pytest, "-n", "2", "--dist", "loadscope", "-m", "not stack"]),
+        ("tests of the whole local cloud", [*pytest, "-m", "stack", "-p", "no:randomly"]),
+    ]
+    failed = [title for title, command in checks if not _run(title, command, environment)]
+    print("\n" + (f"FAILED: {', '.join(failed)}" if failed else "All checks passed."))
+    return 1 if failed else 0

@@ -1,0 +1,231 @@
+"""The whole local cloud: its parts in the order in which they need each other, up, down and repaired."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local import deployment
+from local.emulator import answers, aws_environment, clear_scratch, emulator_part, endpoint_of
+from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, port_is_free, write_private
+from local.postgres import make_cluster, make_database, postgres_part
+from local.processes import Part, Standing, Supervisor
+from local.progress import console, step
+from local.tooling import install_node_tools
+from local.valkey import valkey_part
+
+_FREE_DISK_MB = 1024
+
+
+@contextmanager
+def _only_one(layout: Layout) -> Iterator[None]:
+    """One `up`, `down` or `reset` of a state at a time; the kernel lets go of the lock when its holder dies."""
+    layout.run.mkdir(parents=True, exist_ok=True)
+    with (layout.run / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("Another ./market is at work on this state; waiting for it …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Cloud:
+    """The parts of one state folder."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.supervisor = Supervisor(layout)
+        self._bundle_sources = [REPOSITORY / "sagemaker" / "builders", REPOSITORY / "requirements" / "models.txt"]
+
+    def parts(self) -> list[Part]:
+        """Every part, in the order in which they start."""
+        layout = self.layout
+        ports = layout.ports()
+        return [
+            postgres_part(layout.data / "postgres", ports["postgres"], layout.secret("postgres")),
+            valkey_part(layout.data, ports["valkey"]),
+            self._models(ports["models"]),
+            emulator_part(layout),
+            self._front_door(),
+        ]
+
+    def _models(self, port: int) -> Part:
+        # fmt: off
+        command = [
+            str(self.layout.python), "-m", "sagemaker.server.app",
+            "--host", LOOPBACK, "--port", str(port), "--bundle", str(self.layout.model_bundle),
+        ]
+        # fmt: on
+        return Part(
+            name="models",
+            title="Model server",
+            port=port,
+            command=command,
+            environment={"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}"},
+            ready=lambda: answers(f"http://{LOOPBACK}:{port}/ping"),
+            sources=[
+                *(REPOSITORY / "sagemaker" / "server", REPOSITORY / "shared" / "imagemarket" / "vision"),
+                *self._bundle_sources,
+            ],
+        )
+
+    def _front_door(self) -> Part:
+        layout = self.layout
+        # fmt: off
+        command = [
+            str(layout.python), "-m", "local.front_door",
+            "--port", str(layout.port), "--aws", endpoint_of(layout), "--outputs", str(layout.outputs_file),
+        ]
+        # fmt: on
+        return Part(
+            name="front",
+            title="Front door",
+            port=layout.port,
+            command=command,
+            environment={"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}"},
+            ready=lambda: not port_is_free(layout.port),
+            sources=[REPOSITORY / "local" / "front_door.py"],
+        )
+
+    def up(self) -> None:
+        """Start what is missing, deploy what changed. Safe to interrupt and to run again."""
+        with _only_one(self.layout):
+            self._check_room()
+            self._move_off_taken_ports()
+            if strays := self.supervisor.sweep_strays():
+                console.print(f"Ended {strays} processes that had outlived a part that was killed")
+            self._start_all()
+
+    def _check_room(self) -> None:
+        self.layout.data.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.layout.data).free // 2**20
+        if free < _FREE_DISK_MB:
+            raise LocalError(
+                f"{free} MB are free under {self.layout.data}; {_FREE_DISK_MB} MB are needed: free some space"
+            )
+        if self.supervisor.process("front") is None and not port_is_free(self.layout.port):
+            raise LocalError(
+                f"port {self.layout.port} is in use by another program: stop that, "
+                f"or choose another with MARKET_PORT={self.layout.port + 1} ./market up"
+            )
+
+    def _move_off_taken_ports(self) -> None:
+        for name, port in self.layout.ports().items():
+            if self.supervisor.process(name) is None and not port_is_free(port):
+                self.layout.choose_another_port(name)
+
+    def _start_all(self) -> None:
+        layout = self.layout
+        with step("Node tools") as say:
+            say("installed" if install_node_tools(layout) else "there")
+        self._build_models()
+        with step("PostgreSQL data folder"):
+            make_cluster(layout.data / "postgres", layout.secret("postgres"))
+        if self.supervisor.process("aws") is None:
+            clear_scratch(layout)
+        for part in self.parts():
+            with step(part.title) as say:
+                say(f"started on port {part.port}" if self.supervisor.start(part) else "up")
+            if part.name == "postgres":
+                make_database(part.port, layout.secret("postgres"), deployment.DATABASE)
+        with step("Deployment") as say:
+            if deployment.is_deployed(layout):
+                say("nothing changed")
+            else:
+                deployment.deploy(layout, say)
+                say("done")
+
+    def _build_models(self) -> None:
+        layout = self.layout
+        stamp = layout.made / "models" / "lite.stamp"
+        wanted = digest_of(self._bundle_sources)
+        with step("Model bundle") as say:
+            if stamp.exists() and stamp.read_text() == wanted and layout.model_bundle.is_dir():
+                say("there")
+                return
+            command = [str(layout.python), "-m", "sagemaker.builders.lite", "--out", str(layout.model_bundle)]
+            layout.model_bundle.parent.mkdir(parents=True, exist_ok=True)
+            done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise LocalError(f"the model bundle could not be built:\n{(done.stdout + done.stderr)[-3000:]}")
+            write_private(stamp, wanted)
+            say("built")
+
+    def down(self) -> int:
+        """Stop every part, last started first, and what they left. How many were up."""
+        with _only_one(self.layout):
+            stopped = 0
+            for part in reversed(self.parts()):
+                if self.supervisor.process(part.name) is None:
+                    continue
+                with step(f"Stopping {part.title}"):
+                    stopped += self.supervisor.stop(part)
+            self.supervisor.sweep_strays()
+            clear_scratch(self.layout)
+            return stopped
+
+    def reset(self) -> None:
+        """Stop everything and remove the state: database, objects, accounts. The environment stays."""
+        self.down()
+        for folder in (self.layout.data, self.layout.logs, self.layout.run, self.layout.state / "cdk.out"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.layout.outputs_file.unlink(missing_ok=True)
+
+    def standings(self) -> list[Standing]:
+        return [self.supervisor.standing(part) for part in self.parts()]
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which `aws`, boto3, `psql` and the product's command line reach the stack."""
+        layout = self.layout
+        ports = layout.ports()
+        outputs = layout.outputs()
+        named = {
+            "MARKET_URL": layout.base_url,
+            "MARKET_PORT": str(layout.port),
+            "MARKET_STATE": str(layout.state),
+            "MARKET_STAGE": "local",
+            "MARKET_PUBLIC_BASE_URL": layout.base_url,
+            "MARKET_MEDIA_BASE_URL": f"{layout.base_url}/media",
+            "MARKET_CACHE_URL": f"valkey://{LOOPBACK}:{ports['valkey']}/0",
+            "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
+            "PGHOST": LOOPBACK,
+            "PGPORT": str(ports["postgres"]),
+            "PGUSER": "postgres",
+            "PGPASSWORD": layout.secret("postgres"),
+            "PGDATABASE": deployment.DATABASE,
+        }
+        from_outputs = {
+            "MARKET_DATABASE_SECRET_ARN": "DatabaseSecretArn",
+            "MARKET_ORIGINALS_BUCKET": "OriginalsBucket",
+            "MARKET_WORK_BUCKET": "WorkBucket",
+            "MARKET_RENDITIONS_BUCKET": "RenditionsBucket",
+            "MARKET_INDEX_QUEUE_URL": "IndexQueueUrl",
+            "MARKET_STATE_MACHINE_ARN": "StateMachineArn",
+        }
+        named |= {name: outputs[output] for name, output in from_outputs.items() if output in outputs}
+        return aws_environment(layout) | named
+
+    def post(self, path: str, body: dict[str, object]) -> tuple[int, dict[str, object]]:
+        """POST JSON to the API through the front door: the status and the answer."""
+        request = urllib.request.Request(  # noqa: S310 - a loopback address of ours
+            f"{self.layout.base_url}{path}",
+            data=json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=40) as response:  # noqa: S310
+                return response.status, json.loads(response.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read()
+            try:
+                return error.code, json.loads(text)
+            except ValueError:
+                return error.code, {"detail": text.decode(errors="replace")}

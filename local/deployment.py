@@ -1,0 +1,146 @@
+"""Deploys the `local` stage of the CDK app into the emulator, and only when something of it changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of
+from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, write_private
+from local.postgres import USER
+from local.processes import without_aws
+from local.progress import Say
+from local.tooling import node_environment
+from local.valkey import url_of
+
+DATABASE = "imagemarket"
+_SOURCES = ("cdk", "functions", "shared/imagemarket", "state_machines", "requirements/up.txt", "package-lock.json")
+_COUNT = re.compile(r"\|\s*(\d+)/(\d+)\s*\|")
+
+
+def stage_environment(layout: Layout) -> dict[str, str]:
+    """What `cdk/stages.py` reads for the local stage: where the engines are that the emulator does not have."""
+    ports = layout.ports()
+    database = {
+        "host": LOOPBACK,
+        "port": ports["postgres"],
+        "username": USER,
+        "password": layout.secret("postgres"),
+        "dbname": DATABASE,
+    }
+    return {
+        "MARKET_PYTHON": str(layout.python),
+        "MARKET_PORT": str(layout.port),
+        "MARKET_DATABASE": json.dumps(database),
+        "MARKET_VALKEY_URL": url_of(ports["valkey"]),
+        "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
+        "MARKET_AWS_ENDPOINT": endpoint_of(layout),
+    }
+
+
+def _wanted(layout: Layout) -> str:
+    stage = json.dumps(stage_environment(layout), sort_keys=True)
+    return digest_of(REPOSITORY / source for source in _SOURCES) + hashlib.sha256(stage.encode()).hexdigest()[:16]
+
+
+def _stacks(layout: Layout) -> set[str]:
+    client = aws_client(layout, "cloudformation")
+    return {
+        stack["StackName"]
+        for page in client.get_paginator("describe_stacks").paginate()
+        for stack in page["Stacks"]
+        if stack["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    }
+
+
+def is_deployed(layout: Layout) -> bool:
+    """Whether what stands in the emulator is what the clone would deploy."""
+    stamp = layout.data / "deployed.json"
+    try:
+        known = json.loads(stamp.read_text())
+    except (OSError, ValueError):
+        return False
+    return known["digest"] == _wanted(layout) and set(known["stacks"]) <= _stacks(layout) and bool(layout.outputs())
+
+
+def deploy(layout: Layout, say: Say) -> None:
+    """Bootstrap where it is missing, then deploy every stack.
+
+    Raises:
+        LocalError: The CDK failed; the message holds the end of its log.
+    """
+    stamp = layout.data / "deployed.json"
+    stamp.unlink(missing_ok=True)
+    environment = (
+        without_aws(node_environment(layout))
+        | aws_environment(layout)
+        | stage_environment(layout)
+        | {
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_DISABLE_LEGACY_EXPORT_WARNING": "1",
+            "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}",
+        }
+    )
+    wanted = _wanted(layout)
+    cdk = str(layout.node_modules / ".bin" / "cdk")
+    if "CDKToolkit" not in _stacks(layout):
+        say("bootstrap")
+        outside = layout.run / "bootstrap"
+        outside.mkdir(parents=True, exist_ok=True)
+        _cdk([cdk, "bootstrap", f"aws://{ACCOUNT}/{REGION}"], layout, outside, environment, say)
+    say("synthesis")
+    draft = layout.run / "outputs.json"
+    draft.unlink(missing_ok=True)
+    # fmt: off
+    command = [
+        cdk, "deploy", "--all", "--require-approval", "never", "--ci", "--progress", "events", "--concurrency", "2",
+        "--app", f"{layout.python} -m cdk.app", "--output", str(layout.state / "cdk.out"), "--outputs-file", str(draft),
+    ]
+    # fmt: on
+    _cdk(command, layout, REPOSITORY, environment, say)
+    write_private(layout.outputs_file, draft.read_text())
+    stacks = list(json.loads(draft.read_text()))
+    write_private(stamp, json.dumps({"digest": wanted, "stacks": stacks}))
+
+
+def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str, str], say: Say) -> None:
+    log = layout.logs / "deploy.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("ab") as out,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment | {"NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        words: list[str] = []
+
+        def follow() -> None:
+            for line in process.stdout or ():
+                out.write(line)
+                text = line.decode(errors="replace").rstrip()
+                words.append(text)
+                if found := _COUNT.search(text):
+                    say(f"{found[1]} of {found[2]} resources")
+
+        reader = threading.Thread(target=follow)
+        reader.start()
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            reader.join(timeout=10)
+    if status != 0:
+        tail = "\n".join(words[-40:])
+        raise LocalError(f"{' '.join(command[:2])} failed (status {status}); the end of {log}:\n{tail}")

@@ -1,0 +1,93 @@
+"""The AWS of one machine: MiniStack, with its state and its objects under the state folder."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.request
+from typing import Any
+
+from local.layout import LOOPBACK, Layout
+from local.processes import Part
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+_FUNCTION_PROCESSES = 40
+"""Concurrent function processes at most; a burst without a limit starts one for every call."""
+
+
+def endpoint_of(layout: Layout) -> str:
+    return f"http://{LOOPBACK}:{layout.ports()['aws']}"
+
+
+def aws_environment(layout: Layout) -> dict[str, str]:
+    """With these variables boto3, the `aws` command and the CDK reach the local cloud and no other."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_of(layout),
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": f"http://{LOOPBACK}:{layout.ports()['models']}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def aws_client(layout: Layout, service: str) -> Any:
+    """A boto3 client of the local cloud, whatever the environment says."""
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=endpoint_of(layout),
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106
+        region_name=REGION,
+    )
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of the URL is answered with 200 within a second."""
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - a loopback address of ours
+            return response.status == 200
+    except (OSError, ValueError):
+        return False
+
+
+def emulator_part(layout: Layout) -> Part:
+    port = layout.ports()["aws"]
+    data = layout.data / "aws"
+    scratch = layout.run / "tmp"
+    data.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
+    return Part(
+        name="aws",
+        title="AWS emulator (MiniStack)",
+        port=port,
+        command=[str(layout.python), "-m", "ministack"],
+        environment={
+            # functions inherit these from the emulator's process
+            **aws_environment(layout),
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": LOOPBACK,
+            "MINISTACK_HOST": LOOPBACK,
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(data / "services"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(data / "objects"),
+            "LAMBDA_ACCOUNT_CONCURRENCY": str(_FUNCTION_PROCESSES),
+            "TMPDIR": str(scratch),
+        },
+        ready=lambda: answers(f"http://{LOOPBACK}:{port}/_ministack/health"),
+        patience_s=60,
+        stop_patience_s=30,
+    )
+
+
+def clear_scratch(layout: Layout) -> None:
+    """Function workers leave their folders behind; while the emulator is down nobody needs them."""
+    shutil.rmtree(layout.run / "tmp", ignore_errors=True)

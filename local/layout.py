@@ -1,0 +1,144 @@
+"""Where one machine's cloud keeps its things, and on which ports its parts listen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8080
+_INNER_PARTS = ("postgres", "valkey", "models", "aws")
+
+
+class LocalError(RuntimeError):
+    """Something a person has to do before this can go on; the message says what."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """One digest of files and of all files under folders, by their content and their names in the repository."""
+    digest = hashlib.sha256()
+    for path in paths:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def port_is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one clone: `made` holds what can be made again from the clone alone, `state` what a
+    person would miss. Several states (each with its own port) may share one `made`.
+    """
+
+    made: Path
+    state: Path
+    port: int
+
+    @classmethod
+    def of_environment(cls) -> Layout:
+        """Read `MARKET_STATE` (default `.market` in the clone) and `MARKET_PORT` (default 8080)."""
+        made = REPOSITORY / ".market"
+        raw = os.environ.get("MARKET_PORT", "")
+        if raw and not (raw.isdecimal() and 1 <= int(raw) <= 65535):
+            raise LocalError(f"MARKET_PORT is {raw!r}: it must be a number from 1 to 65535")
+        state = Path(os.environ.get("MARKET_STATE") or made).expanduser().resolve()
+        return cls(made=made, state=state, port=int(raw) if raw else DEFAULT_PORT)
+
+    @property
+    def python(self) -> Path:
+        return Path(sys.executable)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def node_modules(self) -> Path:
+        return self.made / "node" / "node_modules"
+
+    @property
+    def model_bundle(self) -> Path:
+        return self.made / "models" / "lite"
+
+    @property
+    def data(self) -> Path:
+        return self.state / "state"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
+
+    @property
+    def outputs_file(self) -> Path:
+        return self.state / "outputs.json"
+
+    def outputs(self) -> dict[str, str]:
+        """What the deployed stacks told of themselves, by output name; empty before the first deploy."""
+        if not self.outputs_file.exists():
+            return {}
+        stacks: dict[str, dict[str, str]] = json.loads(self.outputs_file.read_text())
+        return {name: value for stack in stacks.values() for name, value in stack.items()}
+
+    def ports(self) -> dict[str, int]:
+        """The ports of the inner parts, chosen once and remembered."""
+        path = self.data / "ports.json"
+        ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+        if missing := [part for part in _INNER_PARTS if part not in ports]:
+            ports |= {part: free_port() for part in missing}
+            write_private(path, json.dumps(ports))
+        return ports
+
+    def choose_another_port(self, part: str) -> int:
+        """Someone else took the port while the part was down."""
+        ports = self.ports() | {part: free_port()}
+        write_private(self.data / "ports.json", json.dumps(ports))
+        return ports[part]
+
+    def secret(self, name: str) -> str:
+        """A password of this clone's own, made at first use."""
+        path = self.data / "secrets.json"
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        if name not in known:
+            known[name] = secrets.token_urlsafe(18)
+            write_private(path, json.dumps(known))
+        return known[name]

@@ -1,0 +1,100 @@
+"""What the tests of every floor share: real engines, one set for each test process, a fresh database for each test."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from imagemarket.platform.database import Database
+from local.layout import REPOSITORY, Layout, free_port
+from local.postgres import dsn_of, make_cluster, make_database, postgres_part
+from local.processes import Supervisor
+from local.valkey import url_of, valkey_part
+
+_TEMPLATE = "template_imagemarket"
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running PostgreSQL of this test process alone."""
+
+    port: int
+    password: str
+
+    def dsn(self, database: str) -> str:
+        return dsn_of(self.port, self.password, database)
+
+
+@pytest.fixture(scope="session")
+def engine_room(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    state = tmp_path_factory.mktemp("engines")
+    return Layout(made=REPOSITORY / ".market", state=state, port=free_port())
+
+
+@pytest.fixture(scope="session")
+def postgres_server(engine_room: Layout) -> Iterator[PostgresServer]:
+    server = PostgresServer(free_port(), secrets.token_urlsafe(12))
+    folder = engine_room.data / "postgres"
+    make_cluster(folder, server.password)
+    part = postgres_part(
+        folder, server.port, server.password, {"shared_buffers": "64MB", "fsync": "off", "full_page_writes": "off"}
+    )
+    supervisor = Supervisor(engine_room)
+    supervisor.start(part)
+    yield server
+    supervisor.stop(part)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    from imagemarket.platform.migrations import upgrade
+
+    make_database(postgres_server.port, postgres_server.password, _TEMPLATE)
+    upgrade(postgres_server.dsn(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """DSN of a database of this test's own, with the schema and no rows."""
+    import psycopg
+    from psycopg import sql
+
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as connection:
+        names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated_template)}
+        connection.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy").format(**names))
+        yield postgres_server.dsn(name)
+        connection.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    found = Database(lambda: database_url)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def valkey_server(engine_room: Layout) -> Iterator[str]:
+    engine_room.data.mkdir(parents=True, exist_ok=True)
+    part = valkey_part(engine_room.data, free_port())
+    supervisor = Supervisor(engine_room)
+    supervisor.start(part)
+    yield url_of(part.port)
+    supervisor.stop(part)
+
+
+@pytest.fixture
+def valkey_url(valkey_server: str) -> str:
+    """URL of an empty Valkey."""
+    import valkey
+
+    with valkey.Valkey.from_url(valkey_server) as client:
+        client.flushall()
+    return valkey_server

@@ -1,0 +1,13 @@
+"""A unit test reaches no network: what needs one is an integration test."""
+
+from __future__ import annotations
+
+import pytest_socket
+
+
+def pytest_runtest_setup() -> None:
+    pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+def pytest_runtest_teardown() -> None:
+    pytest_socket.enable_socket()
