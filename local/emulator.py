@@ -38,8 +38,8 @@ def aws_client(layout: Layout, service: str) -> Any:
     """A boto3 client of the local cloud, whatever the environment says."""
     import boto3
 
-    return boto3.client(
-        service,
+    return boto3.client(  # pyright: ignore[reportCallIssue] - the stubs want a literal
+        service,  # pyright: ignore[reportArgumentType]
         endpoint_url=endpoint_of(layout),
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106

@@ -123,6 +123,7 @@ class Supervisor:
                 cwd=self._layout.state,
                 start_new_session=True,
             )
+        self._reap(part.name)
         self._started[part.name] = child
         process = psutil.Process(child.pid)
         write_private(
@@ -140,15 +141,14 @@ class Supervisor:
         process = self.process(part.name)
         if process is None:
             (self._layout.run / f"{part.name}.json").unlink(missing_ok=True)
+            self._reap(part.name)
             return False
         children = _children(process)
         process.send_signal(part.stop_signal)
-        gone, _ = psutil.wait_procs([process], timeout=part.stop_patience_s)
-        if not gone:
+        if not _gone_within(process, part.stop_patience_s):
             process.kill()
         _end(children, patience_s=3)
-        if child := self._started.pop(part.name, None):
-            child.wait()
+        self._reap(part.name)
         (self._layout.run / f"{part.name}.json").unlink(missing_ok=True)
         return True
 
@@ -166,6 +166,11 @@ class Supervisor:
         _end(strays, patience_s=5)
         return len(strays)
 
+    def _reap(self, name: str) -> None:
+        """Let go of a dead child that this very process had started."""
+        if child := self._started.pop(name, None):
+            child.wait()
+
     def _wait(self, part: Part, process: psutil.Process, child: subprocess.Popen[bytes] | None = None) -> bool:
         deadline = time.monotonic() + part.patience_s
         while time.monotonic() < deadline:
@@ -182,6 +187,20 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.Error:
         return []
+
+
+def _gone_within(process: psutil.Process, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            process.wait(0)  # reaps it where it is a child of ours
+        except psutil.TimeoutExpired:
+            time.sleep(0.05)
+        except psutil.Error:
+            return True
+        else:
+            return True
+    return False
 
 
 def _end(processes: list[psutil.Process], *, patience_s: float) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
+
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 
@@ -37,7 +39,9 @@ def an_image(database: Database, contributor: UUID, **changes: Any) -> UUID:
     }
     with database.transaction() as connection:
         connection.execute(
-            f"INSERT INTO images ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",
-            list(columns.values()),
+            sql.SQL("INSERT INTO images ({}) VALUES ({})").format(
+                sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(map(sql.Placeholder, columns))
+            ),
+            columns,
         )
     return image

@@ -1,0 +1,157 @@
+"""An upload becomes searchable: through the deployed stack, as a contributor and a buyer go."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imagemarket.platform.database import Database
+from local.emulator import aws_client
+from local.postgres import dsn_of
+from tests.stack.conftest import SAMPLES, Market, eventually
+from tests.stack.pictures import paint_landscape
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def database(market: Market):
+    layout = market.cloud.layout
+    found = Database(lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket"))
+    yield found
+    found.close()
+
+
+def test_an_upload_becomes_searchable(market: Market, tmp_path: Path) -> None:
+    word = f"zephyr{uuid.uuid4().hex[:8]}"
+    uploaded = market.upload(paint_landscape(tmp_path / "hills.jpg", seed=101), title=f"The {word} hills")
+    assert uploaded.status["status"] == "approved", uploaded.status
+
+    page = eventually(lambda: (found := market.search(q=word, mode="keyword"))["results"] and found)
+    hit = page["results"][0]
+    assert hit["id"] == uploaded.image_id
+    assert {rendition["format"] for rendition in hit["renditions"]} == {"webp", "avif", "jpeg"}
+    for rendition in hit["renditions"]:
+        answer = market.http.get(rendition["url"])
+        assert answer.status_code == 200, rendition
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            assert picture.size == (rendition["width"], rendition["height"])
+
+    for accept, content_type in {
+        "image/avif,*/*": "image/avif",
+        "image/webp": "image/webp",
+        "*/*": "image/jpeg",
+    }.items():
+        preview = market.http.get(f"/v1/images/{hit['id']}/preview", headers={"accept": accept}, follow_redirects=True)
+        assert preview.status_code == 200
+        assert preview.headers["content-type"] == content_type
+        assert preview.history[0].status_code == 302
+
+    detail = market.http.get(f"/v1/images/{hit['id']}").json()
+    assert detail["title"] == f"The {word} hills"
+    similar = market.http.get(f"/v1/images/{hit['id']}/similar").json()
+    assert hit["id"] not in [each["id"] for each in similar["results"]]
+
+
+def test_the_demo_is_there(market: Market) -> None:
+    page = eventually(lambda: (found := market.search(q="painted hills"))["estimated_total"] >= 2 and found)
+    assert {"Painted hills at dawn", "Painted hills at dusk"} <= {hit["title"] for hit in page["results"]}
+
+
+def test_the_same_event_ten_times_and_an_older_one_give_one_image(
+    market: Market, database: Database, tmp_path: Path
+) -> None:
+    path = paint_landscape(tmp_path / "once.jpg", seed=202)
+    announced = market.announce(path)
+    market.send(announced, path)
+    first = market.wait(announced["image_id"])
+    assert first["status"] == "approved"
+
+    layout = market.cloud.layout
+    outputs = layout.outputs()
+    s3, sqs, states = (aws_client(layout, name) for name in ("s3", "sqs", "stepfunctions"))
+    key = announced["upload"]["fields"]["key"]
+    current = s3.head_object(Bucket=outputs["OriginalsBucket"], Key=key)
+    versions = [current["VersionId"]] * 10
+    # a second version of the same object, announced after and then before the first
+    s3.put_object(Bucket=outputs["OriginalsBucket"], Key=key, Body=path.read_bytes() + b"\0")
+    newer = s3.head_object(Bucket=outputs["OriginalsBucket"], Key=key)["VersionId"]
+    versions = [newer, *versions, newer]
+    for version in versions:
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": "000000000000",
+            "time": "2026-01-01T00:00:00Z",
+            "region": "us-east-1",
+            "resources": [f"arn:aws:s3:::{outputs['OriginalsBucket']}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": outputs["OriginalsBucket"]},
+                "object": {"key": key, "size": path.stat().st_size, "version-id": version},
+                "request-id": "test",
+                "reason": "PutObject",
+            },
+        }
+        sqs.send_message(QueueUrl=outputs["UploadsQueueUrl"], MessageBody=json.dumps(event))
+
+    def drained() -> bool:
+        counts = sqs.get_queue_attributes(
+            QueueUrl=outputs["UploadsQueueUrl"],
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return all(value == "0" for value in counts.values())
+
+    eventually(drained, 90)
+    image = uuid.UUID(announced["image_id"])
+    executions = [
+        execution
+        for page in states.get_paginator("list_executions").paginate(stateMachineArn=outputs["StateMachineArn"])
+        for execution in page["executions"]
+        if image.hex in execution["name"].replace("-", "")
+    ]
+    assert len(executions) == 1, executions
+    assert market.wait(announced["image_id"]) == first
+
+    def rows(table: str, column: str = "image_id") -> int:
+        found = database.fetch_one(f"SELECT count(*) AS number FROM {table} WHERE {column} = %s", (image,))
+        assert found is not None
+        return found["number"]
+
+    assert rows("images", "id") == 1
+    assert rows("image_embeddings") == 1
+    assert rows("image_renditions") == 12
+    assert eventually(lambda: rows("search_documents") == 1)
+
+
+def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(market: Market, tmp_path: Path) -> None:
+    path = paint_landscape(tmp_path / "twice.jpg", seed=303)
+    first = market.upload(path)
+    assert first.status["status"] == "approved"
+    with Image.open(path) as picture:
+        picture.resize((1280, 854)).save(tmp_path / "again.jpg", quality=60)
+    second = market.upload(tmp_path / "again.jpg")
+    assert second.status["status"] == "rejected"
+    assert second.status["rejection"]["code"] == "duplicate-image"
+    assert second.status["rejection"]["duplicate_of"] == first.image_id
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="NOT RUN: the sample pictures are not beside this clone")
+def test_every_odd_or_hostile_file_ends_in_a_stated_status(market: Market) -> None:
+    files = sorted(path for path in (SAMPLES / "edge").iterdir() if path.is_file())
+    announced = {path: market.announce(path) for path in files}
+    for path, answer in announced.items():
+        market.send(answer, path)
+    ended = {path.name: market.wait(answer["image_id"], 300) for path, answer in announced.items()}
+    for name, status in ended.items():
+        assert status["status"] in {"approved", "rejected", "pending_review"}, (name, status)
+        if status["status"] == "rejected":
+            assert status["rejection"]["code"], (name, status)
+            assert len(status["rejection"]["detail"]) > 20, (name, status)
