@@ -34,7 +34,8 @@ def _command(cloud: Cloud, *arguments: str, password: str) -> subprocess.Complet
     )
 
 
-def _make_accounts(cloud: Cloud) -> None:
+def make_accounts(cloud: Cloud) -> None:
+    """Register the people of the demo; those who are there stay as they are."""
     for role in ("contributor", "buyer"):
         body: dict[str, object] = {
             "email": ACCOUNTS[role],
@@ -61,7 +62,7 @@ def load_demo(cloud: Cloud, folder: Path | None) -> None:
     if stamp.exists() and wanted in stamp.read_text().splitlines():
         return
     with step("Demo accounts"):
-        _make_accounts(cloud)
+        make_accounts(cloud)
     pictures = folder
     if pictures is None:
         from local.demo.content import make_demo

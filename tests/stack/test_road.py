@@ -12,22 +12,25 @@ from PIL import Image
 
 from imagemarket.platform.database import Database
 from local.emulator import aws_client
+from local.layout import REPOSITORY
+from local.pictures import paint_landscape
 from local.postgres import dsn_of
-from tests.stack.conftest import SAMPLES, Market, eventually
-from tests.stack.pictures import paint_landscape
+from local.visitor import Visitor, eventually
+
+SAMPLES = REPOSITORY.parent / "shared" / "samples"
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def database(market: Market):
+def database(market: Visitor):
     layout = market.cloud.layout
     found = Database(lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket"))
     yield found
     found.close()
 
 
-def test_an_upload_becomes_searchable(market: Market, tmp_path: Path) -> None:
+def test_an_upload_becomes_searchable(market: Visitor, tmp_path: Path) -> None:
     word = f"zephyr{uuid.uuid4().hex[:8]}"
     uploaded = market.upload(paint_landscape(tmp_path / "hills.jpg", seed=101), title=f"The {word} hills")
     assert uploaded.status["status"] == "approved", uploaded.status
@@ -58,13 +61,13 @@ def test_an_upload_becomes_searchable(market: Market, tmp_path: Path) -> None:
     assert hit["id"] not in [each["id"] for each in similar["results"]]
 
 
-def test_the_demo_is_there(market: Market) -> None:
+def test_the_demo_is_there(market: Visitor) -> None:
     page = eventually(lambda: (found := market.search(q="painted hills"))["estimated_total"] >= 2 and found)
     assert {"Painted hills at dawn", "Painted hills at dusk"} <= {hit["title"] for hit in page["results"]}
 
 
 def test_the_same_event_ten_times_and_an_older_one_give_one_image(
-    market: Market, database: Database, tmp_path: Path
+    market: Visitor, database: Database, tmp_path: Path
 ) -> None:
     path = paint_landscape(tmp_path / "once.jpg", seed=202)
     announced = market.announce(path)
@@ -131,7 +134,7 @@ def test_the_same_event_ten_times_and_an_older_one_give_one_image(
     assert eventually(lambda: rows("search_documents") == 1)
 
 
-def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(market: Market, tmp_path: Path) -> None:
+def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(market: Visitor, tmp_path: Path) -> None:
     path = paint_landscape(tmp_path / "twice.jpg", seed=303)
     first = market.upload(path)
     assert first.status["status"] == "approved"
@@ -144,7 +147,7 @@ def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(mark
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="NOT RUN: the sample pictures are not beside this clone")
-def test_every_odd_or_hostile_file_ends_in_a_stated_status(market: Market) -> None:
+def test_every_odd_or_hostile_file_ends_in_a_stated_status(market: Visitor) -> None:
     files = sorted(path for path in (SAMPLES / "edge").iterdir() if path.is_file())
     announced = {path: market.announce(path) for path in files}
     for path, answer in announced.items():

@@ -1,4 +1,4 @@
-"""Pictures painted for the tests: no two alike to a perceptual hash."""
+"""Pictures painted for tests and benchmarks: no two alike to a perceptual hash."""
 
 from __future__ import annotations
 

@@ -1,0 +1,134 @@
+"""The road in figures: imaging, uploads to a searchable image, search, and what each API function's import costs.
+
+Uploads run against a local cloud of their own (state folder `.market/bench`), brought up and stopped here.
+"""
+
+from __future__ import annotations
+
+import base64
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks import report, road_imaging, road_imports, road_search
+from local.cloud import Cloud
+from local.demo.load import make_accounts
+from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
+from local.pictures import paint_landscape
+from local.visitor import Visitor, eventually
+
+_PHOTOS = 30
+_SIZE = (3000, 2000)
+_PROCESS_LIMIT = 40
+"""Function processes that the emulator may hold at once (its account concurrency)."""
+
+
+@contextmanager
+def own_stack() -> Iterator[Visitor]:
+    """A local cloud with accounts and no pictures, stopped afterwards."""
+    made = REPOSITORY / ".market"
+    cloud = Cloud(Layout(made=made, state=made / "bench", port=free_port()))
+    cloud.reset()
+    try:
+        cloud.up()
+        make_accounts(cloud)
+        yield Visitor(cloud)
+    finally:
+        cloud.down()
+
+
+def _searchable(visitor: Visitor, word: str) -> bool:
+    return bool(visitor.search(q=word, mode="keyword", limit=1)["results"])
+
+
+def _road(visitor: Visitor, path: Path) -> dict[str, Any]:
+    """Send one picture; seconds from its first byte to approved and to found by search."""
+    word = f"w{uuid.uuid4().hex[:10]}"
+    announced = visitor.announce(path, title=f"Hills {word}")
+    began = time.monotonic()
+    visitor.send(announced, path)
+    status = visitor.wait(announced["image_id"], 300)["status"]
+    approved = time.monotonic() - began
+    if status == "approved":
+        eventually(lambda: _searchable(visitor, word), 120)
+    return {"status": status, "approved": approved, "searchable": time.monotonic() - began}
+
+
+def _library_alone(visitor: Visitor, path: Path) -> float:
+    """The peer: the same work in one process, one step after the other, with no cloud around it. Seconds."""
+    from imagemarket.imaging.inspection import inspect
+    from imagemarket.imaging.renditions import make_thumbnails
+    from imagemarket.imaging.watermark import make_watermarked
+
+    began = time.monotonic()
+    inspection = inspect(path)
+    make_thumbnails(inspection.master)
+    make_watermarked(inspection.master, uuid.uuid4())
+    port = visitor.cloud.layout.ports()["models"]
+    body = {"images": [base64.b64encode(inspection.model_input).decode()]}
+    httpx.post(f"http://{LOOPBACK}:{port}/invocations", json=body, timeout=60, trust_env=False).raise_for_status()
+    return time.monotonic() - began
+
+
+def _function_processes(visitor: Visitor) -> int:
+    emulator = visitor.cloud.supervisor.process("aws")
+    return len(emulator.children(recursive=True)) if emulator else 0
+
+
+def _p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
+
+
+def measure_uploads() -> list[report.Row]:
+    """From the first byte sent to approved and searchable, one at a time and thirty at once."""
+    with tempfile.TemporaryDirectory() as folder, own_stack() as visitor:
+        painted = [
+            paint_landscape(Path(folder) / f"{seed}.jpg", seed=seed, size=_SIZE) for seed in range(2 * _PHOTOS + 2)
+        ]
+        warm_up, single, together = painted[:2], painted[2 : 2 + _PHOTOS], painted[2 + _PHOTOS :]
+        for path in warm_up:
+            _road(visitor, path)
+        alone = statistics.median(_library_alone(visitor, path) for path in single[:5])
+        one_by_one = [_road(visitor, path) for path in single]
+        peak = 0
+        with ThreadPoolExecutor(_PHOTOS) as pool:
+            running = [pool.submit(_road, visitor, path) for path in together]
+            while not all(each.done() for each in running):
+                peak = max(peak, _function_processes(visitor))
+                time.sleep(0.2)
+            at_once = [each.result() for each in running]
+        memory = sum(standing.memory_mb for standing in visitor.cloud.standings())
+    singles = [each["searchable"] for each in one_by_one]
+    crowd = [each["searchable"] for each in at_once]
+    approved = sum(each["status"] == "approved" for each in [*one_by_one, *at_once])
+    print(f"memory of the whole local cloud after it all: {memory:.0f} MB", file=sys.stderr)
+    one = f"one at a time ({_PHOTOS} photos of 6 MP), sent to searchable"
+    many = f"{_PHOTOS} at once, sent to searchable"
+    return [
+        report.at_most(f"{one}: median", ours=statistics.median(singles), peer=alone, unit="s", limit=10),
+        report.at_most(f"{one}: p95", ours=_p95(singles), unit="s", limit=15),
+        report.at_most(f"{many}: median", ours=statistics.median(crowd), peer=alone * _PHOTOS, unit="s", limit=60),
+        report.at_most(f"{many}: p95", ours=_p95(crowd), unit="s", limit=90),
+        report.at_most("photos lost or not approved", ours=2 * _PHOTOS - approved, unit="photos", limit=0),
+        report.at_most(
+            f"function processes at most, {_PHOTOS} at once", ours=peak, unit="processes", limit=_PROCESS_LIMIT
+        ),
+    ]
+
+
+def measure() -> list[report.Row]:
+    """All rows of the road."""
+    return [*road_imaging.measure(), *measure_uploads(), *road_search.measure(), *road_imports.measure()]
+
+
+if __name__ == "__main__":
+    sys.exit(report.main(measure))
