@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from local.layout import REPOSITORY
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import APIRouter, FastAPI
     from fastapi.dependencies.models import Dependant
 
 Json = dict[str, Any]
@@ -116,7 +116,8 @@ def build() -> Json:
         },
     }
     for function in sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*_api/routes.py")):
-        _add(document, importlib.import_module(f"functions.{function}.routes").build_api())
+        routes = importlib.import_module(f"functions.{function}.routes")
+        _add(document, routes.build_api(), dict(_roles(routes.router)))
     _finish(document)
     return document
 
@@ -126,10 +127,9 @@ def text(document: Json) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _add(document: Json, api: FastAPI) -> None:
+def _add(document: Json, api: FastAPI, roles: dict[str, list[str]]) -> None:
     part = api.openapi()
     document["info"]["version"] = part["info"]["version"]
-    roles = dict(_roles(api))
     for path, item in part["paths"].items():
         for method, operation in item.items():
             if method in document["paths"].setdefault(path, {}):
@@ -142,13 +142,13 @@ def _add(document: Json, api: FastAPI) -> None:
             raise ValueError(f"{api.title}: another function describes a different {name}")
 
 
-def _roles(api: FastAPI) -> Iterator[tuple[str, list[str]]]:
+def _roles(router: APIRouter) -> Iterator[tuple[str, list[str]]]:
     """Each operation that asks who is calling, with the roles it takes."""
     from fastapi.routing import APIRoute
 
     from imagemarket.platform.http import current_caller
 
-    for route in api.routes:
+    for route in router.routes:
         if isinstance(route, APIRoute):
             for call in _dependencies(route.dependant):
                 if call is current_caller or hasattr(call, "roles"):

@@ -47,6 +47,11 @@ def settings() -> Settings:
     return Settings()
 
 
+def public_base_url() -> str:
+    """Where people reach the API, without a trailing slash."""
+    return settings().public_base_url
+
+
 @cache
 def clock() -> Clock:
     from imagemarket.platform.clock import SystemClock

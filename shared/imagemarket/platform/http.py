@@ -91,6 +91,7 @@ def require_role(*roles: Role) -> Callable[[Request], Caller]:
             raise Forbidden(f"This needs the role {' or '.join(roles)}; the account is a {caller.role}.")
         return caller
 
+    vars(dependency)["roles"] = roles  # for the OpenAPI document
     return dependency
 
 
@@ -245,7 +246,26 @@ def problem_responses(*errors: type[MarketError]) -> dict[int | str, dict[str, A
         status: {
             "description": "; ".join(f"{error.title} (`{error.slug}`)" for error in listed),
             "model": Problem,
-            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {
+                PROBLEM_MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {error.slug: _example_of(error) for error in listed},
+                }
+            },
         }
         for status, listed in sorted(by_status.items())
+    }
+
+
+def _example_of(error: type[MarketError]) -> dict[str, Any]:
+    """An OpenAPI example: the problem document, its detail in the words of the class."""
+    return {
+        "summary": error.title,
+        "value": {
+            "type": f"/v1/problems/{error.slug}",
+            "title": error.title,
+            "status": error.status,
+            "detail": " ".join((error.__doc__ or "").split("\n\n")[0].split()),
+            "instance": "Kb1xqhJ5FiAEPjg=",
+        },
     }
