@@ -207,7 +207,7 @@ def _finish_operation(operation: Json, shared: Json, examples: Json) -> None:
         if len(operation["x-roles"]) < 3:
             problems.setdefault(403, ["forbidden"])
     if "requestBody" in operation:
-        problems[413] = ["about-blank-413"]
+        problems[413] = ["content-too-large"]
         content = operation["requestBody"]["content"]["application/json"]
         if "request" in examples:
             content["example"] = examples["request"]
@@ -248,8 +248,8 @@ def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
         if error.slug in slugs:
             (response,) = problem_responses(error).values()
             shared.update(response["content"][_PROBLEM]["examples"])
-    if "about-blank-413" in slugs:
-        shared["about-blank-413"] = {
+    if "content-too-large" in slugs:
+        shared["content-too-large"] = {
             "summary": HTTPStatus(413).phrase,
             "value": {
                 "type": "about:blank",
@@ -263,7 +263,9 @@ def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
 
 def _refusal(status: int, slugs: list[str], shared: Json, *, gateway: bool) -> Json:
     sentences = [
-        f"{shared[slug]['summary']} (`{slug}`)." if "blank" not in slug else "Content too large." for slug in slugs
+        # `about:blank` is a problem's type where its status says it all, so there is no page to name.
+        f"{shared[slug]['summary']}{'' if shared[slug]['value']['type'] == 'about:blank' else f' (`{slug}`)'}."
+        for slug in slugs
     ]
     answer: Json = {"description": "", "headers": {}, "content": {}}
     if slugs:

@@ -1,0 +1,183 @@
+"""The documentation API through its Lambda handler."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from functions.docs_api import routes
+from functions.docs_api.handler import handler
+from functions.docs_api.markup import Html, element, prose
+from functions.docs_api.page import docs_page
+from imagemarket import wiring
+from imagemarket.platform.errors import walk
+from local import openapi
+from tests.api.events import LambdaContext, http_event, json_of
+
+BASE_URL = "http://market.test"
+
+
+@pytest.fixture(autouse=True)
+def _at_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "public_base_url", lambda: BASE_URL)
+    routes._docs_html.cache_clear()
+
+
+def get(path: str, **headers: str) -> dict[str, Any]:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return handler(http_event("GET", path, headers=names), LambdaContext())
+
+
+class Page(HTMLParser):
+    """What a browser would find: elements by tag, ids, text; unbalanced markup is an error."""
+
+    _VOID = frozenset({"meta", "link", "br", "hr", "img", "input"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.attributes |= set(found)
+        if found.get("id"):
+            self.ids.append(str(found["id"]))
+        if found.get("href"):
+            self.links.append(str(found["href"]))
+        if tag not in self._VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_health_says_that_it_lives_and_nothing_of_engines() -> None:
+    answer = get("/v1/health")
+    assert (answer["statusCode"], json_of(answer)) == (200, {"status": "ok", "version": "1.0.0"})
+    assert answer["headers"]["cache-control"] == "no-store"
+
+
+def test_health_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Any:
+        raise AssertionError("health must not read settings")
+
+    for name in ("settings", "database", "aws", "public_base_url"):
+        monkeypatch.setattr(wiring, name, none)
+    assert get("/v1/health")["statusCode"] == 200
+
+
+def test_the_document_is_served_as_committed_and_not_sent_twice() -> None:
+    answer = get("/v1/openapi.json")
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["content-type"] == "application/json"
+    assert answer["body"] == openapi.TARGET.read_text(encoding="utf-8")
+    etag = answer["headers"]["etag"]
+    for named in (etag, f'"other", W/{etag}', "*"):
+        again = get("/v1/openapi.json", if_none_match=named)
+        assert (again["statusCode"], again["body"], again["headers"]["etag"]) == (304, "", etag)
+    assert get("/v1/openapi.json", if_none_match='"other"')["statusCode"] == 200
+
+
+def test_the_page_shows_every_operation_and_schema() -> None:
+    answer = get("/v1/docs")
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["content-type"].startswith("text/html")
+    page = Page(answer["body"])
+    document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
+    for path, _, operation in openapi.operations(document):
+        assert operation["operationId"] in page.ids
+        assert path in page.text
+    assert {f"schema-{name}" for name in document["components"]["schemas"]} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    page = Page(get("/v1/docs")["body"])
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        else:
+            assert get(link)["statusCode"] == 200, link
+
+
+def test_the_page_runs_nothing_and_loads_nothing() -> None:
+    for path in ("/v1/docs", "/v1/problems/conflict"):
+        answer = get(path, accept="text/html")
+        page = Page(answer["body"])
+        assert not {"script", "iframe", "img", "link", "object", "form"} & set(page.tags)
+        assert not [name for name in page.attributes if name.startswith("on") or name in {"style", "src"}]
+        assert all(not urlsplit(link).netloc for link in page.links)
+        policy = answer["headers"]["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        style = re.search(r"<style>(.*?)</style>", answer["body"], re.DOTALL)
+        assert style
+        assert "url(" not in style[1]
+        assert "@import" not in style[1]
+        digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in policy, "the browser would refuse the style"
+
+
+def test_the_curl_lines_are_what_a_shell_reads() -> None:
+    document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
+    page = docs_page(document, base_url=BASE_URL)
+    import html
+
+    lines = [html.unescape(text) for text in re.findall(r"<pre[^>]*><code>(curl .*?)</code>", page, re.DOTALL)]
+    assert len(lines) == sum(1 for _ in openapi.operations(document))
+    for line in lines:
+        words = shlex.split(line)
+        (address,) = [word for word in words if word.startswith(BASE_URL)]
+        assert "{" not in address, "a path parameter without an example"
+        if "-d" in words:
+            json.loads(words[words.index("-d") + 1])
+
+
+def test_the_page_is_not_sent_twice() -> None:
+    etag = get("/v1/docs")["headers"]["etag"]
+    assert get("/v1/docs", if_none_match=etag)["statusCode"] == 304
+
+
+@pytest.mark.parametrize("error", walk(), ids=lambda error: error.slug)
+def test_every_kind_of_problem_has_a_page_and_a_document(error: Any) -> None:
+    path = f"/v1/problems/{error.slug}"
+    answer = get(path)
+    kind = json_of(answer)
+    assert (kind["type"], kind["title"], kind["status"]) == (path, error.title, error.status)
+    assert kind["retryable"] is error.retryable
+    assert len(kind["explanation"]) > 20
+    page = get(path, accept="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+    assert page["headers"]["content-type"].startswith("text/html")
+    assert error.title in Page(page["body"]).text
+    for each in (answer, page):
+        assert "Accept" in each["headers"]["vary"].split(", ")
+
+
+def test_an_unknown_kind_of_problem_is_a_problem() -> None:
+    answer = get("/v1/problems/<script>")
+    assert (answer["statusCode"], json_of(answer)["type"]) == (404, "/v1/problems/not-found")
+
+
+def test_markup_escapes_what_is_not_markup() -> None:
+    assert element("p", "<b> & ", Html("<i></i>"), title='"<') == '<p title="&quot;&lt;">&lt;b&gt; &amp; <i></i></p>'
+    assert prose("a `<b>` c\n\n**d**") == "<p>a <code>&lt;b&gt;</code> c</p><p><strong>d</strong></p>"
