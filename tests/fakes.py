@@ -52,9 +52,7 @@ class MemoryObjectStore(ObjectStore):
     def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
         return f"https://{self.bucket}.test/{key}?X-Amz-Expires={expires_in}&X-Amz-Signature=0"
 
-    def presign_post(
-        self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int
-    ) -> dict[str, Any]:
+    def presign_post(self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int) -> dict[str, Any]:
         return {"url": f"https://{self.bucket}.test/", "fields": {**fields, "key": key, "policy": str(size_bytes)}}
 
     def start_multipart(self, key: str, *, content_type: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imagemarket.platform.http import lambda_handler
+from imagemarket.platform.gateway import lambda_handler
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

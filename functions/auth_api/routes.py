@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from imagemarket import wiring
 from imagemarket.identity.models import (
@@ -48,6 +48,17 @@ Email = Annotated[
 ]
 
 
+def _text(secret: SecretStr) -> SecretStr:
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is no character") from None
+    return secret
+
+
+SecretText = Annotated[SecretStr, AfterValidator(_text)]
+
+
 class Registration(BaseModel):
     """An account to open."""
 
@@ -55,7 +66,7 @@ class Registration(BaseModel):
 
     email: Email
     password: Annotated[
-        SecretStr,
+        SecretText,
         Field(
             min_length=MIN_PASSWORD_CHARACTERS,
             max_length=MAX_PASSWORD_CHARACTERS,
@@ -81,7 +92,7 @@ class SignIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    password: Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)]
+    password: Annotated[SecretText, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)]
 
 
 class RefreshTokenBody(BaseModel):
@@ -89,7 +100,7 @@ class RefreshTokenBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=200)]
+    refresh_token: Annotated[SecretText, Field(min_length=1, max_length=200)]
 
 
 class AccountView(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagemarket import wiring
 from imagemarket.identity.tokens import ExpiredToken, InvalidToken
-from imagemarket.platform.telemetry import count, logger, metrics
+from imagemarket.platform.telemetry import count, flush_metrics, logger
 
 Event = dict[str, Any]
 
@@ -23,7 +23,7 @@ def handler(event: Event, _context: Any) -> Event:
     try:
         return _answer((event.get("headers") or {}).get("authorization", ""))
     finally:
-        metrics().flush_metrics()
+        flush_metrics()
 
 
 def _answer(authorization: str) -> Event:

@@ -148,7 +148,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_large_file_goes_up_in_parts(call: Call, store: MemoryObjectStore, contributor: Caller) -> None:
     _, ticket = call("POST", "/v1/images/upload", announcement(size_bytes=25), caller=contributor)
     image, upload = UUID(ticket["image_id"]), ticket["upload"]
-    assert (upload["method"], upload["part_size"], [p["number"] for p in upload["parts"]]) == ("multipart", 10, [1, 2, 3])
+    assert (upload["method"], upload["part_size"]) == ("multipart", 10)
+    assert [part["number"] for part in upload["parts"]] == [1, 2, 3]
     assert upload["complete_url"] == f"http://api.test/v1/images/{image}/upload/complete"
     (upload_id,) = store.uploads
     parts = [{"number": 1, "etag": store.upload_part(upload_id, 1, b"a" * 10)}]

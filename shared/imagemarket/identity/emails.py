@@ -21,6 +21,7 @@ def normalise(address: str) -> str:
             address.strip(),
             check_deliverability=False,
             allow_smtputf8=False,
+            strict=True,
             # Lets the reserved domain `.test` through, for demonstrations.
             test_environment=True,
         )

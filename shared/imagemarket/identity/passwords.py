@@ -40,14 +40,16 @@ class PasswordHasher:
     def verify(self, password: str, kept: str | None) -> bool:
         """Whether the password is the one that `kept` was made of.
 
-        With None (no such account) the same work is done for nothing, so that the time of an answer
-        does not tell who has an account.
+        With None (no such account), or what no password hashes to (an account that cannot sign in),
+        the same work is done for nothing, so that the time of an answer does not tell who has an
+        account.
         """
         import bcrypt
 
-        hashed = kept if kept is not None else f"$2b${self._cost:02d}${_NOBODY}"
+        usable = kept if kept is not None and kept.startswith("$2b$") else None
+        hashed = usable if usable is not None else f"$2b${self._cost:02d}${_NOBODY}"
         matches = bcrypt.checkpw(_digest(password), hashed.encode())
-        return matches and kept is not None
+        return matches and usable is not None
 
     def is_outdated(self, kept: str) -> bool:
         """Whether a hash was made at another cost than today's, and should be made again."""

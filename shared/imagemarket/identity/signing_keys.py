@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
@@ -44,7 +44,7 @@ class SigningKeys:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
-        kid = _thumbprint(key)
+        kid = thumbprint(key.public_key().public_numbers())
         return cls(active=kid, keys={kid: pem})
 
     @classmethod
@@ -78,18 +78,31 @@ class SigningKeys:
             raise TypeError("A signing key must be an RSA key.")
         return key
 
+    def _public_numbers(self, kid: str) -> RSAPublicNumbers:
+        return self.private_key(kid).public_key().public_numbers()
+
     def public_jwks(self) -> dict[str, list[dict[str, str]]]:
         """The JWKS of the public halves."""
         return {
             "keys": [
-                {**_public_numbers(self.private_key(kid)), "use": "sig", "alg": ALGORITHM, "kid": kid}
+                {
+                    **_jwk(self.private_key(kid).public_key().public_numbers()),
+                    "use": "sig",
+                    "alg": ALGORITHM,
+                    "kid": kid,
+                }
                 for kid in sorted(self.keys)
             ]
         }
 
 
-def _public_numbers(key: RSAPrivateKey) -> dict[str, str]:
-    numbers = key.public_key().public_numbers()
+def thumbprint(numbers: RSAPublicNumbers) -> str:
+    """The SHA-256 thumbprint of a public key (RFC 7638), base64url."""
+    canonical = json.dumps(_jwk(numbers), sort_keys=True, separators=(",", ":"))
+    return _unpadded(hashlib.sha256(canonical.encode()).digest())
+
+
+def _jwk(numbers: RSAPublicNumbers) -> dict[str, str]:
     return {"e": _base64url(numbers.e), "kty": "RSA", "n": _base64url(numbers.n)}
 
 
@@ -99,11 +112,6 @@ def _base64url(number: int) -> str:
 
 def _unpadded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _thumbprint(key: RSAPrivateKey) -> str:
-    canonical = json.dumps(_public_numbers(key), sort_keys=True, separators=(",", ":"))
-    return _unpadded(hashlib.sha256(canonical.encode()).digest())
 
 
 class SigningKeyProvisioner:

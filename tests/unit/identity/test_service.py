@@ -1,0 +1,215 @@
+"""Registering, signing in and out, and the operators' way to an admin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from imagemarket.identity.attempts import PER_ACCOUNT, REGISTRATIONS_PER_ADDRESS
+from imagemarket.platform.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    InvalidRequest,
+    TooManyRequests,
+    Unauthenticated,
+)
+from imagemarket.platform.ids import new_id
+from tests.unit.identity.kit import ADDRESS, CHEAP, EMAIL, PASSWORD, CountingHasher, Kit
+
+
+@pytest.fixture
+def kit() -> Kit:
+    return Kit()
+
+
+def register(kit: Kit, **changed: Any) -> Any:
+    given = {
+        "email": EMAIL,
+        "password": PASSWORD,
+        "role": "contributor",
+        "display_name": "Ann Adams",
+        "address": ADDRESS,
+    }
+    return kit.identity.register(**cast("Any", given | changed))
+
+
+def test_whoever_registers_can_sign_in_and_is_who_they_said(kit: Kit) -> None:
+    account = register(kit, email="  Ann@Example.com ", display_name="  Ann Adams ")
+    assert (account.email, account.role, account.display_name) == (EMAIL, "contributor", "Ann Adams")
+    pair = kit.login(email="ANN@example.com")
+    claims = kit.verifier.verify(pair.access_token)
+    assert (claims.account_id, claims.role) == (account.id, "contributor")
+    assert claims.expires_at - claims.issued_at == timedelta(minutes=15)
+    assert pair.expires_in == 15 * 60
+    assert pair.refresh_expires_in == 30 * 24 * 3600
+    assert kit.identity.account(account.id) == account
+
+
+def test_an_email_has_one_account_however_it_is_written(kit: Kit) -> None:
+    register(kit)
+    with pytest.raises(EmailTaken):
+        register(kit, email="ANN@EXAMPLE.COM", password="another password")
+    with pytest.raises(InvalidCredentials):
+        kit.login(password="another password")
+
+
+def test_a_taken_email_costs_the_same_hash_as_a_free_one(kit: Kit) -> None:
+    register(kit)
+    with pytest.raises(EmailTaken):
+        register(kit)
+    assert kit.hasher.hashed == 2
+
+
+@pytest.mark.parametrize("role", ["admin", "moderator", ""])
+def test_nobody_registers_as_an_admin(kit: Kit, role: str) -> None:
+    with pytest.raises(InvalidRequest):
+        register(kit, role=role)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("password", "too short"),
+        ("password", "x" * 257),
+        ("password", EMAIL),
+        ("password", "ann adams of springfield"),
+        ("display_name", "   "),
+        ("display_name", "x" * 101),
+        ("display_name", "two\nlines"),
+        ("display_name", "Ann\u202esmadA"),
+        ("display_name", "Ann\u0000"),
+        ("email", "no address"),
+    ],
+)
+def test_a_refusal_names_the_field_and_does_not_repeat_a_password(kit: Kit, field: str, value: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        register(kit, **({"display_name": "Ann Adams of Springfield"} | {field: value}))
+    assert refused.value.extensions["errors"][0]["field"] == field
+    assert field != "password" or value not in refused.value.detail
+
+
+def test_registrations_from_one_address_are_limited_before_any_hashing(kit: Kit) -> None:
+    for n in range(REGISTRATIONS_PER_ADDRESS.attempts):
+        register(kit, email=f"ann-{n}@example.com")
+    hashed = kit.hasher.hashed
+    with pytest.raises(TooManyRequests):
+        register(kit, email="one-more@example.com")
+    assert kit.hasher.hashed == hashed
+
+
+def test_an_unknown_email_and_a_wrong_password_get_one_answer_after_the_same_work(kit: Kit) -> None:
+    kit.registered()
+    with pytest.raises(InvalidCredentials) as wrong:
+        kit.login(password="not the password")
+    with pytest.raises(InvalidCredentials) as unknown:
+        kit.login(email="nobody@example.com")
+    with pytest.raises(InvalidCredentials) as malformed:
+        kit.login(email="nobody")
+    answers = [(e.value.detail, e.value.headers, e.value.extensions) for e in (wrong, unknown, malformed)]
+    assert answers[0] == answers[1] == answers[2]
+    assert len(kit.hasher.verified) == 3
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com", "nobody"])
+def test_over_the_limit_known_and_unknown_are_refused_alike_without_hashing(kit: Kit, email: str) -> None:
+    kit.registered()
+    for n in range(PER_ACCOUNT.attempts):
+        with pytest.raises(InvalidCredentials):
+            kit.login(email=email, password="not the password", address=f"203.0.113.{n}")
+    verified = len(kit.hasher.verified)
+    with pytest.raises(TooManyRequests) as refused:
+        kit.login(email=email, address="203.0.113.200")
+    assert refused.value.headers["Retry-After"] == "900"
+    assert len(kit.hasher.verified) == verified
+
+
+def test_a_sign_in_forgives_earlier_mistakes(kit: Kit) -> None:
+    kit.registered()
+    for _ in range(3):
+        for _ in range(PER_ACCOUNT.attempts - 1):
+            with pytest.raises(InvalidCredentials):
+                kit.login(password="not the password")
+        kit.login()
+
+
+def test_without_the_cache_people_still_sign_in(kit: Kit) -> None:
+    kit.registered()
+    kit.counters.down = True
+    assert kit.login().account.email == EMAIL
+
+
+def test_a_hash_of_yesterdays_cost_is_made_anew_at_sign_in(kit: Kit) -> None:
+    kit.registered()
+    dearer = kit.with_hasher(CountingHasher(CHEAP + 1))
+    dearer.login(email=EMAIL, password=PASSWORD, address=ADDRESS)
+    kept = kit.store.credentials(EMAIL)
+    assert kept is not None
+    assert kept.password_hash.startswith(f"$2b${CHEAP + 1:02d}$")
+    assert dearer.login(email=EMAIL, password=PASSWORD, address=ADDRESS)
+
+
+def test_a_role_that_changed_is_in_the_next_access_token(kit: Kit) -> None:
+    kit.registered()
+    pair = kit.login()
+    kit.store.set_role(pair.account.id, "admin")
+    renewed = kit.identity.refresh(pair.refresh_token)
+    assert kit.verifier.verify(renewed.access_token).role == "admin"
+
+
+def test_signing_out_ends_this_session_and_no_other(kit: Kit) -> None:
+    kit.registered()
+    phone, laptop = kit.login(), kit.login()
+    renewed = kit.identity.refresh(phone.refresh_token)
+    kit.identity.logout(phone.refresh_token)
+    for token in (phone.refresh_token, renewed.refresh_token):
+        with pytest.raises(InvalidRefreshToken):
+            kit.identity.refresh(token)
+    assert kit.identity.refresh(laptop.refresh_token)
+
+
+def test_signing_out_twice_or_of_nothing_is_no_error(kit: Kit) -> None:
+    kit.registered()
+    pair = kit.login()
+    kit.identity.logout(pair.refresh_token)
+    kit.identity.logout(pair.refresh_token)
+    kit.identity.logout("never given out")
+
+
+def test_a_deleted_account_is_nobody(kit: Kit) -> None:
+    with pytest.raises(Unauthenticated):
+        kit.identity.account(new_id())
+
+
+def test_an_operator_makes_an_admin(kit: Kit) -> None:
+    admin = kit.identity.create_admin(email="Root@example.com", password=PASSWORD, display_name="Root")
+    assert admin.role == "admin"
+    assert kit.verifier.verify(kit.login(email="root@example.com").access_token).role == "admin"
+
+
+def test_an_existing_account_becomes_an_admin_only_when_that_is_said(kit: Kit) -> None:
+    kit.registered()
+    with pytest.raises(EmailTaken):
+        kit.identity.create_admin(email=EMAIL, password="another password", display_name="Root")
+    assert kit.login().account.role == "contributor"
+    admin = kit.identity.create_admin(email=EMAIL, password=None, display_name="Root", promote=True)
+    assert (admin.role, admin.display_name) == ("admin", "Ann Adams")
+    assert kit.login().account == admin
+
+
+def test_a_new_admin_needs_a_good_password(kit: Kit) -> None:
+    for password in (None, "short"):
+        with pytest.raises(InvalidRequest):
+            kit.identity.create_admin(email=EMAIL, password=password, display_name="Root", promote=True)
+
+
+def test_secrets_do_not_show_in_what_is_printed(kit: Kit) -> None:
+    kit.registered()
+    pair = kit.login()
+    kept = kit.store.credentials(EMAIL)
+    assert kept is not None
+    shown = repr(pair) + repr(kept)
+    for secret in (pair.access_token, pair.refresh_token, kept.password_hash):
+        assert secret not in shown

@@ -1,0 +1,60 @@
+"""`imagemarket users create-admin`."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from imagemarket import wiring
+from imagemarket.cli.users import app
+from tests.unit.identity.kit import EMAIL, PASSWORD, Kit
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
+    kit = Kit()
+    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
+    monkeypatch.delenv("MARKET_PASSWORD", raising=False)
+    return kit
+
+
+def test_the_password_comes_from_the_environment(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKET_PASSWORD", PASSWORD)
+    result = run(app, ["create-admin", "--email", EMAIL])
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    assert kit.login().account.role == "admin"
+
+
+def test_or_is_asked_for_twice_and_not_shown(kit: Kit) -> None:
+    result = run(app, ["create-admin", "--email", EMAIL, "--name", "Root"], input=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+    assert PASSWORD not in result.output
+    account = kit.login().account
+    assert (account.role, account.display_name) == ("admin", "Root")
+
+
+def test_a_short_password_is_refused_with_its_limits(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKET_PASSWORD", "short")
+    result = run(app, ["create-admin", "--email", EMAIL])
+    assert result.exit_code == 1
+    assert "10 to 256 characters" in result.output
+    assert kit.store.credentials(EMAIL) is None
+
+
+def test_an_existing_account_is_left_alone_unless_it_is_to_be_promoted(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.registered()
+    monkeypatch.setenv("MARKET_PASSWORD", "another password")
+    refused = run(app, ["create-admin", "--email", EMAIL])
+    assert refused.exit_code == 1
+    assert "--promote" in refused.output
+    assert kit.login().account.role == "contributor"
+
+    monkeypatch.delenv("MARKET_PASSWORD")
+    promoted = run(app, ["create-admin", "--email", EMAIL, "--promote"])
+    assert promoted.exit_code == 0, promoted.output
+    assert kit.login().account.role == "admin"
