@@ -1,0 +1,106 @@
+"""Golden events whose handlers write to the database, through the real handlers and services."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from functions.compensate_image.handler import handler as compensate_image
+from functions.start_ingestion.handler import handler as start_ingestion
+from imagemarket import wiring
+from imagemarket.ingestion.saga import CompensateImage
+from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.platform.database import Database
+from tests.api.events import LambdaContext
+from tests.fakes import MemoryObjectStore
+from tests.golden import golden
+from tests.integration.rows import a_contributor, an_image
+
+pytestmark = pytest.mark.engines
+JOB = golden("step_functions/inspect_image.json")
+IMAGE = UUID(JOB["image_id"])
+
+
+class RecordingStepFunctions:
+    """Starts each name once, as Step Functions does."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, Any] = {}
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+        from botocore.exceptions import ClientError
+
+        if name in self.started:
+            raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
+        self.started[name] = json.loads(input)
+
+
+@pytest.fixture
+def originals() -> MemoryObjectStore:
+    return MemoryObjectStore("originals")
+
+
+@pytest.fixture
+def contributor(database: Database, originals: MemoryObjectStore) -> UUID:
+    """The contributor whose picture the events are about; it lies in the store."""
+    owner = a_contributor(database)
+    an_image(database, owner, id=IMAGE, s3_original_key=JOB["key"])
+    originals.put(JOB["key"], b"a picture", content_type="image/jpeg")
+    return owner
+
+
+@pytest.fixture
+def step_functions(
+    database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> RecordingStepFunctions:
+    client: Any = RecordingStepFunctions()
+    starter = IngestionStarter(
+        database=database, originals=originals, step_functions=client, state_machine_arn="arn:aws:states:test"
+    )
+    monkeypatch.setattr(wiring, "ingestion_starter", lambda: starter)
+    return client
+
+
+def test_a_batch_starts_one_saga_and_returns_only_the_stranger(
+    contributor: UUID, step_functions: RecordingStepFunctions
+) -> None:
+    """Three messages: an upload, an object that nobody announced, the first upload's event again."""
+    event = golden("sqs/uploads.json")
+    answer = start_ingestion(event, LambdaContext())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["messageId"]}]}
+    ((name, job),) = step_functions.started.items()
+    assert name.startswith(f"{IMAGE}-")
+    assert job == {
+        "image_id": str(IMAGE),
+        "contributor_id": str(contributor),
+        "key": JOB["key"],
+        "version_id": "v1",
+    }
+
+
+def test_a_queue_carries_the_event_as_eventbridge_sends_it(
+    contributor: UUID, step_functions: RecordingStepFunctions
+) -> None:
+    event = golden("eventbridge/object_created.json")
+    assert wiring.ingestion_starter().handle(event) == "started"
+    assert json.loads(golden("sqs/uploads.json")["Records"][0]["body"]) == event
+    assert len(step_functions.started) == 1
+
+
+def test_what_a_catch_hands_over_ends_the_image(
+    contributor: UUID, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, renditions = MemoryObjectStore("work"), MemoryObjectStore("renditions")
+    renditions.put(f"thumbnails/{IMAGE}/150-0.webp", b"", content_type="image/webp")
+    service = CompensateImage(database=database, originals=originals, work=work, renditions=renditions)
+    monkeypatch.setattr(wiring, "compensate_image", lambda: service)
+    event = golden("step_functions/compensate_image.json")
+    assert compensate_image(event, LambdaContext()) == {"status": "rejected"}
+    row = database.fetch_one("SELECT status, rejection FROM images WHERE id = %s", (IMAGE,))
+    assert row
+    assert (row["status"], row["rejection"]["code"]) == ("rejected", "unreadable-image")
+    assert not renditions.versions
+    assert JOB["key"] in originals.versions

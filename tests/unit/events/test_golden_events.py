@@ -1,0 +1,170 @@
+"""Each golden event through the handler that AWS would send it to; those that need a database are
+in `tests/integration/test_golden_events.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from functions.auth_api.handler import handler as auth
+from functions.authorizer.handler import handler as authorize
+from functions.delivery_api.handler import handler as delivery
+from functions.docs_api.handler import handler as docs
+from functions.inspect_image.handler import handler as inspect_image
+from functions.migrate_database.handler import handler as migrate_database
+from functions.relay_outbox.handler import handler as relay_outbox
+from functions.upload_api.handler import handler as upload
+from imagemarket import wiring
+from imagemarket.ingestion.models import IngestionJob, UploadRequest
+from imagemarket.platform import custom_resource
+from tests.api.events import LambdaContext, json_of
+from tests.golden import EVENTS, golden
+from tests.unit.identity.kit import EMAIL, PASSWORD, Kit
+
+CONTEXT = LambdaContext()
+IMAGE = UUID("019af9c5-1d44-7a6b-8c21-5b7f0e9a4d10")
+CONTRIBUTOR = UUID("019af9c2-7a31-7c0e-9d0a-3d2f6f1b8e55")
+
+
+@pytest.fixture
+def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
+    kit = Kit()
+    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
+    monkeypatch.setattr(wiring, "token_verifier", lambda: kit.verifier)
+    return kit
+
+
+@pytest.mark.parametrize("name", ["apigateway/login.json", "apigateway/login_base64.json"])
+def test_a_sign_in_as_text_or_as_base64(kit: Kit, name: str) -> None:
+    kit.registered()
+    answer = auth(golden(name), CONTEXT)
+    assert answer["statusCode"] == 200
+    assert json_of(answer)["account"]["email"] == EMAIL
+    assert PASSWORD not in answer["body"]
+
+
+def test_the_authorizer_reads_the_token_that_the_gateway_passes(kit: Kit) -> None:
+    event = golden("authorizer/request.json")
+    assert authorize(event, CONTEXT) == {"isAuthorized": False}
+    kit.registered()
+    event["headers"]["authorization"] = f"Bearer {kit.login().access_token}"
+    assert authorize(event, CONTEXT)["context"]["role"] == "contributor"
+
+
+def test_an_announcement_is_the_callers_of_the_authorizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    announced: list[tuple[Any, ...]] = []
+
+    class Uploads:
+        def announce(self, contributor: UUID, request: UploadRequest, *, idempotency_key: str | None) -> dict[str, Any]:
+            announced.append((contributor, request.title, idempotency_key))
+            return {"image_id": IMAGE, "upload": {"method": "POST", "url": "https://s3.test/", "fields": {}}}
+
+    monkeypatch.setattr(wiring, "uploads", Uploads)
+    answer = upload(golden("apigateway/announce_upload.json"), CONTEXT)
+    assert (answer["statusCode"], json_of(answer)["image_id"]) == (201, str(IMAGE))
+    assert announced == [(CONTRIBUTOR, "Golden sunset over the Pacific", "6f9f2f0a")]
+
+
+def test_an_expired_token_is_answered_by_the_application() -> None:
+    answer = upload(golden("apigateway/status_with_an_expired_token.json"), CONTEXT)
+    assert (answer["statusCode"], json_of(answer)["type"]) == (401, "/v1/problems/token-expired")
+    assert json_of(answer)["instance"] == answer["headers"]["x-request-id"] == "Kb1xqhJ5FiAEPjg="
+
+
+def test_a_preview_is_asked_for_in_the_browsers_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[UUID, str]] = []
+
+    class Delivery:
+        def preview_url(self, image_id: UUID, accept: str) -> str:
+            asked.append((image_id, accept))
+            return "https://cdn.test/preview.avif"
+
+    monkeypatch.setattr(wiring, "delivery", Delivery)
+    answer = delivery(golden("apigateway/preview.json"), CONTEXT)
+    assert (answer["statusCode"], answer["headers"]["location"]) == (302, "https://cdn.test/preview.avif")
+    assert asked == [(IMAGE, "image/avif,image/webp,image/apng,*/*;q=0.8")]
+
+
+def test_a_browsers_preflight_may_send_what_uploading_needs() -> None:
+    answer = upload(golden("apigateway/preflight.json"), CONTEXT)
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["access-control-allow-origin"] == "*"
+    assert "POST" in answer["headers"]["access-control-allow-methods"]
+    assert "Idempotency-Key" in answer["headers"]["access-control-allow-headers"]
+
+
+def test_a_browser_that_follows_a_problems_type_gets_a_page() -> None:
+    answer = docs(golden("apigateway/problem_page.json"), CONTEXT)
+    assert answer["statusCode"] == 200
+    assert "<h1>The picture is in the catalogue already</h1>" in answer["body"]
+
+
+def test_a_step_gets_exactly_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[IngestionJob] = []
+
+    class InspectImage:
+        def run(self, job: IngestionJob) -> dict[str, Any]:
+            jobs.append(job)
+            return {"format": "jpeg"}
+
+    monkeypatch.setattr(wiring, "inspect_image", InspectImage)
+    event = golden("step_functions/inspect_image.json")
+    assert inspect_image(event, CONTEXT) == {"format": "jpeg"}
+    assert jobs == [IngestionJob.model_validate(event)]
+    assert set(event) == set(IngestionJob.model_fields)
+
+
+def test_the_job_is_what_the_state_machine_passes() -> None:
+    definition = json.loads((EVENTS.parent / "state_machines" / "ingest_image.asl.json").read_text(encoding="utf-8"))
+    passed = definition["States"]["Inspect"]["Parameters"]["Payload"]
+    assert {name.removesuffix(".$") for name in passed} == set(golden("step_functions/inspect_image.json"))
+
+
+def test_the_schedule_relays_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Relay:
+        def drain(self) -> int:
+            return 3
+
+    monkeypatch.setattr(wiring, "outbox_relay", Relay)
+    assert relay_outbox(golden("scheduler/every_minute.json"), CONTEXT) == {"sent": 3}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_deployment_is_always_answered(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    answers: list[tuple[str, dict[str, Any]]] = []
+    migrated: list[bool] = []
+
+    def migrate() -> None:
+        if fails:
+            raise RuntimeError("the password is hunter2")
+        migrated.append(True)
+
+    class Context(LambdaContext):
+        log_stream_name = "2026/01/05/[1]abc"
+
+    monkeypatch.setattr(wiring, "migrate", migrate)
+    monkeypatch.setattr(custom_resource, "_send", lambda url, answer: answers.append((url, answer)))
+    event = golden("cloudformation/create_migration.json")
+    migrate_database(event, Context())
+    ((url, answer),) = answers
+    assert url == event["ResponseURL"]
+    assert {key: answer[key] for key in ("StackId", "RequestId", "LogicalResourceId")} == {
+        key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")
+    }
+    assert (answer["Status"], len(migrated)) == (("FAILED", 0) if fails else ("SUCCESS", 1))
+    assert "hunter2" not in json.dumps(answer)
+
+    migrate_database({**event, "RequestType": "Delete", "PhysicalResourceId": "Schema"}, Context())
+    assert (answers[-1][1]["Status"], len(migrated)) == ("SUCCESS", 0 if fails else 1)
+
+
+def test_every_golden_event_is_some_tests() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parents[2].rglob("test_*.py"))
+    unused = [
+        name for path in EVENTS.rglob("*.json") if f'"{(name := path.relative_to(EVENTS).as_posix())}"' not in sources
+    ]
+    assert unused == []
