@@ -174,7 +174,7 @@ def _finish(document: Json) -> None:
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form, which no route answers in
         schemas.pop(name, None)
     for schema in schemas.values():
-        _drop_titles(schema)
+        _tidy(schema)
 
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     shared = document["components"]["examples"]
@@ -191,7 +191,7 @@ def _finish_operation(operation: Json, shared: Json, examples: Json) -> None:
     # OpenAPI ignores a parameter of this name; the responses' media types say the same.
     parameters = [p for p in operation.pop("parameters", []) if p["name"].lower() != "accept"]
     for parameter in parameters:
-        _drop_titles(parameter["schema"])
+        _tidy(parameter["schema"])
         if parameter["in"] == "header":
             parameter["name"] = "-".join(word.capitalize() for word in parameter["name"].split("-"))
         if parameter["name"] in examples.get("parameters", {}):
@@ -250,7 +250,7 @@ def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
             shared.update(response["content"][_PROBLEM]["examples"])
     if "content-too-large" in slugs:
         shared["content-too-large"] = {
-            "summary": HTTPStatus(413).phrase,
+            "summary": "Content Too Large",
             "value": {
                 "type": "about:blank",
                 "title": "Content Too Large",
@@ -303,24 +303,31 @@ def _finish_answer(status: int, answer: Json, operation: Json, examples: Json) -
         answer["description"] = HTTPStatus(status).phrase
     content = answer.get("content", {})
     for media in content.values():
-        _drop_titles(media.get("schema", {}))
+        _tidy(media.get("schema", {}))
     if "response" in examples and "application/json" in content and 200 <= status < 300:
         content["application/json"]["example"] = examples["response"]
 
 
-def _drop_titles(schema: Any) -> None:
-    """Pydantic titles every field after its own name, which tells a reader nothing."""
+_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+
+
+def _tidy(schema: Any) -> None:
+    """Takes away what pydantic's and FastAPI's way of writing a schema adds and nobody meant: a title on
+    every field after its own name, and limits of integers as floats."""
     if not isinstance(schema, dict):
         return
     if isinstance(schema.get("title"), str):
         del schema["title"]
+    for key in _NUMBERS:
+        if isinstance(schema.get(key), float) and schema[key].is_integer():
+            schema[key] = int(schema[key])
     for field in schema.get("properties", {}).values():
-        _drop_titles(field)
+        _tidy(field)
     for key in ("items", "additionalProperties"):
-        _drop_titles(schema.get(key))
+        _tidy(schema.get(key))
     for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
         for part in schema.get(key, []):
-            _drop_titles(part)
+            _tidy(part)
 
 
 def main() -> int:

@@ -216,25 +216,32 @@ def _request_body(document: Json, operation: Json) -> Content:
 def _responses(document: Json, operation: Json) -> Html:
     rows: list[Content] = []
     for status, answer in operation["responses"].items():
-        body = answer.get("content", {}).get("application/json", {}).get("schema") if int(status) < 400 else None
-        examples = answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
         rows.append(element("dt", element("span", status, class_=f"status s{status[0]}")))
-        rows.append(
+        rows.append(element("dd", _refusal(document, answer) if int(status) >= 400 else _success(answer)))
+    return element("div", element("h4", "Responses"), element("dl", rows, class_="responses"))
+
+
+def _success(answer: Json) -> Content:
+    body = answer.get("content", {}).get("application/json", {}).get("schema")
+    return [inline(answer["description"]), [", ", _type(body)] if body else None]
+
+
+def _refusal(document: Json, answer: Json) -> Content:
+    """Each problem with its document, then what the gateway answers by itself."""
+    problems: list[Content] = []
+    for slug, reference in answer["content"].get("application/problem+json", {}).get("examples", {}).items():
+        example = _resolved(document, reference)
+        page = example["value"]["type"]
+        problems.append(
             element(
-                "dd",
-                inline(answer["description"]),
-                [" ", _type(body)] if body and body != {} else None,
-                [
-                    element(
-                        "details",
-                        element("summary", element("code", slug)),
-                        json_code(_resolved(document, example)["value"]),
-                    )
-                    for slug, example in examples.items()
-                ],
+                "details",
+                element("summary", example["summary"], " ", element("code", slug)),
+                element("p", element("a", "What it means", href=page)) if page.startswith("/") else None,
+                json_code(example["value"]),
             )
         )
-    return element("div", element("h4", "Responses"), element("dl", rows, class_="responses"))
+    _, separator, reason = answer["description"].partition("From the gateway itself:")
+    return [problems, element("p", inline(separator + reason), class_="gateway") if separator else None]
 
 
 def _success_example(operation: Json) -> Any:
@@ -331,21 +338,27 @@ def _type(schema: Json) -> Html:
     return Html(element("span", f"{schema['format']} {kind}" if "format" in schema else str(kind)))
 
 
-_LIMIT_WORDS = {
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minimum": "at least {}",
-    "maximum": "at most {}",
-    "exclusiveMinimum": "over {}",
-    "exclusiveMaximum": "under {}",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
-    "pattern": "matches {}",
-}
+_RANGES = (
+    ("minLength", "maxLength", " characters"),
+    ("minItems", "maxItems", " items"),
+    ("minimum", "maximum", ""),
+    ("exclusiveMinimum", "exclusiveMaximum", " (exclusive)"),
+)
 
 
 def _limits(schema: Json) -> list[str]:
-    found = [words.format(schema[key]) for key, words in _LIMIT_WORDS.items() if key in schema]
+    """What a value must keep to, in words."""
+    found: list[str] = []
+    for low, high, unit in _RANGES:
+        least, most = schema.get(low), schema.get(high)
+        if least is not None and most is not None:
+            found.append(f"{least:,} to {most:,}{unit}")
+        elif most is not None:
+            found.append(f"at most {most:,}{unit}")
+        elif least is not None:
+            found.append(f"at least {least:,}{unit}")
+    if "pattern" in schema:
+        found.append(f"matches {schema['pattern']}")
     for part in schema.get("anyOf", []):
         found += _limits(part)
     return found
