@@ -1,0 +1,64 @@
+"""What the pages promise is there: links, commands, variables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local.layout import REPOSITORY
+
+PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as they are made from their words."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for link in links:
+        target, _, anchor = link.partition("#")
+        assert not target.startswith("http"), f"{link}: the pages stand on their own"
+        file = page.parent / target if target else page
+        assert file.is_file(), link
+        assert not anchor or anchor in _anchors(file), link
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    links = re.findall(r"\]\(docs/([^)\s]+\.md)\)", (REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert {page.name for page in PAGES} - {"README.md"} == set(links)
+
+
+def test_every_variable_that_anything_reads_is_on_the_settings_page() -> None:
+    page = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(MARKET_\w+)` \|", page, flags=re.MULTILINE))
+    named: set[str] = set()
+    for folder in ("local", "cdk", "sagemaker", "shared", "functions"):
+        for source in (REPOSITORY / folder).rglob("*.py"):
+            named |= set(re.findall(r"\bMARKET_[A-Z][A-Z_]*[A-Z]\b", source.read_text(encoding="utf-8")))
+    assert named - listed == set()
+
+
+def test_the_pages_name_only_commands_of_market() -> None:
+    """`./market X`, in code; what is no command of its own goes to the product's command line."""
+    from local.__main__ import USAGE
+
+    own = set(re.findall(r"^  ([a-z]+) ", USAGE, flags=re.MULTILINE))
+    products = {"upload", "search", "users"}
+    for page in PAGES:
+        named = set(re.findall(r"\./market ([a-z]+)\b", page.read_text(encoding="utf-8")))
+        assert named <= own | products, page.name
+
+
+def test_the_pages_name_only_files_that_are_there() -> None:
+    pattern = (
+        r"`((?:shared|functions|local|cdk|docs|tests|benchmarks|state_machines|events|layers|sagemaker)/[\w./-]*)`"
+    )
+    for page in PAGES:
+        for name in re.findall(pattern, page.read_text(encoding="utf-8")):
+            assert (REPOSITORY / name).exists(), f"{page.name}: {name}"
