@@ -1,0 +1,97 @@
+"""What the imaging path takes and gives: facts about a picture, and its renditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+RenditionKind = Literal["thumbnail", "clean", "preview"]
+RenditionFormat = Literal["webp", "avif", "jpeg"]
+
+
+class TechnicalMetadata(BaseModel):
+    """How a picture was taken. Nothing here tells who took it or where: no position, name or serial number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    camera: str | None = None
+    lens: str | None = None
+    iso: int | None = None
+    exposure: str | None = None
+    """Seconds, as photographers write them: `1/250` or `2.5`."""
+    aperture: float | None = None
+    """f-number."""
+    focal_length_mm: float | None = None
+    taken_at: datetime | None = None
+    """As the camera's clock had it; its time zone is rarely known."""
+
+
+@dataclass(frozen=True)
+class EmbeddedDescription:
+    """What a file says of itself in IPTC or XMP. For its uploader's eyes: `creator` is a personal field."""
+
+    title: str | None = None
+    description: str | None = None
+    keywords: tuple[str, ...] = ()
+    creator: str | None = None
+    copyright: str | None = None
+
+
+@dataclass(frozen=True)
+class PaletteColour:
+    """One dominant colour: `#rrggbb` and the share of the picture it stands for, in percent."""
+
+    hex: str
+    percentage: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything that one decode of an original gives."""
+
+    format: str
+    """jpeg, png, tiff, dng, cr2, cr3, nef, arw, orf, rw2 or raf, from the bytes."""
+    width: int
+    height: int
+    """Pixels of the original, upright."""
+    sha256: str
+    phash: int
+    """64-bit perceptual hash, 0 to 2**64 - 1."""
+    thumbhash: str
+    """Base64 of a ThumbHash: a blurred placeholder in some 25 bytes."""
+    palette: tuple[PaletteColour, ...]
+    """Up to five, most frequent first; the percentages sum to 100."""
+    colours: tuple[str, ...]
+    """Names of the colours that a search can filter by."""
+    technical: TechnicalMetadata
+    master: bytes
+    """PNG: sRGB, upright, no alpha, no metadata, long edge at most `MASTER_LONG_EDGE`."""
+    model_input: bytes
+    """JPEG that the models see; long edge at most `MODEL_INPUT_LONG_EDGE`."""
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One encoded picture. `long_edge` names its size class: a small original is not enlarged to reach it."""
+
+    kind: RenditionKind
+    long_edge: int
+    width: int
+    height: int
+    format: RenditionFormat
+    data: bytes
+    content_hash: str
+    """First 16 hex digits of the data's sha256: the object's key carries it."""
+
+
+@dataclass(frozen=True)
+class WatermarkReading:
+    """What was read from a picture's invisible mark."""
+
+    image_id: str | None
+    """The identity it carries; None where there is no mark, or too little of it is left."""
+    strength: float
+    """Mean correlation with the mark, in grey levels; 3 to 4 in a fresh preview, about 1 without a mark."""

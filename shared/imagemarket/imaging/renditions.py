@@ -1,0 +1,74 @@
+"""The clean renditions of a picture, in the three formats that browsers ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING, Any
+
+from imagemarket.imaging.models import Rendition, RenditionFormat, RenditionKind
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+THUMBNAIL_LONG_EDGES = (150, 450)
+CLEAN_LONG_EDGE = 1000
+
+_ENCODERS: dict[RenditionFormat, tuple[str, dict[str, Any]]] = {
+    # AVIF at speed 8 takes a third of the default's time for a few percent more bytes; one thread, because
+    # the steps of many images run side by side
+    "avif": ("AVIF", {"quality": 60, "speed": 8, "max_threads": 1}),
+    "webp": ("WEBP", {"quality": 80, "method": 3}),
+    "jpeg": ("JPEG", {"quality": 82, "optimize": True, "progressive": True}),
+}
+
+
+def make_thumbnails(master: bytes) -> list[Rendition]:
+    """150 and 450 px ("thumbnail") and 1000 px ("clean") on the long edge, each as AVIF, WebP and JPEG.
+
+    A master smaller than a size is not enlarged to it. The bytes carry no metadata; their colours are sRGB.
+    """
+    picture = open_master(master)
+    made = encode_all(picture, "clean", CLEAN_LONG_EDGE)
+    for long_edge in sorted(THUMBNAIL_LONG_EDGES, reverse=True):
+        made += encode_all(_scaled(picture, long_edge), "thumbnail", long_edge)
+    return made
+
+
+def open_master(master: bytes) -> Image:
+    """The decoded picture of `Inspection.master`."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(master), formats=("PNG",)) as picture:
+        return picture.convert("RGB")
+
+
+def encode_all(picture: Image, kind: RenditionKind, long_edge: int) -> list[Rendition]:
+    """The picture in every format."""
+    made = []
+    for name, (encoder, options) in _ENCODERS.items():
+        out = io.BytesIO()
+        picture.save(out, encoder, **options)
+        data = out.getvalue()
+        made.append(
+            Rendition(
+                kind=kind,
+                long_edge=long_edge,
+                width=picture.width,
+                height=picture.height,
+                format=name,
+                data=data,
+                content_hash=hashlib.sha256(data).hexdigest()[:16],
+            )
+        )
+    return made
+
+
+def _scaled(picture: Image, long_edge: int) -> Image:
+    from PIL.Image import Resampling
+
+    scale = long_edge / max(picture.size)
+    if scale >= 1:
+        return picture
+    sides = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(sides, Resampling.LANCZOS)
