@@ -54,6 +54,7 @@ def _significant(value: float) -> float:
 def print_table(rows: Sequence[Row]) -> None:
     """The rows as people read them."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(show_edge=False, pad_edge=False)
@@ -62,7 +63,9 @@ def print_table(rows: Sequence[Row]) -> None:
         table.add_column(heading, justify="left" if heading == "unit" else "right", no_wrap=True)
     for row in rows:
         holds = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]-[/]"}[row["holds"]]
-        claim = row["claim"] if not row.get("reason") else f"{row['claim']}\n[dim]not measured: {row['reason']}[/]"
+        claim = escape(row["claim"])
+        if row.get("reason"):
+            claim += f"\n[dim]not measured: {escape(row['reason'])}[/]"
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}x"
         numbers = ["" if row[name] is None else f"{row[name]:,.4g}" for name in ("ours", "peer")]
         table.add_row(claim, *numbers, row["unit"], ratio, str(row["goal"] or ""), holds)
