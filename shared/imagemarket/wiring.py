@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from imagemarket.platform.maintenance import Maintenance
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
+    from imagemarket.search.details import ImageDetails
+    from imagemarket.search.documents import Indexer
+    from imagemarket.search.postgres import PostgresSearch
+    from imagemarket.search.service import Search
+    from imagemarket.vision.text import TextEncoder
 
 # --- platform ------------------------------------------------------------------------------------
 
@@ -300,3 +305,54 @@ def delivery() -> Delivery:
     from imagemarket.delivery.service import Delivery
 
     return Delivery(database=database(), originals=originals(), media_base_url=settings().media_base_url)
+
+
+# --- search --------------------------------------------------------------------------------------
+
+
+@cache
+def text_encoder() -> TextEncoder:
+    from pathlib import Path
+
+    from imagemarket.vision.text import TextEncoder
+
+    return TextEncoder(Path(settings().model_bundle))
+
+
+@cache
+def postgres_search() -> PostgresSearch:
+    from imagemarket.search.postgres import PostgresSearch
+
+    return PostgresSearch(database())
+
+
+@cache
+def search() -> Search:
+    from imagemarket.search.cursor import CursorSigner
+    from imagemarket.search.service import Search
+
+    return Search(
+        keyword=postgres_search(),
+        vector=postgres_search(),
+        reader=postgres_search(),
+        encoder=text_encoder,
+        cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
+        media_base_url=settings().media_base_url,
+        public_base_url=settings().public_base_url,
+    )
+
+
+@cache
+def image_details() -> ImageDetails:
+    from imagemarket.search.details import ImageDetails
+
+    return ImageDetails(
+        database=database(), media_base_url=settings().media_base_url, public_base_url=settings().public_base_url
+    )
+
+
+@cache
+def indexer() -> Indexer:
+    from imagemarket.search.documents import DocumentBuilder, Indexer
+
+    return Indexer(DocumentBuilder(database()), [postgres_search()])

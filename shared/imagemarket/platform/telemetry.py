@@ -5,7 +5,7 @@ Nothing here ever gets a token, a password, a presigned URL or a GPS position: l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -119,5 +119,30 @@ def batch_handler(work: Callable[[Event], None]) -> Handler:
                 failures.append({"itemIdentifier": record["messageId"]})
         flush_metrics()
         return {"batchItemFailures": failures}
+
+    return handler
+
+
+def bulk_handler(work: Callable[[Sequence[Event]], None]) -> Handler:
+    """An SQS consumer that takes a batch as one piece of work.
+
+    When the batch fails its messages are tried one by one, so that only those at fault come again;
+    `work` must be safe to repeat.
+    """
+
+    def one(record: Event) -> None:
+        work([record])
+
+    one_by_one = batch_handler(one)
+
+    def handler(event: Event, context: Any) -> Event:
+        logger.clear_state()
+        try:
+            work(event["Records"])
+        except Exception:
+            logger.exception("batch failed")
+            return one_by_one(event, context)
+        flush_metrics()
+        return {"batchItemFailures": []}
 
     return handler

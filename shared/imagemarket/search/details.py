@@ -1,0 +1,57 @@
+"""What the public may know of one image."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import ImageNotFound
+from imagemarket.search.models import ContributorView, ImageDetail, RenditionView, TechnicalView
+
+# Columns are named one by one: what is not listed here does not get out.
+_DETAIL = """
+    SELECT i.id, i.title, coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
+           i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
+           i.orientation, i.width, i.height, i.format, i.file_size_bytes, i.people,
+           coalesce(i.color_palette, '[]') AS palette, i.colours AS colors,
+           coalesce(i.technical_meta, '{}') AS technical, i.thumbhash, i.published_at,
+           coalesce((SELECT jsonb_agg(jsonb_build_object('tag', tag, 'confidence', confidence, 'source', source)
+                                      ORDER BY (source = 'ai'), confidence DESC, tag)
+                       FROM image_tags WHERE image_id = i.id), '[]') AS tags,
+           coalesce((SELECT jsonb_agg(category ORDER BY (source = 'ai'), category)
+                       FROM image_categories WHERE image_id = i.id), '[]') AS categories,
+           coalesce((SELECT jsonb_agg(jsonb_build_object('width', width, 'height', height, 'format', format,
+                                                         'key', key) ORDER BY long_edge, format)
+                       FROM image_renditions WHERE image_id = i.id AND kind = 'thumbnail'), '[]') AS renditions
+      FROM images i JOIN users u ON u.id = i.contributor_id
+     WHERE i.id = %s AND i.status = 'approved'
+"""
+
+
+class ImageDetails:
+    """Reads the public face of an image from the truth."""
+
+    def __init__(self, *, database: Database, media_base_url: str, public_base_url: str) -> None:
+        self._database = database
+        self._media_base_url = media_base_url
+        self._public_base_url = public_base_url
+
+    def detail(self, image_id: UUID) -> ImageDetail:
+        """Raises `ImageNotFound` unless the image is approved."""
+        row = self._database.fetch_one(_DETAIL, (image_id,))
+        if row is None:
+            raise ImageNotFound("There is no such image, or it is not available to you.")
+        contributor = ContributorView(id=row.pop("contributor_id"), name=row.pop("contributor_name"))
+        technical = TechnicalView.model_validate(row.pop("technical"))
+        renditions = [
+            RenditionView(url=f"{self._media_base_url}/{each.pop('key')}", **each) for each in row.pop("renditions")
+        ]
+        return ImageDetail.model_validate(
+            {
+                **row,
+                "contributor": contributor,
+                "technical": technical,
+                "renditions": renditions,
+                "preview_url": f"{self._public_base_url}/v1/images/{image_id}/preview",
+            }
+        )

@@ -1,0 +1,88 @@
+"""Makes search documents from the truth, and carries them into the engines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.models import Removal, SearchDocument
+from imagemarket.search.ports import SearchIndex
+
+# One statement, so that each document shows one moment of the truth.
+_TRUTH = """
+    SELECT i.id AS image_id, i.version, i.status, i.title,
+           coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
+           i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
+           i.orientation, i.colours, i.width, i.height, i.people, i.published_at, i.thumbhash,
+           i.model_version, e.embedding::text AS embedding, t.tags, c.categories, r.renditions
+      FROM images i
+      JOIN users u ON u.id = i.contributor_id
+      LEFT JOIN image_embeddings e ON e.image_id = i.id AND e.model_version = i.model_version
+      LEFT JOIN LATERAL (
+           SELECT array_agg(tag ORDER BY (source = 'ai'), confidence DESC, tag) AS tags
+             FROM image_tags WHERE image_id = i.id) t ON true
+      LEFT JOIN LATERAL (
+           SELECT array_agg(category ORDER BY (source = 'ai'), category) AS categories
+             FROM image_categories WHERE image_id = i.id) c ON true
+      LEFT JOIN LATERAL (
+           SELECT jsonb_agg(jsonb_build_object('width', width, 'height', height, 'format', format, 'key', key)
+                            ORDER BY long_edge, format) AS renditions
+             FROM image_renditions WHERE image_id = i.id AND kind = 'thumbnail') r ON true
+     WHERE i.id = ANY(%s)
+"""
+
+
+class DocumentBuilder:
+    """Reads search documents out of the truth."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def build(self, image_ids: Iterable[UUID]) -> tuple[list[SearchDocument], list[Removal]]:
+        """The documents of those images that are approved and removals of the others known, in one
+        query. An image without a row is in neither list."""
+        documents: list[SearchDocument] = []
+        removals: list[Removal] = []
+        for row in self._database.fetch_all(_TRUTH, (list(image_ids),)):
+            if row["status"] == "approved":
+                documents.append(_document(row))
+            else:
+                removals.append(Removal(row["image_id"], row["version"]))
+        return documents, removals
+
+
+def _document(row: Row) -> SearchDocument:
+    embedding = row.pop("embedding")
+    lists: dict[str, Any] = {name: row.pop(name) or [] for name in ("tags", "categories", "renditions")}
+    return SearchDocument(
+        **{name: value for name, value in row.items() if name != "status"},
+        **lists,
+        embedding=None if embedding is None else json.loads(embedding),
+    )
+
+
+class Indexer:
+    """Brings the engines up to the truth for the images it is told of."""
+
+    def __init__(self, builder: DocumentBuilder, engines: Sequence[SearchIndex]) -> None:
+        self._builder = builder
+        self._engines = engines
+
+    def index(self, told: Iterable[Removal]) -> int:
+        """Writes what the truth says now of each image told, whatever the message said; returns how
+        many changed. An image that has no row any more is removed as of the version told."""
+        versions: dict[UUID, int] = {}
+        for each in told:
+            versions[each.image_id] = max(each.version, versions.get(each.image_id, 0))
+        documents, removals = self._builder.build(versions)
+        known = {document.image_id for document in documents} | {gone.image_id for gone in removals}
+        removals += [Removal(image_id, version) for image_id, version in versions.items() if image_id not in known]
+        changed = max((engine.write(documents, removals) for engine in self._engines), default=0)
+        count("DocumentsIndexed", len(documents))
+        count("DocumentsRemoved", len(removals))
+        logger.info("indexed", documents=len(documents), removals=len(removals), changed=changed)
+        return changed

@@ -1,0 +1,365 @@
+"""What is searched, what may be asked, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from imagemarket.catalog.models import ImageType, LicenseType
+from imagemarket.catalog.taxonomy import SLUGS
+from imagemarket.imaging.hashes import COLOUR_NAMES
+
+DIMENSIONS = 768
+"""Length of every embedding; shorter ones are padded with zeros."""
+
+FACETED = 10_000
+"""How many matches are counted for totals and facets at most."""
+
+REACH = 1000
+"""How many results of one query can be walked through; beyond, narrowing the search helps more."""
+
+# --- what is searched ----------------------------------------------------------------------------
+
+
+class DocumentRendition(BaseModel):
+    """A public thumbnail of a search document; its `key` is in the bucket that the CDN serves."""
+
+    model_config = ConfigDict(frozen=True)
+
+    width: int
+    height: int
+    format: str
+    key: str
+
+
+class SearchDocument(BaseModel):
+    """What search engines know of one approved image, made from the truth by `documents`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_id: UUID
+    version: int
+    """Grows with every change of the image; an engine never replaces a newer one."""
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    """The contributor's first, then the model's, surest first."""
+    categories: tuple[str, ...] = ()
+    contributor_id: UUID
+    contributor_name: str
+    image_type: ImageType
+    license_types: tuple[LicenseType, ...]
+    orientation: str
+    colours: tuple[str, ...] = ()
+    width: int
+    height: int
+    people: bool | None = None
+    published_at: datetime
+    popularity: float = 0
+    thumbhash: str | None = None
+    renditions: tuple[DocumentRendition, ...] = ()
+    model_version: str | None = None
+    embedding: tuple[float, ...] | None = Field(default=None, min_length=DIMENSIONS, max_length=DIMENSIONS, repr=False)
+    """A unit vector of `model_version`; None in a document that was read back for a page."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """An image that must not be found any more, as of `version`."""
+
+    image_id: UUID
+    version: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One image an engine found; scores compare within one answer of one engine alone."""
+
+    image_id: UUID
+    score: float
+
+
+# --- what may be asked ---------------------------------------------------------------------------
+
+
+class Mode(StrEnum):
+    """How words find pictures: by the words themselves, by their meaning, or by both, fused."""
+
+    KEYWORD = "keyword"
+    SEMANTIC = "semantic"
+    HYBRID = "hybrid"
+
+
+class Sort(StrEnum):
+    """In what order results come."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    POPULAR = "popular"
+
+
+def _one_of(allowed: Iterable[str]) -> Any:
+    """A validator and its JSON schema for a value from a closed list."""
+    values = sorted(allowed)
+    schema: dict[str, Any] = {"enum": values}
+
+    def check(value: str) -> str:
+        if value not in values:
+            raise ValueError(f"must be one of {', '.join(values)}")
+        return value
+
+    return (AfterValidator(check), Field(json_schema_extra=schema))
+
+
+_category, _colour = _one_of(SLUGS), _one_of(COLOUR_NAMES)
+CategorySlug = Annotated[str, _category[0], _category[1]]
+ColourName = Annotated[str, _colour[0], _colour[1]]
+
+
+class Filters(BaseModel):
+    """What a result must be. Of a filter with several values any one is enough; filters add up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    category: list[CategorySlug] = Field(
+        default=[], max_length=10, description="Category slug; repeat it to allow several."
+    )
+    orientation: list[Literal["landscape", "portrait", "square"]] = Field(
+        default=[], max_length=3, description="Shape of the picture; repeat it to allow several."
+    )
+    color: list[ColourName] = Field(
+        default=[], max_length=len(COLOUR_NAMES), description="A dominant colour; repeat it to allow several."
+    )
+    contributor: UUID | None = Field(default=None, description="Id of the contributor.")
+    license: list[LicenseType] = Field(
+        default=[], max_length=3, description="License on offer; repeat it to allow several."
+    )
+    type: list[ImageType] = Field(
+        default=[], max_length=3, description="How the picture was made; repeat it to allow several."
+    )
+    people: bool | None = Field(default=None, description="Whether people are in the picture.")
+    date_from: date | None = Field(default=None, description="First day of publication (UTC).")
+    date_to: date | None = Field(default=None, description="Last day of publication (UTC), included.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_absent(cls, data: Any) -> Any:
+        """A form sends the fields that nobody filled in as empty strings."""
+        if not isinstance(data, dict):
+            return data
+        kept: dict[str, Any] = {}
+        for name, value in data.items():
+            filled = [each for each in value if each != ""] if isinstance(value, list) else value
+            if filled not in ("", []):
+                kept[name] = filled
+        return kept
+
+    @field_validator("date_to")
+    @classmethod
+    def _not_before_its_beginning(cls, value: date | None, info: ValidationInfo) -> date | None:
+        beginning = info.data.get("date_from")
+        if value is not None and beginning is not None and value < beginning:
+            raise ValueError(f"must not be before date_from ({beginning.isoformat()})")
+        return value
+
+    def filters(self) -> Filters:
+        """These filters alone."""
+        return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
+
+
+class Paging(Filters):
+    """Which part of the results."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Results on a page.")
+    page: int | None = Field(
+        default=None,
+        ge=1,
+        le=REACH,
+        description=f"Page number from 1, in place of a cursor; page x limit reaches to {REACH}.",
+    )
+    cursor: str | None = Field(
+        default=None, max_length=300, description="`next_cursor` of the page before, with the same query."
+    )
+
+    @field_validator("page")
+    @classmethod
+    def _within_reach(cls, value: int | None, info: ValidationInfo) -> int | None:
+        limit = info.data.get("limit")
+        if value is not None and limit is not None and value * limit > REACH:
+            raise ValueError(f"with limit={limit} must be at most {REACH // limit}; narrow the search instead")
+        return value
+
+    @field_validator("cursor")
+    @classmethod
+    def _cursor_or_page(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("page") is not None:
+            raise ValueError("cannot be sent together with page")
+        return value
+
+
+class SearchQuery(Paging):
+    """A search. Without words it browses; other orders than relevance sort what the words match."""
+
+    q: str = Field(default="", max_length=200, description="Words; quotes keep a phrase together, a minus excludes.")
+    mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
+    sort: Sort = Field(
+        default=Sort.RELEVANCE, description="Order of the results; without words, relevance means newest."
+    )
+
+    @field_validator("q")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        import unicodedata
+
+        printable = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in value)
+        return " ".join(unicodedata.normalize("NFC", printable).split())
+
+    @field_validator("sort")
+    @classmethod
+    def _meaning_has_no_other_order(cls, value: Sort, info: ValidationInfo) -> Sort:
+        if value is not Sort.RELEVANCE and info.data.get("mode") is Mode.SEMANTIC and info.data.get("q"):
+            raise ValueError("must be relevance in semantic mode, where every picture matches more or less")
+        return value
+
+
+class SimilarQuery(Paging):
+    """Pictures like one picture."""
+
+
+# --- what is answered ----------------------------------------------------------------------------
+
+
+class FacetCount(BaseModel):
+    """How many results have a value; `label` is for people where the value is an id."""
+
+    value: str
+    count: int
+    label: str | None = None
+
+
+class Facets(BaseModel):
+    """Counts over the matches, at most `FACETED` of them; send a value back as the filter of its name."""
+
+    category: list[FacetCount] = []
+    orientation: list[FacetCount] = []
+    color: list[FacetCount] = []
+    license: list[FacetCount] = []
+    type: list[FacetCount] = []
+    contributor: list[FacetCount] = []
+    date: list[FacetCount] = Field(default=[], description="Months of publication as `2026-01`, newest first.")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Facet counts and the number of matches they were taken over."""
+
+    total: int
+    facets: Facets
+
+
+class ContributorView(BaseModel):
+    """Who made a picture."""
+
+    id: UUID
+    name: str
+
+
+class RenditionView(BaseModel):
+    """A clean thumbnail."""
+
+    width: int
+    height: int
+    format: Literal["webp", "avif", "jpeg"]
+    url: str
+
+
+class SearchHit(BaseModel):
+    """One picture in a list of results."""
+
+    id: UUID
+    title: str
+    score: float = Field(description="Higher is better; comparable within one answer alone.")
+    contributor: ContributorView
+    categories: list[str]
+    image_type: ImageType
+    orientation: str
+    license_types: list[LicenseType]
+    width: int = Field(description="Pixels of the original.")
+    height: int = Field(description="Pixels of the original.")
+    thumbhash: str | None = Field(description="Base64 of a ThumbHash, to show until the thumbnail is there.")
+    renditions: list[RenditionView] = Field(description="Smallest first, each size in three formats.")
+    preview_url: str = Field(description="Redirects to the watermarked 1000 px preview in the best format.")
+
+
+class SearchPage(BaseModel):
+    """A page of results."""
+
+    results: list[SearchHit]
+    facets: Facets
+    estimated_total: int = Field(description="How many pictures match; exact while small, capped at 10,000.")
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
+    mode: Literal["keyword", "semantic", "hybrid", "browse", "similar"] = Field(
+        description="How the results were found; `browse` without words."
+    )
+    search_id: UUID = Field(description="Names this answer, to tell later which search led to a click.")
+    degraded: bool = Field(description="True when an engine did not answer and the others served.")
+
+
+class TagView(BaseModel):
+    """What is in a picture, and how sure that is (1 when a person said it)."""
+
+    tag: str
+    confidence: float
+    source: Literal["ai", "contributor", "moderator"]
+
+
+class PaletteView(BaseModel):
+    """A dominant colour and the share of the picture it covers, in percent."""
+
+    hex: str
+    percentage: float
+
+
+class TechnicalView(BaseModel):
+    """How a picture was taken; nothing that tells who took it or where."""
+
+    camera: str | None = None
+    lens: str | None = None
+    iso: int | None = None
+    exposure: str | None = Field(default=None, description="Seconds, such as `1/250`.")
+    aperture: float | None = Field(default=None, description="f-number.")
+    focal_length_mm: float | None = None
+    taken_at: datetime | None = Field(default=None, description="As the camera's clock had it.")
+
+
+class ImageDetail(BaseModel):
+    """Everything the public may know of an approved image."""
+
+    id: UUID
+    title: str
+    description: str
+    contributor: ContributorView
+    image_type: ImageType
+    license_types: list[LicenseType]
+    categories: list[str]
+    tags: list[TagView]
+    orientation: str
+    width: int
+    height: int
+    format: str = Field(description="Format of the original.")
+    file_size_bytes: int
+    people: bool | None
+    palette: list[PaletteView]
+    colors: list[str]
+    technical: TechnicalView
+    thumbhash: str | None
+    renditions: list[RenditionView]
+    preview_url: str
+    published_at: datetime

@@ -1,0 +1,83 @@
+"""What the search needs of its engines. Every engine passes the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
+
+
+class SearchIndex(Protocol):
+    """Where search documents are written."""
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        """Puts documents in and takes images out; returns how many changed anything.
+
+        What carries an older version than the index has seen of that image changes nothing, also
+        when what it saw last was a removal, so messages may come twice and in any order.
+        """
+        ...
+
+
+class KeywordEngine(SearchIndex, Protocol):
+    """Finds documents by their words and filters."""
+
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int) -> list[Hit]:
+        """At most `limit` documents, in the same order every time while nothing is written.
+
+        All words must be there; when no document has them all, any word is enough. No text matches
+        every document.
+        """
+        ...
+
+    def tally(self, text: str, filters: Filters) -> Tally:
+        """Facets and total of what `match` finds, over the first 10,000 of them."""
+        ...
+
+    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+        """Facets and total of these documents."""
+        ...
+
+
+class VectorEngine(SearchIndex, Protocol):
+    """Finds documents by their embedding."""
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        model_version: str,
+        filters: Filters,
+        *,
+        limit: int,
+        exclude: UUID | None = None,
+    ) -> list[Hit]:
+        """The `limit` nearest documents of the same model that pass the filters, by cosine, nearest
+        first; the list is full whenever so many pass. `vector` has 768 dimensions, unit length."""
+        ...
+
+    def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
+        """`(model_version, vector)` of a listed image; None when there is none."""
+        ...
+
+
+class DocumentReader(Protocol):
+    """Reads documents back for a page."""
+
+    def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
+        """Those of the documents that are listed, in the order asked for, without embeddings."""
+        ...
+
+
+class QueryEncoder(Protocol):
+    """Turns words into the space of the images' embeddings."""
+
+    @property
+    def model_version(self) -> str:
+        """The model whose images these vectors compare with."""
+        ...
+
+    def encode(self, text: str) -> Sequence[float]:
+        """A unit vector of 768 dimensions."""
+        ...

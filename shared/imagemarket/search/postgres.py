@@ -1,0 +1,354 @@
+"""PostgreSQL as keyword engine and vector engine: full text and pgvector over one table of documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, LiteralString, cast
+from uuid import UUID
+
+from imagemarket.platform.database import Database, Row
+from imagemarket.search.facets import ordered
+from imagemarket.search.models import FACETED, FacetCount, Filters, Hit, Removal, SearchDocument, Sort, Tally
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+EXACT_UP_TO = 5000
+"""Up to so many survivors of the filters all are compared: cheaper than walking the graph past those
+that the filters drop, and exact."""
+
+_MOST_CONTRIBUTORS = 20
+_EF_SEARCH_LIMIT = 1000  # pgvector's own
+_MAX_SCAN_TUPLES = 200_000
+
+_ORDERS = {
+    Sort.NEWEST: "published_at DESC, image_id DESC",
+    Sort.OLDEST: "published_at, image_id",
+    Sort.POPULAR: "popularity DESC, published_at DESC, image_id DESC",
+}
+
+_WRITE = """
+    INSERT INTO search_documents AS d (
+        image_id, version, listed, title, description, tags, categories, contributor_id,
+        contributor_name, image_type, license_types, orientation, colours, width, height, people,
+        published_at, popularity, thumbhash, renditions, model_version, embedding, words)
+    VALUES (
+        %(image_id)s, %(version)s, true, %(title)s, %(description)s, %(tags)s, %(categories)s,
+        %(contributor_id)s, %(contributor_name)s, %(image_type)s, %(license_types)s, %(orientation)s,
+        %(colours)s, %(width)s, %(height)s, %(people)s, %(published_at)s, %(popularity)s,
+        %(thumbhash)s, %(renditions)s, %(model_version)s, %(embedding)s::halfvec,
+        setweight(to_tsvector('market_english', %(title)s), 'A')
+        || setweight(to_tsvector('market_simple', %(title)s), 'A')
+        || setweight(to_tsvector('market_english', %(tag_words)s), 'B')
+        || setweight(to_tsvector('market_simple', %(tag_words)s), 'B')
+        || setweight(to_tsvector('market_english', %(category_words)s), 'C')
+        || setweight(to_tsvector('market_simple', %(contributor_name)s), 'C')
+        || setweight(to_tsvector('market_english', %(description)s), 'D'))
+    ON CONFLICT (image_id) DO UPDATE SET
+        version = excluded.version, listed = true, title = excluded.title,
+        description = excluded.description, tags = excluded.tags, categories = excluded.categories,
+        contributor_id = excluded.contributor_id, contributor_name = excluded.contributor_name,
+        image_type = excluded.image_type, license_types = excluded.license_types,
+        orientation = excluded.orientation, colours = excluded.colours, width = excluded.width,
+        height = excluded.height, people = excluded.people, published_at = excluded.published_at,
+        popularity = excluded.popularity, thumbhash = excluded.thumbhash,
+        renditions = excluded.renditions, model_version = excluded.model_version,
+        embedding = excluded.embedding, words = excluded.words, indexed_at = now()
+     WHERE d.version <= excluded.version
+"""
+
+# The row stays behind without its content; see the migration.
+_REMOVE = """
+    INSERT INTO search_documents AS d (image_id, version, listed) VALUES (%(image_id)s, %(version)s, false)
+    ON CONFLICT (image_id) DO UPDATE SET
+        version = excluded.version, listed = false, title = '', description = '', tags = '{}',
+        categories = '{}', contributor_id = NULL, contributor_name = '', license_types = '{}',
+        colours = '{}', people = NULL, thumbhash = NULL, renditions = '[]', model_version = NULL,
+        embedding = NULL, words = '', indexed_at = now()
+     WHERE d.version <= excluded.version
+"""
+
+_HYDRATE = """
+    SELECT d.image_id, d.version, d.title, d.description, d.tags, d.categories, d.contributor_id,
+           d.contributor_name, d.image_type, d.license_types, d.orientation, d.colours, d.width,
+           d.height, d.people, d.published_at, d.popularity, d.thumbhash, d.renditions, d.model_version
+      FROM unnest(%s::uuid[]) WITH ORDINALITY AS wanted (image_id, place)
+      JOIN search_documents d USING (image_id)
+     WHERE d.listed
+     ORDER BY wanted.place
+"""
+
+# `matches` is counted once for each facet, so its rows are taken once.
+_TALLY = """
+    WITH matches AS MATERIALIZED (
+        SELECT categories, orientation, colours, license_types, image_type, contributor_id,
+               contributor_name, published_at
+          FROM search_documents d WHERE {condition} LIMIT %(faceted)s
+    ), contributors AS (
+        SELECT contributor_id, max(contributor_name) AS name, count(*) AS number FROM matches
+         GROUP BY contributor_id ORDER BY number DESC, contributor_id LIMIT %(contributors)s
+    )
+    SELECT 'total' AS facet, '' AS value, NULL AS label, count(*) AS number FROM matches
+    UNION ALL SELECT 'category', each, NULL, count(*) FROM matches, unnest(categories) AS each GROUP BY each
+    UNION ALL SELECT 'color', each, NULL, count(*) FROM matches, unnest(colours) AS each GROUP BY each
+    UNION ALL SELECT 'license', each, NULL, count(*) FROM matches, unnest(license_types) AS each GROUP BY each
+    UNION ALL SELECT 'orientation', orientation, NULL, count(*) FROM matches GROUP BY orientation
+    UNION ALL SELECT 'type', image_type, NULL, count(*) FROM matches GROUP BY image_type
+    UNION ALL SELECT 'date', to_char(published_at, 'YYYY-MM'), NULL, count(*) FROM matches GROUP BY 2
+    UNION ALL SELECT 'contributor', contributor_id::text, name, number FROM contributors
+"""
+
+
+class PostgresSearch:
+    """One table of documents that answers for both engines and gives the documents back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        """See `SearchIndex.write`. All of it in one transaction, rows in the order of their ids so
+        that two writers cannot wait for one another in a circle."""
+        changes: list[tuple[UUID, str, dict[str, Any]]] = [
+            *((document.image_id, _WRITE, _columns(document)) for document in documents),
+            *((gone.image_id, _REMOVE, {"image_id": gone.image_id, "version": gone.version}) for gone in removals),
+        ]
+        with self._database.transaction() as connection, connection.pipeline():
+            cursors = [
+                connection.execute(cast("LiteralString", sql), parameters)
+                for _, sql, parameters in sorted(changes, key=lambda change: change[0])
+            ]
+        return sum(cursor.rowcount for cursor in cursors)
+
+    # --- words -----------------------------------------------------------------------------------
+
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int) -> list[Hit]:
+        """See `KeywordEngine.match`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
+        tags, 0.2 for categories, 0.1 for the description; long documents count less."""
+        condition, parameters = _condition(filters)
+        parameters["limit"] = limit
+        with self._database.transaction() as connection:
+            if not text:
+                order = _ORDERS.get(sort, _ORDERS[Sort.NEWEST])
+                return _hits(
+                    connection,
+                    f"SELECT image_id, 0 AS score FROM search_documents d"
+                    f" WHERE {condition} ORDER BY {order} LIMIT %(limit)s",
+                    parameters,
+                )
+            parameters["words"] = self._words(connection, text, condition, parameters)
+            parameters["candidates"] = FACETED
+            order = _ORDERS.get(sort, "score DESC, image_id DESC")
+            return _hits(
+                connection,
+                f"""
+                WITH candidates AS MATERIALIZED (
+                    SELECT image_id, words, published_at, popularity FROM search_documents d
+                     WHERE words @@ %(words)s::tsquery AND {condition} LIMIT %(candidates)s
+                )
+                SELECT image_id, ts_rank_cd(words, %(words)s::tsquery, 1) AS score
+                  FROM candidates ORDER BY {order} LIMIT %(limit)s
+                """,
+                parameters,
+            )
+
+    def tally(self, text: str, filters: Filters) -> Tally:
+        """See `KeywordEngine.tally`."""
+        condition, parameters = _condition(filters)
+        with self._database.transaction() as connection:
+            if text:
+                parameters["words"] = self._words(connection, text, condition, parameters)
+                condition = f"words @@ %(words)s::tsquery AND {condition}"
+            return _tally(connection, condition, parameters)
+
+    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+        """See `KeywordEngine.tally_of`."""
+        with self._database.transaction() as connection:
+            return _tally(connection, "d.listed AND d.image_id = ANY(%(ids)s)", {"ids": list(image_ids)})
+
+    @staticmethod
+    def _words(connection: Connection[Row], text: str, condition: str, parameters: dict[str, Any]) -> str:
+        """The tsquery of a text: all its words, or any of them when nothing has them all."""
+        row = connection.execute(
+            cast(
+                "LiteralString",
+                f"""
+                WITH parsed AS (
+                    SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
+                           websearch_to_tsquery('market_simple', %(text)s) AS plain
+                ), chosen AS (
+                    SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END AS words FROM parsed
+                )
+                SELECT words::text AS words,
+                       EXISTS (SELECT FROM search_documents d
+                                WHERE d.words @@ chosen.words AND {condition}) AS found
+                  FROM chosen
+                """,
+            ),
+            {**parameters, "text": text},
+        ).fetchone()
+        assert row is not None
+        words: str = row["words"]
+        # Quotes and minus say exactly what is wanted, so only plain words are loosened.
+        plain = not any(sign in words for sign in ("!", "<", "|"))
+        return words if row["found"] or not plain else words.replace(" & ", " | ")
+
+    # --- vectors ---------------------------------------------------------------------------------
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        model_version: str,
+        filters: Filters,
+        *,
+        limit: int,
+        exclude: UUID | None = None,
+    ) -> list[Hit]:
+        """See `VectorEngine.nearest`. Few survivors of the filters are compared one by one; among
+        many the HNSW graph is walked, iteratively, so that the filters do not shorten the list."""
+        condition, parameters = _condition(filters)
+        condition += " AND d.model_version = %(model_version)s"
+        parameters |= {"model_version": model_version, "vector": _literal(vector), "limit": limit}
+        if exclude is not None:
+            condition += " AND d.image_id <> %(exclude)s"
+            parameters["exclude"] = exclude
+        with self._database.transaction() as connection:
+            survivors = _number(
+                connection,
+                "SELECT count(*) AS number FROM"
+                f" (SELECT FROM search_documents d WHERE {condition} LIMIT {EXACT_UP_TO + 1}) survivors",
+                parameters,
+            )
+            if survivors > EXACT_UP_TO:
+                found = self._walk(connection, condition, parameters, limit)
+                if len(found) == limit:
+                    return found
+            return _hits(
+                connection,
+                f"""
+                WITH survivors AS MATERIALIZED (
+                    SELECT image_id, embedding FROM search_documents d WHERE {condition}
+                ), measured AS (
+                    SELECT image_id, 1 - (embedding <=> %(vector)s::halfvec) AS score FROM survivors
+                )
+                SELECT image_id, score FROM measured ORDER BY score DESC, image_id DESC LIMIT %(limit)s
+                """,
+                parameters,
+            )
+
+    @staticmethod
+    def _walk(connection: Connection[Row], condition: str, parameters: dict[str, Any], limit: int) -> list[Hit]:
+        connection.execute(
+            "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),"
+            " set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
+            (str(min(max(limit, 100), _EF_SEARCH_LIMIT)), str(_MAX_SCAN_TUPLES)),
+        )
+        return _hits(
+            connection,
+            f"""
+            WITH near AS MATERIALIZED (
+                SELECT image_id, embedding <=> %(vector)s::halfvec AS distance FROM search_documents d
+                 WHERE {condition} ORDER BY embedding <=> %(vector)s::halfvec LIMIT %(limit)s
+            )
+            SELECT image_id, 1 - distance AS score FROM near ORDER BY score DESC, image_id DESC
+            """,
+            parameters,
+        )
+
+    def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
+        """See `VectorEngine.vector_of`."""
+        row = self._database.fetch_one(
+            "SELECT model_version, embedding::text AS embedding FROM search_documents"
+            " WHERE image_id = %s AND listed AND embedding IS NOT NULL",
+            (image_id,),
+        )
+        return None if row is None else (row["model_version"], json.loads(row["embedding"]))
+
+    # --- pages -----------------------------------------------------------------------------------
+
+    def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
+        """See `DocumentReader.documents`. One round trip."""
+        rows = self._database.fetch_all(_HYDRATE, (list(image_ids),))
+        return [SearchDocument.model_validate(row) for row in rows]
+
+
+def _columns(document: SearchDocument) -> dict[str, Any]:
+    from psycopg.types.json import Jsonb
+
+    return {
+        **document.model_dump(exclude={"renditions", "embedding"}),
+        "tags": list(document.tags),
+        "categories": list(document.categories),
+        "colours": list(document.colours),
+        "image_type": document.image_type.value,
+        "license_types": [license_type.value for license_type in document.license_types],
+        "renditions": Jsonb([rendition.model_dump() for rendition in document.renditions]),
+        "embedding": None if document.embedding is None else _literal(document.embedding),
+        # Full stops keep the words of two tags from looking like a phrase.
+        "tag_words": ". ".join(document.tags),
+        "category_words": ". ".join(document.categories).replace("-", " "),
+    }
+
+
+def _literal(vector: Sequence[float]) -> str:
+    return "[" + ",".join(f"{value:.6g}" for value in vector) + "]"
+
+
+def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:
+    """The filters as SQL over `search_documents d`, always with `listed`, and their parameters."""
+    conditions = ["d.listed"]
+    parameters: dict[str, Any] = {}
+
+    def add(condition: str, **values: Any) -> None:
+        conditions.append(condition)
+        parameters.update(values)
+
+    if filters.category:
+        add("d.categories && %(category)s::varchar[]", category=list(filters.category))
+    if filters.color:
+        add("d.colours && %(color)s::varchar[]", color=list(filters.color))
+    if filters.license:
+        add("d.license_types && %(license)s::varchar[]", license=[each.value for each in filters.license])
+    if filters.orientation:
+        add("d.orientation = ANY(%(orientation)s)", orientation=list(filters.orientation))
+    if filters.type:
+        add("d.image_type = ANY(%(type)s)", type=[each.value for each in filters.type])
+    if filters.contributor:
+        add("d.contributor_id = %(contributor)s", contributor=filters.contributor)
+    if filters.people is not None:
+        add("d.people = %(people)s", people=filters.people)
+    if filters.date_from:
+        add("d.published_at >= %(date_from)s::date", date_from=filters.date_from)
+    if filters.date_to:
+        # Half-open, so that the whole of the last day counts.
+        add("d.published_at < %(date_to)s::date + 1", date_to=filters.date_to)
+    return " AND ".join(conditions), parameters
+
+
+def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> list[Hit]:
+    rows = connection.execute(cast("LiteralString", sql), parameters).fetchall()
+    return [Hit(row["image_id"], float(row["score"])) for row in rows]
+
+
+def _number(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> int:
+    row = connection.execute(cast("LiteralString", sql), parameters).fetchone()
+    assert row is not None
+    return row["number"]
+
+
+def _tally(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> Tally:
+    rows = connection.execute(
+        cast("LiteralString", _TALLY.format(condition=condition)),
+        {**parameters, "faceted": FACETED, "contributors": _MOST_CONTRIBUTORS},
+    ).fetchall()
+    total = 0
+    counts: dict[str, list[FacetCount]] = {}
+    for row in rows:
+        if row["facet"] == "total":
+            total = row["number"]
+        else:
+            count = FacetCount(value=row["value"], count=row["number"], label=row["label"])
+            counts.setdefault(row["facet"], []).append(count)
+    return Tally(total, ordered(counts))
