@@ -34,17 +34,17 @@ _WRITE = """
         contributor_name, image_type, license_types, orientation, colours, width, height, people,
         published_at, popularity, thumbhash, renditions, model_version, embedding, words)
     VALUES (
-        %(image_id)s, %(version)s, true, %(title)s, %(description)s, %(tags)s, %(categories)s,
-        %(contributor_id)s, %(contributor_name)s, %(image_type)s, %(license_types)s, %(orientation)s,
+        %(image_id)s, %(version)s, true, %(title)s::text, %(description)s::text, %(tags)s, %(categories)s,
+        %(contributor_id)s, %(contributor_name)s::text, %(image_type)s, %(license_types)s, %(orientation)s,
         %(colours)s, %(width)s, %(height)s, %(people)s, %(published_at)s, %(popularity)s,
         %(thumbhash)s, %(renditions)s, %(model_version)s, %(embedding)s::halfvec,
-        setweight(to_tsvector('market_english', %(title)s), 'A')
-        || setweight(to_tsvector('market_simple', %(title)s), 'A')
-        || setweight(to_tsvector('market_english', %(tag_words)s), 'B')
-        || setweight(to_tsvector('market_simple', %(tag_words)s), 'B')
-        || setweight(to_tsvector('market_english', %(category_words)s), 'C')
-        || setweight(to_tsvector('market_simple', %(contributor_name)s), 'C')
-        || setweight(to_tsvector('market_english', %(description)s), 'D'))
+        setweight(to_tsvector('market_english', %(title)s::text), 'A')
+        || setweight(to_tsvector('market_simple', %(title)s::text), 'A')
+        || setweight(to_tsvector('market_english', %(tag_words)s::text), 'B')
+        || setweight(to_tsvector('market_simple', %(tag_words)s::text), 'B')
+        || setweight(to_tsvector('market_english', %(category_words)s::text), 'C')
+        || setweight(to_tsvector('market_simple', %(contributor_name)s::text), 'C')
+        || setweight(to_tsvector('market_english', %(description)s::text), 'D'))
     ON CONFLICT (image_id) DO UPDATE SET
         version = excluded.version, listed = true, title = excluded.title,
         description = excluded.description, tags = excluded.tags, categories = excluded.categories,

@@ -169,9 +169,7 @@ class Search:
         chosen = hits[begin : begin + query.limit]
         counting = self._threads.submit(self._tally, query, ranking)
         try:
-            documents = {
-                document.image_id: document for document in self._reader.documents([h.image_id for h in chosen])
-            }
+            found = self._reader.documents([hit.image_id for hit in chosen])
         except MarketError as error:
             raise _unavailable() from error
         documents = {document.image_id: document for document in found}

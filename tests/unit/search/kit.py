@@ -1,0 +1,248 @@
+"""Search documents and engines for tests."""
+
+from __future__ import annotations
+
+import math
+import random
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from imagemarket.platform.ids import new_id
+from imagemarket.search.facets import ordered
+from imagemarket.search.models import (
+    DIMENSIONS,
+    FACETED,
+    DocumentRendition,
+    FacetCount,
+    Filters,
+    Hit,
+    Removal,
+    SearchDocument,
+    Sort,
+    Tally,
+)
+
+MODEL = "lite-test"
+ADA, BOB = UUID(int=1), UUID(int=2)
+FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def unit(values: Sequence[float]) -> tuple[float, ...]:
+    """A unit vector of the catalogue's length, padded with zeros."""
+    length = math.sqrt(sum(value * value for value in values)) or 1.0
+    return tuple(value / length for value in values) + (0.0,) * (DIMENSIONS - len(values))
+
+
+def pointing(degrees: float) -> tuple[float, ...]:
+    """A unit vector in a plane: the nearer the angles, the more alike."""
+    return unit([math.cos(math.radians(degrees)), math.sin(math.radians(degrees))])
+
+
+def random_unit(numbers: random.Random, dimensions: int = 32) -> tuple[float, ...]:
+    return unit([numbers.gauss(0, 1) for _ in range(dimensions)])
+
+
+def document(title: str = "A picture", **changes: Any) -> SearchDocument:
+    """A valid document; `changes` set its fields."""
+    image_id = changes.pop("image_id", None) or new_id()
+    fields: dict[str, Any] = {
+        "image_id": image_id,
+        "version": 2,
+        "title": title,
+        "contributor_id": ADA,
+        "contributor_name": "Ada",
+        "image_type": "photo",
+        "license_types": ("standard",),
+        "orientation": "landscape",
+        "width": 3000,
+        "height": 2000,
+        "published_at": FIRST_DAY,
+        "model_version": MODEL,
+        "embedding": pointing(0),
+        "renditions": tuple(
+            DocumentRendition(
+                width=edge, height=edge * 2 // 3, format=form, key=f"thumbnails/{image_id}/{edge}-0.{form}"
+            )
+            for edge in (150, 450)
+            for form in ("avif", "jpeg", "webp")
+        ),
+        **changes,
+    }
+    return SearchDocument(**fields)
+
+
+def random_documents(number: int, seed: int = 1) -> list[SearchDocument]:
+    """Documents over every filter and random vectors, the same for the same seed."""
+    numbers = random.Random(seed)
+    nouns = ("lake", "boat", "tower", "market", "forest", "bicycle")
+    made = []
+    for place in range(number):
+        contributor = numbers.choice([(ADA, "Ada"), (BOB, "Bob")])
+        made.append(
+            document(
+                f"{numbers.choice(nouns)} and {numbers.choice(nouns)} {place}",
+                contributor_id=contributor[0],
+                contributor_name=contributor[1],
+                tags=tuple(sorted(set(numbers.choices(nouns, k=2)))),
+                categories=tuple(sorted(set(numbers.choices(("nature", "travel", "transport"), k=2)))),
+                colours=tuple(sorted(set(numbers.choices(("red", "blue", "green"), k=2)))),
+                image_type=numbers.choice(["photo", "illustration", "vector"]),
+                license_types=tuple(sorted(set(numbers.choices(["standard", "enhanced", "editorial"], k=2)))),
+                orientation=numbers.choice(["landscape", "portrait", "square"]),
+                people=numbers.choice([True, False, None]),
+                published_at=FIRST_DAY + timedelta(days=numbers.randrange(90), seconds=place),
+                popularity=numbers.choice([0.0, 1.0, 5.0]),
+                embedding=random_unit(numbers),
+            )
+        )
+    return made
+
+
+class MemorySearch:
+    """Both engines and the reader in memory: every comparison made, no index."""
+
+    def __init__(self) -> None:
+        self.held: dict[UUID, tuple[int, SearchDocument | None]] = {}
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        changes = [*((d.image_id, d.version, d) for d in documents), *((r.image_id, r.version, None) for r in removals)]
+        changed = 0
+        for image_id, version, content in changes:
+            if self.held.get(image_id, (-1, None))[0] <= version:
+                self.held[image_id] = (version, content)
+                changed += 1
+        return changed
+
+    def _listed(self, filters: Filters) -> list[SearchDocument]:
+        return [content for _, content in self.held.values() if content is not None and passes(content, filters)]
+
+    def _matching(self, text: str, filters: Filters) -> list[tuple[float, SearchDocument]]:
+        asked = words_of(text)
+        listed = self._listed(filters)
+        if not asked:
+            return [] if text else [(0.0, each) for each in listed]
+        for enough in (all, any):
+            found = [
+                (sum(weights.get(word, 0) for word in asked), each)
+                for each in listed
+                if enough(word in (weights := _weights(each)) for word in asked)
+            ]
+            if found:
+                return found
+        return []
+
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int) -> list[Hit]:
+        found = self._matching(text, filters)
+        if sort is Sort.RELEVANCE and not text:
+            sort = Sort.NEWEST
+        keys: dict[Sort, Callable[[tuple[float, SearchDocument]], Any]] = {
+            Sort.RELEVANCE: lambda each: (each[0], each[1].image_id),
+            Sort.NEWEST: lambda each: (each[1].published_at, each[1].image_id),
+            Sort.OLDEST: lambda each: (each[1].published_at, each[1].image_id),
+            Sort.POPULAR: lambda each: (each[1].popularity, each[1].published_at, each[1].image_id),
+        }
+        found.sort(key=keys[sort], reverse=sort is not Sort.OLDEST)
+        return [Hit(each.image_id, score) for score, each in found[:limit]]
+
+    def tally(self, text: str, filters: Filters) -> Tally:
+        return _tally(each for _, each in self._matching(text, filters)[:FACETED])
+
+    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+        return _tally(self.documents(image_ids))
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        model_version: str,
+        filters: Filters,
+        *,
+        limit: int,
+        exclude: UUID | None = None,
+    ) -> list[Hit]:
+        measured = [
+            (sum(a * b for a, b in zip(vector, each.embedding, strict=True)), each.image_id)
+            for each in self._listed(filters)
+            if each.embedding and each.model_version == model_version and each.image_id != exclude
+        ]
+        return [Hit(image_id, score) for score, image_id in sorted(measured, reverse=True)[:limit]]
+
+    def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
+        content = self.held.get(image_id, (0, None))[1]
+        if content is None or content.embedding is None or content.model_version is None:
+            return None
+        return content.model_version, content.embedding
+
+    def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
+        found = [self.held.get(image_id, (0, None))[1] for image_id in image_ids]
+        return [each.model_copy(update={"embedding": None}) for each in found if each is not None]
+
+
+def words_of(text: str) -> list[str]:
+    """Words as they are compared: no accents, no capitals, no plural s, nothing too common."""
+    plain = unicodedata.normalize("NFD", text.lower())
+    letters = "".join(each if each.isalnum() else " " for each in plain if not unicodedata.combining(each))
+    return [word.removesuffix("s") for word in letters.split() if word not in {"a", "and", "the", "of", "in", "on"}]
+
+
+def _weights(content: SearchDocument) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    fields = (
+        (1.0, content.title),
+        (0.4, " ".join(content.tags)),
+        (0.2, " ".join(content.categories).replace("-", " ")),
+        (0.2, content.contributor_name),
+        (0.1, content.description),
+    )
+    for weight, text in fields:
+        for word in words_of(text):
+            weights[word] = weights.get(word, 0) + weight
+    return weights
+
+
+def passes(content: SearchDocument, filters: Filters) -> bool:
+    """Whether a document is what the filters ask for, said a second time and plainly."""
+    day = content.published_at.date()
+    return all(
+        (
+            not filters.category or set(filters.category) & set(content.categories),
+            not filters.color or set(filters.color) & set(content.colours),
+            not filters.license or set(filters.license) & set(content.license_types),
+            not filters.orientation or content.orientation in filters.orientation,
+            not filters.type or content.image_type in filters.type,
+            filters.contributor in {None, content.contributor_id},
+            filters.people is None or content.people is filters.people,
+            filters.date_from is None or day >= filters.date_from,
+            filters.date_to is None or day <= filters.date_to,
+        )
+    )
+
+
+def _tally(contents: Iterable[SearchDocument]) -> Tally:
+    counted: dict[str, Counter[str]] = {
+        name: Counter() for name in ("category", "color", "license", "orientation", "type", "date", "contributor")
+    }
+    names: dict[str, str] = {}
+    total = 0
+    for content in contents:
+        total += 1
+        names[str(content.contributor_id)] = content.contributor_name
+        counted["category"].update(content.categories)
+        counted["color"].update(content.colours)
+        counted["license"].update(each.value for each in content.license_types)
+        counted["orientation"][content.orientation] += 1
+        counted["type"][content.image_type.value] += 1
+        counted["date"][content.published_at.strftime("%Y-%m")] += 1
+        counted["contributor"][str(content.contributor_id)] += 1
+    return Tally(
+        total,
+        ordered(
+            {
+                name: [FacetCount(value=v, count=n, label=names.get(v)) for v, n in counts.items()]
+                for name, counts in counted.items()
+            }
+        ),
+    )
