@@ -1,0 +1,92 @@
+"""What may be asked, and how a refusal names field and limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from imagemarket.catalog.taxonomy import SLUGS
+from imagemarket.imaging.hashes import COLOUR_NAMES
+from imagemarket.search.models import Filters, SearchQuery, SimilarQuery
+
+
+def test_everything_is_optional() -> None:
+    query = SearchQuery()
+    assert (query.q, query.mode, query.sort, query.limit, query.page, query.cursor) == (
+        *("", "hybrid", "relevance", 20, None, None),
+    )
+    assert query.filters() == Filters()
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [("  red \n boat ", "red boat"), ("a\0b\x07c", "a b c"), ("cafe\u0301", "caf\u00e9"), ("\u200b", "")],
+)
+def test_words_are_made_plain(asked: str, searched: str) -> None:
+    assert SearchQuery(q=asked).q == searched
+
+
+def test_blank_fields_of_a_form_count_as_absent() -> None:
+    blank: dict[str, Any] = dict.fromkeys(SearchQuery.model_fields, "") | {"category": [""], "color": ["", "red"]}
+    assert SearchQuery.model_validate(blank) == SearchQuery(color=["red"])
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "named"),
+    [
+        ("q", "x" * 201, "200"),
+        ("mode", "fuzzy", "keyword"),
+        ("sort", "price", "newest"),
+        ("limit", "0", "1"),
+        ("limit", "101", "100"),
+        ("limit", "ten", "integer"),
+        ("page", "0", "1"),
+        ("page", "51", "50"),
+        ("category", ["cars"], "transport"),
+        ("color", ["mauve"], "purple"),
+        ("orientation", ["round"], "square"),
+        ("license", ["free"], "editorial"),
+        ("type", ["film"], "vector"),
+        ("contributor", "ada", "UUID"),
+        ("people", "some", "boolean"),
+        ("date_from", "yesterday", "date"),
+        ("cursor", "x" * 301, "300"),
+        ("category", ["nature"] * 11, "10"),
+        ("colour", "red", "not permitted"),
+    ],
+)
+def test_a_refusal_names_the_field_and_what_would_do(field: str, bad: Any, named: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SearchQuery.model_validate({field: bad})
+    error = refused.value.errors()[0]
+    assert error["loc"][0] == field
+    assert named in error["msg"]
+
+
+@pytest.mark.parametrize(
+    ("together", "field"),
+    [
+        ({"date_from": "2026-02-02", "date_to": "2026-02-01"}, "date_to"),
+        ({"page": 2, "cursor": "abc"}, "cursor"),
+        ({"limit": 100, "page": 11}, "page"),
+        ({"q": "boat", "mode": "semantic", "sort": "newest"}, "sort"),
+    ],
+)
+def test_what_does_not_go_together(together: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SearchQuery.model_validate(together)
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
+
+
+def test_similar_pictures_take_filters_and_paging_alone() -> None:
+    assert SimilarQuery(color=["red"], limit=5, page=2).filters() == Filters(color=["red"])
+    with pytest.raises(ValidationError):
+        SimilarQuery.model_validate({"q": "boat"})
+
+
+def test_the_schema_lists_what_may_be_chosen() -> None:
+    properties = SearchQuery.model_json_schema()["properties"]
+    assert set(properties["category"]["items"]["enum"]) == SLUGS
+    assert set(properties["color"]["items"]["enum"]) == set(COLOUR_NAMES)

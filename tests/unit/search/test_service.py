@@ -1,0 +1,233 @@
+"""Searching over engines in memory: pages, fallbacks, what an answer says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagemarket.platform.clock import ManualClock
+from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnavailable
+from imagemarket.platform.ids import new_id
+from imagemarket.search.cursor import CursorSigner
+from imagemarket.search.models import REACH, Hit, Mode, Removal, SearchPage, SearchQuery, SimilarQuery, Sort
+from imagemarket.search.service import Search
+from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
+
+Ask = Callable[..., SearchPage]
+
+
+class Encoder:
+    """Every text points along the first axis."""
+
+    model_version = MODEL
+
+    def encode(self, text: str) -> Sequence[float]:
+        return pointing(0)
+
+
+def service(engine: MemorySearch, **changes: Any) -> Search:
+    parts: dict[str, Any] = {
+        "keyword": engine,
+        "vector": engine,
+        "reader": engine,
+        "encoder": Encoder,
+        "cursors": CursorSigner(lambda: "a secret", ManualClock(datetime(2026, 5, 1, tzinfo=UTC))),
+        "media_base_url": "https://cdn.test/media",
+        "public_base_url": "https://api.test",
+        **changes,
+    }
+    return Search(**parts)
+
+
+def walk(ask: Callable[[str | None], SearchPage]) -> Iterator[SearchPage]:
+    cursor = None
+    while True:
+        page = ask(cursor)
+        yield page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+@pytest.fixture
+def engine() -> MemorySearch:
+    engine = MemorySearch()
+    engine.write(random_documents(60), [])
+    return engine
+
+
+def test_a_hit_says_what_a_client_shows(engine: MemorySearch) -> None:
+    shown = document(
+        "Zebra crossing", categories=("travel",), thumbhash="aGk=", license_types=("standard", "editorial")
+    )
+    engine.write([shown], [])
+    page = service(engine).search(SearchQuery(q="zebra", mode=Mode.KEYWORD))
+    (hit,) = page.results
+    assert (hit.id, hit.title, hit.contributor.name) == (shown.image_id, "Zebra crossing", "Ada")
+    assert hit.license_types == ["standard", "editorial"]
+    assert hit.preview_url == f"https://api.test/v1/images/{shown.image_id}/preview"
+    assert len(hit.renditions) == 6
+    assert {r.url for r in hit.renditions} == {f"https://cdn.test/media/{r.key}" for r in shown.renditions}
+    assert (page.mode, page.degraded, page.estimated_total, page.next_cursor) == ("keyword", False, 1, None)
+
+
+@given(limit=st.integers(1, 70), mode=st.sampled_from(Mode), text=st.sampled_from(["", "boat", "lake boat"]))
+@settings(max_examples=25, deadline=None)
+def test_a_walk_by_cursor_gives_every_hit_once_in_order(limit: int, mode: Mode, text: str) -> None:
+    engine = MemorySearch()
+    engine.write(random_documents(60), [])
+    search = service(engine)
+    pages = list(walk(lambda cursor: search.search(SearchQuery(q=text, mode=mode, limit=limit, cursor=cursor))))
+    walked = [hit.id for page in pages for hit in page.results]
+    assert len(set(walked)) == len(walked) == pages[0].estimated_total
+    assert all(len(page.results) == limit for page in pages[:-1])
+    numbered = [
+        hit.id
+        for number in range(1, len(pages) + 1)
+        for hit in search.search(SearchQuery(q=text, mode=mode, limit=limit, page=number)).results
+    ]
+    assert numbered == walked
+    assert len({page.search_id for page in pages}) == len(pages)
+
+
+def test_a_walk_goes_on_after_the_last_hit_when_newer_ones_come_and_old_ones_go(engine: MemorySearch) -> None:
+    search = service(engine)
+    before = [hit.id for page in walk(lambda c: search.search(SearchQuery(limit=10, cursor=c))) for hit in page.results]
+    first = search.search(SearchQuery(limit=10))
+    newer = document("new", published_at=datetime(2027, 1, 1, tzinfo=UTC))
+    engine.write([newer], [Removal(before[2], 9), Removal(before[15], 9)])
+    second = search.search(SearchQuery(limit=10, cursor=first.next_cursor))
+    assert [hit.id for hit in second.results] == [each for each in before[10:21] if each != before[15]]
+
+
+def test_a_walk_goes_on_when_the_last_hit_itself_is_gone(engine: MemorySearch) -> None:
+    search = service(engine)
+    first = search.search(SearchQuery(limit=10))
+    engine.write([], [Removal(first.results[-1].id, 9)])
+    seen = {hit.id for hit in first.results}
+    second = search.search(SearchQuery(limit=10, cursor=first.next_cursor))
+    assert len(second.results) == 10
+    assert not seen & {hit.id for hit in second.results}
+
+
+def test_results_reach_only_so_far() -> None:
+    class Endless(MemorySearch):
+        def match(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
+            return hits[:limit]
+
+    engine = Endless()
+    made = [document(str(number)) for number in range(REACH + 50)]
+    hits = [Hit(each.image_id, 0) for each in made]
+    engine.write(made, [])
+    search = service(engine)
+    last = search.search(SearchQuery(limit=100, page=REACH // 100))
+    assert len(last.results) == 100
+    assert last.next_cursor is None
+    assert last.estimated_total == REACH + 50
+
+
+def test_without_words_the_newest_come_whatever_the_mode(engine: MemorySearch) -> None:
+    for mode in Mode:
+        page = service(engine).search(SearchQuery(mode=mode, limit=5))
+        assert page.mode == "browse"
+        assert [hit.score for hit in page.results] == [0] * 5
+        newest = sorted((d.published_at, d.image_id) for _, d in engine.held.values() if d)[::-1]
+        assert [hit.id for hit in page.results] == [each[1] for each in newest[:5]]
+
+
+def test_other_orders_sort_what_the_words_match(engine: MemorySearch) -> None:
+    page = service(engine).search(SearchQuery(q="boat", sort=Sort.NEWEST, limit=100))
+    assert page.mode == "keyword"
+    assert all("boat" in engine.held[hit.id][1].model_dump_json() for hit in page.results)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+# --- engines that fail ---------------------------------------------------------------------------
+
+
+class Broken(MemorySearch):
+    """An engine of which some questions fail."""
+
+    def __init__(self, *broken: str) -> None:
+        super().__init__()
+        self.write(random_documents(60), [])
+        for name in broken:
+            setattr(self, name, self._fail)
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("out of order")
+
+
+def no_encoder() -> Any:
+    raise FileNotFoundError("no bundle")
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("broken", ["match", "nearest", "encoder"])
+def test_one_engine_serves_for_the_other_and_says_so(mode: Mode, broken: str) -> None:
+    engine = Broken(*({broken} - {"encoder"}))
+    search = service(engine, **({"encoder": no_encoder} if broken == "encoder" else {}))
+    page = search.search(SearchQuery(q="boat", mode=mode))
+    serves: str = "semantic" if broken == "match" else "keyword"
+    untouched = mode is not Mode.HYBRID and mode == serves
+    assert page.results
+    assert (page.mode, page.degraded) == (serves, not untouched)
+
+
+def test_a_late_engine_is_not_waited_for(engine: MemorySearch) -> None:
+    release = threading.Event()
+
+    class Late(MemorySearch):
+        def nearest(self, *_: Any, **__: Any) -> list[Hit]:
+            release.wait(10)
+            return []
+
+    page = service(engine, vector=Late(), engine_seconds=0.05).search(SearchQuery(q="boat"))
+    release.set()
+    assert (page.mode, page.degraded) == ("keyword", True)
+
+
+def test_without_facets_the_results_still_come(engine: MemorySearch) -> None:
+    page = service(Broken("tally")).search(SearchQuery(q="boat", mode=Mode.KEYWORD))
+    assert page.degraded
+    assert page.results
+    assert page.facets.model_dump(exclude_defaults=True) == {}
+    assert page.estimated_total >= len(page.results)
+
+
+def test_when_nothing_serves_the_client_is_told_when_to_return() -> None:
+    for query in [SearchQuery(q="boat"), SearchQuery(q="boat", mode=Mode.KEYWORD), SearchQuery()]:
+        with pytest.raises(SearchUnavailable) as refused:
+            service(Broken("match", "nearest")).search(query)
+        assert refused.value.status == 503
+        assert int(refused.value.headers["Retry-After"]) > 0
+
+
+# --- pictures like one ---------------------------------------------------------------------------
+
+
+def test_similar_pictures_leave_out_the_picture_itself() -> None:
+    engine = MemorySearch()
+    made = [document(str(angle), embedding=pointing(angle)) for angle in (0, 20, 40, 60)]
+    engine.write(made, [])
+    search = service(engine)
+    pages = list(walk(lambda c: search.similar(made[1].image_id, SimilarQuery(limit=2, cursor=c))))
+    assert sorted(hit.title for hit in pages[0].results) == ["0", "40"]
+    assert [hit.title for hit in pages[1].results] == ["60"]
+    assert {page.mode for page in pages} == {"similar"}
+    with pytest.raises(InvalidCursor):
+        search.similar(made[0].image_id, SimilarQuery(limit=2, cursor=pages[0].next_cursor))
+
+
+def test_similar_to_nothing_listed_is_not_found(engine: MemorySearch) -> None:
+    gone = document()
+    engine.write([gone], [])
+    engine.write([], [Removal(gone.image_id, 9)])
+    for image_id in (gone.image_id, new_id()):
+        with pytest.raises(ImageNotFound):
+            service(engine).similar(image_id, SimilarQuery())
