@@ -26,7 +26,7 @@ from imagemarket.search.models import (
     Tally,
 )
 
-MODEL = "lite-test"
+MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
