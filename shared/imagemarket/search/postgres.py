@@ -79,7 +79,8 @@ _HYDRATE = """
      ORDER BY wanted.place
 """
 
-# `matches` is counted once for each facet, so its rows are taken once.
+# `matches` is counted once for each facet, so its rows are taken once; equal lists are counted before
+# they are taken apart, since there are far fewer of them than rows.
 _TALLY = """
     WITH matches AS MATERIALIZED (
         SELECT categories, orientation, colours, license_types, image_type, contributor_id,
@@ -90,9 +91,15 @@ _TALLY = """
          GROUP BY contributor_id ORDER BY number DESC, contributor_id LIMIT %(contributors)s
     )
     SELECT 'total' AS facet, '' AS value, NULL AS label, count(*) AS number FROM matches
-    UNION ALL SELECT 'category', each, NULL, count(*) FROM matches, unnest(categories) AS each GROUP BY each
-    UNION ALL SELECT 'color', each, NULL, count(*) FROM matches, unnest(colours) AS each GROUP BY each
-    UNION ALL SELECT 'license', each, NULL, count(*) FROM matches, unnest(license_types) AS each GROUP BY each
+    UNION ALL SELECT 'category', each, NULL, sum(number)::bigint
+      FROM (SELECT categories, count(*) AS number FROM matches GROUP BY 1) alike, unnest(categories) AS each
+     GROUP BY each
+    UNION ALL SELECT 'color', each, NULL, sum(number)::bigint
+      FROM (SELECT colours, count(*) AS number FROM matches GROUP BY 1) alike, unnest(colours) AS each
+     GROUP BY each
+    UNION ALL SELECT 'license', each, NULL, sum(number)::bigint
+      FROM (SELECT license_types, count(*) AS number FROM matches GROUP BY 1) alike, unnest(license_types) AS each
+     GROUP BY each
     UNION ALL SELECT 'orientation', orientation, NULL, count(*) FROM matches GROUP BY orientation
     UNION ALL SELECT 'type', image_type, NULL, count(*) FROM matches GROUP BY image_type
     UNION ALL SELECT 'date', to_char(published_at, 'YYYY-MM'), NULL, count(*) FROM matches GROUP BY 2
@@ -215,13 +222,7 @@ class PostgresSearch:
             condition += " AND d.image_id <> %(exclude)s"
             parameters["exclude"] = exclude
         with self._database.transaction() as connection:
-            survivors = _number(
-                connection,
-                "SELECT count(*) AS number FROM"
-                f" (SELECT FROM search_documents d WHERE {condition} LIMIT {EXACT_UP_TO + 1}) survivors",
-                parameters,
-            )
-            if survivors > EXACT_UP_TO:
+            if filters == Filters() or self._are_many(connection, condition, parameters):
                 found = self._walk(connection, condition, parameters, limit)
                 if len(found) == limit:
                     return found
@@ -239,13 +240,28 @@ class PostgresSearch:
             )
 
     @staticmethod
+    def _are_many(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> bool:
+        row = connection.execute(
+            cast(
+                "LiteralString",
+                "SELECT count(*) AS number FROM"
+                f" (SELECT FROM search_documents d WHERE {condition} LIMIT {EXACT_UP_TO + 1}) survivors",
+            ),
+            parameters,
+        ).fetchone()
+        assert row is not None
+        return row["number"] > EXACT_UP_TO
+
+    @staticmethod
     def _walk(connection: Connection[Row], condition: str, parameters: dict[str, Any], limit: int) -> list[Hit]:
         connection.execute(
-            "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),"
+            # Without sorting the graph is the only way to the order; the planner thinks too well of
+            # comparing everything, since it does not know what a vector costs.
+            "SELECT set_config('enable_sort', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
             " set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
             (str(min(max(limit, 100), _EF_SEARCH_LIMIT)), str(_MAX_SCAN_TUPLES)),
         )
-        return _hits(
+        found = _hits(
             connection,
             f"""
             WITH near AS MATERIALIZED (
@@ -256,6 +272,8 @@ class PostgresSearch:
             """,
             parameters,
         )
+        connection.execute("SELECT set_config('enable_sort', 'on', true)")
+        return found
 
     def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
         """See `VectorEngine.vector_of`."""
@@ -330,12 +348,6 @@ def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:
 def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> list[Hit]:
     rows = connection.execute(cast("LiteralString", sql), parameters).fetchall()
     return [Hit(row["image_id"], float(row["score"])) for row in rows]
-
-
-def _number(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> int:
-    row = connection.execute(cast("LiteralString", sql), parameters).fetchone()
-    assert row is not None
-    return row["number"]
 
 
 def _tally(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> Tally:

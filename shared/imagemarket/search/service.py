@@ -79,8 +79,11 @@ class Search:
     def search(self, query: SearchQuery) -> SearchPage:
         """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers."""
         position = self._cursors.read(query.cursor, query) if query.cursor else None
+        counting = None
+        if not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE:
+            counting = self._threads.submit(self._keyword.tally, query.q, query.filters())
         ranking = self._rank(query)
-        return self._page(query, ranking, position, scope="")
+        return self._page(query, ranking, position, counting=counting)
 
     def similar(self, image_id: UUID, query: SimilarQuery) -> SearchPage:
         """Pictures like an approved one, itself left out.
@@ -100,7 +103,7 @@ class Search:
             raise _unavailable() from error
         if found is None:
             raise ImageNotFound("There is no such image, or it is not available to you.")
-        return self._page(query, _Ranking(hits, "similar"), position, scope)
+        return self._page(query, _Ranking(hits, "similar"), position, scope=scope)
 
     # --- ranking ---------------------------------------------------------------------------------
 
@@ -163,11 +166,21 @@ class Search:
 
     # --- pages -----------------------------------------------------------------------------------
 
-    def _page(self, query: Paging, ranking: _Ranking, position: Position | None, scope: str) -> SearchPage:
+    def _page(
+        self,
+        query: Paging,
+        ranking: _Ranking,
+        position: Position | None,
+        *,
+        scope: str = "",
+        counting: Future[Tally] | None = None,
+    ) -> SearchPage:
+        """The page of a ranking. Facets are counted side by side with it: over all that the words
+        match when `counting` says so already, else over the ranking."""
         hits = ranking.hits[:REACH]
         begin = _begin(hits, position, query)
         chosen = hits[begin : begin + query.limit]
-        counting = self._threads.submit(self._tally, query, ranking)
+        counting = counting or self._threads.submit(self._keyword.tally_of, [hit.image_id for hit in hits])
         try:
             found = self._reader.documents([hit.image_id for hit in chosen])
         except MarketError as error:
@@ -192,11 +205,6 @@ class Search:
             search_id=new_id(),
             degraded=degraded,
         )
-
-    def _tally(self, query: Paging, ranking: _Ranking) -> Tally:
-        if isinstance(query, SearchQuery) and ranking.mode in {"keyword", "browse"}:
-            return self._keyword.tally(query.q, query.filters())
-        return self._keyword.tally_of([hit.image_id for hit in ranking.hits])
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(
