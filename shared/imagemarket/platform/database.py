@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,28 +56,32 @@ class Database:
         self._application_name = application_name
         self._pool: ConnectionPool[Connection[Row]] | None = None
         self._last_used: dict[int, float] = {}
+        self._opening = threading.Lock()
 
     def _open(self) -> ConnectionPool[Connection[Row]]:
-        if self._pool is None:
-            from psycopg import Connection
-            from psycopg.rows import dict_row
-            from psycopg_pool import ConnectionPool
+        with self._opening:  # a search asks for its first connections side by side
+            return self._pool or self._open_pool()
 
-            self._pool = ConnectionPool(
-                self._dsn(),
-                connection_class=cast("type[Connection[Row]]", Connection),
-                kwargs={
-                    "row_factory": dict_row,
-                    "application_name": self._application_name,
-                    "connect_timeout": 5,
-                    "options": f"-c statement_timeout={self._statement_timeout_ms} -c timezone=UTC",
-                },
-                min_size=0,
-                max_size=self._max_connections,
-                timeout=5.0,
-                check=self._ping_if_idle,
-                open=True,
-            )
+    def _open_pool(self) -> ConnectionPool[Connection[Row]]:
+        from psycopg import Connection
+        from psycopg.rows import dict_row
+        from psycopg_pool import ConnectionPool
+
+        self._pool = ConnectionPool(
+            self._dsn(),
+            connection_class=cast("type[Connection[Row]]", Connection),
+            kwargs={
+                "row_factory": dict_row,
+                "application_name": self._application_name,
+                "connect_timeout": 5,
+                "options": f"-c statement_timeout={self._statement_timeout_ms} -c timezone=UTC",
+            },
+            min_size=0,
+            max_size=self._max_connections,
+            timeout=5.0,
+            check=self._ping_if_idle,
+            open=True,
+        )
         return self._pool
 
     def _ping_if_idle(self, connection: Connection[Row]) -> None:

@@ -35,6 +35,9 @@ from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder
 ENGINE_SECONDS = 1.5
 """How long one engine is waited for."""
 
+FIRST_SECONDS = 10.0
+"""How long it is waited for the first time in a process, while it connects and loads its model."""
+
 _RETRY_AFTER_SECONDS = 5
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
@@ -63,6 +66,7 @@ class Search:
         media_base_url: str,
         public_base_url: str,
         engine_seconds: float = ENGINE_SECONDS,
+        first_seconds: float = FIRST_SECONDS,
     ) -> None:
         """`encoder` gives the text encoder when it is first needed: loading it takes a while, and
         words alone find pictures too when it cannot be loaded."""
@@ -74,6 +78,8 @@ class Search:
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
         self._engine_seconds = engine_seconds
+        self._first_seconds = first_seconds
+        self._waited_for: set[str] = set()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="search")
 
     def search(self, query: SearchQuery) -> SearchPage:
@@ -154,8 +160,10 @@ class Search:
     def _answer(self, asked: Future[Any], engine: str) -> Any | None:
         """What an engine answers in its time; None when it fails, whatever the failure: the others
         serve, the log and the metric tell."""
+        patience = self._engine_seconds if engine in self._waited_for else self._first_seconds
+        self._waited_for.add(engine)
         try:
-            return asked.result(self._engine_seconds)
+            return asked.result(patience)
         except Late:
             asked.cancel()
             logger.warning("a search engine is late", engine=engine)

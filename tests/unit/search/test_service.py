@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -187,9 +188,20 @@ def test_a_late_engine_is_not_waited_for(engine: MemorySearch) -> None:
             release.wait(10)
             return []
 
-    page = service(engine, vector=Late(), engine_seconds=0.05).search(SearchQuery(q="boat"))
+    search = service(engine, vector=Late(), engine_seconds=0.02, first_seconds=0.1)
+    for _ in range(2):
+        page = search.search(SearchQuery(q="boat"))
+        assert (page.mode, page.degraded) == ("keyword", True)
     release.set()
-    assert (page.mode, page.degraded) == ("keyword", True)
+
+
+def test_an_engine_may_take_its_time_to_start(engine: MemorySearch) -> None:
+    def slow_to_load() -> Encoder:
+        time.sleep(0.2)
+        return Encoder()
+
+    page = service(engine, encoder=slow_to_load, engine_seconds=0.02).search(SearchQuery(q="boat"))
+    assert (page.mode, page.degraded) == ("hybrid", False)
 
 
 def test_without_facets_the_results_still_come(engine: MemorySearch) -> None:
