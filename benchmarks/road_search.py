@@ -12,6 +12,7 @@ encoder is not part of it: query vectors are made beforehand.
 from __future__ import annotations
 
 import gc
+import io
 import itertools
 import json
 import math
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -244,13 +245,13 @@ def measure(documents: int = DOCUMENTS) -> list[report.Row]:
         upgrade(dsn)
         database = Database(lambda: dsn)
         try:
-            return list(_measure(database, catalogue, documents))
+            with redirect_stdout(io.StringIO()):  # metrics are written there
+                return list(_measure(database, catalogue, documents))
         finally:
             database.close()
 
 
 def _measure(database: Database, catalogue: _Catalogue, documents: int) -> Iterator[report.Row]:
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # they would stand between the rows
     engine = PostgresSearch(database)
     written = 0.0
     for _ in range(0, documents, 100):

@@ -185,12 +185,13 @@ class PostgresSearch:
                 WITH parsed AS (
                     SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
                            websearch_to_tsquery('market_simple', %(text)s) AS plain
-                ), chosen AS (
+                ), chosen AS MATERIALIZED (
                     SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END AS words FROM parsed
                 )
                 SELECT words::text AS words,
                        EXISTS (SELECT FROM search_documents d
-                                WHERE d.words @@ chosen.words AND {condition}) AS found
+                                WHERE d.words @@ chosen.words AND {condition}) AS found,
+                       set_config('enable_seqscan', 'off', true)
                   FROM chosen
                 """,
             ),

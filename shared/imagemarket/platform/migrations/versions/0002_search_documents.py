@@ -50,13 +50,16 @@ _STATEMENTS = (
         indexed_at        timestamptz NOT NULL DEFAULT now()
     )
     """,
+    # Uncompressed and, the vector being moved out first, in the row: ranking reads the words of every match.
+    "ALTER TABLE search_documents ALTER COLUMN words SET STORAGE EXTERNAL",
+    # No list of entries still to be sorted in: every search would read it from end to end.
     """
     CREATE INDEX search_documents_words ON search_documents
-        USING gin (words) WHERE listed
+        USING gin (words) WITH (fastupdate = off) WHERE listed
     """,
     """
     CREATE INDEX search_documents_filters ON search_documents
-        USING gin (categories, colours, license_types) WHERE listed
+        USING gin (categories, colours, license_types) WITH (fastupdate = off) WHERE listed
     """,
     "CREATE INDEX search_documents_newest ON search_documents (published_at DESC, image_id DESC) WHERE listed",
     """
