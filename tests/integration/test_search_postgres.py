@@ -1,0 +1,89 @@
+"""What PostgreSQL alone promises: phrases, exclusion, the graph in use, the indexes in use."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from imagemarket.platform.database import Database
+from imagemarket.search import postgres
+from imagemarket.search.models import Filters, Sort
+from imagemarket.search.postgres import PostgresSearch
+from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def engine(database: Database) -> PostgresSearch:
+    return PostgresSearch(database)
+
+
+def matched(engine: PostgresSearch, text: str) -> set[str]:
+    hits = engine.match(text, Filters(), sort=Sort.RELEVANCE, limit=100)
+    return {each.title for each in engine.documents([hit.image_id for hit in hits])}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ('"red boat"', {"Red boat at sea"}),
+        ('"boat red"', {"A boat, red"}),
+        ("red -sea", {"A boat, red", "Red sky"}),
+        ("sky or harbour", {"Red sky"}),
+        ("running", {"The Who run"}),
+        ("the who", {"The Who run"}),
+        ("stormy sailing", {"Sails in a storm"}),
+        ('"boat sky"', set()),
+        ("red -red", set()),
+    ],
+)
+def test_how_words_are_read(engine: PostgresSearch, asked: str, found: set[str]) -> None:
+    titles = ("Red boat at sea", "A boat, red", "Red sky", "The Who run", "Sails in a storm")
+    engine.write([document(title) for title in titles], [])
+    assert matched(engine, asked) == found
+
+
+def plans(database: Database, engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch, ask: Any) -> list[str]:
+    """The plans of the statements that a question runs."""
+    seen: list[str] = []
+    original = postgres._hits
+
+    def explained(connection: Any, sql: str, parameters: dict[str, Any]) -> Any:
+        rows = connection.execute(f"EXPLAIN {sql}", parameters).fetchall()
+        seen.append("\n".join(row["QUERY PLAN"] for row in rows))
+        return original(connection, sql, parameters)
+
+    monkeypatch.setattr(postgres, "_hits", explained)
+    ask()
+    return seen
+
+
+def test_indexes_are_used(database: Database, engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.write(random_documents(1500), [])
+    vector = random_unit(random.Random(2))
+    for ask, index in [
+        (lambda: engine.match("boat lake", Filters(), sort=Sort.RELEVANCE, limit=1000), "search_documents_words"),
+        (lambda: engine.match("", Filters(), sort=Sort.NEWEST, limit=20), "search_documents_newest"),
+        (lambda: engine.match("", Filters(), sort=Sort.POPULAR, limit=20), "search_documents_popular"),
+        (lambda: engine.nearest(vector, MODEL, Filters(), limit=1000), "search_documents_vectors"),
+    ]:
+        (plan,) = plans(database, engine, monkeypatch, ask)
+        assert index in plan, plan
+        monkeypatch.undo()
+
+
+def test_the_graph_finds_the_true_nearest(engine: PostgresSearch) -> None:
+    made = random_documents(1500, seed=9)
+    engine.write(made, [])
+    memory = MemorySearch()
+    memory.write(made, [])
+    numbers = random.Random(5)
+    found = 0
+    for _ in range(10):
+        vector = random_unit(numbers)
+        true = {hit.image_id for hit in memory.nearest(vector, MODEL, Filters(), limit=10)}
+        found += len(true & {hit.image_id for hit in engine.nearest(vector, MODEL, Filters(), limit=1000)[:10]})
+    assert found >= 95
