@@ -1,0 +1,80 @@
+"""The wire contract with the model endpoint: what `POST /invocations` takes and answers, as JSON.
+
+Every container that serves the endpoint, whatever model it holds, speaks exactly this.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EMBEDDING_DIMENSIONS = 768
+"""Length of every vector of every model; a model with fewer dimensions fills up with zeros."""
+
+MAX_IMAGES = 32
+"""Pictures in one request."""
+
+MAX_IMAGE_BYTES = 8 * 2**20
+"""Bytes of one JPEG before base64; a model input has well under a tenth of that."""
+
+TAGS_PER_IMAGE = 30
+
+Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class AnalyseRequest(BaseModel):
+    """Pictures to look at, as base64 of JPEG files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: Annotated[list[str], Field(min_length=1, max_length=MAX_IMAGES)]
+
+
+class Tag(BaseModel):
+    """A word for what a picture shows, in lower case, and how sure the model is of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tag: Annotated[str, Field(min_length=1, max_length=100)]
+    confidence: Unit
+
+
+class Analysis(BaseModel):
+    """What the model says of one picture."""
+
+    model_config = ConfigDict(frozen=True)
+
+    embedding: Annotated[list[Finite], Field(min_length=EMBEDDING_DIMENSIONS, max_length=EMBEDDING_DIMENSIONS)]
+    """Unit vector in the space of the same model's text vectors; compared by cosine."""
+    tags: list[Tag]
+    """At most `TAGS_PER_IMAGE`, each once, the surest first."""
+    categories: list[str]
+    """Slugs of the catalogue's taxonomy, the likeliest first; may be empty."""
+    nsfw_score: Unit
+    """Probability that the picture is not safe for work."""
+    description: str
+    """One English sentence."""
+    people: bool | None
+    """Whether people are in the picture; None when the model cannot tell."""
+
+
+class AnalyseResponse(BaseModel):
+    """The analyses in the order of the request's images."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_version: str
+    """Names the embedding space: vectors compare with vectors of the same version alone."""
+    analyses: list[Analysis]
+
+
+class Refusal(BaseModel):
+    """The body of every answer that is not 200. `type` is also sent as `x-amzn-ErrorType`, so that an
+    AWS client raises the exception of that name."""
+
+    type: str
+    message: str
+    field: str | None = None
+    """The part of the request at fault, such as `images[3]`."""
