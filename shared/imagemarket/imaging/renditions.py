@@ -35,6 +35,11 @@ def make_thumbnails(master: bytes) -> list[Rendition]:
     return made
 
 
+def encoder_settings() -> dict[str, dict[str, Any]]:
+    """Pillow's encoder names and the options that renditions are written with."""
+    return {encoder: dict(options) for encoder, options in _ENCODERS.values()}
+
+
 def open_master(master: bytes) -> Image:
     """The decoded picture of `Inspection.master`."""
     from PIL import Image

@@ -44,7 +44,7 @@ _LABEL = b"imagemarket.watermark.v1"
 def make_watermarked(master: bytes, image_id: uuid.UUID) -> list[Rendition]:
     """The 1000 px preview with both marks, as AVIF, WebP and JPEG ("preview")."""
     picture = open_master(master)
-    marked = _draw_visible_mark(picture)
+    marked = draw_visible_mark(picture)
     return encode_all(embed_identity(marked, image_id), "preview", CLEAN_LONG_EDGE)
 
 
@@ -63,7 +63,8 @@ def read_watermark(picture: bytes) -> WatermarkReading:
 # --- the mark that people see ----------------------------------------------------------------------
 
 
-def _draw_visible_mark(picture: Image) -> Image:
+def draw_visible_mark(picture: Image) -> Image:
+    """A copy under tiled, slanted text."""
     marked = picture.copy()
     light, dark = _overlay(picture.size)
     # dark outline first, light letters over it: legible on light and on dark pictures alike

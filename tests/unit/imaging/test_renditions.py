@@ -66,7 +66,7 @@ def test_a_small_master_is_not_enlarged() -> None:
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_the_visible_mark_stands_out_on_dark_and_on_light(level: int) -> None:
     plain = Image.new("RGB", (900, 600), (level, level, level))
-    marked = np.asarray(watermark._draw_visible_mark(plain), dtype=int)
+    marked = np.asarray(watermark.draw_visible_mark(plain), dtype=int)
     changed = np.abs(marked - level).max(axis=2) > 40
     assert 0.02 < changed.mean() < 0.4
     for part in np.array_split(changed, 4, axis=0):  # no quarter can be cut out unmarked
