@@ -21,10 +21,13 @@ def users() -> None:
 
 @app.command("create-admin")
 def create_admin(
-    email: Annotated[str, typer.Option(help="The admin's e-mail address.")],
+    email: Annotated[str, typer.Argument(help="The admin's e-mail address.")],
     name: Annotated[str, typer.Option(help="The name shown for the account.")] = "Administrator",
     promote: Annotated[
         bool, typer.Option("--promote", help="Make an existing account an admin; its password stays.")
+    ] = False,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Do nothing when the account is an admin already.")
     ] = False,
 ) -> None:
     """Make an account that may do everything.
@@ -36,6 +39,9 @@ def create_admin(
 
     try:
         identity = wiring.identity()
+        if if_missing and identity.is_admin(email):
+            typer.echo(f"{email} is an admin already.")
+            return
         password = None
         if not (promote and identity.exists(email)):
             password = os.environ.get(PASSWORD_VARIABLE) or typer.prompt(

@@ -115,6 +115,11 @@ class Identity:
         """Whether there is an account with this e-mail. For operators alone: no route may tell."""
         return self._store.credentials(normalise(email)) is not None
 
+    def is_admin(self, email: str) -> bool:
+        """Whether this e-mail's account is an admin's. For operators alone."""
+        known = self._store.credentials(normalise(email))
+        return known is not None and known.account.role == "admin"
+
     def account(self, account_id: UUID) -> Account:
         """The account of an authenticated caller. Raises `Unauthenticated` when it has been deleted."""
         account = self._store.account(account_id)

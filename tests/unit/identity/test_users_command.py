@@ -22,14 +22,14 @@ def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
 
 def test_the_password_comes_from_the_environment(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKET_PASSWORD", PASSWORD)
-    result = run(app, ["create-admin", "--email", EMAIL])
+    result = run(app, ["create-admin", EMAIL])
     assert result.exit_code == 0, result.output
     assert PASSWORD not in result.output
     assert kit.login().account.role == "admin"
 
 
 def test_or_is_asked_for_twice_and_not_shown(kit: Kit) -> None:
-    result = run(app, ["create-admin", "--email", EMAIL, "--name", "Root"], input=f"{PASSWORD}\n{PASSWORD}\n")
+    result = run(app, ["create-admin", EMAIL, "--name", "Root"], input=f"{PASSWORD}\n{PASSWORD}\n")
     assert result.exit_code == 0, result.output
     assert PASSWORD not in result.output
     account = kit.login().account
@@ -38,7 +38,7 @@ def test_or_is_asked_for_twice_and_not_shown(kit: Kit) -> None:
 
 def test_a_short_password_is_refused_with_its_limits(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKET_PASSWORD", "short")
-    result = run(app, ["create-admin", "--email", EMAIL])
+    result = run(app, ["create-admin", EMAIL])
     assert result.exit_code == 1
     assert "10 to 256 characters" in result.output
     assert kit.store.credentials(EMAIL) is None
@@ -49,12 +49,26 @@ def test_an_existing_account_is_left_alone_unless_it_is_to_be_promoted(
 ) -> None:
     kit.registered()
     monkeypatch.setenv("MARKET_PASSWORD", "another password")
-    refused = run(app, ["create-admin", "--email", EMAIL])
+    refused = run(app, ["create-admin", EMAIL])
     assert refused.exit_code == 1
     assert "--promote" in refused.output
     assert kit.login().account.role == "contributor"
 
     monkeypatch.delenv("MARKET_PASSWORD")
-    promoted = run(app, ["create-admin", "--email", EMAIL, "--promote"])
+    promoted = run(app, ["create-admin", EMAIL, "--promote"])
     assert promoted.exit_code == 0, promoted.output
     assert kit.login().account.role == "admin"
+
+
+def test_if_missing_leaves_an_admin_as_it_is_and_does_not_take_a_buyer_for_one(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKET_PASSWORD", PASSWORD)
+    assert run(app, ["create-admin", EMAIL, "--if-missing"]).exit_code == 0
+    monkeypatch.setenv("MARKET_PASSWORD", "another password")
+    again = run(app, ["create-admin", EMAIL, "--if-missing"])
+    assert again.exit_code == 0, again.output
+    assert kit.login().account.role == "admin"
+
+    kit.registered(email="buyer@example.com")
+    assert run(app, ["create-admin", "buyer@example.com", "--if-missing"]).exit_code == 1

@@ -1,0 +1,31 @@
+"""`imagemarket`: the marketplace's command line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from imagemarket.cli import catalogue, upload, users
+from imagemarket.cli.client import CliError
+
+app = typer.Typer(
+    name="imagemarket",
+    help="The marketplace's command line: upload pictures, find them, look after accounts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(users.app, name="users")
+app.command("upload")(upload.upload)
+app.command("search")(catalogue.search)
+app.command("categories")(catalogue.categories)
+
+
+def main() -> None:
+    """Runs the command line; what a person can put right is one line on stderr and status 1."""
+    try:
+        app()
+    except CliError as error:
+        typer.echo(f"imagemarket: {error}", err=True)
+        sys.exit(1)

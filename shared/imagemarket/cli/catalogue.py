@@ -1,0 +1,101 @@
+"""`imagemarket search` and `imagemarket categories`: what anybody may see."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from imagemarket.catalog.models import ImageType, LicenseType
+from imagemarket.cli.client import URL_VARIABLE, MarketClient, default_url
+
+Url = Annotated[str | None, typer.Option(help=f"The API's address; {URL_VARIABLE} by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer instead of a table.")]
+
+
+class Mode(StrEnum):
+    """How a query is matched: its words, its meaning, or both."""
+
+    KEYWORD = "keyword"
+    SEMANTIC = "semantic"
+    HYBRID = "hybrid"
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to find, in words.")],
+    mode: Annotated[Mode | None, typer.Option(help="Match words, meaning, or both.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only this category (see `categories`).")] = None,
+    orientation: Annotated[str | None, typer.Option(help="Only landscape, portrait or square.")] = None,
+    color: Annotated[str | None, typer.Option(help="Only pictures with much of this colour.")] = None,
+    image_type: Annotated[ImageType | None, typer.Option("--type", help="Only this kind of picture.")] = None,
+    license_type: Annotated[LicenseType | None, typer.Option("--license", help="Only with this licence.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many to show.")] = 10,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find approved pictures."""
+    wanted = {
+        "q": query,
+        "mode": mode,
+        "category": category,
+        "orientation": orientation,
+        "color": color,
+        "type": image_type,
+        "license": license_type,
+        "limit": limit,
+    }
+    with MarketClient(url or default_url()) as client:
+        answer = client.get("/v1/search", params={name: value for name, value in wanted.items() if value is not None})
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    if not answer["results"]:
+        typer.echo("Nothing found.")
+        return
+    rows = [
+        (
+            str(rank),
+            each["title"],
+            f"{each['score']:.3f}" if each.get("score") is not None else "",
+            ", ".join(each.get("categories") or []),
+            _name(each.get("contributor")),
+            each["id"],
+        )
+        for rank, each in enumerate(answer["results"], start=1)
+    ]
+    _show(("#", "title", "score", "categories", "contributor", "image id"), rows)
+    typer.echo(f"{len(rows)} of about {answer.get('estimated_total', len(rows))} ({answer.get('mode', '')})")
+
+
+def categories(url: Url = None, as_json: AsJson = False) -> None:
+    """List the categories that a picture can have."""
+    with MarketClient(url or default_url()) as client:
+        answer = client.get("/v1/categories")
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    _show(("slug", "name"), [(each["slug"], each["name"]) for each in answer])
+
+
+def _name(contributor: Any) -> str:
+    if isinstance(contributor, dict):
+        return contributor.get("name") or contributor.get("display_name") or ""
+    return contributor or ""
+
+
+def _show(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for head in heads:
+        table.add_column(head, no_wrap=head != "title", overflow="fold" if head == "title" else "ellipsis")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)

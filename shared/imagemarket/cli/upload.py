@@ -1,0 +1,170 @@
+"""`imagemarket upload`: a contributor's bulk uploader."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imagemarket.catalog.models import ImageType, LicenseType
+from imagemarket.cli.client import URL_VARIABLE, MarketClient, default_url
+
+PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
+_COLOURS = {"approved": "green", "pending_review": "yellow", "sent": "cyan", "skipped": "dim", "processing": "yellow"}
+
+
+def upload(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILES|DIR", help="Pictures, or folders of them.")],
+    account: Annotated[str, typer.Option("--as", metavar="EMAIL", help="The contributor's account.")],
+    url: Annotated[str | None, typer.Option(help=f"The API's address; {URL_VARIABLE} by default.")] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="JSON: file name to {title, description, tags, categories, credit, image_type, license_types}."
+            " By default a folder's own metadata.json.",
+        ),
+    ] = None,
+    image_type: Annotated[ImageType, typer.Option("--type", help="How the pictures were made.")] = ImageType.PHOTO,
+    license_types: Annotated[
+        list[LicenseType] | None, typer.Option("--license", help="A licence to offer; repeat for more. [standard]")
+    ] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option("--category", help="A category for pictures that name none; repeat for more.")
+    ] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="A tag for every picture; repeat for more.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=32, help="Pictures sent at a time.")] = 4,
+    journal: Annotated[
+        Path | None, typer.Option(help="Where it remembers what arrived; in your state folder by default.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait while nothing ends; 0: do not wait.")
+    ] = 900,
+    again: Annotated[bool, typer.Option("--again", help="Send pictures anew that were rejected before.")] = False,
+) -> None:
+    """Send pictures, wait for what becomes of them, and say so in a table.
+
+    The password is taken from MARKET_PASSWORD, or asked for. Title, description and keywords come
+    from the metadata file, else from the picture's IPTC or XMP, else from its file name. Stopped or
+    cut off, run it again: only what is missing is sent. The exit status is 1 when a picture did not
+    make it.
+    """
+    from rich.console import Console
+
+    from imagemarket.cli.journal import Journal, default_journal
+    from imagemarket.cli.pictures import Defaults, find_pictures
+    from imagemarket.cli.uploader import Uploader
+
+    console = Console(stderr=True)
+    pictures, passed_over = find_pictures(paths, metadata)
+    if passed_over:
+        console.print(f"{passed_over} other files are passed over.", style="dim")
+    if not pictures:
+        console.print("There is no picture to upload.")
+        raise typer.Exit(1)
+    defaults = Defaults(
+        image_type=image_type,
+        license_types=tuple(license_types or (LicenseType.STANDARD,)),
+        categories=tuple(categories or ()),
+        tags=tuple(tags or ()),
+    )
+    password = os.environ.get(PASSWORD_VARIABLE) or typer.prompt(f"Password of {account}", hide_input=True, err=True)
+    kept = Journal(journal or default_journal())
+    try:
+        with MarketClient(url or default_url()) as client:
+            client.sign_in(account, password)
+            shown = _Shown(console, pictures)
+            uploader = Uploader(
+                client, kept, shown, defaults=defaults, parallel=parallel, wait_seconds=wait, again=again
+            )
+            try:
+                with shown:
+                    outcomes = uploader.run(pictures)
+            except KeyboardInterrupt:
+                console.print("Stopped. Run it again to go on: what has arrived is remembered.")
+                raise typer.Exit(130) from None
+    finally:
+        kept.close()
+    _table(outcomes)
+    if not all(outcome.is_good for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+class _Shown:
+    """Two bars on the terminal: bytes sent, results in. Elsewhere, a line for each file that failed."""
+
+    def __init__(self, console: Any, pictures: list[Any]) -> None:
+        from rich import progress
+
+        self._console = console
+        self._bars = progress.Progress(
+            progress.TextColumn("{task.description:9}"),
+            progress.BarColumn(),
+            progress.TextColumn("{task.fields[count]}"),
+            progress.TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._files = len(pictures)
+        size = sum(picture.size_bytes for picture in pictures if picture.problem is None)
+        self._bytes = self._bars.add_task("sending", total=max(1, size), count="")
+        self._results = self._bars.add_task("results", total=self._files, count=f"0/{self._files}")
+        self._arrived = self._ended = 0
+
+    def __enter__(self) -> None:
+        self._bars.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def sent(self, count: int) -> None:
+        self._bars.advance(self._bytes, count)
+
+    def arrived(self) -> None:
+        self._arrived += 1
+        count = f"{self._arrived}/{self._files}"
+        if self._arrived == self._files:  # what an earlier run sent was not counted in bytes
+            total = next(task.total for task in self._bars.tasks if task.id == self._bytes)
+            self._bars.update(self._bytes, completed=total, count=count)
+        else:
+            self._bars.update(self._bytes, count=count)
+
+    def ended(self, outcome: Any) -> None:
+        self._ended += 1
+        self._bars.update(self._results, completed=self._ended, count=f"{self._ended}/{self._files}")
+        if not outcome.is_good:
+            from rich.markup import escape
+
+            self._console.print(f"[red]{outcome.status}[/red] {escape(outcome.name)}: {escape(outcome.reason)}")
+
+
+def _table(outcomes: list[Any]) -> None:
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    table.add_column("image id", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for each in outcomes:
+        colour = _COLOURS.get(each.status, "red")
+        seconds = "" if each.seconds is None else f"{each.seconds:.1f}"
+        table.add_row(
+            escape(each.name), f"[{colour}]{each.status}[/{colour}]", escape(each.reason), each.image_id or "", seconds
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)
+    counted = Counter(each.status for each in outcomes)
+    console.print(
+        f"{len(outcomes)} files: " + ", ".join(f"{number} {status}" for status, number in counted.most_common())
+    )

@@ -1,0 +1,365 @@
+"""Sends pictures over the public API alone, many at a time, and waits for what becomes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from imagemarket.cli.client import ApiProblem, CliError, MarketClient
+from imagemarket.cli.journal import Entry, Journal
+from imagemarket.cli.pictures import Defaults, Picture, announcement_of
+
+TICKET_SECONDS = 50 * 60
+"""An announcement older than this is made anew: its presigned URLs hold for an hour."""
+FINAL_STATUSES = frozenset({"approved", "pending_review", "rejected", "processing_failed"})
+GOOD_STATUSES = frozenset({"approved", "pending_review"})
+_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.5, 5.0
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file.
+
+    `status` is an image status, or `sent` (not waited for), `skipped` (the same bytes as another
+    file of this run) or `failed` (never arrived, or the API could not be asked).
+    """
+
+    name: str
+    status: str
+    reason: str = ""
+    image_id: str | None = None
+    seconds: float | None = None
+    """From the start of sending to the end of processing; None when an earlier run did that."""
+
+    @property
+    def is_good(self) -> bool:
+        return self.status in GOOD_STATUSES or self.status in {"sent", "skipped"}
+
+
+class Progress(Protocol):
+    """Whoever shows how it goes. Called from several threads."""
+
+    def sent(self, count: int) -> None:
+        """More bytes left (or, negative, have to be sent again)."""
+
+    def arrived(self) -> None:
+        """One more file needs no more sending."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """One more file came to its end."""
+
+
+@dataclass
+class _InFlight:
+    """A picture whose bytes the store has."""
+
+    picture: Picture
+    sha256: str
+    entry: Entry
+    began: float | None
+    poll_at: float = 0.0
+    pause: float = field(default=_FIRST_POLL_SECONDS)
+
+
+class _Counted(io.FileIO):
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, path: Path, report: Callable[[int], None]) -> None:
+        super().__init__(path, "rb")
+        self._report = report
+        self._told = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(-1 if size is None else size) or b""
+        self._told += len(data)
+        self._report(len(data))
+        return data
+
+    def take_back(self) -> None:
+        """What was told so far is to be sent once more."""
+        self._report(-self._told)
+        self._told = 0
+
+
+class Uploader:
+    """Uploads pictures for the account that `client` is signed in with, at most `parallel` at a time.
+
+    Everything is written to the journal before the next step depends on it: a picture that an
+    earlier run announced is announced with the same idempotency key, one whose bytes arrived is only
+    asked after, one that ended is only listed (unless `again` says to send refused ones anew).
+    """
+
+    def __init__(
+        self,
+        client: MarketClient,
+        journal: Journal,
+        progress: Progress,
+        *,
+        defaults: Defaults,
+        parallel: int = 4,
+        wait_seconds: float = 900.0,
+        again: bool = False,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._progress = progress
+        self._defaults = defaults
+        self._parallel = parallel
+        self._wait_seconds = wait_seconds
+        self._again = again
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._by_sha256: dict[str, str] = {}
+        self._in_flight: list[_InFlight] = []
+        self._sending_done = threading.Event()
+        self._outcomes: dict[Path, Outcome] = {}
+
+    def run(self, pictures: Sequence[Picture]) -> list[Outcome]:
+        """Sends what is missing, waits, and says what became of each picture, in their order.
+
+        A picture's failure is its own outcome. Ctrl-C stops between requests; the journal knows the rest.
+        """
+        watcher = threading.Thread(target=self._watch, name="results", daemon=True)
+        watcher.start()
+        pool = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
+        try:
+            for future in as_completed([pool.submit(self._send_one, picture) for picture in pictures]):
+                future.result()
+            self._sending_done.set()
+            while watcher.is_alive():
+                watcher.join(0.2)  # in slices, so that Ctrl-C is heard
+        finally:
+            self._stop.set()
+            self._sending_done.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            watcher.join()
+        return [self._outcomes[picture.path] for picture in pictures]
+
+    # --- sending -----------------------------------------------------------------------------------
+
+    def _end(self, picture: Picture, outcome: Outcome) -> None:
+        with self._lock:
+            self._outcomes[picture.path] = outcome
+        self._progress.ended(outcome)
+
+    def _send_one(self, picture: Picture) -> None:
+        if self._stop.is_set():
+            return
+        try:
+            found = self._send(picture)
+        except (CliError, OSError, httpx.HTTPError) as error:
+            said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            found = Outcome(picture.name, "failed", said or type(error).__name__)
+        self._progress.arrived()
+        if isinstance(found, Outcome):
+            self._end(picture, found)
+        elif self._wait_seconds <= 0:
+            self._end(picture, Outcome(picture.name, "sent", image_id=found.entry.image_id))
+        else:
+            with self._lock:
+                self._in_flight.append(found)
+
+    def _send(self, picture: Picture) -> Outcome | _InFlight:
+        if picture.problem:
+            return Outcome(picture.name, "failed", picture.problem)
+        sha256 = sha256_of(picture.path)
+        with self._lock:
+            first = self._by_sha256.setdefault(sha256, picture.name)
+        if first != picture.name:
+            return Outcome(picture.name, "skipped", f"the same bytes as {first}")
+        account = self._client.account["id"]
+        known = self._journal.get(account, sha256)
+        if known is not None and known.state == "ended":
+            good = known.status in GOOD_STATUSES
+            if good or (known.status == "rejected" and not self._again):
+                return Outcome(picture.name, known.status or "", known.reason or "", known.image_id)
+            known = None
+        if known is not None and known.image_id is not None and (arrived := self._arrived(known)) is not None:
+            if arrived:
+                self._put(sha256, replace(known, state="sent"))
+                return _InFlight(picture, sha256, known, began=None)
+            if self._clock() - known.announced_at > TICKET_SECONDS:
+                known = None
+        elif known is not None and (known.image_id is not None or self._clock() - known.announced_at > TICKET_SECONDS):
+            known = None  # swept, or its ticket is over
+        began = time.monotonic()
+        entry = known or Entry("announced", idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
+        body = announcement_of(picture, sha256=sha256, defaults=self._defaults)
+        ticket = self._announce(sha256, entry, body)
+        entry = replace(self._journal.get(account, sha256) or entry, image_id=ticket["image_id"])
+        self._put(sha256, entry)
+        upload = ticket["upload"]
+        if upload["method"] == "multipart":
+            self._send_parts(picture, upload)
+        else:
+            self._send_form(picture, upload, body["content_type"])
+        entry = replace(entry, state="sent")
+        self._put(sha256, entry)
+        return _InFlight(picture, sha256, entry, began=began)
+
+    def _put(self, sha256: str, entry: Entry) -> None:
+        self._journal.put(self._client.account["id"], sha256, entry)
+
+    def _arrived(self, entry: Entry) -> bool | None:
+        """Whether the store has an earlier run's bytes; None when the API does not know the image any more."""
+        try:
+            progress = self._client.get(f"/v1/images/{entry.image_id}/status")
+        except ApiProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
+        upload = next((step["status"] for step in progress["steps"] if step["step"] == "upload"), "pending")
+        return upload == "succeeded" or progress["status"] != "processing"
+
+    def _announce(self, sha256: str, entry: Entry, body: dict[str, Any]) -> dict[str, Any]:
+        self._put(sha256, entry)
+        for attempt in range(20):
+            try:
+                return self._client.post(
+                    "/v1/images/upload", json=body, headers={"Idempotency-Key": entry.idempotency_key}
+                )
+            except ApiProblem as problem:
+                if problem.slug == "idempotency-key-reused":
+                    # The words changed since the run that was cut off: another announcement.
+                    entry = Entry("announced", idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
+                    self._put(sha256, entry)
+                elif problem.status == 409 and attempt < 19:
+                    self._sleep(0.5)  # the same announcement is still being worked on
+                else:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _send_form(self, picture: Picture, upload: dict[str, Any], content_type: str) -> None:
+        with _Counted(picture.path, self._progress.sent) as file:
+
+            def post() -> httpx.Response:
+                file.take_back()
+                file.seek(0)
+                # The store reads fields up to `file`, which therefore stands last.
+                return self._client.store.post(
+                    upload["url"], data=upload["fields"], files={"file": (picture.path.name, file, content_type)}
+                )
+
+            _accepted(self._client.patience.send(post))
+
+    def _send_parts(self, picture: Picture, upload: dict[str, Any]) -> None:
+        size = upload["part_size"]
+        urls = {part["number"]: part["url"] for part in upload["parts"]}
+        etags: dict[int, str] = {}
+        missing = sorted(urls)
+        complete = self._client.path_of(upload["complete_url"])
+        for attempt in range(3):
+            with picture.path.open("rb") as file:
+                for number in missing:
+                    if self._stop.is_set():
+                        raise CliError("stopped; run it again to go on")
+                    file.seek((number - 1) * size)
+                    etags[number] = self._send_part(urls[number], file.read(size))
+            parts = [{"number": number, "etag": etag} for number, etag in sorted(etags.items())]
+            try:
+                self._client.post(complete, json={"parts": parts})
+            except ApiProblem as problem:
+                missing = [number for number in problem.extensions.get("parts") or () if number in urls]
+                if problem.slug != "upload-incomplete" or not missing or attempt == 2:
+                    raise
+            else:
+                return
+
+    def _send_part(self, url: str, data: bytes) -> str:
+        response = _accepted(self._client.patience.send(lambda: self._client.store.put(url, content=data)))
+        self._progress.sent(len(data))
+        return response.headers["etag"]
+
+    # --- waiting -----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Asks after each picture in flight, less often the longer it takes."""
+        quiet_since = time.monotonic()
+        while not self._stop.is_set():
+            with self._lock:
+                waiting = list(self._in_flight)
+            if not waiting and self._sending_done.is_set():
+                return
+            now = time.monotonic()
+            if not waiting or not self._sending_done.is_set():
+                quiet_since = now
+            given_up = now - quiet_since > self._wait_seconds
+            for each in waiting:
+                if self._stop.is_set():
+                    return
+                outcome = self._ask(each, given_up=given_up) if given_up or each.poll_at <= now else None
+                if outcome is not None:
+                    quiet_since = time.monotonic()
+                    with self._lock:
+                        self._in_flight.remove(each)
+                    self._end(each.picture, outcome)
+            self._sleep(0.1)
+
+    def _ask(self, flight: _InFlight, *, given_up: bool) -> Outcome | None:
+        image_id, name = flight.entry.image_id, flight.picture.name
+        try:
+            progress = self._client.get(f"/v1/images/{image_id}/status")
+        except CliError as error:
+            return Outcome(name, "failed", f"sent, but its status could not be read: {error}", image_id)
+        status = progress["status"]
+        if status in FINAL_STATUSES:
+            reason = _reason(progress)
+            self._put(flight.sha256, replace(flight.entry, state="ended", status=status, reason=reason))
+            seconds = None if flight.began is None else time.monotonic() - flight.began
+            return Outcome(name, status, reason, image_id, seconds)
+        if given_up:
+            return Outcome(
+                name,
+                status,
+                f"nothing ended for {self._wait_seconds:.0f} s; run it again to see how it went on",
+                image_id,
+            )
+        flight.poll_at = time.monotonic() + flight.pause
+        flight.pause = min(flight.pause * 1.4, _LONGEST_POLL_SECONDS)
+        return None
+
+
+def _reason(progress: dict[str, Any]) -> str:
+    rejection = progress.get("rejection") or {}
+    reason = rejection.get("detail") or rejection.get("code") or ""
+    if not reason and progress["status"] == "processing_failed":
+        failed = [step["step"] for step in progress["steps"] if step["status"] == "failed"]
+        reason = (
+            f"the step {failed[0]} failed; run it again to send it anew" if failed else "run it again to send it anew"
+        )
+    return reason
+
+
+def _accepted(response: httpx.Response) -> httpx.Response:
+    """The store's answer, or a `CliError` with the code of its XML refusal and nothing else of it."""
+    if response.status_code < 300:
+        return response
+    import re
+
+    said = re.search(r"<Code>(\w+)</Code>(?:.*?<Message>([^<]{0,200}))?", response.text, re.DOTALL)
+    why = ": ".join(part for part in said.groups() if part) if said else response.reason_phrase
+    raise CliError(f"the object store refused the bytes ({response.status_code} {why})")
+
+
+def sha256_of(path: Path) -> str:
+    """Lowercase hex, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
