@@ -61,7 +61,7 @@ def upload(
     console = Console(stderr=True)
     pictures, passed_over = find_pictures(paths, metadata)
     if passed_over:
-        console.print(f"{passed_over} other files are passed over.", style="dim")
+        console.print(f"Passed over, not pictures: {passed_over}.", style="dim")
     if not pictures:
         console.print("There is no picture to upload.")
         raise typer.Exit(1)

@@ -124,7 +124,7 @@ class Uploader:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._by_sha256: dict[str, str] = {}
+        self._by_sha256: dict[str, Picture] = {}
         self._in_flight: list[_InFlight] = []
         self._sending_done = threading.Event()
         self._outcomes: dict[Path, Outcome] = {}
@@ -134,20 +134,18 @@ class Uploader:
 
         A picture's failure is its own outcome. Ctrl-C stops between requests; the journal knows the rest.
         """
-        watcher = threading.Thread(target=self._watch, name="results", daemon=True)
-        watcher.start()
-        pool = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
+        senders = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
+        watchers = ThreadPoolExecutor(1, thread_name_prefix="results")
+        watching = watchers.submit(self._watch)
         try:
-            for future in as_completed([pool.submit(self._send_one, picture) for picture in pictures]):
+            for future in as_completed([senders.submit(self._send_one, picture) for picture in pictures]):
                 future.result()
             self._sending_done.set()
-            while watcher.is_alive():
-                watcher.join(0.2)  # in slices, so that Ctrl-C is heard
+            watching.result()
         finally:
             self._stop.set()
-            self._sending_done.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            watcher.join()
+            senders.shutdown(wait=True, cancel_futures=True)
+            watchers.shutdown(wait=True)
         return [self._outcomes[picture.path] for picture in pictures]
 
     # --- sending -----------------------------------------------------------------------------------
@@ -179,9 +177,9 @@ class Uploader:
             return Outcome(picture.name, "failed", picture.problem)
         sha256 = sha256_of(picture.path)
         with self._lock:
-            first = self._by_sha256.setdefault(sha256, picture.name)
-        if first != picture.name:
-            return Outcome(picture.name, "skipped", f"the same bytes as {first}")
+            first = self._by_sha256.setdefault(sha256, picture)
+        if first is not picture:
+            return Outcome(picture.name, "skipped", f"the same bytes as {first.name}")
         account = self._client.account["id"]
         known = self._journal.get(account, sha256)
         if known is not None and known.state == "ended":
@@ -190,7 +188,7 @@ class Uploader:
                 return Outcome(picture.name, known.status or "", known.reason or "", known.image_id)
             known = None
         if known is not None and known.image_id is not None and (arrived := self._arrived(known)) is not None:
-            if arrived:
+            if arrived or known.state == "sent":
                 self._put(sha256, replace(known, state="sent"))
                 return _InFlight(picture, sha256, known, began=None)
             if self._clock() - known.announced_at > TICKET_SECONDS:
@@ -326,7 +324,7 @@ class Uploader:
             return Outcome(
                 name,
                 status,
-                f"nothing ended for {self._wait_seconds:.0f} s; run it again to see how it went on",
+                "still at work; run it again to see how it ended",
                 image_id,
             )
         flight.poll_at = time.monotonic() + flight.pause
