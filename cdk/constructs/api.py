@@ -1,0 +1,146 @@
+"""The HTTP API: which function serves a route, and which routes the authorizer stands before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk.constructs.function import MarketFunction
+from cdk.constructs.rules import acknowledge
+from cdk.stages import Stage
+
+AUTHORIZER_RESULT = Duration.seconds(60)
+"""How long a token's verdict is kept; a token counts that much longer than it says, at most."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the API's table."""
+
+    method: str
+    path: str
+    function: str
+    signed_in: bool = False
+    """Whether the authorizer must know the caller."""
+
+
+ROUTES = (
+    Route("POST", "/v1/auth/register", "auth_api"),
+    Route("POST", "/v1/auth/login", "auth_api"),
+    Route("POST", "/v1/auth/refresh", "auth_api"),
+    Route("POST", "/v1/auth/logout", "auth_api"),
+    Route("GET", "/v1/auth/me", "auth_api", signed_in=True),
+    Route("GET", "/.well-known/jwks.json", "auth_api"),
+    Route("POST", "/v1/images/upload", "upload_api", signed_in=True),
+    Route("POST", "/v1/images/{image_id}/upload/complete", "upload_api", signed_in=True),
+    Route("DELETE", "/v1/images/{image_id}/upload", "upload_api", signed_in=True),
+    Route("GET", "/v1/images/{image_id}/status", "upload_api", signed_in=True),
+    Route("GET", "/v1/categories", "upload_api"),
+    Route("GET", "/v1/search", "search_api"),
+    Route("GET", "/v1/images/{image_id}", "search_api"),
+    Route("GET", "/v1/images/{image_id}/similar", "search_api"),
+    Route("GET", "/v1/images/{image_id}/preview", "delivery_api"),
+    Route("GET", "/v1/images/{image_id}/clean", "delivery_api", signed_in=True),
+    Route("GET", "/v1/health", "docs_api"),
+    Route("GET", "/v1/openapi.json", "docs_api"),
+    Route("GET", "/v1/docs", "docs_api"),
+    Route("GET", "/v1/problems/{slug}", "docs_api"),
+    # A browser asks before it sends; every function answers for all of them, and this one is the lightest.
+    Route("OPTIONS", "/{proxy+}", "docs_api"),
+)
+
+# Never the Authorization header, never a query: people search for what is theirs to know.
+_ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "address": "$context.identity.sourceIp",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "milliseconds": "$context.responseLatency",
+    "bytes": "$context.responseLength",
+    "integration_error": "$context.integrationErrorMessage",
+    "authorizer_error": "$context.authorizer.error",
+    "account_id": "$context.authorizer.account_id",
+}
+
+
+class Api(Construct):
+    """The gateway's own limits come first, then the authorizer, then the function."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        functions: Mapping[str, MarketFunction],
+        authorizer: MarketFunction,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.api = apigateway.HttpApi(
+            self,
+            "Api",
+            api_name=stage.prefix,
+            description="imagemarket: the HTTP API",
+            create_default_stage=False,
+        )
+        access_logs = logs.LogGroup(
+            self,
+            "AccessLogs",
+            log_group_name=f"/aws/vendedlogs/apigateway/{stage.prefix}",
+            retention=stage.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self._authorizer = authorizers.HttpLambdaAuthorizer(
+            "Authorizer",
+            authorizer.function,  # pyright: ignore[reportArgumentType]
+            authorizer_name=f"{stage.prefix}-token",
+            response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
+            identity_source=["$request.header.Authorization"],
+            results_cache_ttl=AUTHORIZER_RESULT,
+        )
+        self._integrations = {
+            name: integrations.HttpLambdaIntegration(
+                name,
+                function.function,  # pyright: ignore[reportArgumentType]
+                payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
+                timeout=Duration.seconds(min(29, function.seconds)),
+            )
+            for name, function in functions.items()
+        }
+        for route in ROUTES:
+            self._add(route)
+        self.stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self.api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=stage.throttle.rate_per_second, burst_limit=stage.throttle.burst
+            ),
+        )
+        resource = self.stage.node.default_child
+        assert isinstance(resource, apigateway.CfnStage)
+        resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=access_logs.log_group_arn, format=json.dumps(_ACCESS_LOG)
+        )
+
+    def _add(self, route: Route) -> None:
+        routes = self.api.add_routes(
+            path=route.path,
+            methods=[apigateway.HttpMethod[route.method]],
+            integration=self._integrations[route.function],
+            authorizer=self._authorizer if route.signed_in else None,
+        )
+        if not route.signed_in:
+            for made in routes:
+                acknowledge(made, "AwsSolutions-APIG4", f"{route.method} {route.path} is for everybody.")

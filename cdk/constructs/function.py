@@ -1,0 +1,109 @@
+"""One Lambda of the marketplace; the only construct that knows how a stage runs functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.constructs.assets import stage_function
+from cdk.constructs.layers import Layers
+from cdk.constructs.rules import acknowledge
+from cdk.stages import Stage
+
+METRICS_NAMESPACE = "imagemarket"
+
+
+class MarketFunction(Construct):
+    """A function with its own role, its own log group, and the environment that its services read."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        name: str,
+        description: str,
+        seconds: int,
+        memory_mb: int,
+        layers: Layers,
+        layer_names: Sequence[str],
+        settings: Mapping[str, str],
+        grants: Iterable[iam.PolicyStatement],
+        dead_letters: sqs.IQueue | None = None,
+    ) -> None:
+        """`settings` are fields of `Settings` by name; `grants` are all that its role may do besides logging."""
+        super().__init__(scope, construct_id)
+        self.name = name
+        self.seconds = seconds
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{stage.prefix}-{name}",
+            retention=stage.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),  # pyright: ignore[reportArgumentType]
+            description=f"imagemarket: {name}",
+        )
+        log_group.grant_write(role)
+        for statement in grants:
+            role.add_to_policy(statement)
+        asset = lambda_.Code.from_asset(str(stage_function(name, interpreter=stage.interpreter)))
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=f"{stage.prefix}-{name}",
+            description=f"imagemarket: {description}",
+            runtime=lambda_.Runtime.PYTHON_3_11 if stage.interpreter is None else lambda_.Runtime.PROVIDED_AL2023,
+            architecture=lambda_.Architecture.ARM_64,
+            code=asset,
+            handler=f"functions.{name}.handler.handler",
+            layers=layers.of(layer_names),
+            role=role,  # pyright: ignore[reportArgumentType]
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            timeout=Duration.seconds(seconds),
+            memory_size=memory_mb,
+            reserved_concurrent_executions=stage.concurrency.reserved.get(name),
+            dead_letter_queue=dead_letters,
+            environment={
+                "POWERTOOLS_SERVICE_NAME": name,
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                **{f"MARKET_{field.upper()}": value for field, value in settings.items()},
+            },
+        )
+        acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray takes segments from a role, and knows no resources.")
+        if stage.interpreter is not None:
+            acknowledge(
+                self.function,
+                "AwsSolutions-L1",
+                "A custom runtime starts this machine's Python 3.11, as AWS's would be.",
+            )
+        if dead_letters is None:
+            acknowledge(
+                self.function,
+                "Serverless-LambdaDLQ",
+                "Whoever calls it waits for its answer and keeps the work: the gateway, a queue with dead "
+                "letters, the state machine or CloudFormation. Nothing calls it asynchronously.",
+            )
+
+    @property
+    def arn(self) -> str:
+        return self.function.function_arn
+
+    @property
+    def policy(self) -> Construct:
+        """What its role may do; a custom resource waits for it, lest the function runs before it may."""
+        role = self.function.role
+        assert role is not None
+        return role.node.find_child("DefaultPolicy")  # pyright: ignore[reportReturnType]

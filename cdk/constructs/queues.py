@@ -1,0 +1,72 @@
+"""The queues between the parts, each with its dead letters."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.stages import Stage
+
+MAX_RECEIVES = 3
+KEPT = Duration.days(14)  # the longest that SQS keeps a message
+
+START_INGESTION_SECONDS = 20
+INDEX_IMAGES_SECONDS = 60
+"""Limits of the consumers; a message stays hidden six times as long, as AWS advises for event sources."""
+
+
+class Queues(Construct):
+    """`uploads`: originals that arrived. `index`: images whose search documents changed."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, originals: s3.IBucket) -> None:
+        super().__init__(scope, construct_id)
+        self._stage = stage
+        self.uploads, self.uploads_dead = self._queue("Uploads", consumer_seconds=START_INGESTION_SECONDS)
+        self.index, self.index_dead = self._queue("Index", consumer_seconds=INDEX_IMAGES_SECONDS)
+        events.Rule(
+            self,
+            "OriginalArrived",
+            description="imagemarket: an original arrived",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [originals.bucket_name]},
+                    "object": {"key": [{"prefix": "originals/"}]},
+                },
+            ),
+            targets=[  # pyright: ignore[reportArgumentType]
+                targets.SqsQueue(
+                    self.uploads,
+                    dead_letter_queue=self.uploads_dead,  # what EventBridge itself cannot deliver
+                    retry_attempts=185,
+                    max_event_age=Duration.hours(24),
+                )
+            ],
+        )
+
+    def _queue(self, name: str, *, consumer_seconds: int) -> tuple[sqs.Queue, sqs.Queue]:
+        physical = f"{self._stage.prefix}-{name.lower()}"
+        dead = sqs.Queue(
+            self,
+            f"{name}Dead",
+            queue_name=f"{physical}-dead",
+            retention_period=KEPT,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        queue = sqs.Queue(
+            self,
+            name,
+            queue_name=physical,
+            visibility_timeout=Duration.seconds(6 * consumer_seconds),
+            retention_period=Duration.days(4),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_RECEIVES),
+        )
+        return queue, dead

@@ -1,0 +1,78 @@
+"""The state machine `ingest_image`, from its definition in `state_machines/`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from cdk.constructs.assets import REPOSITORY
+from cdk.constructs.function import MarketFunction
+from cdk.constructs.rules import acknowledge
+from cdk.stages import Stage
+
+DEFINITION = REPOSITORY / "state_machines" / "ingest_image.asl.json"
+
+
+def steps_of(definition: str) -> set[str]:
+    """The functions that a definition calls, by the names that stand in for their ARNs: `${InspectImage}`."""
+    return set(re.findall(r"\$\{(\w+)\}", definition))
+
+
+class Saga(Construct):
+    """May call its own steps and nothing else."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, steps: Mapping[str, MarketFunction]
+    ) -> None:
+        """`steps` by their names in the definition."""
+        super().__init__(scope, construct_id)
+        definition = DEFINITION.read_text(encoding="utf-8")
+        if (called := steps_of(definition)) != set(steps):
+            raise ValueError(f"the definition calls {sorted(called)}, and was given {sorted(steps)}")
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),  # pyright: ignore[reportArgumentType]
+            description="imagemarket: ingest_image",
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[step.arn for step in steps.values()])
+        )
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=f"{stage.prefix}-ingest_image",
+            state_machine_type=stage.workflow,
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(json.loads(definition), separators=(",", ":"))),
+            definition_substitutions={name: step.arn for name, step in steps.items()},
+            role=role,  # pyright: ignore[reportArgumentType]
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "Logs",
+                    # Step Functions gives up on log groups whose names do not begin like this (policy size limits).
+                    log_group_name=f"/aws/vendedlogs/states/{stage.prefix}-ingest_image",
+                    retention=stage.log_retention,
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=False,  # the job names a contributor and the key of an original
+            ),
+        )
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Log deliveries and X-Ray have no resources to name; the functions are named one by one.",
+        )
+
+    def starting(self) -> iam.PolicyStatement:
+        """Leave to start executions."""
+        return iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])

@@ -1,0 +1,62 @@
+"""What runs by the clock."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.constructs.function import MarketFunction
+from cdk.constructs.queues import KEPT
+from cdk.stages import Stage
+
+
+class DeadRuns(Construct):
+    """Scheduled runs that failed each time. The next run does their work; the queue says that they failed."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(scope, construct_id)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            queue_name=f"{stage.prefix}-schedules-dead",
+            retention_period=KEPT,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+
+
+class Schedules(Construct):
+    """A rule for each job."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        dead_runs: DeadRuns,
+        relay_outbox: MarketFunction,
+        run_maintenance: MarketFunction,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._dead_runs = dead_runs
+        self._rule("EveryMinute", events.Schedule.rate(Duration.minutes(1)), relay_outbox)
+        self._rule("EveryNight", events.Schedule.cron(minute="20", hour="3"), run_maintenance)
+
+    def _rule(self, construct_id: str, schedule: events.Schedule, job: MarketFunction) -> None:
+        events.Rule(
+            self,
+            construct_id,
+            description=f"imagemarket: {job.name}",
+            schedule=schedule,
+            targets=[  # pyright: ignore[reportArgumentType]
+                targets.LambdaFunction(
+                    job.function,  # pyright: ignore[reportArgumentType]
+                    dead_letter_queue=self._dead_runs.queue,
+                    retry_attempts=2,
+                    max_event_age=Duration.hours(1),
+                )
+            ],
+        )

@@ -1,0 +1,99 @@
+"""The buckets: originals and their clean renditions, what passes between the saga's steps, what the CDN serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk.constructs.rules import acknowledge
+from cdk.stages import Stage
+
+
+class Storage(Construct):
+    """Every bucket is private, encrypted, reached by TLS alone, and logged."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(scope, construct_id)
+        self._stage = stage
+        # Parts that never became an object are found by nobody and paid for by us.
+        abandoned = s3.LifecycleRule(id="abandoned-parts", abort_incomplete_multipart_upload_after=Duration.days(1))
+
+        self._access_logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            **self._private,
+            lifecycle_rules=[s3.LifecycleRule(id="old-logs", expiration=Duration.days(90)), abandoned],
+            removal_policy=stage.removal,
+        )
+        acknowledge(
+            self._access_logs,
+            "AwsSolutions-S1",
+            "This is where the other buckets' access logs go; its own would log themselves.",
+        )
+        self.originals = self._bucket(
+            "Originals",
+            versioned=True,
+            removal_policy=stage.removal,
+            cors=[
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT],
+                    allowed_origins=list(stage.upload_origins),
+                    allowed_headers=["*"],
+                    exposed_headers=["ETag"],
+                    max_age=3600,
+                )
+            ],
+            lifecycle_rules=[
+                abandoned,
+                # A version that another replaced was never announced; one that was deleted can be had back for a while.
+                s3.LifecycleRule(
+                    id="replaced-versions",
+                    noncurrent_version_expiration=Duration.days(30),
+                    expired_object_delete_marker=True,
+                ),
+                s3.LifecycleRule(
+                    id="originals-rest",
+                    prefix="originals/",
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=Duration.days(30)
+                        )
+                    ],
+                ),
+            ],
+        )
+        # Natively, since CDK's own switch for it deploys a function that edits the bucket afterwards.
+        bucket = self.originals.node.default_child
+        assert isinstance(bucket, s3.CfnBucket)
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        self.work = self._bucket(
+            "Work",
+            removal_policy=RemovalPolicy.DESTROY,  # it can be made again from the originals
+            lifecycle_rules=[s3.LifecycleRule(id="passing", expiration=Duration.days(7)), abandoned],
+        )
+        self.renditions = self._bucket("Renditions", removal_policy=stage.removal, lifecycle_rules=[abandoned])
+
+    @property
+    def _private(self) -> dict[str, Any]:
+        return {
+            "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
+            "object_ownership": s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            "encryption": s3.BucketEncryption.S3_MANAGED,
+            "enforce_ssl": True,
+            "minimum_tls_version": 1.2,
+        }
+
+    def _bucket(self, construct_id: str, **properties: Any) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            construct_id,
+            **self._private,
+            server_access_logs_bucket=self._access_logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/",
+            **properties,
+        )

@@ -1,0 +1,475 @@
+"""What can be deployed again at any time: functions, the saga, the API, schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.constructs.api import ROUTES, Api
+from cdk.constructs.assets import LIBRARY, digest
+from cdk.constructs.deployment import DeploymentStep
+from cdk.constructs.function import MarketFunction
+from cdk.constructs.layers import Layers
+from cdk.constructs.queues import INDEX_IMAGES_SECONDS, START_INGESTION_SECONDS
+from cdk.constructs.rules import acknowledge
+from cdk.constructs.saga import Saga
+from cdk.constructs.schedules import DeadRuns, Schedules
+from cdk.stacks.state import StateStack
+from cdk.stages import Stage
+
+_SQS_BATCH = 10
+_INDEX_BATCH = 100
+
+Settings = dict[str, str]
+
+
+def _objects(bucket: s3.IBucket, folder: str, *actions: str) -> iam.PolicyStatement:
+    """Leave for some actions on the objects of one folder of a bucket."""
+    return iam.PolicyStatement(
+        actions=[f"s3:{action}" for action in actions], resources=[bucket.arn_for_objects(f"{folder}/*")]
+    )
+
+
+def _listing(bucket: s3.IBucket, *folders: str) -> iam.PolicyStatement:
+    """Leave to list some folders of a bucket; also what makes S3 say 404 in place of 403."""
+    return iam.PolicyStatement(
+        actions=["s3:ListBucket"],
+        resources=[bucket.bucket_arn],
+        conditions={"StringLike": {"s3:prefix": [f"{folder}/*" for folder in folders]}},
+    )
+
+
+def _sending(queue: sqs.IQueue) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])
+
+
+class ApplicationStack(Stack):
+    """Each function is given the settings that its services read and leave for what they do, no more."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, state: StateStack, **kwargs: Any) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="imagemarket: functions, saga, API, schedules",
+            stack_name=construct_id,
+            **kwargs,
+        )
+        self._stage = stage
+        self._state = state
+        self._layers = Layers(self, "Layers", stage=stage)
+        self.functions: dict[str, MarketFunction] = {}
+
+        storage, queues = state.storage, state.queues
+        originals, work, renditions = storage.originals, storage.work, storage.renditions
+
+        # --- the deployment's own steps
+        self._function(
+            "migrate_database",
+            "brings the schema to the newest revision",
+            seconds=600,
+            memory_mb=512,
+            layers=["migrations"],
+            settings=self._database,
+            grants=[state.secrets.database.reading()],
+        )
+        self._function(
+            "provision_keys",
+            "makes the signing keys, publishes their public halves",
+            seconds=60,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._signing_key | self._jwks,
+            grants=[
+                state.secrets.signing_key.reading(),
+                state.secrets.signing_key.writing(),
+                self._parameter("ssm:GetParameter", "ssm:PutParameter"),
+            ],
+        )
+        migrations = LIBRARY / "platform" / "migrations"
+        schema = DeploymentStep(
+            self,
+            "Schema",
+            function=self.functions["migrate_database"],
+            resource_type="DatabaseSchema",
+            reasons={"Revisions": digest(migrations)},
+        )
+        keys = DeploymentStep(
+            self,
+            "SigningKeys",
+            function=self.functions["provision_keys"],
+            resource_type="SigningKeys",
+            reasons={
+                "Parameter": stage.jwks_parameter,
+                "Code": digest(LIBRARY / "identity" / "signing_keys.py"),
+            },
+        )
+
+        # --- HTTP
+        self._function(
+            "authorizer",
+            "who sends this request?",
+            seconds=10,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._jwks | {"token_issuer": stage.token_issuer},
+            grants=[self._parameter("ssm:GetParameter")],
+        )
+        self._function(
+            "auth_api",
+            "accounts, sign-in, public keys",
+            seconds=29,
+            memory_mb=1769,  # one whole core: bcrypt is all CPU
+            layers=["api"],
+            settings=self._database
+            | self._signing_key
+            | self._jwks
+            | {
+                "token_issuer": stage.token_issuer,
+                "bcrypt_cost": str(stage.bcrypt_cost),
+                "cache_url": stage.cache_url,
+            },
+            grants=[
+                state.secrets.database.reading(),
+                state.secrets.signing_key.reading(),
+                self._parameter("ssm:GetParameter"),
+            ],
+        )
+        self._function(
+            "upload_api",
+            "announcing uploads and asking how they go",
+            seconds=29,
+            memory_mb=1024,
+            layers=["api"],
+            settings=self._database | self._originals | {"public_base_url": stage.public_base_url},
+            grants=[
+                state.secrets.database.reading(),
+                # a presigned form or URL may do what its signer may
+                _objects(
+                    originals, "originals", "PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"
+                ),
+                _listing(originals, "originals"),
+            ],
+        )
+        self._function(
+            "search_api",
+            "finding pictures and looking at one",
+            seconds=29,
+            memory_mb=1769,
+            layers=["api", "vision"],
+            settings=self._database
+            | {
+                "cursor_secret_arn": state.secrets.cursor_key.arn,
+                "model_bundle": stage.model_bundle,
+                "public_base_url": stage.public_base_url,
+                "media_base_url": stage.media_base_url,
+            },
+            grants=[state.secrets.database.reading(), state.secrets.cursor_key.reading()],
+        )
+        self._function(
+            "delivery_api",
+            "previews for anyone, clean renditions for those with a right",
+            seconds=29,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database | self._originals | {"media_base_url": stage.media_base_url},
+            grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
+        )
+        self._function(
+            "docs_api",
+            "health, the OpenAPI document, the docs page",
+            seconds=10,
+            memory_mb=512,
+            layers=["api"],
+            settings={"public_base_url": stage.public_base_url},
+            grants=[],
+        )
+        api = Api(
+            self,
+            "Api",
+            stage=stage,
+            functions={name: self.functions[name] for name in {route.function for route in ROUTES}},
+            authorizer=self.functions["authorizer"],
+        )
+        api.stage.node.add_dependency(schema, keys)  # nobody is served before there is a schema and a key
+
+        # --- the saga
+        self._function(
+            "inspect_image",
+            "decodes the original once, safely",
+            seconds=110,
+            memory_mb=3008,
+            layers=["imaging"],
+            settings=self._database | self._originals | self._work,
+            grants=[
+                state.secrets.database.reading(),
+                _objects(originals, "originals", "GetObject", "GetObjectVersion"),
+                _objects(work, "work", "PutObject"),
+            ],
+        )
+        self._function(
+            "detect_duplicate",
+            "refuses what the catalogue has already",
+            seconds=25,
+            memory_mb=512,
+            settings=self._database,
+            grants=[state.secrets.database.reading()],
+        )
+        self._function(
+            "make_thumbnails",
+            "the clean renditions",
+            seconds=110,
+            memory_mb=3008,
+            layers=["imaging"],
+            settings=self._database | self._originals | self._work | self._renditions,
+            grants=[
+                state.secrets.database.reading(),
+                _objects(work, "work", "GetObject"),
+                _objects(renditions, "thumbnails", "PutObject", "DeleteObject"),
+                _objects(originals, "clean", "PutObject", "DeleteObject"),
+                _listing(renditions, "thumbnails"),
+                _listing(originals, "clean"),
+            ],
+        )
+        self._function(
+            "make_watermark",
+            "the marked public preview",
+            seconds=110,
+            memory_mb=3008,
+            layers=["imaging"],
+            settings=self._database | self._work | self._renditions,
+            grants=[
+                state.secrets.database.reading(),
+                _objects(work, "work", "GetObject"),
+                _objects(renditions, "watermarked", "PutObject", "DeleteObject"),
+                _listing(renditions, "watermarked"),
+            ],
+        )
+        self._function(
+            "embed_and_tag",
+            "asks the model what the picture shows",
+            seconds=55,
+            memory_mb=512,
+            settings=self._database | self._work | {"model_endpoint_name": stage.model_endpoint_name},
+            grants=[
+                state.secrets.database.reading(),
+                _objects(work, "work", "GetObject", "PutObject"),
+                iam.PolicyStatement(
+                    actions=["sagemaker:InvokeEndpoint"],
+                    resources=[
+                        self.format_arn(
+                            service="sagemaker", resource="endpoint", resource_name=stage.model_endpoint_name
+                        )
+                    ],
+                ),
+            ],
+        )
+        self._function(
+            "publish_image",
+            "decides the status, writes everything in one transaction",
+            seconds=55,
+            memory_mb=512,
+            settings=self._database | self._work | self._index_queue,
+            grants=[state.secrets.database.reading(), _objects(work, "work", "GetObject"), _sending(queues.index)],
+        )
+        self._function(
+            "compensate_image",
+            "ends an image that did not make it",
+            seconds=55,
+            memory_mb=512,
+            settings=self._database | self._originals | self._work | self._renditions,
+            grants=[
+                state.secrets.database.reading(),
+                _objects(renditions, "thumbnails", "DeleteObject"),
+                _objects(renditions, "watermarked", "DeleteObject"),
+                _objects(originals, "clean", "DeleteObject"),
+                _objects(work, "work", "DeleteObject"),
+                _listing(renditions, "thumbnails", "watermarked"),
+                _listing(originals, "clean"),
+                _listing(work, "work"),
+            ],
+        )
+        saga = Saga(
+            self,
+            "Saga",
+            stage=stage,
+            steps={
+                "InspectImage": self.functions["inspect_image"],
+                "DetectDuplicate": self.functions["detect_duplicate"],
+                "MakeThumbnails": self.functions["make_thumbnails"],
+                "MakeWatermark": self.functions["make_watermark"],
+                "EmbedAndTag": self.functions["embed_and_tag"],
+                "PublishImage": self.functions["publish_image"],
+                "CompensateImage": self.functions["compensate_image"],
+            },
+        )
+
+        # --- queues and schedules
+        self._function(
+            "start_ingestion",
+            "starts the saga of an original that arrived",
+            seconds=START_INGESTION_SECONDS,
+            memory_mb=512,
+            settings=self._database | self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
+            grants=[
+                state.secrets.database.reading(),
+                _objects(originals, "originals", "GetObject"),
+                _listing(originals, "originals"),
+                saga.starting(),
+            ],
+        )
+        self._function(
+            "index_images",
+            "writes search documents",
+            seconds=INDEX_IMAGES_SECONDS,
+            memory_mb=512,
+            settings=self._database,
+            grants=[state.secrets.database.reading()],
+        )
+        self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)
+        self._drain(queues.index, "index_images", batch=_INDEX_BATCH, gather_seconds=stage.index_batch_seconds)
+
+        dead_runs = DeadRuns(self, "DeadRuns", stage=stage)
+        self._function(
+            "relay_outbox",
+            "sends what a crash left in the outbox",
+            seconds=50,
+            memory_mb=512,
+            settings=self._database | self._index_queue,
+            grants=[state.secrets.database.reading(), _sending(queues.index)],
+            dead_letters=dead_runs.queue,
+        )
+        self._function(
+            "run_maintenance",
+            "partitions ahead of time, expired rows away",
+            seconds=300,
+            memory_mb=512,
+            settings=self._database,
+            grants=[state.secrets.database.reading()],
+            dead_letters=dead_runs.queue,
+        )
+        Schedules(
+            self,
+            "Schedules",
+            dead_runs=dead_runs,
+            relay_outbox=self.functions["relay_outbox"],
+            run_maintenance=self.functions["run_maintenance"],
+        )
+
+        outputs = {
+            "ApiUrl": api.api.api_endpoint,
+            "ApiId": api.api.api_id,
+            "StateMachineArn": saga.machine.state_machine_arn,
+            "JwksParameter": stage.jwks_parameter,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
+
+    # --- settings, as fields of `Settings`
+
+    @property
+    def _database(self) -> Settings:
+        return {
+            "database_secret_arn": self._state.secrets.database.arn,
+            "database_statement_timeout_ms": str(self._stage.database_statement_timeout_ms),
+        }
+
+    @property
+    def _signing_key(self) -> Settings:
+        return {"signing_key_secret_arn": self._state.secrets.signing_key.arn}
+
+    @property
+    def _jwks(self) -> Settings:
+        return {"jwks_parameter": self._stage.jwks_parameter}
+
+    @property
+    def _originals(self) -> Settings:
+        return self._s3 | {"originals_bucket": self._state.storage.originals.bucket_name}
+
+    @property
+    def _work(self) -> Settings:
+        return self._s3 | {"work_bucket": self._state.storage.work.bucket_name}
+
+    @property
+    def _renditions(self) -> Settings:
+        return self._s3 | {"renditions_bucket": self._state.storage.renditions.bucket_name}
+
+    @property
+    def _s3(self) -> Settings:
+        return {"stage": self._stage.name}  # an emulator's buckets are addressed by path
+
+    @property
+    def _index_queue(self) -> Settings:
+        return {"index_queue_url": self._state.queues.index.queue_url}
+
+    # --- parts
+
+    def _function(
+        self,
+        name: str,
+        description: str,
+        *,
+        seconds: int,
+        memory_mb: int,
+        settings: Settings,
+        grants: Sequence[iam.PolicyStatement],
+        layers: Sequence[str] = (),
+        dead_letters: sqs.IQueue | None = None,
+    ) -> None:
+        self.functions[name] = MarketFunction(
+            self,
+            "".join(word.capitalize() for word in name.split("_")),
+            stage=self._stage,
+            name=name,
+            description=description,
+            seconds=seconds,
+            memory_mb=memory_mb,
+            layers=self._layers,
+            layer_names=layers,
+            settings=settings,
+            grants=grants,
+            dead_letters=dead_letters,
+        )
+        self._acknowledge_folders(name, grants)
+
+    def _acknowledge_folders(self, name: str, grants: Sequence[iam.PolicyStatement]) -> None:
+        role = self.functions[name].function.role
+        assert role is not None
+        for statement in grants:
+            for resource in statement.resources:
+                if resource.endswith("/*"):
+                    acknowledge(
+                        role,
+                        f"AwsSolutions-IAM5[Resource::{self.resolve(resource)}]",
+                        "One folder of one bucket; the objects in it have names that nobody knows beforehand.",
+                    )
+
+    def _parameter(self, *actions: str) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=list(actions),
+            resources=[
+                self.format_arn(
+                    service="ssm",
+                    resource="parameter",
+                    resource_name=self._stage.jwks_parameter.lstrip("/"),
+                    arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+                )
+            ],
+        )
+
+    def _drain(self, queue: sqs.Queue, name: str, *, batch: int, gather_seconds: int) -> None:
+        self.functions[name].function.add_event_source(
+            sources.SqsEventSource(
+                queue,
+                batch_size=batch,
+                max_batching_window=Duration.seconds(gather_seconds) if gather_seconds else None,
+                report_batch_item_failures=True,
+                max_concurrency=self._stage.concurrency.per_queue,
+            )
+        )

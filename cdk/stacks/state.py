@@ -1,0 +1,37 @@
+"""What must outlive every deployment: the buckets, the secrets and the queues with what waits in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from cdk.constructs.queues import Queues
+from cdk.constructs.secrets import Secrets
+from cdk.constructs.storage import Storage
+from cdk.stages import Stage
+
+
+class StateStack(Stack):
+    """Changes rarely, and nothing in it is ever replaced lightly."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, **kwargs: Any) -> None:
+        super().__init__(
+            scope, construct_id, description="imagemarket: buckets, secrets, queues", stack_name=construct_id, **kwargs
+        )
+        self.storage = Storage(self, "Storage", stage=stage)
+        self.secrets = Secrets(self, "Secrets", stage=stage)
+        self.queues = Queues(self, "Queues", stage=stage, originals=self.storage.originals)
+
+        outputs = {
+            "OriginalsBucket": self.storage.originals.bucket_name,
+            "WorkBucket": self.storage.work.bucket_name,
+            "RenditionsBucket": self.storage.renditions.bucket_name,
+            "UploadsQueueUrl": self.queues.uploads.queue_url,
+            "IndexQueueUrl": self.queues.index.queue_url,
+            "DatabaseSecretArn": self.secrets.database.arn,
+            "SigningKeySecretArn": self.secrets.signing_key.arn,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,142 @@
+"""The stage model: one frozen record says everything in which the stages of the app differ.
+
+Stacks and constructs ask the record and never the stage's name or the environment, so another stage
+is another record and no branch. Only this module reads the environment, and only for `local`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+
+
+class MissingVariable(RuntimeError):
+    """The local stage was asked for without something that the launcher says."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not set: the local stage is deployed by ./market up, which sets it")
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """What the gateway lets through, in requests."""
+
+    rate_per_second: int
+    burst: int
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """How much of the work that nobody waits for may run side by side."""
+
+    reserved: Mapping[str, int]
+    """Executions at most, by function; a function that is not named here takes from the account's pool."""
+    per_queue: int
+    """Batches of one queue in work at a time (2 at least, a limit of SQS event sources)."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One deployment of the app."""
+
+    name: str
+    """local, launch, growth or scale; part of every physical name, so stages share an account."""
+    account: str
+    region: str
+    interpreter: str | None
+    """How functions run: the path of this machine's Python with every package in its environment, or None for
+    AWS's own Python with layers."""
+    database: Mapping[str, Any] | None = field(repr=False)
+    """`{host, port, username, password, dbname}` of a PostgreSQL that stands already."""
+    cache_url: str
+    model_endpoint_name: str
+    model_bundle: str
+    """Folder of the text tower's bundle as functions see it."""
+    public_base_url: str
+    """Without a trailing slash."""
+    media_base_url: str
+    """Where the CDN serves the bucket of renditions, without a trailing slash."""
+    upload_origins: tuple[str, ...]
+    """Web origins whose pages may send bytes to presigned URLs."""
+    token_issuer: str
+    bcrypt_cost: int
+    database_statement_timeout_ms: int
+    workflow: sfn.StateMachineType
+    """STANDARD keeps history and redrive, EXPRESS is a hundredth of the price; the definition suits both."""
+    throttle: Throttle
+    concurrency: Concurrency
+    index_batch_seconds: int
+    """How long changes gather before they are written to the search engines together."""
+    removal: RemovalPolicy
+    """What becomes of the truth (buckets, secrets) when a stack is destroyed."""
+    log_retention: logs.RetentionDays
+
+    @property
+    def prefix(self) -> str:
+        """What physical names begin with."""
+        return f"imagemarket-{self.name}"
+
+    @property
+    def jwks_parameter(self) -> str:
+        """Name of the SSM parameter with the public keys."""
+        return f"/imagemarket/{self.name}/jwks"
+
+
+def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
+    """One machine: an AWS emulator, with the engines that it lacks running beside it.
+
+    Raises `MissingVariable` for what `./market up` would have said.
+    """
+
+    def said(name: str) -> str:
+        if not environment.get(name):
+            raise MissingVariable(name)
+        return environment[name]
+
+    base = f"http://127.0.0.1:{said('MARKET_PORT')}"
+    return Stage(
+        name="local",
+        account="000000000000",
+        region="us-east-1",
+        interpreter=said("MARKET_PYTHON"),
+        database=json.loads(said("MARKET_DATABASE")),
+        cache_url=said("MARKET_VALKEY_URL"),
+        model_endpoint_name="imagemarket-local-analyse",
+        model_bundle=said("MARKET_MODEL_BUNDLE"),
+        public_base_url=base,
+        media_base_url=f"{base}/media",
+        upload_origins=(base,),
+        token_issuer="imagemarket",  # noqa: S106 - a name, no secret
+        bcrypt_cost=10,  # a sign-in is 50 ms of a shared core instead of 200
+        database_statement_timeout_ms=2000,
+        workflow=sfn.StateMachineType.STANDARD,
+        throttle=Throttle(rate_per_second=200, burst=400),
+        # The emulator starts a process for each concurrent execution. These leave room for the API below the 40
+        # processes at which it refuses calls, and keep two cores busy with pictures rather than with switching.
+        concurrency=Concurrency(
+            reserved={
+                "start_ingestion": 2,
+                "inspect_image": 5,
+                "detect_duplicate": 3,
+                "make_thumbnails": 5,
+                "make_watermark": 5,
+                "embed_and_tag": 5,
+                "publish_image": 3,
+                "compensate_image": 2,
+                "index_images": 2,
+                "relay_outbox": 1,
+                "run_maintenance": 1,
+            },
+            per_queue=2,
+        ),
+        index_batch_seconds=1,
+        removal=RemovalPolicy.DESTROY,
+        log_retention=logs.RetentionDays.ONE_WEEK,
+    )
