@@ -32,7 +32,16 @@ class _Graph:
         self.constants: list[onnx.TensorProto] = [
             self._constant("zero", np.float32(0)),
             self._constant("six", np.float32(6)),
+            self._constant("middle", np.float32(127)),
+            self._constant("half_range", np.float32(128)),
         ]
+
+    def scale(self, pictures: str) -> str:
+        """Bytes in rows of pixels as planes of numbers from about -1 to 1."""
+        planes = self.node("Transpose", [pictures], "planes", perm=[0, 3, 1, 2])
+        numbers = self.node("Cast", [planes], "numbers", to=TensorProto.FLOAT)
+        centred = self.node("Sub", [numbers, "middle"], "centred")
+        return self.node("Div", [centred, "half_range"], "scaled")
 
     def convolve(self, x: str, convolution: str, norm: str, *, stride: int = 1, clip: bool = True) -> str:
         """Convolution, its normalisation folded in, and ReLU6 where `clip`."""
@@ -75,13 +84,13 @@ class _Graph:
 
 
 def efficientnet_lite(weights: Weights, *, depth: float, size: int) -> onnx.ModelProto:
-    """The graph: `pictures` float32 (n, 3, size, size), scaled to about -1..1, to `logits` (n, classes).
+    """The graph: `pictures` uint8 (n, size, size, 3), RGB, to `logits` float32 (n, classes).
 
     `depth` multiplies the blocks of the inner stages (lite0 1.0, lite2 1.2). Raises KeyError when the
     weights are not of such a network.
     """
     graph = _Graph(weights)
-    x = graph.convolve("pictures", "_conv_stem", "_bn0", stride=2)
+    x = graph.convolve(graph.scale("pictures"), "_conv_stem", "_bn0", stride=2)
     block = 0
     for stage, (stride, repeats) in enumerate(zip(_STRIDES, _REPEATS, strict=True)):
         scaled = repeats if stage in {0, len(_REPEATS) - 1} else math.ceil(repeats * depth)
@@ -99,7 +108,7 @@ def efficientnet_lite(weights: Weights, *, depth: float, size: int) -> onnx.Mode
         helper.make_graph(
             graph.nodes,
             "efficientnet-lite",
-            [helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, size, size])],
+            [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", size, size, 3])],
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes])],
             graph.constants,
         ),

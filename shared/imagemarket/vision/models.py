@@ -15,8 +15,8 @@ EMBEDDING_DIMENSIONS = 768
 MAX_IMAGES = 32
 """Pictures in one request."""
 
-MAX_IMAGE_BYTES = 8 * 2**20
-"""Bytes of one JPEG before base64; a model input has well under a tenth of that."""
+MAX_BODY_BYTES = 6 * 2**20
+"""Bytes of one request: SageMaker's own limit. A model input is a JPEG of some 50 kB."""
 
 TAGS_PER_IMAGE = 30
 
