@@ -24,13 +24,18 @@ def build(app: App, stage: Stage) -> tuple[StateStack, ApplicationStack]:
     return state, application
 
 
-def main() -> None:
-    """Write the templates of the chosen stage."""
-    app = App()
+def chosen_stage(app: App) -> Stage:
+    """The stage that the context names, `local` when it names none."""
     name = app.node.try_get_context("stage") or "local"
     if name not in STAGES:
         raise SystemExit(f"There is no stage {name!r}; there is {', '.join(STAGES)}.")
-    build(app, STAGES[name]())
+    return STAGES[name]()
+
+
+def main() -> None:
+    """Write the templates of the chosen stage."""
+    app = App()
+    build(app, chosen_stage(app))
     app.synth()
 
 

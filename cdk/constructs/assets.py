@@ -34,7 +34,7 @@ def stage_function(name: str, *, interpreter: str | None) -> Path:
     With an interpreter of this machine it carries the `bootstrap` by which a custom runtime starts it: AWS's own
     runtime client in that Python, seeing the folder's code alone.
     """
-    folder = _staging() / ("aws" if interpreter is None else "machine") / name
+    folder = _staging() / (hashlib.sha256(interpreter.encode()).hexdigest()[:16] if interpreter else "aws") / name
     if folder.exists():
         return folder
     source = FUNCTIONS / name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -9,14 +11,34 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
 
 MAX_RECEIVES = 3
-KEPT = Duration.days(14)  # the longest that SQS keeps a message
 
 START_INGESTION_SECONDS = 20
 INDEX_IMAGES_SECONDS = 60
 """Limits of the consumers; a message stays hidden six times as long, as AWS advises for event sources."""
+
+
+class DeadLetters(Construct):
+    """A queue of what failed each time, kept for people."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, name: str) -> None:
+        super().__init__(scope, construct_id)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            queue_name=name,
+            retention_period=Duration.days(14),  # the longest that SQS keeps a message
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        acknowledge(
+            self.queue,
+            "Serverless-SQSRedrivePolicy",
+            "It is where dead letters end; people look at them and send them again.",
+        )
 
 
 class Queues(Construct):
@@ -27,6 +49,12 @@ class Queues(Construct):
         self._stage = stage
         self.uploads, self.uploads_dead = self._queue("Uploads", consumer_seconds=START_INGESTION_SECONDS)
         self.index, self.index_dead = self._queue("Index", consumer_seconds=INDEX_IMAGES_SECONDS)
+        arrived: Any = targets.SqsQueue(
+            self.uploads,
+            dead_letter_queue=self.uploads_dead,  # what EventBridge itself cannot deliver
+            retry_attempts=185,
+            max_event_age=Duration.hours(24),
+        )
         events.Rule(
             self,
             "OriginalArrived",
@@ -39,26 +67,12 @@ class Queues(Construct):
                     "object": {"key": [{"prefix": "originals/"}]},
                 },
             ),
-            targets=[  # pyright: ignore[reportArgumentType]
-                targets.SqsQueue(
-                    self.uploads,
-                    dead_letter_queue=self.uploads_dead,  # what EventBridge itself cannot deliver
-                    retry_attempts=185,
-                    max_event_age=Duration.hours(24),
-                )
-            ],
+            targets=[arrived],
         )
 
     def _queue(self, name: str, *, consumer_seconds: int) -> tuple[sqs.Queue, sqs.Queue]:
         physical = f"{self._stage.prefix}-{name.lower()}"
-        dead = sqs.Queue(
-            self,
-            f"{name}Dead",
-            queue_name=f"{physical}-dead",
-            retention_period=KEPT,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-        )
+        dead = DeadLetters(self, f"{name}Dead", name=f"{physical}-dead").queue
         queue = sqs.Queue(
             self,
             name,

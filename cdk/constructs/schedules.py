@@ -5,38 +5,21 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.constructs.function import MarketFunction
-from cdk.constructs.queues import KEPT
-from cdk.stages import Stage
-
-
-class DeadRuns(Construct):
-    """Scheduled runs that failed each time. The next run does their work; the queue says that they failed."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
-        super().__init__(scope, construct_id)
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            queue_name=f"{stage.prefix}-schedules-dead",
-            retention_period=KEPT,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-        )
+from cdk.constructs.queues import DeadLetters
 
 
 class Schedules(Construct):
-    """A rule for each job."""
+    """A rule for each job. A run that failed each time is a dead letter; the next one does its work."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        dead_runs: DeadRuns,
+        dead_runs: DeadLetters,
         relay_outbox: MarketFunction,
         run_maintenance: MarketFunction,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
@@ -17,10 +18,10 @@ from cdk.constructs.assets import LIBRARY, digest
 from cdk.constructs.deployment import DeploymentStep
 from cdk.constructs.function import MarketFunction
 from cdk.constructs.layers import Layers
-from cdk.constructs.queues import INDEX_IMAGES_SECONDS, START_INGESTION_SECONDS
+from cdk.constructs.queues import INDEX_IMAGES_SECONDS, START_INGESTION_SECONDS, DeadLetters
 from cdk.constructs.rules import acknowledge
 from cdk.constructs.saga import Saga
-from cdk.constructs.schedules import DeadRuns, Schedules
+from cdk.constructs.schedules import Schedules
 from cdk.stacks.state import StateStack
 from cdk.stages import Stage
 
@@ -30,11 +31,23 @@ _INDEX_BATCH = 100
 Settings = dict[str, str]
 
 
-def _objects(bucket: s3.IBucket, folder: str, *actions: str) -> iam.PolicyStatement:
+@dataclass(frozen=True)
+class _Objects:
     """Leave for some actions on the objects of one folder of a bucket."""
-    return iam.PolicyStatement(
-        actions=[f"s3:{action}" for action in actions], resources=[bucket.arn_for_objects(f"{folder}/*")]
-    )
+
+    bucket: s3.Bucket
+    folder: str
+    actions: tuple[str, ...]
+
+    def statement(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=[f"s3:{action}" for action in self.actions],
+            resources=[self.bucket.arn_for_objects(f"{self.folder}/*")],
+        )
+
+
+def _objects(bucket: s3.Bucket, folder: str, *actions: str) -> _Objects:
+    return _Objects(bucket, folder, actions)
 
 
 def _listing(bucket: s3.IBucket, *folders: str) -> iam.PolicyStatement:
@@ -335,7 +348,7 @@ class ApplicationStack(Stack):
         self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)
         self._drain(queues.index, "index_images", batch=_INDEX_BATCH, gather_seconds=stage.index_batch_seconds)
 
-        dead_runs = DeadRuns(self, "DeadRuns", stage=stage)
+        dead_runs = DeadLetters(self, "DeadRuns", name=f"{stage.prefix}-schedules-dead")
         self._function(
             "relay_outbox",
             "sends what a crash left in the outbox",
@@ -418,7 +431,7 @@ class ApplicationStack(Stack):
         seconds: int,
         memory_mb: int,
         settings: Settings,
-        grants: Sequence[iam.PolicyStatement],
+        grants: Sequence[iam.PolicyStatement | _Objects],
         layers: Sequence[str] = (),
         dead_letters: sqs.IQueue | None = None,
     ) -> None:
@@ -433,22 +446,19 @@ class ApplicationStack(Stack):
             layers=self._layers,
             layer_names=layers,
             settings=settings,
-            grants=grants,
+            grants=[grant.statement() if isinstance(grant, _Objects) else grant for grant in grants],
             dead_letters=dead_letters,
         )
-        self._acknowledge_folders(name, grants)
-
-    def _acknowledge_folders(self, name: str, grants: Sequence[iam.PolicyStatement]) -> None:
         role = self.functions[name].function.role
         assert role is not None
-        for statement in grants:
-            for resource in statement.resources:
-                if resource.endswith("/*"):
-                    acknowledge(
-                        role,
-                        f"AwsSolutions-IAM5[Resource::{self.resolve(resource)}]",
-                        "One folder of one bucket; the objects in it have names that nobody knows beforehand.",
-                    )
+        for grant in grants:
+            if isinstance(grant, _Objects):
+                arn = self.resolve(self._state.export_value(grant.bucket.bucket_arn))["Fn::ImportValue"]
+                acknowledge(
+                    role,
+                    f"AwsSolutions-IAM5[Resource::{arn}/{grant.folder}/*]",
+                    "One folder of one bucket; the objects in it have names that nobody knows beforehand.",
+                )
 
     def _parameter(self, *actions: str) -> iam.PolicyStatement:
         return iam.PolicyStatement(
@@ -464,7 +474,8 @@ class ApplicationStack(Stack):
         )
 
     def _drain(self, queue: sqs.Queue, name: str, *, batch: int, gather_seconds: int) -> None:
-        self.functions[name].function.add_event_source(
+        function = self.functions[name].function
+        function.add_event_source(
             sources.SqsEventSource(
                 queue,
                 batch_size=batch,
@@ -472,4 +483,9 @@ class ApplicationStack(Stack):
                 report_batch_item_failures=True,
                 max_concurrency=self._stage.concurrency.per_queue,
             )
+        )
+        acknowledge(
+            function,
+            "Serverless-LambdaEventSourceMappingDestination",
+            "A queue takes back what failed and has its own dead letters; a destination is for streams.",
         )

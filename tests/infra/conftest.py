@@ -1,0 +1,128 @@
+"""The templates of the local stage, written once for each test process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
+
+from cdk.constructs.assets import REPOSITORY
+from cdk.stages import Stage, local_stage
+
+if TYPE_CHECKING:
+    from aws_cdk import App
+
+Json = dict[str, Any]
+
+PASSWORD = "a-password-that-no-template-may-show-but-one"
+ENVIRONMENT = {
+    "MARKET_PYTHON": sys.executable,
+    "MARKET_PORT": "18080",
+    "MARKET_DATABASE": json.dumps(
+        {"host": "127.0.0.1", "port": 15432, "username": "postgres", "password": PASSWORD, "dbname": "imagemarket"}
+    ),
+    "MARKET_VALKEY_URL": "valkey://127.0.0.1:16379/0",
+    "MARKET_MODEL_BUNDLE": "/bundle",
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a synthesis wrote."""
+
+    folder: Path
+    state: Json
+    application: Json
+
+    @property
+    def stacks(self) -> dict[str, Json]:
+        return {"state": self.state, "application": self.application}
+
+    def resources(self, resource_type: str) -> dict[str, Json]:
+        """All resources of a type in either stack, by `stack/logical id`."""
+        return {
+            f"{stack}/{name}": resource
+            for stack, template in self.stacks.items()
+            for name, resource in template["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def functions(self) -> dict[str, Json]:
+        """The properties of each function, by its name in the repository."""
+        found = [resource["Properties"] for resource in self.resources("AWS::Lambda::Function").values()]
+        return {properties["Handler"].split(".")[1]: properties for properties in found}
+
+    def statements(self, function: str) -> list[Json]:
+        """What a function's role may do; every reference is replaced by its name."""
+        (role,) = (
+            resource["Properties"]["Role"]["Fn::GetAtt"][0]
+            for resource in self.resources("AWS::Lambda::Function").values()
+            if resource["Properties"]["Handler"].split(".")[1] == function
+        )
+        return [
+            {
+                "effect": statement["Effect"],
+                "actions": _listed(statement["Action"]),
+                "resources": [readable(resource) for resource in _listed(statement["Resource"])],
+                "condition": statement.get("Condition"),
+            }
+            for policy in self.resources("AWS::IAM::Policy").values()
+            if {"Ref": role} in policy["Properties"]["Roles"]
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def readable(value: Any) -> str:
+    """An ARN with the logical ids where references stand: `{StorageOriginals...Arn}/clean/*`."""
+    match value:
+        case str():
+            return value
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(readable(part) for part in parts)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{{{name}.{attribute}}}"
+        case {"Ref": name}:
+            return f"{{{name}}}"
+        case {"Fn::ImportValue": name}:
+            return f"{{{name}}}"
+    raise AssertionError(value)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Stage:
+    return local_stage(ENVIRONMENT)
+
+
+def new_app(folder: Path) -> App:
+    """An app with the context that the command line reads from `cdk.json`."""
+    from aws_cdk import App
+
+    context = json.loads((REPOSITORY / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return App(outdir=str(folder), context=context)
+
+
+def synthesize(stage: Stage, folder: Path) -> Deployment:
+    """Writes the templates of a stage."""
+    from cdk.app import build
+
+    app = new_app(folder)
+    stacks = build(app, stage)
+    app.synth()
+    templates = [folder / f"{stack.stack_name}.template.json" for stack in stacks]
+    return Deployment(folder, *(json.loads(template.read_text(encoding="utf-8")) for template in templates))
+
+
+@pytest.fixture(scope="session")
+def deployment(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    return synthesize(stage, tmp_path_factory.mktemp("assembly"))

@@ -1,0 +1,96 @@
+"""A function's environment is what its services read: no variable too few, none too many."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+
+import pytest
+
+from cdk.constructs.assets import FUNCTIONS, LIBRARY, function_names
+from tests.infra.conftest import PASSWORD, Deployment
+
+Names = frozenset[str]
+
+
+@cache
+def _wiring() -> dict[str, tuple[Names, Names]]:
+    """Of each function of the composition root: the settings it reads, and the others of its kind that it names."""
+    module = ast.parse((LIBRARY / "wiring.py").read_text(encoding="utf-8"))
+    bodies = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+    return {
+        name: (
+            frozenset(
+                node.attr
+                for node in ast.walk(body)
+                if isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Call)
+                and isinstance(node.value.func, ast.Name)
+                and node.value.func.id == "settings"
+            ),
+            frozenset(
+                node.id
+                for node in ast.walk(body)
+                if isinstance(node, ast.Name) and node.id in bodies and node.id != name
+            ),
+        )
+        for name, body in bodies.items()
+    }
+
+
+def _services(function: str) -> set[str]:
+    """What a function takes from the composition root: `wiring.NAME` anywhere in its folder."""
+    return {
+        node.attr
+        for source in (FUNCTIONS / function).glob("*.py")
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "wiring"
+    }
+
+
+def _settings_read(function: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = _services(function)
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        waiting |= _wiring()[name][1] - seen
+    return {field for name in seen for field in _wiring()[name][0]}
+
+
+@pytest.mark.parametrize("function", function_names())
+def test_a_function_is_given_just_the_settings_that_its_services_read(function: str, deployment: Deployment) -> None:
+    variables = set(deployment.functions()[function]["Environment"]["Variables"])
+    given = {name.removeprefix("MARKET_").lower() for name in variables if name.startswith("MARKET_")}
+    assert given == _settings_read(function)
+    assert {name for name in variables if not name.startswith("MARKET_")} == {
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+    }
+
+
+def test_the_reading_of_the_composition_root_sees_through_several_floors() -> None:
+    read = _settings_read("publish_image")
+    assert {"database_secret_arn", "work_bucket", "index_queue_url", "stage"} <= read
+    assert "signing_key_secret_arn" not in read
+
+
+def test_settings_are_read_in_the_composition_root_alone() -> None:
+    """Whatever else read one would be missed by the comparison above."""
+    readers = {
+        str(source.relative_to(LIBRARY))
+        for source in [*LIBRARY.rglob("*.py"), *FUNCTIONS.rglob("*.py")]
+        if source.is_relative_to(LIBRARY)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Settings"
+    }
+    assert readers == {"wiring.py"}
+
+
+def test_no_secret_stands_in_an_environment(deployment: Deployment) -> None:
+    for name, function in deployment.functions().items():
+        for variable, value in function["Environment"]["Variables"].items():
+            assert PASSWORD not in str(value), f"{name}: {variable}"
+            if "SECRET" in variable or "KEY" in variable:
+                assert variable.endswith("_SECRET_ARN"), f"{name}: {variable}"
+                assert not isinstance(value, str), f"{name}: {variable} is a literal, not a reference"

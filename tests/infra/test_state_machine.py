@@ -1,0 +1,131 @@
+"""The definition of `ingest_image`, read as Step Functions would."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cdk.constructs.assets import FUNCTIONS
+from cdk.constructs.saga import DEFINITION, steps_of
+from imagemarket.platform.errors import walk
+from tests.infra.conftest import Deployment
+
+Json = dict[str, Any]
+
+ASL: Json = json.loads(DEFINITION.read_text(encoding="utf-8"))
+AWS_ERRORS = re.compile(r"^(States|Lambda)\.")
+
+
+def _machines(machine: Json, caught: bool = False) -> Iterator[tuple[Json, bool]]:
+    """The machine and those within its branches; and whether somebody above catches everything."""
+    yield machine, caught
+    for state in machine["States"].values():
+        for branch in state.get("Branches", []):
+            yield from _machines(branch, caught or _catches_all(state))
+
+
+def _catches_all(state: Json) -> bool:
+    return any("States.ALL" in catcher["ErrorEquals"] for catcher in state.get("Catch", []))
+
+
+TASKS = {
+    name: (state, _catches_all(state) or caught)
+    for machine, caught in _machines(ASL)
+    for name, state in machine["States"].items()
+    if state["Type"] == "Task"
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_waits_its_turn_and_tries_again(name: str) -> None:
+    state, _ = TASKS[name]
+    retried = {error: retry for retry in state["Retry"] for error in retry["ErrorEquals"]}
+    everything = retried.get("States.ALL")
+    throttled = retried.get("Lambda.TooManyRequestsException", everything)
+    assert throttled is not None
+    assert throttled["MaxAttempts"] >= 8
+    for error in ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"):
+        assert error in retried or everything
+    for retry in state["Retry"]:
+        assert retry["BackoffRate"] >= 2
+        assert retry["JitterStrategy"] == "FULL", "executions that failed together must not try again together"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_failure_ends_in_compensation(name: str) -> None:
+    _, caught = TASKS[name]
+    assert caught or name == "Compensate"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_not_waited_for_longer_than_its_function_takes(name: str, deployment: Deployment) -> None:
+    state, _ = TASKS[name]
+    (placeholder,) = steps_of(state["Parameters"]["FunctionName"])
+    function = re.sub(r"(?<!^)(?=[A-Z])", "_", placeholder).lower()
+    assert (FUNCTIONS / function / "handler.py").is_file()
+    assert deployment.functions()[function]["Timeout"] < state["TimeoutSeconds"]
+
+
+def test_what_is_retried_by_name_is_an_error_of_ours_that_says_so() -> None:
+    retried = {error for state, _ in TASKS.values() for retry in state["Retry"] for error in retry["ErrorEquals"]}
+    named = {error for error in retried if not AWS_ERRORS.match(error)}
+    errors = {error.__name__: error for error in walk()}
+    assert named == {"DependencyUnavailable", "ModelNotReady"}
+    assert all(errors[name].retryable for name in named)
+
+
+def test_a_model_that_wakes_up_is_waited_for_patiently() -> None:
+    (retry,) = (r for r in TASKS["EmbedAndTag"][0]["Retry"] if "ModelNotReady" in r["ErrorEquals"])
+    waits = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
+        for n in range(retry["MaxAttempts"])
+    ]
+    assert sum(waits) >= 15 * 60
+
+
+def test_every_state_is_reached_and_leads_on() -> None:
+    for machine, _ in _machines(ASL):
+        states = machine["States"]
+        led_to = {machine["StartAt"]}
+        for state in states.values():
+            followers = {state.get("Next"), state.get("Default")}
+            followers |= {c.get("Next") for c in [*state.get("Catch", []), *state.get("Choices", [])]}
+            led_to |= followers - {None}
+            assert followers - {None} or state.get("End") or state["Type"] in {"Succeed", "Fail"}
+        assert led_to == set(states)
+
+
+def test_the_state_is_the_job_alone() -> None:
+    """Results are recorded by the steps: what passes through the machine stays small (256 KB is the limit)."""
+    for name, (state, _) in TASKS.items():
+        if name != "Compensate":
+            assert state["ResultPath"] is None, name
+        else:
+            assert set(state["ResultSelector"]) == {"status.$"}
+
+
+def test_the_definition_suits_standard_and_express() -> None:
+    text = DEFINITION.read_text(encoding="utf-8")
+    assert "waitForTaskToken" not in text
+    assert ".sync" not in text
+    assert '"QueryLanguage"' not in text, "JSONPath"
+    for state, _ in TASKS.values():
+        assert state["Resource"] == "arn:aws:states:::lambda:invoke"
+
+
+def test_nothing_stands_open_in_what_is_deployed(deployment: Deployment) -> None:
+    (machine,) = deployment.resources("AWS::StepFunctions::StateMachine").values()
+    properties = machine["Properties"]
+    definition = properties["DefinitionString"]
+    assert isinstance(definition, str)
+    substitutions = properties["DefinitionSubstitutions"]
+    assert steps_of(definition) == set(substitutions)
+    assert all("Fn::GetAtt" in value for value in substitutions.values())
+    assert properties["StateMachineType"] == "STANDARD"
+    assert properties["TracingConfiguration"] == {"Enabled": True}
+    assert properties["LoggingConfiguration"]["Level"] == "ALL"
+    assert properties["LoggingConfiguration"]["IncludeExecutionData"] is False

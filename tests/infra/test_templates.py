@@ -1,0 +1,271 @@
+"""What the templates promise, resource by resource."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from cdk.constructs.api import ROUTES
+from cdk.constructs.assets import FUNCTIONS, function_names
+from tests.infra.conftest import PASSWORD, Deployment, readable
+
+
+def test_every_function_of_the_repository_is_deployed(deployment: Deployment) -> None:
+    assert sorted(deployment.functions()) == function_names()
+
+
+@pytest.mark.parametrize("function", function_names())
+def test_a_function_is_traced_logged_and_bounded(function: str, deployment: Deployment) -> None:
+    properties = deployment.functions()[function]
+    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert 5 <= properties["Timeout"] <= 600
+    assert 256 <= properties["MemorySize"] <= 3008
+    (group,) = (
+        resource["Properties"]
+        for name, resource in deployment.resources("AWS::Logs::LogGroup").items()
+        if name.endswith(f"/{properties['LoggingConfig']['LogGroup']['Ref']}")
+    )
+    assert group["RetentionInDays"] == 7
+
+
+def test_every_log_group_forgets(deployment: Deployment) -> None:
+    groups = deployment.resources("AWS::Logs::LogGroup")
+    assert len(groups) == len(function_names()) + 2  # the saga's, the gateway's
+    assert all("RetentionInDays" in group["Properties"] for group in groups.values())
+
+
+def test_work_that_nobody_waits_for_leaves_room_for_the_api(deployment: Deployment) -> None:
+    reserved = {name: f.get("ReservedConcurrentExecutions") for name, f in deployment.functions().items()}
+    assert sum(number or 0 for number in reserved.values()) <= 34
+    waited_for = {name for name in reserved if name.endswith("_api")} | {"authorizer"}
+    assert all(reserved[name] is None for name in waited_for)
+    steps = {"inspect_image", "make_thumbnails", "make_watermark", "embed_and_tag", "publish_image"}
+    assert all(reserved[name] for name in steps)
+
+
+def test_every_bucket_is_private_encrypted_and_reached_by_tls_alone(deployment: Deployment) -> None:
+    buckets = deployment.resources("AWS::S3::Bucket")
+    assert len(buckets) == 4
+    for name, bucket in buckets.items():
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert "BucketEncryption" in properties, name
+        assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], name
+        statements = [
+            statement
+            for policy in deployment.resources("AWS::S3::BucketPolicy").values()
+            if policy["Properties"]["Bucket"] == {"Ref": name.split("/")[1]}
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        ]
+        assert any(
+            statement["Effect"] == "Deny"
+            and statement["Action"] == "s3:*"
+            and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for statement in statements
+        ), name
+        assert not any(statement["Effect"] == "Allow" and statement["Principal"] == "*" for statement in statements)
+
+
+def _bucket(deployment: Deployment, part: str) -> dict[str, Any]:
+    (found,) = (b["Properties"] for name, b in deployment.resources("AWS::S3::Bucket").items() if part in name)
+    return found
+
+
+def test_originals_keep_versions_and_tell_eventbridge(deployment: Deployment) -> None:
+    originals = _bucket(deployment, "Originals")
+    assert originals["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert originals["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    (cors,) = originals["CorsConfiguration"]["CorsRules"]
+    assert sorted(cors["AllowedMethods"]) == ["POST", "PUT"]
+    assert cors["AllowedOrigins"] == ["http://127.0.0.1:18080"]
+    assert not any("ExpirationInDays" in rule for rule in originals["LifecycleConfiguration"]["Rules"])
+
+
+def test_what_passes_between_steps_is_gone_after_a_week(deployment: Deployment) -> None:
+    rules = _bucket(deployment, "Work")["LifecycleConfiguration"]["Rules"]
+    assert [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule] == [7]
+
+
+def test_parts_of_uploads_never_finished_are_gone_after_a_day(deployment: Deployment) -> None:
+    for name, bucket in deployment.resources("AWS::S3::Bucket").items():
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        days = [r["AbortIncompleteMultipartUpload"] for r in rules if "AbortIncompleteMultipartUpload" in r]
+        assert days == [{"DaysAfterInitiation": 1}], name
+
+
+def test_every_queue_has_dead_letters_and_hides_a_message_six_times_as_long_as_work_takes(
+    deployment: Deployment,
+) -> None:
+    queues = {name: queue["Properties"] for name, queue in deployment.resources("AWS::SQS::Queue").items()}
+    working = {q["QueueName"]: q for q in queues.values() if not q["QueueName"].endswith("-dead")}
+    assert set(working) == {"imagemarket-local-uploads", "imagemarket-local-index"}
+    limits = {"uploads": "start_ingestion", "index": "index_images"}
+    for name, queue in working.items():
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == 3
+        limit = deployment.functions()[limits[name.rsplit("-", 1)[1]]]["Timeout"]
+        assert queue["VisibilityTimeout"] >= 6 * limit
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+    dead = [queue for queue in queues.values() if queue["QueueName"].endswith("-dead")]
+    assert len(dead) == 3
+    assert all(queue["MessageRetentionPeriod"] == 14 * 86400 for queue in dead)
+
+
+def test_queues_are_reached_by_tls_alone(deployment: Deployment) -> None:
+    guarded = {
+        readable(queue)
+        for policy in deployment.resources("AWS::SQS::QueuePolicy").values()
+        if any(
+            statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        )
+        for queue in policy["Properties"]["Queues"]
+    }
+    assert len(guarded) == len(deployment.resources("AWS::SQS::Queue")) == 5
+
+
+def test_consumers_give_back_single_messages_and_run_few_at_a_time(deployment: Deployment) -> None:
+    mappings = deployment.resources("AWS::Lambda::EventSourceMapping").values()
+    assert len(mappings) == 2
+    for mapping in mappings:
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_an_original_that_arrives_is_told_to_the_uploads_queue(deployment: Deployment) -> None:
+    (rule,) = (
+        rule["Properties"]
+        for rule in deployment.resources("AWS::Events::Rule").values()
+        if "EventPattern" in rule["Properties"]
+    )
+    pattern = rule["EventPattern"]
+    assert pattern["source"] == ["aws.s3"]
+    assert pattern["detail-type"] == ["Object Created"]
+    assert pattern["detail"]["object"] == {"key": [{"prefix": "originals/"}]}
+    (target,) = rule["Targets"]
+    assert "QueuesUploads" in readable(target["Arn"])
+    assert "QueuesUploadsDead" in readable(target["DeadLetterConfig"]["Arn"])
+
+
+def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
+    schedules = {
+        rule["Properties"]["ScheduleExpression"]: re.sub(
+            r"Function.*", "", readable(rule["Properties"]["Targets"][0]["Arn"])
+        )
+        for rule in deployment.resources("AWS::Events::Rule").values()
+        if "ScheduleExpression" in rule["Properties"]
+    }
+    assert schedules == {"rate(1 minute)": "{RelayOutbox", "cron(20 3 * * ? *)": "{RunMaintenance"}
+
+
+# --- the API
+
+
+def _openapi() -> dict[tuple[str, str], dict[str, Any]]:
+    document = json.loads((FUNCTIONS / "docs_api" / "openapi.json").read_text(encoding="utf-8"))
+    methods = {"get", "post", "put", "patch", "delete"}
+    return {
+        (method.upper(), path): operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method in methods
+    }
+
+
+def test_the_gateway_routes_what_the_document_describes() -> None:
+    assert {(r.method, r.path) for r in ROUTES if r.method != "OPTIONS"} == set(_openapi())
+
+
+def test_the_authorizer_stands_before_every_route_that_asks_for_a_token(deployment: Deployment) -> None:
+    described = {f"{method} {path}" for (method, path), operation in _openapi().items() if operation.get("security")}
+    made = [route["Properties"] for route in deployment.resources("AWS::ApiGatewayV2::Route").values()]
+    guarded = {route["RouteKey"] for route in made if route["AuthorizationType"] == "CUSTOM"}
+    assert guarded == described
+    assert all("AuthorizerId" in route for route in made if route["RouteKey"] in guarded)
+    assert {route["RouteKey"] for route in made} == {f"{route.method} {route.path}" for route in ROUTES}
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.method != "OPTIONS"], ids=lambda r: f"{r.method} {r.path}")
+def test_a_route_leads_to_the_function_that_serves_it(route: Any) -> None:
+    assert f'"{route.path}"' in (FUNCTIONS / route.function / "routes.py").read_text(encoding="utf-8")
+
+
+def test_the_authorizer_answers_simply_and_is_asked_again_after_a_minute(deployment: Deployment) -> None:
+    (authorizer,) = deployment.resources("AWS::ApiGatewayV2::Authorizer").values()
+    properties = authorizer["Properties"]
+    assert properties["AuthorizerPayloadFormatVersion"] == "2.0"
+    assert properties["EnableSimpleResponses"] is True
+    assert properties["IdentitySource"] == ["$request.header.Authorization"]
+    assert properties["AuthorizerResultTtlInSeconds"] == 60
+
+
+def test_the_gateway_limits_and_logs_without_what_callers_keep_secret(deployment: Deployment) -> None:
+    (gateway,) = deployment.resources("AWS::ApiGatewayV2::Stage").values()
+    properties = gateway["Properties"]
+    assert properties["DefaultRouteSettings"] == {"ThrottlingBurstLimit": 400, "ThrottlingRateLimit": 200}
+    line = json.loads(properties["AccessLogSettings"]["Format"])
+    assert {"request_id", "route", "status", "milliseconds", "account_id"} <= set(line)
+    assert not any(word in str(line).lower() for word in ("header", "authorization", "path", "querystring"))
+
+
+# --- deployment
+
+
+def test_nobody_is_served_before_there_is_a_schema_and_a_key(deployment: Deployment) -> None:
+    steps = {
+        name.split("/")[1]
+        for kind in ("Custom::DatabaseSchema", "Custom::SigningKeys")
+        for name in deployment.resources(kind)
+    }
+    (gateway,) = deployment.resources("AWS::ApiGatewayV2::Stage").values()
+    assert len(steps) == 2
+    assert steps <= set(gateway["DependsOn"])
+
+
+def test_a_deployment_step_waits_for_its_role_and_is_not_waited_for_all_day(deployment: Deployment) -> None:
+    for kind, role in {"Custom::DatabaseSchema": "MigrateDatabase", "Custom::SigningKeys": "ProvisionKeys"}.items():
+        (resource,) = deployment.resources(kind).values()
+        assert any(name.startswith(f"{role}RoleDefaultPolicy") for name in resource["DependsOn"])
+        assert int(resource["Properties"]["ServiceTimeout"]) <= 660
+
+
+def test_migrations_run_again_when_a_revision_changes(deployment: Deployment) -> None:
+    (resource,) = deployment.resources("Custom::DatabaseSchema").values()
+    assert re.fullmatch(r"[0-9a-f]{20}", resource["Properties"]["Revisions"])
+
+
+def test_the_login_stands_in_its_secret_alone(deployment: Deployment) -> None:
+    assert PASSWORD not in json.dumps(deployment.application)
+    secrets = deployment.resources("AWS::SecretsManager::Secret")
+    holders = [name for name, secret in secrets.items() if PASSWORD in json.dumps(secret)]
+    assert len(holders) == 1
+    assert "Database" in holders[0]
+    assert json.dumps(deployment.state).count(PASSWORD) == 1
+    for name, secret in secrets.items():
+        if name not in holders:
+            assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+
+
+def test_the_launcher_is_told_what_it_asks_for(deployment: Deployment) -> None:
+    outputs = {name for template in deployment.stacks.values() for name in template["Outputs"]}
+    assert outputs >= {
+        *("ApiUrl", "ApiId", "OriginalsBucket", "WorkBucket", "RenditionsBucket", "StateMachineArn"),
+        *("UploadsQueueUrl", "IndexQueueUrl", "DatabaseSecretArn", "SigningKeySecretArn", "JwksParameter"),
+    }
+
+
+def test_nothing_that_the_emulator_lacks_is_deployed(deployment: Deployment) -> None:
+    types = {resource["Type"] for template in deployment.stacks.values() for resource in template["Resources"].values()}
+    lacking = ("SageMaker", "OpenSearchServerless", "ApplicationAutoScaling", "CloudFront", "Budgets", "CloudTrail")
+    assert not [name for name in types if any(word in name for word in lacking)]
+    assert "Custom::S3BucketNotifications" not in types
+    assert "Custom::S3AutoDeleteObjects" not in types
+    assert "Custom::AWS" not in types
+
+
+def test_the_application_is_deployed_after_what_it_stands_on(deployment: Deployment) -> None:
+    manifest = json.loads((deployment.folder / "manifest.json").read_text(encoding="utf-8"))
+    application = manifest["artifacts"]["imagemarket-local-application"]
+    assert "imagemarket-local-state" in application["dependencies"]
