@@ -1,0 +1,80 @@
+"""The words that follow from the classifier's classes."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagemarket.catalog.taxonomy import SLUGS
+from sagemaker.builders.lite import read_vocabulary
+from sagemaker.builders.vocabulary import CATEGORY_WORDS
+
+
+@pytest.fixture(scope="module")
+def holds() -> dict[tuple[str, str], float]:
+    """`(word, name of a class)` to the share of that class's pictures for which the word holds."""
+    vocabulary = read_vocabulary()
+    return {
+        (word, name): float(vocabulary.shares[row, column])
+        for row, word in enumerate(vocabulary.words)
+        for column, name in enumerate(vocabulary.names)
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("dog", "toy poodle"),
+        ("pet", "golden retriever"),
+        ("cat", "siamese cat"),
+        ("big cat", "tiger"),
+        ("bird", "bald eagle"),
+        ("insect", "ladybug"),
+        ("animal", "giant panda"),
+        ("vehicle", "school bus"),
+        ("bus", "trolleybus"),
+        ("train", "steam locomotive"),
+        ("airplane", "airplane"),
+        ("musical instrument", "violin"),
+        ("food", "pizza"),
+        ("fruit", "banana"),
+        ("vegetable", "broccoli"),
+        ("mushroom", "bolete mushroom"),
+        ("landscape", "valley"),
+        ("beach", "seashore"),
+        ("mountain", "volcano"),
+        ("flower", "daisy"),
+        ("computer", "laptop computer"),
+        ("bathroom", "toilet"),
+        ("kitchen", "microwave oven"),
+        ("furniture", "rocking chair"),
+        ("bridge", "suspension bridge"),
+        ("clock", "wall clock"),
+        ("sport", "tennis racket"),
+        ("person", "bridegroom"),
+        ("clothing", "jeans"),
+    ],
+)
+def test_wider_words_follow_from_the_right_classes(holds: dict[tuple[str, str], float], word: str, name: str) -> None:
+    assert holds[word, name] >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("dog", "siamese cat"), ("animal", "school bus"), ("food", "toy poodle"), ("bird", "crane"), ("person", "valley")],
+)
+def test_and_not_from_others(holds: dict[tuple[str, str], float], word: str, name: str) -> None:
+    assert holds.get((word, name), 0.0) == 0.0
+
+
+def test_every_category_is_reached_by_some_class() -> None:
+    vocabulary = read_vocabulary()
+    assert set(vocabulary.categories) == set(CATEGORY_WORDS) == SLUGS
+    assert (vocabulary.category_shares.max(axis=1) >= 0.6).all()
+
+
+def test_the_names_are_words_to_search_by() -> None:
+    vocabulary = read_vocabulary()
+    assert len(vocabulary.names) == len(vocabulary.definitions) == 1000
+    for word in {*vocabulary.names, *vocabulary.words}:
+        assert word == word.strip().lower()
+        assert 0 < len(word) <= 100
