@@ -1,0 +1,134 @@
+"""Whether the vectors of the model bundle bring a text to its picture: captions against photos, in process.
+
+The peer is the published method on the same networks: ConSE over the ten likeliest classes of the whole
+picture, their names alone, uncentred. The photos lie beside the clone in `../shared/samples`; they measure
+the bundle and nothing of them is built into it. Without them nothing is measured.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import report
+from imagemarket.vision.analyser import Analyser
+from imagemarket.vision.text import SentenceModel, TextEncoder
+from local.layout import REPOSITORY
+from sagemaker.builders.lite import build, read_vocabulary
+
+_SAMPLES = REPOSITORY.parent / "shared" / "samples"
+_BUNDLE = REPOSITORY / ".market" / "models" / "lite"
+_FIRST = (1, 5, 10, 20)
+_GOALS = {1: 0.4, 5: 0.75, 10: 0.85, 20: 0.9}
+_PEER_CLASSES = 10
+
+
+def _model_input(path: Path) -> bytes:
+    """As the ingestion hands a picture to the model: upright, short edge 300."""
+    out = io.BytesIO()
+    with Image.open(path) as opened:
+        opened.draft("RGB", (600, 600))
+        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    shrink = min(1.0, 300 / min(upright.size))
+    size = (max(1, round(upright.width * shrink)), max(1, round(upright.height * shrink)))
+    upright.resize(size, Image.Resampling.LANCZOS).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def _peer_vectors(views: list[NDArray[np.uint8]], names: NDArray[np.float32]) -> NDArray[np.float32]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(_BUNDLE / "image/classifier.onnx"), providers=["CPUExecutionProvider"])
+    vectors: list[NDArray[np.float32]] = []
+    for view in views:
+        logits = np.asarray(session.run(["logits"], {"pictures": view[:1]})[0], dtype=np.float32)[0]
+        likeliest = np.argsort(-logits)[:_PEER_CLASSES]
+        weights = np.exp(logits[likeliest] - logits.max())
+        vector = weights @ names[likeliest]
+        vectors.append(vector / np.linalg.norm(vector))
+    return np.stack(vectors)
+
+
+def _ranks(texts: NDArray[Any], pictures: NDArray[Any], truth: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Place of each text's picture, from 1."""
+    likeness = texts @ pictures.T
+    own = likeness[np.arange(len(truth)), truth]
+    return 1 + (likeness > own[:, None]).sum(axis=1)
+
+
+def _timed(encode: Callable[[Any], list[float]], things: Sequence[Any]) -> tuple[NDArray[np.float64], float]:
+    """Their vectors, and the median milliseconds of one."""
+    encode(things[-1])
+    vectors: list[list[float]] = []
+    times: list[float] = []
+    for thing in things:
+        started = time.perf_counter()
+        vectors.append(encode(thing))
+        times.append(1000 * (time.perf_counter() - started))
+    return np.asarray(vectors), float(np.median(times))
+
+
+def measure() -> list[report.Row]:
+    """Share of captions whose photo is among the first, and what a text and a picture cost."""
+    manifest = _SAMPLES / "manifest.json"
+    if not manifest.exists():
+        return [
+            report.unmeasured(
+                "captions that find their photo", unit="share", goal="", reason="the sample photos are not here"
+            )
+        ]
+    build(_BUNDLE)
+    entries = [entry for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")]
+    queries = [(text, place) for place, entry in enumerate(entries) for text in entry.get("captions", [])]
+    truth = np.asarray([place for _, place in queries])
+
+    analyser, encoder = Analyser(_BUNDLE), TextEncoder(_BUNDLE)
+    inputs = [_model_input(_SAMPLES / entry["file"]) for entry in entries]
+    pictures, per_picture = _timed(lambda jpeg: analyser.analyse([jpeg])[0].embedding, inputs)
+    texts, per_text = _timed(encoder.encode, [text for text, _ in queries])
+    ours = _ranks(texts, pictures, truth)
+
+    plain = SentenceModel(_BUNDLE / "text", max_tokens=128)
+    names = np.stack([plain.encode(name) for name in read_vocabulary().names])
+    peer_pictures = _peer_vectors([analyser.prepare(jpeg).views for jpeg in inputs], names)
+    peer = _ranks(np.stack([plain.encode(text) for text, _ in queries]), peer_pictures, truth)
+
+    table = Table(
+        "caption", "place", "plain ConSE", "photo", title=f"place among {len(entries)} photos", show_edge=False
+    )
+    shown: set[int] = set()
+    for (text, place), mine, theirs in zip(queries, ours, peer, strict=True):
+        if place not in shown:
+            shown.add(place)
+            table.add_row(text[:80], str(mine), str(theirs), Path(entries[place]["file"]).name)
+    Console(width=140).print(table)
+    rows = [
+        report.at_least(
+            f"captions ({len(queries)}) whose photo, of {len(entries)}, is among the first {first}",
+            ours=float((ours <= first).mean()),
+            peer=float((peer <= first).mean()),
+            unit="share",
+            limit=_GOALS[first],
+        )
+        for first in _FIRST
+    ]
+    return [
+        *rows,
+        report.at_most("encode a query, median", ours=per_text, unit="ms", limit=10),
+        report.at_most("look at a picture, median", ours=per_picture, unit="ms", limit=250),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(report.main(measure))
