@@ -1,0 +1,341 @@
+"""The contract of the model endpoint, over real HTTP through the AWS client that the saga uses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from imagemarket.ingestion.sagemaker import VisionEndpoint
+from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.vision.analyser import UnreadableImage, View
+from imagemarket.vision.models import MAX_BODY_BYTES, MAX_IMAGES, Analysis, Tag
+from imagemarket.vision.text import padded_unit
+from local.layout import REPOSITORY, free_port
+from sagemaker.server.app import create_app
+from tests.unit.vision.kit import jpeg, lite_bundle, photo
+
+
+def _client(port: int) -> Any:
+    return boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-central-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=30, max_pool_connections=40),
+    )
+
+
+def _endpoint(port: int) -> VisionEndpoint:
+    return VisionEndpoint(_client(port), "vision")
+
+
+# --- The server as it is started, with the real model ----------------------------------------------
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
+
+
+def _start(port: int, bundle: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sagemaker.server.app", "--port", str(port), "--bundle", str(bundle)]
+    return subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def _wait_until_ready(port: int) -> None:
+    for _ in range(300):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/ping").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the model server did not become ready")
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[int]:
+    port = free_port()
+    process = _start(port, lite_bundle())
+    try:
+        _wait_until_ready(port)
+        yield port
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_sees_pictures_in_the_order_of_the_request(real: int) -> None:
+    cat, coffee = jpeg(photo("chelsea.png")), jpeg(photo("coffee.png"))
+    answer = _endpoint(real).analyse([cat, coffee, cat])
+    assert answer.model_version.startswith("lite-")
+    first, second, third = answer.analyses
+    assert first == third
+    assert first.tags[0].tag != second.tags[0].tag
+    assert "animals" in first.categories
+    assert "food-drink" in second.categories
+
+
+def test_a_container_is_asked_without_the_path_of_the_endpoint(real: int) -> None:
+    body = {"images": [base64.b64encode(jpeg(photo("chelsea.png"))).decode()]}
+    answer = httpx.post(f"http://127.0.0.1:{real}/invocations", json=body, timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["analyses"][0]["categories"] == ["animals"]
+
+
+def test_ends_when_told_and_frees_its_port() -> None:
+    port = free_port()
+    process = _start(port, lite_bundle())
+    _wait_until_ready(port)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode in {0, -signal.SIGTERM}
+    assert b"Traceback" not in said
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/ping")
+
+
+def test_without_a_bundle_it_says_so_and_ends(tmp_path: Path) -> None:
+    process = _start(free_port(), tmp_path)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert b"there is no bundle.json" in said
+
+
+# --- The server alone, with a model whose pace the test sets ---------------------------------------
+
+
+class SlowModel:
+    """Takes `{"shows": …}` for a picture, and looks at it only while `eyes` is set."""
+
+    model_version = "slow-1"
+
+    def __init__(self) -> None:
+        self.eyes = threading.Event()
+        self.eyes.set()
+        self.looked: list[str] = []
+
+    def prepare(self, jpeg: bytes) -> View:
+        if jpeg == b"broken":
+            raise UnreadableImage("it is broken")
+        shown = np.frombuffer(jpeg, dtype=np.uint8)
+        return View(views=shown, nsfw=shown, small=shown)
+
+    def look(self, view: View) -> Analysis:
+        shown = view.views.tobytes().decode()
+        assert self.eyes.wait(20)
+        if shown == "crash":
+            raise RuntimeError("out of memory at 0x7f")
+        self.looked.append(shown)
+        return Analysis(
+            embedding=padded_unit(np.ones(4, dtype=np.float32)),
+            tags=[Tag(tag=shown, confidence=1)],
+            categories=[],
+            nsfw_score=0,
+            description="A test.",
+            people=None,
+        )
+
+
+@dataclass
+class Served:
+    port: int
+    model: SlowModel
+    failures: list[Exception]
+
+    @property
+    def endpoint(self) -> VisionEndpoint:
+        return _endpoint(self.port)
+
+
+@contextmanager
+def _serve(load: Any, model: SlowModel) -> Iterator[Served]:
+    port = free_port()
+    failures: list[Exception] = []
+    config = uvicorn.Config(create_app(load, failures.append), port=port, log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield Served(port, model, failures)
+    finally:
+        model.eyes.set()
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    model = SlowModel()
+    with _serve(lambda: model, model) as served:
+        _wait_until_ready(served.port)
+        yield served
+
+
+def _post(served: Served, **request: Any) -> httpx.Response:
+    return httpx.post(f"http://127.0.0.1:{served.port}/invocations", **request)
+
+
+def _coded(*pictures: bytes) -> dict[str, list[str]]:
+    return {"images": [base64.b64encode(picture).decode() for picture in pictures]}
+
+
+def test_while_it_loads_callers_are_told_to_come_again() -> None:
+    loaded = threading.Event()
+    model = SlowModel()
+
+    def load() -> SlowModel:
+        assert loaded.wait(20)
+        return model
+
+    with _serve(load, model) as served:
+        assert httpx.get(f"http://127.0.0.1:{served.port}/ping").status_code == 503
+        with pytest.raises(ClientError) as caught:
+            _client(served.port).invoke_endpoint(EndpointName="vision", ContentType="application/json", Body=b"{}")
+        assert type(caught.value).__name__ == "ModelNotReadyException"
+        with pytest.raises(ModelNotReady):
+            served.endpoint.analyse([b"a"])
+        loaded.set()
+        _wait_until_ready(served.port)
+        assert served.endpoint.analyse([b"a"]).model_version == "slow-1"
+
+
+def test_a_model_that_cannot_be_loaded_is_reported() -> None:
+    def load() -> SlowModel:
+        raise OSError("no such file")
+
+    with _serve(load, SlowModel()) as served:
+        while not served.failures:
+            time.sleep(0.01)
+        assert str(served.failures[0]) == "no such file"
+        assert httpx.get(f"http://127.0.0.1:{served.port}/ping").status_code == 503
+
+
+def test_a_full_request_is_answered_in_order(served: Served) -> None:
+    asked = [f"picture {number}".encode() for number in range(MAX_IMAGES)]
+    answer = served.endpoint.analyse(asked)
+    assert [analysis.tags[0].tag.encode() for analysis in answer.analyses] == asked
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"images": []}, 400, "images"),
+        (_coded(*[b"a"] * (MAX_IMAGES + 1)), 400, "images"),
+        ({"images": ["YQ==", "not base64!"]}, 400, "images[1]"),
+        ({"images": ["YQ==", 7]}, 400, "images[1]"),
+        (_coded(b"a", b"b", b"broken"), 400, "images[2]"),
+        ({}, 400, "images"),
+        ({"images": ["YQ=="], "colour": True}, 400, "colour"),
+        ([], 400, "body"),
+    ],
+)
+def test_a_bad_request_names_its_field(served: Served, body: Any, status: int, field: str) -> None:
+    answer = _post(served, json=body)
+    assert answer.status_code == status
+    assert answer.json()["field"] == field
+    assert answer.json()["message"]
+    assert answer.headers["x-amzn-errortype"] == "ValidationError"
+    assert served.model.looked == []
+
+
+def test_other_bodies_are_refused(served: Served) -> None:
+    header = {"content-type": "application/json"}
+    assert _post(served, content=b"{", headers=header).json()["field"] == "body"
+    assert _post(served, content=b"\xff\xfe", headers=header).json()["field"] == "body"
+    assert _post(served, content=b"{}", headers={"content-type": "image/jpeg"}).status_code == 415
+    large = _post(served, content=b" " * (MAX_BODY_BYTES + 1), headers=header)
+    assert (large.status_code, large.json()["field"]) == (413, "body")
+    assert httpx.get(f"http://127.0.0.1:{served.port}/invocations").status_code == 405
+
+
+def test_an_aws_client_raises_what_is_wrong_with_the_request(served: Served) -> None:
+    with pytest.raises(ClientError) as caught:
+        served.endpoint.analyse([b"a", b"broken"])
+    assert type(caught.value).__name__ == "ValidationError"
+    assert "images[1] cannot be looked at: it is broken." in str(caught.value)
+
+
+def test_a_small_request_does_not_wait_for_the_end_of_a_large_one(served: Served) -> None:
+    served.model.eyes.clear()
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(served.endpoint.analyse, [b"large"] * MAX_IMAGES)
+        time.sleep(0.3)
+        small = pool.submit(served.endpoint.analyse, [b"small"])
+        time.sleep(0.3)
+        served.model.eyes.set()
+        large.result()
+        small.result()
+    assert served.model.looked.index("small") < 4
+
+
+def test_more_than_can_be_answered_in_time_is_refused_and_later_taken(served: Served) -> None:
+    served.model.eyes.clear()
+
+    def ask() -> str:
+        try:
+            served.endpoint.analyse([b"a"] * MAX_IMAGES)
+        except ModelNotReady:
+            return "later"
+        return "seen"
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask) for _ in range(4)]
+        refused = [future for future in asked if _ends(future)]
+        served.model.eyes.set()
+        answers = sorted(future.result() for future in asked)
+    assert len(refused) == 2
+    assert answers == ["later", "later", "seen", "seen"]
+    assert ask() == "seen"
+
+
+def _ends(future: Any) -> bool:
+    from concurrent.futures import TimeoutError as Late
+
+    try:
+        future.result(1)
+    except Late:
+        return False
+    return True
+
+
+def test_who_has_gone_is_not_served(served: Served) -> None:
+    served.model.eyes.clear()
+    with pytest.raises(httpx.ReadTimeout):
+        _post(served, json=_coded(*[b"gone"] * MAX_IMAGES), timeout=0.5)
+    served.model.eyes.set()
+    assert served.endpoint.analyse([b"next"]).analyses[0].tags[0].tag == "next"
+    assert served.model.looked.count("gone") < 4
+
+
+def test_a_fault_of_the_model_tells_nothing_of_its_inside(served: Served) -> None:
+    with pytest.raises(DependencyUnavailable):
+        served.endpoint.analyse([b"crash"])
+    answer = _post(served, json=_coded(b"crash"))
+    assert answer.status_code == 500
+    assert "0x7f" not in answer.text
+    assert json.loads(answer.text)["type"] == "InternalFailure"
+    assert served.endpoint.analyse([b"next"]).analyses[0].tags[0].tag == "next"
