@@ -317,7 +317,7 @@ def _update_image(
                phash = %(phash)s, thumbhash = %(thumbhash)s, color_palette = %(palette)s,
                colours = %(colours)s, technical_meta = %(technical)s, nsfw_score = %(nsfw_score)s,
                people = %(people)s, ai_description = %(description)s, model_version = %(model_version)s,
-               published_at = CASE WHEN %(status)s = 'approved' THEN now() END, updated_at = now()
+               published_at = CASE WHEN %(approved)s THEN now() END, updated_at = now()
          WHERE id = %(image)s AND status = 'processing'
         RETURNING version
         """,
@@ -325,6 +325,7 @@ def _update_image(
             **facts,
             "image": job.image_id,
             "status": status.value,
+            "approved": status is ImageStatus.APPROVED,
             "sha256": bytes.fromhex(facts["sha256"]),
             "phash": duplicates.signed(int(facts["phash"], 16)),
             "palette": Jsonb(facts["palette"]),
