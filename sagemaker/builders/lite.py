@@ -62,8 +62,8 @@ _IMAGE = ImageTower(
     word_weight=0.5,
     detail_views=[(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)],
     detail_scale=0.6,
-    category_from=0.3,
-    people_from=0.25,
+    category_from=0.5,
+    people_from=0.6,
 )
 _MAX_TOKENS = 128
 
@@ -290,7 +290,7 @@ def _check(folder: Path, say: Progress) -> None:
     for place, ((name, word, text), analysis) in enumerate(zip(_KNOWN, analyses, strict=True)):
         confidence = {tag.tag: tag.confidence for tag in analysis.tags}.get(word, 0.0)
         likeness = vectors @ np.asarray(encoder.encode(text))
-        if confidence < 0.1 or int(likeness.argmax()) != place or analysis.nsfw_score > 0.1:
+        if confidence < 0.3 or int(likeness.argmax()) != place or analysis.nsfw_score > 0.1:
             raise SystemExit(
                 f"the bundle does not see what is in {name}: {word} {confidence:.2f}, likeness {likeness.round(2)},"
                 f" not safe for work {analysis.nsfw_score:.3f}"

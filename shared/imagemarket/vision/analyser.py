@@ -29,7 +29,7 @@ _NSFW_MEAN_BGR = (104, 117, 123)
 _MAX_CATEGORIES = 3
 _NOISE = 2
 """Times the even share of a class."""
-_SURE, _LIKELY = 0.5, 0.2
+_SURE, _LIKELY = 0.8, 0.4
 
 
 class UnreadableImage(Exception):
@@ -72,7 +72,9 @@ class Analyser:
         # Classes of one name are one word.
         self._names = sorted(set(lists["classes"]))
         place = {name: number for number, name in enumerate(self._names)}
-        self._name_of_class = np.asarray([place[name] for name in lists["classes"]])
+        self._class_names = np.zeros((len(lists["classes"]), len(self._names)), dtype=np.float32)
+        for number, name in enumerate(lists["classes"]):
+            self._class_names[number, place[name]] = 1
         self._breadth = dict(zip(self._words, self._shares.sum(axis=1).tolist(), strict=True))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -128,20 +130,19 @@ class Analyser:
         """What one prepared picture shows."""
         (logits,) = self._classifier.run(["logits"], {"pictures": view.views})
         scores = np.asarray(logits, dtype=np.float32)
-        plain = _above_noise(_softmax(scores).mean(axis=0))
-        words = self._shares @ plain
-        names = np.bincount(self._name_of_class, weights=plain, minlength=len(self._names))
+        by_view = _above_noise(_softmax(scores))
+        words = _somewhere(by_view @ self._shares.T)
+        names = _somewhere(by_view @ self._class_names)
         vector = self._vector(_softmax(scores / self._tower.temperature).mean(axis=0))
         colours = name_colours(view.small)
         confidence = dict(zip(self._words, words.tolist(), strict=True))
         for name, probability in zip(self._names, names.tolist(), strict=True):
             confidence[name] = max(probability, confidence.get(name, 0.0))
-        confidence = {word: min(1.0, score) for word, score in confidence.items()}
         people = words[self._person] >= self._tower.people_from
         return Analysis(
             embedding=padded_unit(vector),
             tags=_tags(confidence, colours),
-            categories=self._choose_categories(plain, vector),
+            categories=self._choose_categories(by_view, vector),
             nsfw_score=self._nsfw_score(view),
             description=self._describe(confidence, colours),
             # The classifier was never asked for people: that it sees none says nothing.
@@ -153,8 +154,8 @@ class Analyser:
         by_word = _unit((self._shares @ classes) @ self._word_vectors)
         return _unit(by_class + self._tower.word_weight * by_word)
 
-    def _choose_categories(self, classes: NDArray[np.float32], vector: NDArray[np.float32]) -> list[str]:
-        held = self._category_shares @ classes
+    def _choose_categories(self, by_view: NDArray[np.float32], vector: NDArray[np.float32]) -> list[str]:
+        held = _somewhere(by_view @ self._category_shares.T)
         alike = self._category_vectors @ vector
         order = np.argsort(-(held + 0.3 * alike))
         chosen = [int(place) for place in order if held[place] >= self._tower.category_from]
@@ -208,7 +209,13 @@ def _nsfw_input(picture: Image.Image) -> NDArray[np.uint8]:
 def _above_noise(classes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Without the little that a classifier at a loss gives to every class: a third of them are animals, and
     so would be any picture that it does not know."""
-    return np.maximum(classes - _NOISE / len(classes), 0)
+    return np.maximum(classes - _NOISE / classes.shape[-1], 0)
+
+
+def _somewhere(by_view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The probability that something is in at least one of the views, from its probability in each. A softmax
+    divides one between all that a view shows; the closer views show less, so what is small comes through."""
+    return 1 - np.prod(1 - np.clip(by_view, 0, 1), axis=0)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
