@@ -10,6 +10,7 @@ RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf"}
 
 _HEAD_BYTES = 64
 _IFD_ENTRIES_MAX = 512
+_PNG_CHUNKS_MAX = 10_000
 _TAG_MAKE = 0x010F
 _TAG_SUB_IFDS = 0x014A
 _TAG_DNG_VERSION = 0xC612
@@ -64,3 +65,17 @@ def _first_directory(file: BinaryIO, order: str, offset: int) -> dict[int, tuple
         tag: (kind, number, value)
         for tag, kind, number, value in struct.iter_unpack(f"{order}HHI4s", entries[: len(entries) // 12 * 12])
     }
+
+
+def is_animated_png(path: Path) -> bool:
+    """Whether a PNG announces further frames before its pixels."""
+    with path.open("rb") as file:
+        file.seek(8)
+        for _ in range(_PNG_CHUNKS_MAX):
+            header = file.read(8)
+            if len(header) < 8 or header[4:] == b"IDAT":
+                break
+            if header[4:] == b"acTL":
+                return True
+            file.seek(int.from_bytes(header[:4], "big") + 4, 1)
+    return False

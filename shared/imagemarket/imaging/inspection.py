@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagemarket.imaging import hashes
-from imagemarket.imaging.formats import RAW_FORMATS, sniff
-from imagemarket.imaging.metadata import quiet, technical_metadata
+from imagemarket.imaging.formats import RAW_FORMATS, is_animated_png, sniff
+from imagemarket.imaging.metadata import EXIF_DIRECTORY, quiet, technical_metadata
 from imagemarket.imaging.models import Inspection, TechnicalMetadata
 from imagemarket.platform.errors import ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
 
 if TYPE_CHECKING:
     import pyvips
-    from PIL.Image import Image
+    from PIL.Image import Exif, Image
 
 MASTER_LONG_EDGE = 1000
 MODEL_INPUT_SHORT_EDGE = 300
@@ -27,6 +27,8 @@ MIN_LONG_EDGE = 64
 """Smaller is no picture that anyone can license, and gives no meaningful perceptual hash."""
 
 _MAX_SIDE = 65_500
+_MAX_DECODED_BYTES = 1_600_000_000
+"""A progressive JPEG, an interlaced PNG or a TIFF of one strip has to be held whole while it is decoded."""
 _ORIENTATION = "orientation"
 _SIDEWAYS = 5
 _WHITE = 255
@@ -45,6 +47,8 @@ def inspect(path: Path) -> Inspection:
         raise UnsupportedFormat(
             "The file's content is not JPEG, PNG, TIFF or camera RAW (DNG, CR2, CR3, NEF, ARW, ORF, RW2, RAF)."
         )
+    if found == "png" and is_animated_png(path):
+        raise UnsupportedFormat("The file is an animation; only still pictures are accepted.")
     width, height, picture = _decode_raw(path) if found in RAW_FORMATS else _decode(path)
     colours = hashes.palette(picture)
     return Inspection(
@@ -56,7 +60,7 @@ def inspect(path: Path) -> Inspection:
         thumbhash=hashes.thumbhash(picture),
         palette=colours,
         colours=hashes.colour_names(colours),
-        technical=_technical(path),
+        technical=_technical(path, found),
         master=_encode(picture, "PNG", compress_level=1),
         model_input=_encode(_for_models(picture), "JPEG", quality=90),
     )
@@ -98,6 +102,12 @@ def _decode(path: Path) -> tuple[int, int, Image]:
         if header.get_typeof(_ORIENTATION) and header.get(_ORIENTATION) >= _SIDEWAYS:
             width, height = height, width
         _check_sides(width, height)
+        decoded_bytes = vips.Image.black(1, 1, bands=header.bands).cast(header.format).write_to_memory()
+        if len(decoded_bytes) * width * height > _MAX_DECODED_BYTES:
+            raise ImageTooLarge(
+                f"The picture's {width} by {height} pixels of {len(decoded_bytes)} bytes each are too much to"
+                " decode; save it with 8 bits a channel and without extra channels."
+            )
         scaled = vips.Image.thumbnail(
             str(path),
             MASTER_LONG_EDGE,
@@ -146,20 +156,44 @@ def _decode_raw(path: Path) -> tuple[int, int, Image]:
             pixels = raw.postprocess(use_camera_wb=True, half_size=half, output_bps=8)
     except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError) as error:
         raise UnreadableImage("The RAW file holds no picture data that could be developed.") from error
-    picture = Image.fromarray(pixels)
+    picture = Image.fromarray(pixels.squeeze()).convert("RGB")
     picture.thumbnail((MASTER_LONG_EDGE, MASTER_LONG_EDGE), Resampling.LANCZOS, reducing_gap=2.0)
     return width, height, picture
 
 
-def _technical(path: Path) -> TechnicalMetadata:
-    from PIL import Image
-
+def _technical(path: Path, found: str) -> TechnicalMetadata:
     with quiet():
         try:
-            with Image.open(path, formats=("JPEG", "PNG", "TIFF")) as header:
-                return technical_metadata(header.getexif())
+            return technical_metadata(_raw_exif(path) if found in RAW_FORMATS else _exif(path))
         except Exception:  # noqa: BLE001 - decoded already; what cannot be read here is merely not told
             return TechnicalMetadata()
+
+
+def _exif(source: Path | io.BytesIO) -> Exif:
+    from PIL import Image
+
+    with Image.open(source, formats=("JPEG", "PNG", "TIFF")) as header:
+        # a PNG's own getexif() decodes all of its pixels in search of a chunk behind them
+        exif = Image.Image.getexif(header)
+        exif.get_ifd(EXIF_DIRECTORY)  # reads on in the file, which is closed after this
+        return exif
+
+
+def _raw_exif(path: Path) -> Exif:
+    """From the RAW file's own directory where it is a TIFF at heart, else from its embedded preview."""
+    import rawpy
+    from PIL import Image
+
+    with path.open("rb") as file:
+        if file.read(4) in {b"II*\0", b"MM\0*"}:
+            file.seek(0)
+            exif = Image.Exif()
+            exif.load_from_fp(file)
+            if dict(exif.get_ifd(EXIF_DIRECTORY)):
+                return exif
+    with rawpy.imread(str(path)) as raw:
+        preview = raw.extract_thumb().data
+        return _exif(io.BytesIO(preview)) if isinstance(preview, bytes) else Image.Exif()
 
 
 def _for_models(picture: Image) -> Image:

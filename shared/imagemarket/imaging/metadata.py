@@ -15,7 +15,7 @@ from imagemarket.imaging.models import EmbeddedDescription, TechnicalMetadata
 if TYPE_CHECKING:
     from PIL.Image import Exif, Image
 
-_EXIF_DIRECTORY = 0x8769
+EXIF_DIRECTORY = 0x8769
 _MAKE, _MODEL, _DATE = 0x010F, 0x0110, 0x0132
 _EXPOSURE, _F_NUMBER, _ISO, _TAKEN, _FOCAL, _LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x920A, 0xA434
 _TEXT_MAX = 100
@@ -35,7 +35,7 @@ def technical_metadata(exif: Exif) -> TechnicalMetadata:
     """The fields that photographers ask for; nothing personal is read."""
     with quiet():
         try:
-            detail: dict[int, Any] = dict(exif.get_ifd(_EXIF_DIRECTORY))
+            detail: dict[int, Any] = dict(exif.get_ifd(EXIF_DIRECTORY))
             main: dict[int, Any] = {tag: exif.get(tag) for tag in (_MAKE, _MODEL, _DATE)}
         except Exception:  # noqa: BLE001 - a hostile directory can fail in any way
             return TechnicalMetadata()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from imagemarket.imaging.hashes import COLOUR_NAMES, colour_name, perceptual_hash
 from imagemarket.imaging.inspection import MASTER_LONG_EDGE, inspect
@@ -15,6 +15,7 @@ from imagemarket.imaging.metadata import read_description
 from imagemarket.imaging.renditions import open_master
 from imagemarket.platform.errors import ImageRejected, ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
 from local.pictures import paint_landscape
+from tests.unit.imaging.negatives import write_dng
 
 EDGE = Path(__file__).resolve().parents[4] / "shared" / "samples" / "edge"
 
@@ -117,6 +118,76 @@ def test_sides_out_of_bounds_are_refused_before_anything_is_decoded(tmp_path: Pa
     (tmp_path / "huge.png").write_bytes(bytes(huge))
     with pytest.raises(ImageTooLarge, match=r"60000 by 60000 .*250 megapixels"):
         inspect(tmp_path / "huge.png")
+
+
+def test_samples_too_deep_for_their_number_are_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    import pyvips
+
+    # 16 megapixels of 25 floats each; compressed to nothing
+    deep = pyvips.Image.black(4000, 4100, bands=25).cast("float")
+    deep.write_to_file(str(tmp_path / "deep.tif"), compression="deflate")
+    with pytest.raises(ImageTooLarge, match="100 bytes each"):
+        inspect(tmp_path / "deep.tif")
+
+
+def test_an_animation_is_refused(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (100, 80), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    with pytest.raises(UnsupportedFormat, match="animation"):
+        inspect(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "red_at"), [(1, (0.1, 0.1)), (3, (0.9, 0.9)), (6, (0.9, 0.1)), (8, (0.1, 0.9))]
+)
+@pytest.mark.parametrize("sides", [(400, 300), (2400, 1600)])
+def test_a_negative_is_developed_upright(
+    tmp_path: Path, sides: tuple[int, int], orientation: int, red_at: tuple[float, float]
+) -> None:
+    width, height = sides
+    scene = np.full((height, width, 3), 0.25)
+    scene[: height // 4, : width // 4] = (0.8, 0.05, 0.05)
+    found = inspect(write_dng(tmp_path / "a.jpg", scene, orientation=orientation))
+    assert found.format == "dng"
+    assert (found.width, found.height) == (sides if orientation in {1, 3} else sides[::-1])
+    picture = open_master(found.master)
+    assert max(picture.size) == min(MASTER_LONG_EDGE, max(sides))
+    for across in (0.1, 0.9):
+        for down in (0.1, 0.9):
+            red, green, blue = _pixel(found.master, (int(across * picture.width), int(down * picture.height)))
+            if (across, down) == red_at:
+                assert red > 200 > 2 * max(green, blue)
+            else:
+                assert abs(red - green) < 8 > abs(green - blue)
+    assert found.technical.model_dump(mode="json", exclude_none=True) == {
+        "camera": "ACME Raw 1",
+        "iso": 200,
+        "exposure": "1/125",
+        "aperture": 2.8,
+    }
+    assert not [secret for secret in (b"Jane", b"SN123") if secret in found.master + found.model_input]
+
+
+def test_colours_of_a_wide_profile_come_out_as_srgb(tmp_path: Path) -> None:
+    import pyvips
+
+    plain = pyvips.Image.black(200, 120, bands=3).linear([1] * 3, [200, 100, 50])
+    srgb = plain.cast("uchar").copy(interpretation="srgb")
+    wide = srgb.icc_transform("p3", input_profile="srgb")
+    wide.write_to_file(str(tmp_path / "p3.png"))
+    assert abs(wide(5, 5)[0] - 200) > 8
+    assert _pixel(inspect(tmp_path / "p3.png").master, (100, 60)) == pytest.approx([200, 100, 50], abs=2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_broken_or_foreign_colour_profile_is_passed_over(tmp_path: Path, mode: str) -> None:
+    colour = {"RGB": (200, 100, 50), "L": 120, "CMYK": (0, 120, 190, 50)}[mode]
+    for number, profile in enumerate((b"no profile at all", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))):
+        data = profile if isinstance(profile, bytes) else profile.tobytes()
+        path = tmp_path / f"{number}.jpg"
+        Image.new(mode, (100, 80), colour).save(path, icc_profile=data, quality=95)
+        red, green, blue = _pixel(inspect(path).master, (50, 40))
+        assert (red == green == blue) if mode == "L" else (red > green > blue)
 
 
 def test_where_and_by_whom_a_picture_was_taken_stays_out(tmp_path: Path) -> None:

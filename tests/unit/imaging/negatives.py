@@ -1,0 +1,63 @@
+"""A camera's negative made by hand: real RAW files are too large to keep beside the tests."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _SRATIONAL = 1, 2, 3, 4, 5, 10
+_CODES = {_BYTE: "B", _SHORT: "H", _LONG: "I"}
+
+
+def write_dng(path: Path, pixels: np.ndarray, *, orientation: int = 1) -> Path:
+    """A DNG 1.4 of an RGGB sensor that saw `pixels` (height, width, 3; 0 to 1; even sides), with EXIF of a
+    camera, an exposure and an owner's name and serial number."""
+    height, width, _ = pixels.shape
+    mosaic = np.empty((height, width), dtype="<u2")
+    for top, left, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+        mosaic[top::2, left::2] = pixels[top::2, left::2, channel] * 16383
+    identity = [(1, 1), (0, 1), (0, 1), (0, 1), (1, 1), (0, 1), (0, 1), (0, 1), (1, 1)]
+    entries = [
+        *[(254, _LONG, [0]), (256, _LONG, [width]), (257, _LONG, [height]), (258, _SHORT, [16])],
+        *[(259, _SHORT, [1]), (262, _SHORT, [32803]), (271, _ASCII, "ACME"), (272, _ASCII, "ACME Raw 1")],
+        *[(273, _LONG, [0]), (274, _SHORT, [orientation]), (277, _SHORT, [1]), (278, _LONG, [height])],
+        *[(279, _LONG, [mosaic.nbytes]), (284, _SHORT, [1]), (315, _ASCII, "Jane Doe")],
+        *[(33421, _SHORT, [2, 2]), (33422, _BYTE, [0, 1, 1, 2]), (34665, _LONG, [0])],
+        *[(50706, _BYTE, [1, 4, 0, 0]), (50707, _BYTE, [1, 1, 0, 0]), (50708, _ASCII, "ACME Raw 1")],
+        *[(50714, _SHORT, [0]), (50717, _LONG, [16383]), (50721, _SRATIONAL, identity)],
+        *[(50728, _RATIONAL, [(1, 1)] * 3), (50735, _ASCII, "SN123"), (50778, _SHORT, [21])],
+    ]
+    detail = [(0x829A, _RATIONAL, [(1, 125)]), (0x829D, _RATIONAL, [(28, 10)]), (0x8827, _SHORT, [200])]
+    detail_at = 8 + len(_directory(entries, 8))
+    pixels_at = detail_at + len(_directory(detail, detail_at))
+    placed = [
+        (tag, kind, {273: [pixels_at], 34665: [detail_at]}.get(tag, value) if kind == _LONG else value)
+        for tag, kind, value in entries
+    ]
+    head = b"II*\0" + struct.pack("<I", 8)
+    path.write_bytes(head + _directory(placed, 8) + _directory(detail, detail_at) + mosaic.tobytes())
+    return path
+
+
+def _directory(entries: list, at: int) -> bytes:
+    """A TIFF directory that lies at `at`, its long values behind it."""
+    table, tail = b"", b""
+    tail_at = at + 2 + 12 * len(entries) + 4
+    for tag, kind, value in entries:
+        data, count = _value(kind, value)
+        if len(data) > 4:
+            table += struct.pack("<HHII", tag, kind, count, tail_at + len(tail))
+            tail += data + bytes(len(data) % 2)
+        else:
+            table += struct.pack("<HHI", tag, kind, count) + data.ljust(4, b"\0")
+    return struct.pack("<H", len(entries)) + table + bytes(4) + tail
+
+
+def _value(kind: int, value: str | list) -> tuple[bytes, int]:
+    if isinstance(value, str):
+        return value.encode() + b"\0", len(value) + 1
+    if kind in {_RATIONAL, _SRATIONAL}:
+        return b"".join(struct.pack("<ii", *pair) for pair in value), len(value)
+    return struct.pack(f"<{len(value)}{_CODES[kind]}", *value), len(value)
