@@ -79,6 +79,8 @@ class Analyser:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        # The two networks take turns: the threads of one must not spin while the other works.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = ["CPUExecutionProvider"]
         self._classifier = onnxruntime.InferenceSession(str(bundle / "image/classifier.onnx"), options, providers)
         self._nsfw = onnxruntime.InferenceSession(str(bundle / "image/nsfw.onnx"), options, providers)
