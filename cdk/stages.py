@@ -70,6 +70,8 @@ class Stage:
     database_statement_timeout_ms: int
     workflow: sfn.StateMachineType
     """STANDARD keeps history and redrive, EXPRESS is a hundredth of the price; the definition suits both."""
+    throttled_as: str
+    """What a task that calls a function beyond its concurrency fails with."""
     throttle: Throttle
     concurrency: Concurrency
     index_batch_seconds: int
@@ -117,18 +119,20 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         bcrypt_cost=10,  # a sign-in is 50 ms of a shared core instead of 200
         database_statement_timeout_ms=2000,
         workflow=sfn.StateMachineType.STANDARD,
+        throttled_as="Lambda.Unknown",  # the emulator's name for it
         throttle=Throttle(rate_per_second=200, burst=400),
-        # The emulator starts a process for each concurrent execution. These leave room for the API below the 40
-        # processes at which it refuses calls, and keep two cores busy with pictures rather than with switching.
+        # The emulator starts a process for each concurrent execution, and refuses every call beyond 40 of them. These
+        # leave room for the calls that the front door lets through, and keep two cores busy with pictures rather
+        # than with taking turns. They are set by the launcher: the emulator's CloudFormation passes over them.
         concurrency=Concurrency(
             reserved={
                 "start_ingestion": 2,
-                "inspect_image": 5,
-                "detect_duplicate": 3,
-                "make_thumbnails": 5,
-                "make_watermark": 5,
-                "embed_and_tag": 5,
-                "publish_image": 3,
+                "inspect_image": 3,
+                "detect_duplicate": 2,
+                "make_thumbnails": 3,
+                "make_watermark": 3,
+                "embed_and_tag": 3,
+                "publish_image": 2,
                 "compensate_image": 2,
                 "index_images": 2,
                 "relay_outbox": 1,

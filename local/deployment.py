@@ -103,9 +103,22 @@ def deploy(layout: Layout, say: Say) -> None:
     ]
     # fmt: on
     _cdk(command, layout, REPOSITORY, environment, say)
+    _bound_functions(layout)
     write_private(layout.outputs_file, draft.read_text())
     stacks = list(json.loads(draft.read_text()))
     write_private(stamp, json.dumps({"digest": wanted, "stacks": stacks}))
+
+
+def _bound_functions(layout: Layout) -> None:
+    """Reserve the concurrency that the templates ask for, which the emulator's CloudFormation passes over."""
+    client = aws_client(layout, "lambda")
+    for template in (layout.state / "cdk.out").glob("*.template.json"):
+        for resource in json.loads(template.read_text())["Resources"].values():
+            wanted = resource.get("Properties", {}).get("ReservedConcurrentExecutions")
+            if resource["Type"] == "AWS::Lambda::Function" and wanted is not None:
+                client.put_function_concurrency(
+                    FunctionName=resource["Properties"]["FunctionName"], ReservedConcurrentExecutions=wanted
+                )
 
 
 def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str, str], say: Say) -> None:

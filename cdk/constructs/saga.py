@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -17,12 +18,27 @@ from cdk.constructs.function import MarketFunction
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
 
+THROTTLED = "Lambda.TooManyRequestsException"
+"""What AWS calls it."""
+
 DEFINITION = REPOSITORY / "state_machines" / "ingest_image.asl.json"
 
 
 def steps_of(definition: str) -> set[str]:
     """The functions that a definition calls, by the names that stand in for their ARNs: `${InspectImage}`."""
     return set(re.findall(r"\$\{(\w+)\}", definition))
+
+
+def retrying_when_throttled(definition: str, error: str) -> str:
+    """The definition, without its white space, with the stage's name for a throttled call among those it waits for."""
+
+    def add(part: dict[str, Any]) -> dict[str, Any]:
+        waited_for = part.get("ErrorEquals", [])
+        if THROTTLED in waited_for and error not in waited_for:
+            part["ErrorEquals"] = [*waited_for, error]
+        return part
+
+    return json.dumps(json.loads(definition, object_hook=add), separators=(",", ":"))
 
 
 class Saga(Construct):
@@ -33,7 +49,7 @@ class Saga(Construct):
     ) -> None:
         """`steps` by their names in the definition."""
         super().__init__(scope, construct_id)
-        definition = DEFINITION.read_text(encoding="utf-8")
+        definition = retrying_when_throttled(DEFINITION.read_text(encoding="utf-8"), stage.throttled_as)
         if (called := steps_of(definition)) != set(steps):
             raise ValueError(f"the definition calls {sorted(called)}, and was given {sorted(steps)}")
         role = iam.Role(
@@ -50,7 +66,7 @@ class Saga(Construct):
             "Machine",
             state_machine_name=f"{stage.prefix}-ingest_image",
             state_machine_type=stage.workflow,
-            definition_body=sfn.DefinitionBody.from_string(json.dumps(json.loads(definition), separators=(",", ":"))),
+            definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions={name: step.arn for name, step in steps.items()},
             role=role,  # pyright: ignore[reportArgumentType]
             tracing_enabled=True,

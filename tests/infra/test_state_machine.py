@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from cdk.constructs.assets import FUNCTIONS
-from cdk.constructs.saga import DEFINITION, steps_of
+from cdk.constructs.saga import DEFINITION, THROTTLED, retrying_when_throttled, steps_of
 from imagemarket.platform.errors import walk
 from tests.infra.conftest import Deployment
 
 Json = dict[str, Any]
 
 ASL: Json = json.loads(DEFINITION.read_text(encoding="utf-8"))
-AWS_ERRORS = re.compile(r"^(States|Lambda)\.")
+AWS_ERRORS = re.compile(r"^(States|Lambda|Sandbox|Runtime)\.")
 
 
 def _machines(machine: Json, caught: bool = False) -> Iterator[tuple[Json, bool]]:
@@ -48,7 +48,9 @@ def test_a_task_waits_its_turn_and_tries_again(name: str) -> None:
     throttled = retried.get("Lambda.TooManyRequestsException", everything)
     assert throttled is not None
     assert throttled["MaxAttempts"] >= 8
-    for error in ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"):
+    ended_without_a_word = ("Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError")
+    unavailable = ("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException")
+    for error in (*unavailable, *ended_without_a_word):
         assert error in retried or everything
     for retry in state["Retry"]:
         assert retry["BackoffRate"] >= 2
@@ -115,6 +117,16 @@ def test_the_definition_suits_standard_and_express() -> None:
     assert '"QueryLanguage"' not in text, "JSONPath"
     for state, _ in TASKS.values():
         assert state["Resource"] == "arn:aws:states:::lambda:invoke"
+
+
+@pytest.mark.parametrize("throttled_as", ["Lambda.Unknown", THROTTLED])
+def test_a_stage_says_what_a_throttled_call_is_called(throttled_as: str) -> None:
+    definition = json.loads(retrying_when_throttled(json.dumps(ASL), throttled_as))
+    for machine, _ in _machines(definition):
+        for state in machine["States"].values():
+            if state["Type"] == "Task" and state != definition["States"]["Compensate"]:
+                waiting, *_ = state["Retry"]
+                assert waiting["ErrorEquals"] == list(dict.fromkeys([THROTTLED, throttled_as]))
 
 
 def test_nothing_stands_open_in_what_is_deployed(deployment: Deployment) -> None:

@@ -13,7 +13,7 @@ from imagemarket.platform.errors import ImageRejected, walk
 DEFINITION = json.loads(
     (Path(__file__).parents[3] / "state_machines" / "ingest_image.asl.json").read_text(encoding="utf-8")
 )
-SERVICE_TOKENS = ("States.", "Lambda.")
+SERVICE_TOKENS = ("States.", "Lambda.", "Sandbox.", "Runtime.")
 
 
 def states(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
