@@ -37,7 +37,7 @@ def _upload(visitor: Visitor, entries: list[dict[str, Any]]) -> dict[str, str]:
     def one(number_and_entry: tuple[int, dict[str, Any]]) -> tuple[str, str, dict[str, Any]]:
         number, entry = number_and_entry
         path = _SAMPLES / entry["file"]
-        announced = visitor.announce(path, title=f"Picture {number}", tags=[], filename=path.name[-100:])
+        announced = visitor.announce(path, title=f"Picture {number}", tags=[])
         visitor.send(announced, path)
         return entry["file"], announced["image_id"], visitor.wait(announced["image_id"], 900)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from imagemarket.ingestion.models import CONTENT_TYPES
 from local.cloud import Cloud
 from local.demo.load import ACCOUNTS
 
@@ -52,13 +53,16 @@ class Visitor:
         return {"authorization": f"Bearer {self._tokens[role]}"}
 
     def announce(self, path: Path, **changed: Any) -> dict[str, Any]:
-        """Ask for an upload of the file; the answer of the API."""
+        """Ask for an upload of the file; the answer of the API. Kinds that are not accepted claim to be JPEG."""
         data = path.read_bytes()
+        extension = path.suffix.lower().removeprefix(".")
+        extension = extension if extension in CONTENT_TYPES else "jpg"
         body = {
             "title": path.stem.replace("_", " ")[:200],
             "categories": ["nature"],
             "tags": ["test"],
-            "filename": f"{path.stem}.jpg",
+            "filename": f"{path.stem}.{extension}",
+            "content_type": CONTENT_TYPES[extension][0],
             "size_bytes": len(data),
             "sha256": sha256(data).hexdigest(),
             "image_type": "photo",

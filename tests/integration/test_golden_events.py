@@ -14,6 +14,7 @@ from imagemarket import wiring
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable
 from tests.api.events import LambdaContext
 from tests.fakes import MemoryObjectStore
 from tests.golden import golden
@@ -29,10 +30,13 @@ class RecordingStepFunctions:
 
     def __init__(self) -> None:
         self.started: dict[str, Any] = {}
+        self.answering = True
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError, EndpointConnectionError
 
+        if not self.answering:
+            raise EndpointConnectionError(endpoint_url="states")
         if name in self.started:
             raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
         self.started[name] = json.loads(input)
@@ -88,6 +92,22 @@ def test_a_queue_carries_the_event_as_eventbridge_sends_it(
     assert wiring.ingestion_starter().handle(event) == "started"
     assert json.loads(golden("sqs/uploads.json")["Records"][0]["body"]) == event
     assert len(step_functions.started) == 1
+
+
+def test_a_start_that_failed_is_made_up_for_with_the_version_decided_upon(
+    contributor: UUID, step_functions: RecordingStepFunctions, originals: MemoryObjectStore, database: Database
+) -> None:
+    event = golden("eventbridge/object_created.json")
+    step_functions.answering = False
+    with pytest.raises(DependencyUnavailable):
+        wiring.ingestion_starter().handle(event)
+    step_functions.answering = True
+    originals.put(JOB["key"], b"another picture, sent by the same form", content_type="image/jpeg")
+    assert wiring.ingestion_starter().handle(event) == "started"
+    decided = database.fetch_one("SELECT updated_at FROM images WHERE id = %s", (IMAGE,))
+    assert wiring.ingestion_starter().handle(event) == "started"
+    assert [job["version_id"] for job in step_functions.started.values()] == ["v1"]
+    assert database.fetch_one("SELECT updated_at FROM images WHERE id = %s", (IMAGE,)) == decided
 
 
 def test_what_a_catch_hands_over_ends_the_image(

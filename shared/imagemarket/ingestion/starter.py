@@ -27,8 +27,9 @@ class IngestionStarter:
 
     Which version of the object an image is made of is decided once, atomically: the one that is
     current when its first event is handled. It is written to the image's row, every later reader
-    names it, and events of other versions (or the same one again) start nothing. So a picture can
-    never be changed under a licence by a second upload to the same presigned form.
+    names it, and events of other versions (or the same one again) start it again at most, which the
+    execution's name makes no second one of. So a picture can never be changed under a licence by a second
+    upload to the same presigned form.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class IngestionStarter:
         # "null" is S3's own name for the version of an object in a bucket without versioning.
         claimed = self._claim(image_id, key, current.version_id or "null")
         if claimed is None:
-            logger.info("nothing to start: the image has ended, or another version was taken")
+            logger.info("nothing to start: the image has ended")
             return "ignored"
         self._start(claimed)
         return "started"
@@ -66,15 +67,20 @@ class IngestionStarter:
     def _claim(self, image_id: UUID, key: str, version_id: str) -> IngestionJob | None:
         with self._database.transaction() as connection:
             row = connection.execute(
-                "UPDATE images SET object_version = coalesce(object_version, %s), updated_at = now()"
+                "UPDATE images SET object_version = coalesce(object_version, %s),"
+                " updated_at = CASE WHEN object_version IS NULL THEN now() ELSE updated_at END"
                 " WHERE id = %s AND s3_original_key = %s RETURNING contributor_id, object_version, status",
                 (version_id, image_id, key),
             ).fetchone()
         if row is None:
             raise ImageNotFound("No image was announced for this object.")
-        if row["status"] != "processing" or row["object_version"] != version_id:
+        if row["status"] != "processing":
             return None
-        return IngestionJob(image_id=image_id, contributor_id=row["contributor_id"], key=key, version_id=version_id)
+        # The version that was decided upon, whichever this event tells of: the start that should have followed
+        # the decision may have failed, and starting is safe to repeat.
+        return IngestionJob(
+            image_id=image_id, contributor_id=row["contributor_id"], key=key, version_id=row["object_version"]
+        )
 
     def _start(self, job: IngestionJob) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
