@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ def own_stack() -> Iterator[Visitor]:
     try:
         cloud.up()
         make_accounts(cloud)
-        yield Visitor(cloud)
+        with closing(Visitor(cloud)) as visitor:
+            yield visitor
     finally:
         cloud.down()
 

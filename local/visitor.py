@@ -45,6 +45,10 @@ class Visitor:
         self.http = httpx.Client(base_url=cloud.layout.base_url, timeout=60, trust_env=False)
         self._tokens: dict[str, str] = {}
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.http.close()
+
     def headers(self, role: str) -> dict[str, str]:
         """An `Authorization` header of the demo's contributor, buyer or admin."""
         if role not in self._tokens:

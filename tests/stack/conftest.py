@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def market(stack_environment: dict[str, str], tmp_path_factory: pytest.TempPathF
     up = run_market(stack_environment, "up", "--demo", str(pictures))
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        yield Visitor(Cloud(layout))
+        with closing(Visitor(Cloud(layout))) as visitor:
+            yield visitor
     finally:
         down = run_market(stack_environment, "down")
     assert down.returncode == 0, down.stdout + down.stderr
