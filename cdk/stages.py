@@ -136,6 +136,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "compensate_image": 2,
                 "index_images": 2,
                 "relay_outbox": 1,
+                "sweep_uploads": 1,
                 "run_maintenance": 1,
             },
             per_queue=2,

@@ -21,11 +21,13 @@ class Schedules(Construct):
         *,
         dead_runs: DeadLetters,
         relay_outbox: MarketFunction,
+        sweep_uploads: MarketFunction,
         run_maintenance: MarketFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._dead_runs = dead_runs
         self._rule("EveryMinute", events.Schedule.rate(Duration.minutes(1)), relay_outbox)
+        self._rule("EveryHour", events.Schedule.rate(Duration.hours(1)), sweep_uploads)
         self._rule("EveryNight", events.Schedule.cron(minute="20", hour="3"), run_maintenance)
 
     def _rule(self, construct_id: str, schedule: events.Schedule, job: MarketFunction) -> None:

@@ -367,11 +367,26 @@ class ApplicationStack(Stack):
             grants=[state.secrets.database.reading()],
             dead_letters=dead_runs.queue,
         )
+        self._function(
+            "sweep_uploads",
+            "ends uploads that were announced and never completed",
+            seconds=300,
+            memory_mb=512,
+            settings=self._database | self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
+            grants=[
+                state.secrets.database.reading(),
+                _objects(originals, "originals", "GetObject", "AbortMultipartUpload"),
+                _listing(originals, "originals"),
+                saga.starting(),
+            ],
+            dead_letters=dead_runs.queue,
+        )
         Schedules(
             self,
             "Schedules",
             dead_runs=dead_runs,
             relay_outbox=self.functions["relay_outbox"],
+            sweep_uploads=self.functions["sweep_uploads"],
             run_maintenance=self.functions["run_maintenance"],
         )
 

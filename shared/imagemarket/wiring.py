@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         PublishImage,
     )
     from imagemarket.ingestion.starter import IngestionStarter
+    from imagemarket.ingestion.sweeper import UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.platform.cache import Cache
     from imagemarket.platform.clock import Clock
@@ -213,6 +214,13 @@ def ingestion_starter() -> IngestionStarter:
         step_functions=aws().client("stepfunctions"),
         state_machine_arn=settings().state_machine_arn,
     )
+
+
+@cache
+def upload_sweeper() -> UploadSweeper:
+    from imagemarket.ingestion.sweeper import UploadSweeper
+
+    return UploadSweeper(database=database(), originals=originals(), starter=ingestion_starter())
 
 
 @cache

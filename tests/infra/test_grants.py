@@ -70,6 +70,14 @@ EXPECTED: dict[str, Grants] = {
     "index_images": DATABASE | _consuming("Index"),
     "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "DeadRuns"}},
     "run_maintenance": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
+    "sweep_uploads": DATABASE
+    | {
+        "s3:GetObject": {"Originals/originals"},
+        "s3:AbortMultipartUpload": {"Originals/originals"},
+        "s3:ListBucket": {"Originals"},
+        "states:StartExecution": {"Machine"},
+        "sqs:SendMessage": {"DeadRuns"},
+    },
     "migrate_database": DATABASE,
     "provision_keys": {
         "secretsmanager:GetSecretValue": {"SigningKey"},

@@ -157,7 +157,11 @@ def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
         for rule in deployment.resources("AWS::Events::Rule").values()
         if "ScheduleExpression" in rule["Properties"]
     }
-    assert schedules == {"rate(1 minute)": "{RelayOutbox", "cron(20 3 * * ? *)": "{RunMaintenance"}
+    assert schedules == {
+        "rate(1 minute)": "{RelayOutbox",
+        "rate(1 hour)": "{SweepUploads",
+        "cron(20 3 * * ? *)": "{RunMaintenance",
+    }
 
 
 # --- the API

@@ -43,8 +43,7 @@ class IngestionStarter:
     def handle(self, event: dict[str, Any]) -> Outcome:
         """Handles one EventBridge event `Object Created` of the originals bucket.
 
-        Raises `InvalidRequest` for an event of another form, `ImageNotFound` for an object that
-        nobody announced, `NotFound` for one that is gone, `DependencyUnavailable`.
+        Raises `InvalidRequest` for an event of another form, and what `begin` raises.
         """
         try:
             key = event["detail"]["object"]["key"]
@@ -53,7 +52,14 @@ class IngestionStarter:
         match = _KEY.fullmatch(str(key))
         if match is None:
             raise InvalidRequest("detail.object.key is not originals/{contributor}/{image}.{extension}.")
-        image_id = UUID(match["image"])
+        return self.begin(UUID(match["image"]), key)
+
+    def begin(self, image_id: UUID, key: str) -> Outcome:
+        """Starts the saga of an image whose object has arrived; safe to repeat.
+
+        Raises `ImageNotFound` for an object that nobody announced, `NotFound` for one that is gone,
+        `DependencyUnavailable`.
+        """
         logger.append_keys(image_id=str(image_id))
         current = self._originals.head(key)
         # "null" is S3's own name for the version of an object in a bucket without versioning.

@@ -1,0 +1,13 @@
+"""Schedule, hourly: uploads that were announced a day ago and never completed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagemarket import wiring
+from imagemarket.platform.telemetry import scheduled
+
+
+@scheduled
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    return wiring.upload_sweeper().run()

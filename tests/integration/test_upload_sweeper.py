@@ -1,0 +1,79 @@
+"""Uploads announced a day ago: removed where nothing came, started where the event was lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.ingestion.sweeper import UploadSweeper
+from imagemarket.platform.database import Database
+from tests.fakes import MemoryObjectStore
+from tests.integration.rows import a_contributor, an_image
+
+pytestmark = pytest.mark.engines
+LONG_AGO = datetime.now(UTC) - timedelta(hours=25)
+
+
+class RecordingStepFunctions:
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def start_execution(self, *, name: str, **_: Any) -> None:
+        self.started.append(name)
+
+
+@pytest.fixture
+def originals() -> MemoryObjectStore:
+    return MemoryObjectStore("originals")
+
+
+@pytest.fixture
+def step_functions() -> RecordingStepFunctions:
+    return RecordingStepFunctions()
+
+
+@pytest.fixture
+def sweeper(database: Database, originals: MemoryObjectStore, step_functions: Any) -> UploadSweeper:
+    starter = IngestionStarter(
+        database=database, originals=originals, step_functions=step_functions, state_machine_arn="arn:aws:states:test"
+    )
+    return UploadSweeper(database=database, originals=originals, starter=starter)
+
+
+def _is_there(database: Database, image: UUID) -> bool:
+    return database.fetch_one("SELECT 1 AS one FROM images WHERE id = %s", (image,)) is not None
+
+
+def test_row_and_parts_of_an_upload_that_never_came_are_removed(
+    sweeper: UploadSweeper, database: Database, originals: MemoryObjectStore
+) -> None:
+    owner = a_contributor(database)
+    parts = originals.start_multipart("originals/big.tif", content_type="image/tiff")
+    originals.upload_part(parts, 1, b"the first of three")
+    in_parts = an_image(database, owner, created_at=LONG_AGO, multipart_id=parts, s3_original_key="originals/big.tif")
+    in_one = an_image(database, owner, created_at=LONG_AGO)
+    fresh = an_image(database, owner)
+    ended = an_image(database, owner, created_at=LONG_AGO, object_version="v1", status="approved")
+    assert sweeper.run() == {"removed": 2, "started": 0}
+    assert [_is_there(database, image) for image in (in_parts, in_one, fresh, ended)] == [False, False, True, True]
+    assert not originals.uploads
+    assert sweeper.run() == {"removed": 0, "started": 0}
+
+
+def test_an_object_whose_event_was_lost_is_processed(
+    sweeper: UploadSweeper,
+    database: Database,
+    originals: MemoryObjectStore,
+    step_functions: RecordingStepFunctions,
+) -> None:
+    owner = a_contributor(database)
+    image = an_image(database, owner, created_at=LONG_AGO)
+    originals.put(f"originals/{owner}/{image}.jpg", b"a picture", content_type="image/jpeg")
+    assert sweeper.run() == {"removed": 0, "started": 1}
+    assert [name[:36] for name in step_functions.started] == [str(image)]
+    assert _is_there(database, image)
+    assert sweeper.run() == {"removed": 0, "started": 0}
