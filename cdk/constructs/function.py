@@ -79,6 +79,8 @@ class MarketFunction(Construct):
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                # Only AWS's own runtime has somebody who takes traces.
+                "POWERTOOLS_TRACE_DISABLED": "false" if stage.interpreter is None else "true",
                 **{f"MARKET_{field.upper()}": value for field, value in settings.items()},
             },
         )

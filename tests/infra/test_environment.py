@@ -66,6 +66,7 @@ def test_a_function_is_given_just_the_settings_that_its_services_read(function: 
     assert {name for name in variables if not name.startswith("MARKET_")} == {
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_TRACE_DISABLED",
     }
 
 

@@ -12,7 +12,7 @@ from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidRequest
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import logger
+from imagemarket.platform.telemetry import annotate, logger
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -60,7 +60,7 @@ class IngestionStarter:
         Raises `ImageNotFound` for an object that nobody announced, `NotFound` for one that is gone,
         `DependencyUnavailable`.
         """
-        logger.append_keys(image_id=str(image_id))
+        annotate(image_id=str(image_id))
         current = self._originals.head(key)
         # "null" is S3's own name for the version of an object in a bucket without versioning.
         claimed = self._claim(image_id, key, current.version_id or "null")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from imagemarket.platform.telemetry import flush_metrics, logger
+from imagemarket.platform.telemetry import annotate, flush_metrics, logger, traced
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,7 +37,7 @@ def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], d
                 text_mime_types=["text/", "application/json", "application/javascript", PROBLEM_MEDIA_TYPE],
             )
         logger.clear_state()
-        logger.append_keys(request_id=(event.get("requestContext") or {}).get("requestId"))
+        annotate(request_id=(event.get("requestContext") or {}).get("requestId"))
         if len(event.get("body") or "") > MAX_BODY_BYTES:
             return _too_large(event)
         try:
@@ -45,7 +45,7 @@ def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], d
         finally:
             flush_metrics()
 
-    return handler
+    return traced(handler)
 
 
 def _too_large(event: Event) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Nothing here ever gets a token, a password, a presigned URL or a GPS position: l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from imagemarket.platform.errors import MarketError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics, Tracer
+
+Event = dict[str, Any]
+Handler = Callable[[Event, Any], Event]
 
 logger = Logger(utc=True)
 """The structured logger of this process; append keys per invocation, never log bodies."""
@@ -29,11 +33,41 @@ def metrics() -> Metrics:
 
 
 @cache
-def tracer() -> Tracer:
-    """The X-Ray tracer of this process; does nothing outside Lambda."""
+def _tracer() -> Tracer | None:
+    """The X-Ray tracer of this process, which follows calls to AWS; None where no trace is taken."""
+    if "LAMBDA_TASK_ROOT" not in os.environ or os.environ.get("POWERTOOLS_TRACE_DISABLED") == "true":
+        return None  # and the X-Ray SDK is not imported
     from aws_lambda_powertools import Tracer
 
-    return Tracer()
+    return Tracer(patch_modules=["botocore"])
+
+
+def annotate(**keys: str | None) -> None:
+    """What the log lines and the trace of this invocation are found by."""
+    logger.append_keys(**keys)
+    if tracer := _tracer():
+        for name, value in keys.items():
+            if value is not None:
+                tracer.put_annotation(name, value)
+
+
+def traced(handler: Handler) -> Handler:
+    """The handler inside a segment of the invocation's trace. Answers and errors stay out of it: they may hold
+    what is nobody's business there, and the log has the errors."""
+    chosen: Handler | None = None
+
+    def in_segment(event: Event, context: Any) -> Event:
+        nonlocal chosen
+        if chosen is None:
+            tracer = _tracer()
+            chosen = (
+                tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
+                if tracer
+                else handler
+            )
+        return chosen(event, context)
+
+    return in_segment
 
 
 def count(name: str, value: float = 1) -> None:
@@ -56,16 +90,12 @@ def flush_metrics() -> None:
         metrics().flush_metrics()
 
 
-Event = dict[str, Any]
-Handler = Callable[[Event, Any], Event]
-
-
 def saga_step(function: Handler) -> Handler:
     """A step of the saga: logs carry the image and the execution, metrics are flushed."""
 
     def handler(event: Event, context: Any) -> Event:
         logger.clear_state()
-        logger.append_keys(image_id=event.get("image_id"), execution=event.get("execution"))
+        annotate(image_id=event.get("image_id"), execution=event.get("execution"))
         try:
             output = function(event, context)
             logger.info("step ended")
@@ -79,7 +109,7 @@ def saga_step(function: Handler) -> Handler:
         finally:
             flush_metrics()
 
-    return handler
+    return traced(handler)
 
 
 def scheduled(function: Handler) -> Handler:
@@ -97,7 +127,7 @@ def scheduled(function: Handler) -> Handler:
         finally:
             flush_metrics()
 
-    return handler
+    return traced(handler)
 
 
 def batch_handler(work: Callable[[Event], None]) -> Handler:
@@ -120,7 +150,7 @@ def batch_handler(work: Callable[[Event], None]) -> Handler:
         flush_metrics()
         return {"batchItemFailures": failures}
 
-    return handler
+    return traced(handler)
 
 
 def bulk_handler(work: Callable[[Sequence[Event]], None]) -> Handler:
@@ -145,4 +175,4 @@ def bulk_handler(work: Callable[[Sequence[Event]], None]) -> Handler:
         flush_metrics()
         return {"batchItemFailures": []}
 
-    return handler
+    return traced(handler)
