@@ -69,9 +69,9 @@ def load_demo(cloud: Cloud, folder: Path | None) -> None:
 
         pictures = layout.made / "demo" / wanted[:16]
         if not (pictures / "complete").exists():
-            with step("Demo pictures"):
+            with step("Demo pictures") as say:
                 pictures.mkdir(parents=True, exist_ok=True)
-                make_demo(pictures)
+                make_demo(pictures, say)
                 (pictures / "complete").touch()
     console.print("· Uploading through the public API")
     uploaded = _command(
