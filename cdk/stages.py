@@ -33,6 +33,16 @@ class Throttle:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """How a task of the saga waits for a function that is busy, where it is not as the definition says."""
+
+    error: str
+    """What a call beyond a function's concurrency fails with."""
+    seconds: int
+    attempts: int
+
+
+@dataclass(frozen=True)
 class Concurrency:
     """How much of the work that nobody waits for may run side by side."""
 
@@ -70,8 +80,8 @@ class Stage:
     database_statement_timeout_ms: int
     workflow: sfn.StateMachineType
     """STANDARD keeps history and redrive, EXPRESS is a hundredth of the price; the definition suits both."""
-    throttled_as: str
-    """What a task that calls a function beyond its concurrency fails with."""
+    waiting: Waiting | None
+    """None: as the definition says, which is how AWS wants it."""
     throttle: Throttle
     concurrency: Concurrency
     index_batch_seconds: int
@@ -119,7 +129,9 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         bcrypt_cost=10,  # a sign-in is 50 ms of a shared core instead of 200
         database_statement_timeout_ms=2000,
         workflow=sfn.StateMachineType.STANDARD,
-        throttled_as="Lambda.Unknown",  # the emulator's name for it
+        # The emulator has a name of its own for it, and waits without jitter and twice as long each time, up to a
+        # minute: executions that came together would ask together, and most of them in vain.
+        waiting=Waiting(error="Lambda.Unknown", seconds=2, attempts=450),
         throttle=Throttle(rate_per_second=200, burst=400),
         # The emulator starts a process for each concurrent execution, and refuses every call beyond 40 of them. These
         # leave room for the calls that the front door lets through, and keep two cores busy with pictures rather

@@ -16,7 +16,7 @@ from constructs import Construct
 from cdk.constructs.assets import REPOSITORY
 from cdk.constructs.function import MarketFunction
 from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage
+from cdk.stages import Stage, Waiting
 
 THROTTLED = "Lambda.TooManyRequestsException"
 """What AWS calls it."""
@@ -29,16 +29,21 @@ def steps_of(definition: str) -> set[str]:
     return set(re.findall(r"\$\{(\w+)\}", definition))
 
 
-def retrying_when_throttled(definition: str, error: str) -> str:
-    """The definition, without its white space, with the stage's name for a throttled call among those it waits for."""
+def definition_for(waiting: Waiting | None, definition: str) -> str:
+    """The definition without its white space, and with the stage's own way of waiting for a busy function."""
 
-    def add(part: dict[str, Any]) -> dict[str, Any]:
+    def change(part: dict[str, Any]) -> dict[str, Any]:
         waited_for = part.get("ErrorEquals", [])
-        if THROTTLED in waited_for and error not in waited_for:
-            part["ErrorEquals"] = [*waited_for, error]
-        return part
+        if waiting is None or THROTTLED not in waited_for:
+            return part
+        return {
+            "ErrorEquals": list(dict.fromkeys([*waited_for, waiting.error])),
+            "IntervalSeconds": waiting.seconds,
+            "BackoffRate": 1,
+            "MaxAttempts": waiting.attempts,
+        }
 
-    return json.dumps(json.loads(definition, object_hook=add), separators=(",", ":"))
+    return json.dumps(json.loads(definition, object_hook=change), separators=(",", ":"))
 
 
 class Saga(Construct):
@@ -49,7 +54,7 @@ class Saga(Construct):
     ) -> None:
         """`steps` by their names in the definition."""
         super().__init__(scope, construct_id)
-        definition = retrying_when_throttled(DEFINITION.read_text(encoding="utf-8"), stage.throttled_as)
+        definition = definition_for(stage.waiting, DEFINITION.read_text(encoding="utf-8"))
         if (called := steps_of(definition)) != set(steps):
             raise ValueError(f"the definition calls {sorted(called)}, and was given {sorted(steps)}")
         role = iam.Role(

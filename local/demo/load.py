@@ -68,11 +68,12 @@ def load_demo(cloud: Cloud, folder: Path | None) -> None:
         from local.demo.content import make_demo
 
         pictures = layout.made / "demo" / wanted[:16]
-        if not (pictures / "complete").exists():
+        complete = pictures.with_suffix(".complete")
+        if not complete.exists():
             with step("Demo pictures") as say:
                 pictures.mkdir(parents=True, exist_ok=True)
                 make_demo(pictures, say)
-                (pictures / "complete").touch()
+                complete.touch()
     console.print("· Uploading through the public API")
     uploaded = _command(
         cloud,

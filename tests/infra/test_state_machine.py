@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cdk.constructs.assets import FUNCTIONS
-from cdk.constructs.saga import DEFINITION, THROTTLED, retrying_when_throttled, steps_of
+from cdk.constructs.saga import DEFINITION, THROTTLED, definition_for, steps_of
+from cdk.stages import Waiting
 from imagemarket.platform.errors import walk
 from tests.infra.conftest import Deployment
 
@@ -119,14 +120,18 @@ def test_the_definition_suits_standard_and_express() -> None:
         assert state["Resource"] == "arn:aws:states:::lambda:invoke"
 
 
-@pytest.mark.parametrize("throttled_as", ["Lambda.Unknown", THROTTLED])
-def test_a_stage_says_what_a_throttled_call_is_called(throttled_as: str) -> None:
-    definition = json.loads(retrying_when_throttled(json.dumps(ASL), throttled_as))
-    for machine, _ in _machines(definition):
-        for state in machine["States"].values():
-            if state["Type"] == "Task" and state != definition["States"]["Compensate"]:
-                waiting, *_ = state["Retry"]
-                assert waiting["ErrorEquals"] == list(dict.fromkeys([THROTTLED, throttled_as]))
+def test_a_stage_may_wait_for_a_busy_function_in_its_own_way() -> None:
+    told = definition_for(Waiting(error="Busy", seconds=2, attempts=99), json.dumps(ASL))
+    for machine, _ in _machines(json.loads(told)):
+        for name, state in machine["States"].items():
+            if state["Type"] == "Task" and name != "Compensate":
+                assert state["Retry"][0] == {
+                    "ErrorEquals": [THROTTLED, "Busy"],
+                    "IntervalSeconds": 2,
+                    "BackoffRate": 1,
+                    "MaxAttempts": 99,
+                }
+    assert json.loads(definition_for(None, json.dumps(ASL))) == ASL
 
 
 def test_nothing_stands_open_in_what_is_deployed(deployment: Deployment) -> None:

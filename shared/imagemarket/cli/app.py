@@ -8,6 +8,7 @@ import typer
 
 from imagemarket.cli import catalogue, upload, users
 from imagemarket.cli.client import CliError
+from imagemarket.platform.telemetry import logger
 
 app = typer.Typer(
     name="imagemarket",
@@ -24,6 +25,7 @@ app.command("categories")(catalogue.categories)
 
 def main() -> None:
     """Runs the command line; what a person can put right is one line on stderr and status 1."""
+    logger.setLevel("WARNING")  # a person reads this terminal; use cases log for a log's readers
     try:
         app()
     except CliError as error:
