@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local import deployment
-from local.emulator import answers, aws_environment, clear_scratch, emulator_part, endpoint_of
+from local.emulator import answers, aws_environment, clear_scratch, emulator_part, endpoint_of, forget_unfinished
 from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, port_is_free, write_private
 from local.postgres import make_cluster, make_database, postgres_part
 from local.processes import Part, Standing, Supervisor
@@ -130,6 +130,7 @@ class Cloud:
             make_cluster(layout.data / "postgres", layout.secret("postgres"))
         if self.supervisor.process("aws") is None:
             clear_scratch(layout)
+            forget_unfinished(layout)
         for part in self.parts():
             with step(part.title) as say:
                 say(f"started on port {part.port}" if self.supervisor.start(part) else "up")

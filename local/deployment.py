@@ -7,9 +7,10 @@ import json
 import re
 import subprocess
 import threading
+import time
 from pathlib import Path
 
-from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of
+from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of, keeps_stacks
 from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, write_private
 from local.postgres import USER
 from local.processes import without_aws
@@ -19,6 +20,7 @@ from local.valkey import url_of
 
 DATABASE = "imagemarket"
 _SOURCES = ("cdk", "functions", "shared/imagemarket", "state_machines", "requirements/up.txt", "package-lock.json")
+_KEPT_WITHIN_S = 60
 _COUNT = re.compile(r"\|\s*(\d+)/(\d+)\s*\|")
 
 
@@ -104,9 +106,19 @@ def deploy(layout: Layout, say: Say) -> None:
     # fmt: on
     _cdk(command, layout, REPOSITORY, environment, say)
     _bound_functions(layout)
-    write_private(layout.outputs_file, draft.read_text())
     stacks = list(json.loads(draft.read_text()))
+    _wait_until_kept(layout, ["CDKToolkit", *stacks])
+    write_private(layout.outputs_file, draft.read_text())
     write_private(stamp, json.dumps({"digest": wanted, "stacks": stacks}))
+
+
+def _wait_until_kept(layout: Layout, stacks: list[str]) -> None:
+    """What is said to be deployed must outlive a kill of the emulator."""
+    deadline = time.monotonic() + _KEPT_WITHIN_S
+    while not keeps_stacks(layout, stacks):
+        if time.monotonic() > deadline:
+            raise LocalError(f"the emulator did not write its stacks down within {_KEPT_WITHIN_S} s: ./market logs aws")
+        time.sleep(0.2)
 
 
 def _bound_functions(layout: Layout) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import urllib.request
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
-from local.layout import LOOPBACK, Layout
+from local.layout import LOOPBACK, REPOSITORY, Layout
 from local.processes import Part
 
 REGION = "us-east-1"
@@ -58,7 +60,7 @@ def answers(url: str) -> bool:
 
 def emulator_part(layout: Layout) -> Part:
     port = layout.ports()["aws"]
-    data = layout.data / "aws"
+    data = _data(layout)
     scratch = layout.run / "tmp"
     data.mkdir(parents=True, exist_ok=True)
     scratch.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,7 @@ def emulator_part(layout: Layout) -> Part:
         name="aws",
         title="AWS emulator (MiniStack)",
         port=port,
-        command=[str(layout.python), "-m", "ministack"],
+        command=[str(layout.python), "-m", "local.durable_emulator"],
         environment={
             # functions inherit these from the emulator's process
             **aws_environment(layout),
@@ -76,16 +78,42 @@ def emulator_part(layout: Layout) -> Part:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "PERSIST_STATE": "1",
-            "STATE_DIR": str(data / "services"),
+            "STATE_DIR": str(_services(layout)),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(data / "objects"),
             "LAMBDA_ACCOUNT_CONCURRENCY": str(_FUNCTION_PROCESSES),
             "TMPDIR": str(scratch),
+            "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}",
         },
+        sources=[REPOSITORY / "local" / "durable_emulator.py"],
         ready=lambda: answers(f"http://{LOOPBACK}:{port}/_ministack/health"),
         patience_s=60,
         stop_patience_s=30,
     )
+
+
+def _data(layout: Layout) -> Path:
+    return layout.data / "aws"
+
+
+def _services(layout: Layout) -> Path:
+    return _data(layout) / "services"
+
+
+def keeps_stacks(layout: Layout, names: Collection[str]) -> bool:
+    """Whether what the emulator has written down by now names these stacks, so that a kill would not lose them."""
+    try:
+        kept = (_services(layout) / "cloudformation.json").read_text()
+    except OSError:
+        return False
+    return all(name in kept for name in names)
+
+
+def forget_unfinished(layout: Layout) -> None:
+    """Begin afresh where the emulator, which is down, was killed before a first deployment was through: objects
+    outlive that, the stacks that they belong to do not, and neither can be made again beside the other."""
+    if not layout.outputs_file.exists():
+        shutil.rmtree(_data(layout), ignore_errors=True)
 
 
 def clear_scratch(layout: Layout) -> None:

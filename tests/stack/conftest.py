@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.cloud import Cloud
-from local.layout import REPOSITORY, Layout, free_port
+from local.layout import REPOSITORY, Layout, free_port, port_is_free
 from local.pictures import paint_landscape
 from local.visitor import Visitor
 
@@ -35,19 +35,25 @@ def stack_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
 
 
 @pytest.fixture(scope="session")
-def market(stack_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures of one's own instead of the demo's."""
     pictures = tmp_path_factory.mktemp("pictures")
     described = {}
     for seed, name in enumerate(("dawn", "dusk")):
         paint_landscape(pictures / f"{name}.jpg", seed=seed)
         described[f"{name}.jpg"] = {"title": f"Painted hills at {name}", "tags": ["hills", name]}
     (pictures / "metadata.json").write_text(json.dumps(described))
+    return pictures
+
+
+@pytest.fixture(scope="session")
+def market(stack_environment: dict[str, str], demo_folder: Path) -> Iterator[Visitor]:
     layout = Layout(
         made=REPOSITORY / ".market",
         state=Path(stack_environment["MARKET_STATE"]).resolve(),
         port=int(stack_environment["MARKET_PORT"]),
     )
-    up = run_market(stack_environment, "up", "--demo", str(pictures))
+    up = run_market(stack_environment, "up", "--demo", str(demo_folder))
     try:
         assert up.returncode == 0, up.stdout + up.stderr
         with closing(Visitor(Cloud(layout))) as visitor:
@@ -55,3 +61,5 @@ def market(stack_environment: dict[str, str], tmp_path_factory: pytest.TempPathF
     finally:
         down = run_market(stack_environment, "down")
     assert down.returncode == 0, down.stdout + down.stderr
+    assert Cloud(layout).supervisor.sweep_strays() == 0, "processes outlived ./market down"
+    assert port_is_free(layout.port)

@@ -16,6 +16,7 @@ from local.layout import REPOSITORY
 from local.pictures import paint_landscape
 from local.postgres import dsn_of
 from local.visitor import Visitor, eventually
+from tests.stack.conftest import run_market
 
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 
@@ -158,3 +159,24 @@ def test_every_odd_or_hostile_file_ends_in_a_stated_status(market: Visitor) -> N
         if status["status"] == "rejected":
             assert status["rejection"]["code"], (name, status)
             assert len(status["rejection"]["detail"]) > 20, (name, status)
+
+
+def test_what_was_killed_is_repaired_by_the_next_up(
+    market: Visitor, stack_environment: dict[str, str], demo_folder: Path, tmp_path: Path
+) -> None:
+    """A `kill -9` of every part but the front door; nothing that was there is lost, and the road goes on."""
+    layout = market.cloud.layout
+    before = market.search(q="painted hills")["estimated_total"]
+    killed = [market.cloud.supervisor.process(name) for name in ("postgres", "valkey", "models", "aws")]
+    for process in killed:
+        assert process is not None
+        process.kill()
+    assert market.http.get("/v1/search", params={"q": "hills"}).status_code == 503
+    up = run_market(stack_environment, "up", "--demo", str(demo_folder))
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert all(standing.ready for standing in market.cloud.standings())
+    assert market.search(q="painted hills")["estimated_total"] == before
+    outputs = layout.outputs()
+    assert aws_client(layout, "s3").list_objects_v2(Bucket=outputs["OriginalsBucket"])["KeyCount"] > 0
+    uploaded = market.upload(paint_landscape(tmp_path / "after.jpg", seed=404))
+    assert uploaded.status["status"] == "approved", uploaded.status
