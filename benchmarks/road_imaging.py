@@ -148,7 +148,7 @@ def _plain_jobs(path: Path, *, tuned: bool) -> list[tuple[str, Callable[[], obje
 
     from imagemarket.imaging.hashes import perceptual_hash
     from imagemarket.imaging.renditions import encoder_settings
-    from imagemarket.imaging.watermark import draw_visible_mark
+    from imagemarket.imaging.visible_mark import draw_visible_mark
 
     encoders = encoder_settings() if tuned else _PLAIN
 
@@ -173,7 +173,7 @@ def _plain_jobs(path: Path, *, tuned: bool) -> list[tuple[str, Callable[[], obje
         return [encode(scaled(picture, edge)) for edge in (1000, 450, 150)]
 
     def watermark() -> object:
-        return encode(draw_visible_mark(scaled(original(), 1000)))
+        return encode(draw_visible_mark(scaled(original(), 1000), _IMAGE_ID))
 
     def dedup_hash() -> object:
         return hashlib.sha256(path.read_bytes()).hexdigest(), perceptual_hash(original())

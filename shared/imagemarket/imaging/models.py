@@ -89,10 +89,14 @@ class Rendition:
 
 @dataclass(frozen=True)
 class WatermarkReading:
-    """What was read from a picture's invisible mark."""
+    """What was read from a picture's unseen mark."""
 
     image_id: str | None
     """The identity it carries; None where there is no mark, or too little of it is left."""
-    strength: float
-    """Mean correlation of the mark's code bits, in grey levels: some 2 in a fresh preview, 0.4 to 0.9 in a photo
-    without a mark. `image_id` alone says whether there is one."""
+    agreement: float
+    """How well the mark's pilots agree on one place, in standard deviations of chance: 8 to 18 with a mark, up to
+    6 without one. `image_id` alone says whether there is one."""
+    scale: float | None = None
+    """Pixels of the picture to one of the preview it was made from."""
+    upright: bool = True
+    """Whether it is neither mirrored nor turned by quarters."""
