@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from imagemarket.imaging.models import Rendition, WatermarkReading
-from imagemarket.imaging.renditions import CLEAN_LONG_EDGE, encode_all, open_master
+from imagemarket.imaging.renditions import CLEAN_LONG_EDGE, encode_all, flattened, open_master
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +59,9 @@ _LABEL = b"imagemarket.watermark.v1"
 
 
 def make_watermarked(master: bytes, image_id: uuid.UUID) -> list[Rendition]:
-    """The 1000 px preview with both marks, as AVIF, WebP and JPEG ("preview")."""
-    picture = open_master(master)
+    """The 1000 px preview with both marks, as AVIF, WebP and JPEG ("preview"); on white, so that nobody can take
+    the marks off by what is seen through."""
+    picture = flattened(open_master(master))
     marked = draw_visible_mark(picture)
     return encode_all(embed_identity(marked, image_id), "preview", CLEAN_LONG_EDGE)
 

@@ -92,6 +92,8 @@ class InspectImage:
                     f"The file has {size} bytes and {announced['announced_bytes']} were announced; announce it again."
                 )
             inspection = inspect(path)
+        if inspection.technical.decoded_from:
+            logger.warning("the RAW data could not be read", decoded_from=inspection.technical.decoded_from)
         if announced["announced_sha256"] and bytes(announced["announced_sha256"]).hex() != inspection.sha256:
             raise OriginalMismatch("The file's sha256 is not the announced one; upload it again.")
         self._work.put(master_key(job), inspection.master, content_type="image/png")
