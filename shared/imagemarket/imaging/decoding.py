@@ -59,6 +59,8 @@ class Decoded:
     """Pixels of the original, upright."""
     picture: Image
     """RGB, or RGBA where something of it can be seen through; long edge at most `MASTER_LONG_EDGE`."""
+    exif: bytes = b""
+    """As it stands in a JPEG or PNG; empty for others."""
     turned: bool = False
     """By the file's own word, to stand upright."""
     from_preview: bool = False
@@ -108,7 +110,7 @@ def _check_cost(header: Header) -> None:
 
 
 @lru_cache(maxsize=1)
-def _vips() -> Any:
+def load_decoder() -> Any:
     """libvips with three decoders on its allow-list, and no cache."""
     import pyvips
 
@@ -124,13 +126,15 @@ def _decode(path: Path, found: str) -> Decoded:
     header = read_header(path, found)
     _check_sides(header.width, header.height)
     _check_cost(header)
-    vips = _vips()
+    vips = load_decoder()
     try:
         loaded = getattr(vips.Image, _LOADERS[found])(str(path), access="sequential", fail_on="truncated")
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
         return _upright(found, loaded, _scaled(vips, path, found, loaded, header))
     except vips.Error as error:
+        if "out of memory" in str(error):
+            raise MemoryError from error
         raise UnreadableImage("The file is damaged or cut short: it could not be decoded to its end.") from error
 
 
@@ -139,7 +143,8 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
     orientation = cast("int", loaded.get(_ORIENTATION)) if loaded.get_typeof(_ORIENTATION) else 1
     if orientation >= _SIDEWAYS:
         width, height = height, width
-    return Decoded(found, width, height, _to_pillow(scaled), turned=orientation > 1)
+    exif = cast("bytes", loaded.get("exif-data")) if loaded.get_typeof("exif-data") else b""
+    return Decoded(found, width, height, _to_pillow(scaled), exif=exif, turned=orientation > 1)
 
 
 def _scaled(vips: Any, path: Path, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:

@@ -6,7 +6,9 @@ from the headers by arithmetic. So does the size of the metadata that libraries 
 
 from __future__ import annotations
 
+import os
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,10 +19,16 @@ METADATA_BYTES_MAX = 64_000_000
 """In all; a photo with a depth map and a print profile has some 5 MB of it."""
 PROFILE_BYTES_MAX = 8_000_000
 """The largest colour profiles in use (for print, with many inks) have some 3 MB."""
+UNFOLDED_BYTES_MAX = 16_000_000
+"""What the compressed texts of a PNG, and its profile, may come to."""
 
 _ENTRIES_MAX = 4096
+_PLACES_MAX = 1_000_000
+"""Strips or tiles that are looked at: 250 megapixels in tiles of 16 by 16."""
 _SEGMENTS_MAX = 10_000
 _PNG_STREAMED_ROWS = 2
+_PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
+_UNFOLD_STEP = 1_000_000
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type; a palette unfolds."""
 
@@ -243,7 +251,7 @@ def _png(file: BinaryIO) -> Header:
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header[8:21])
     if not (width and height):
         raise UnreadableImage("The PNG has no picture in it.")
-    metadata, transparent = 0, False
+    metadata, transparent, room = 0, False, UNFOLDED_BYTES_MAX
     for _ in range(_SEGMENTS_MAX):
         head = file.read(8)
         if len(head) < 8 or head[4:] == b"IDAT":
@@ -253,6 +261,9 @@ def _png(file: BinaryIO) -> Header:
         (length,) = struct.unpack(">I", head[:4])
         metadata += length
         transparent |= head[4:] == b"tRNS"
+        if head[4:] in _PNG_COMPRESSED:
+            room -= _unfolded(file.read(length), room)
+            file.seek(-length, 1)
         _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
         file.seek(length + 4, 1)
     else:
@@ -266,6 +277,27 @@ def _png(file: BinaryIO) -> Header:
         held_bytes=width * pixel_bytes * (height if interlaced else _PNG_STREAMED_ROWS),
         remedy="save it without interlacing",
     )
+
+
+def _unfolded(chunk: bytes, room: int) -> int:
+    """Bytes of a compressed text or profile, found by unfolding it as far as there is room."""
+    name, _, rest = chunk.partition(b"\0")
+    at = rest.find(b"\x78")  # where zlib's data begin, behind a method and, for some, a language and a title
+    if not name or at < 0:
+        return 0
+    stream, unfolded, data = zlib.decompressobj(), 0, rest[at:]
+    try:
+        while data and not stream.eof:
+            unfolded += len(stream.decompress(data, _UNFOLD_STEP))
+            if unfolded > room:
+                raise ImageTooLarge(
+                    f"The PNG's compressed texts and profile unfold to more than {UNFOLDED_BYTES_MAX // 1_000_000} MB."
+                    " Save it without."
+                )
+            data = stream.unconsumed_tail
+    except zlib.error:
+        pass  # no compressed text after all, or a broken one: the decoder passes it over
+    return unfolded
 
 
 def _tiff(file: BinaryIO) -> Header:
@@ -291,6 +323,10 @@ def _tiff(file: BinaryIO) -> Header:
             f"The TIFF's samples have {bits} bits of sample format {sample_format}; save it with 8 or 16 bits a"
             " channel, or as 32-bit floats."
         )
+    size = file.seek(0, os.SEEK_END)
+    for tag in (_TAG_STRIPS, _TAG_TILES):
+        if any(place >= size for place in directory.numbers(tag, most=_PLACES_MAX)):
+            raise UnreadableImage("The TIFF's pixels lie beyond its end: it is damaged or cut short.")
     separate = directory.numbers(_TAG_PLANES, (1,))[0] == 2
     pixel_bits = bits * samples
     tile_width, tile_height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_TILE_WIDTH, _TAG_TILE_HEIGHT))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagemarket.imaging import hashes
-from imagemarket.imaging.decoding import decode
+from imagemarket.imaging.decoding import Decoded, decode, load_decoder
 from imagemarket.imaging.formats import RAW_FORMATS
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.metadata import EXIF_DIRECTORY, quiet, technical_metadata
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MODEL_INPUT_SHORT_EDGE = 300
 """The models read squares of 224 to 260 px; the rest is room for their crop."""
+_EXIF_BYTES_MAX = 1_000_000
+"""A JPEG has room for 65,533."""
 
 
 def inspect(path: Path) -> Inspection:
@@ -33,9 +36,6 @@ def inspect(path: Path) -> Inspection:
     decoded = decode(path)
     seen = flattened(decoded.picture)
     colours = hashes.palette(seen)
-    technical = _technical(path, decoded.format)
-    if decoded.from_preview:
-        technical = technical.model_copy(update={"decoded_from": "embedded preview"})
     return Inspection(
         format=decoded.format,
         width=decoded.width,
@@ -45,10 +45,19 @@ def inspect(path: Path) -> Inspection:
         thumbhash=hashes.thumbhash(seen),
         palette=colours,
         colours=hashes.colour_names(colours),
-        technical=technical,
+        technical=_technical(path, decoded),
         master=_encode(decoded.picture, "PNG", compress_level=1),
         model_input=_encode(_for_models(seen), "JPEG", quality=90),
     )
+
+
+def load_libraries() -> None:
+    """Import what `inspect` needs, so that the first picture does not wait for it."""
+    import numpy  # noqa: F401, ICN001
+    import PIL.JpegImagePlugin
+    import PIL.PngImagePlugin  # noqa: F401
+
+    load_decoder()
 
 
 def _sha256(path: Path) -> str:
@@ -56,40 +65,43 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _technical(path: Path, found: str) -> TechnicalMetadata:
-    with quiet():
-        try:
-            return technical_metadata(_raw_exif(path) if found in RAW_FORMATS else _exif(path))
-        except Exception:  # noqa: BLE001 - decoded already; what cannot be read here is merely not told
-            return TechnicalMetadata()
+def _technical(path: Path, decoded: Decoded) -> TechnicalMetadata:
+    technical = TechnicalMetadata()
+    with quiet(), contextlib.suppress(Exception):  # decoded already; what cannot be read here is merely not told
+        technical = technical_metadata(_exif(path, decoded))
+    return technical.model_copy(update={"decoded_from": "embedded preview"}) if decoded.from_preview else technical
 
 
-def _exif(source: Path | io.BytesIO) -> Exif:
+def _exif(path: Path, decoded: Decoded) -> Exif:
+    """From the decoder where it found any, else from the directories of TIFF and of RAW that is a TIFF at heart,
+    else from a RAW file's embedded preview."""
     from PIL import Image
 
-    with Image.open(source, formats=("JPEG", "PNG", "TIFF")) as header:
-        # a PNG's own getexif() decodes all of its pixels in search of a chunk behind them
-        exif = Image.Image.getexif(header)
-        exif.get_ifd(EXIF_DIRECTORY)  # reads on in the file, which is closed after this
+    exif = Image.Exif()
+    if len(decoded.exif) > _EXIF_BYTES_MAX:
         return exif
+    if decoded.exif:
+        exif.load(decoded.exif)
+        return exif
+    if decoded.format == "tiff" or decoded.format in RAW_FORMATS:
+        with path.open("rb") as file:
+            if file.read(4) in {b"II*\0", b"MM\0*"}:
+                TiffDirectory(file).check_metadata()
+                file.seek(0)
+                exif.load_from_fp(file)
+                detail = dict(exif.get_ifd(EXIF_DIRECTORY))  # reads on in the file, which is closed after this
+                if detail or decoded.format == "tiff":
+                    return exif
+    if decoded.format in RAW_FORMATS:
+        import rawpy
 
-
-def _raw_exif(path: Path) -> Exif:
-    """From the RAW file's own directory where it is a TIFF at heart, else from its embedded preview."""
-    import rawpy
-    from PIL import Image
-
-    with path.open("rb") as file:
-        if file.read(4) in {b"II*\0", b"MM\0*"}:
-            TiffDirectory(file).check_metadata()
-            file.seek(0)
-            exif = Image.Exif()
-            exif.load_from_fp(file)
-            if dict(exif.get_ifd(EXIF_DIRECTORY)):
-                return exif
-    with rawpy.imread(str(path)) as raw:
-        preview = raw.extract_thumb().data
-        return _exif(io.BytesIO(preview)) if isinstance(preview, bytes) else Image.Exif()
+        with rawpy.RawPy() as raw:
+            raw.open_file(str(path))
+            preview = raw.extract_thumb().data
+            if isinstance(preview, bytes):
+                with Image.open(io.BytesIO(preview), formats=("JPEG",)) as shown:
+                    return shown.getexif()
+    return exif
 
 
 def _for_models(picture: Image) -> Image:
