@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
     from imagemarket.identity.tokens import PublicKeys, TokenVerifier
+    from imagemarket.imaging.confinement import Inspector
     from imagemarket.ingestion.records import StepRecords
     from imagemarket.ingestion.saga import (
         CompensateImage,
@@ -231,10 +232,23 @@ def step_records() -> StepRecords:
 
 
 @cache
+def inspector() -> Inspector:
+    import atexit
+
+    from imagemarket.imaging.confinement import Inspector
+
+    confined = Inspector()
+    atexit.register(confined.close)
+    return confined
+
+
+@cache
 def inspect_image() -> InspectImage:
     from imagemarket.ingestion.saga import InspectImage
 
-    return InspectImage(records=step_records(), database=database(), originals=originals(), work=work())
+    return InspectImage(
+        records=step_records(), database=database(), originals=originals(), work=work(), inspector=inspector()
+    )
 
 
 @cache

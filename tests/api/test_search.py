@@ -293,6 +293,7 @@ def test_a_picture_in_detail(database: Database) -> None:
             "aperture": None,
             "focal_length_mm": None,
             "taken_at": None,
+            "decoded_from": None,
         },
         "thumbhash": "aGVsbG8=",
         "preview_url": f"https://api.test/v1/images/{image}/preview",

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
-from typing import BinaryIO
+
+from imagemarket.imaging.headers import TiffDirectory
+from imagemarket.platform.errors import UnreadableImage
 
 RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf"})
 
 _HEAD_BYTES = 64
-_IFD_ENTRIES_MAX = 512
-_PNG_CHUNKS_MAX = 10_000
-_TAG_MAKE = 0x010F
-_TAG_SUB_IFDS = 0x014A
-_TAG_DNG_VERSION = 0xC612
-_MAKERS = {b"NIKON": "nef", b"SONY": "arw"}
 
 
 def sniff(path: Path) -> str | None:
@@ -33,49 +28,11 @@ def sniff(path: Path) -> str | None:
             return "orf"
         if head[:4] == b"IIU\0":
             return "rw2"
-        if head[:4] in {b"II*\0", b"MM\0*"}:
-            return "cr2" if head[8:10] == b"CR" else _sniff_tiff(file, head)
-        if head[:4] in {b"II+\0", b"MM\0+"}:
-            return "tiff"
+        if head[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+            if head[2:4] in {b"*\0", b"\0*"} and head[8:10] == b"CR":
+                return "cr2"
+            try:
+                return TiffDirectory(file).raw_format() or "tiff"
+            except UnreadableImage:
+                return "tiff"  # the decoder says what is wrong with it
     return None
-
-
-def _sniff_tiff(file: BinaryIO, head: bytes) -> str:
-    """DNG, NEF and ARW are TIFF files; their first directory tells them apart."""
-    order = "<" if head[:2] == b"II" else ">"
-    try:
-        tags = _first_directory(file, order, struct.unpack(f"{order}I", head[4:8])[0])
-        if _TAG_DNG_VERSION in tags:
-            return "dng"
-        if _TAG_SUB_IFDS in tags and _TAG_MAKE in tags:
-            _, count, value = tags[_TAG_MAKE]
-            file.seek(struct.unpack(f"{order}I", value)[0])
-            maker = file.read(min(count, 32)).upper()
-            return next((name for prefix, name in _MAKERS.items() if maker.startswith(prefix)), "tiff")
-    except (struct.error, OSError):
-        pass  # a broken directory: the decoder says so in its own words
-    return "tiff"
-
-
-def _first_directory(file: BinaryIO, order: str, offset: int) -> dict[int, tuple[int, int, bytes]]:
-    file.seek(offset)
-    (count,) = struct.unpack(f"{order}H", file.read(2))
-    entries = file.read(12 * min(count, _IFD_ENTRIES_MAX))
-    return {
-        tag: (kind, number, value)
-        for tag, kind, number, value in struct.iter_unpack(f"{order}HHI4s", entries[: len(entries) // 12 * 12])
-    }
-
-
-def is_animated_png(path: Path) -> bool:
-    """Whether a PNG announces further frames before its pixels."""
-    with path.open("rb") as file:
-        file.seek(8)
-        for _ in range(_PNG_CHUNKS_MAX):
-            header = file.read(8)
-            if len(header) < 8 or header[4:] == b"IDAT":
-                break
-            if header[4:] == b"acTL":
-                return True
-            file.seek(int.from_bytes(header[:4], "big") + 4, 1)
-    return False

@@ -27,6 +27,8 @@ class TechnicalMetadata(BaseModel):
     focal_length_mm: float | None = None
     taken_at: datetime | None = None
     """As the camera's clock had it; its time zone is rarely known."""
+    decoded_from: Literal["embedded preview"] | None = None
+    """Set where a RAW file's own data could not be read: its renditions show the JPEG that the camera put into it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Inspection:
     """Pixels of the original, upright."""
     sha256: str
     phash: int
-    """64-bit perceptual hash, 0 to 2**64 - 1."""
+    """64-bit perceptual hash of the picture on white, 0 to 2**64 - 1."""
     thumbhash: str
     """Base64 of a ThumbHash: a blurred placeholder in some 25 bytes."""
     palette: tuple[PaletteColour, ...]
@@ -68,9 +70,9 @@ class Inspection:
     """Names of the colours that a search can filter by."""
     technical: TechnicalMetadata
     master: bytes
-    """PNG: sRGB, upright, no alpha, no metadata, long edge at most `MASTER_LONG_EDGE`."""
+    """PNG: sRGB, upright, no metadata, long edge at most `MASTER_LONG_EDGE`; with alpha where the original has any."""
     model_input: bytes
-    """JPEG that the models see; long edge at most `MODEL_INPUT_LONG_EDGE`."""
+    """JPEG that the models see, on white; short edge at most `MODEL_INPUT_SHORT_EDGE`."""
 
 
 @dataclass(frozen=True)

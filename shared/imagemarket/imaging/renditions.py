@@ -41,11 +41,22 @@ def encoder_settings() -> dict[str, dict[str, Any]]:
 
 
 def open_master(master: bytes) -> Image:
-    """The decoded picture of `Inspection.master`."""
+    """The decoded picture of `Inspection.master`: RGB, or RGBA."""
     from PIL import Image
 
     with Image.open(io.BytesIO(master), formats=("PNG",)) as picture:
-        return picture.convert("RGB")
+        picture.load()
+        return picture if picture.mode in {"RGB", "RGBA"} else picture.convert("RGB")
+
+
+def flattened(picture: Image) -> Image:
+    """The picture as it looks on white."""
+    from PIL import Image
+
+    if picture.mode != "RGBA":
+        return picture
+    ground = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(ground, picture).convert("RGB")
 
 
 def encode_all(picture: Image, kind: RenditionKind, long_edge: int) -> list[Rendition]:
@@ -53,7 +64,7 @@ def encode_all(picture: Image, kind: RenditionKind, long_edge: int) -> list[Rend
     made = []
     for name, (encoder, options) in _ENCODERS.items():
         out = io.BytesIO()
-        picture.save(out, encoder, **options)
+        (flattened(picture) if name == "jpeg" else picture).save(out, encoder, **options)
         data = out.getvalue()
         made.append(
             Rendition(
@@ -76,4 +87,6 @@ def _scaled(picture: Image, long_edge: int) -> Image:
     if scale >= 1:
         return picture
     sides = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    if picture.mode == "RGBA":  # a colour weighs as much as it is seen
+        return picture.convert("RGBa").resize(sides, Resampling.LANCZOS).convert("RGBA")
     return picture.resize(sides, Resampling.LANCZOS)

@@ -7,13 +7,14 @@ import uuid
 
 from imagemarket.imaging.identity_mark import embed_identity, read_identity
 from imagemarket.imaging.models import Rendition, WatermarkReading
-from imagemarket.imaging.renditions import CLEAN_LONG_EDGE, encode_all, open_master
+from imagemarket.imaging.renditions import CLEAN_LONG_EDGE, encode_all, flattened, open_master
 from imagemarket.imaging.visible_mark import draw_visible_mark
 
 
 def make_watermarked(master: bytes, image_id: uuid.UUID) -> list[Rendition]:
-    """The 1000 px preview with both marks, as AVIF, WebP and JPEG ("preview")."""
-    marked = draw_visible_mark(open_master(master), image_id)
+    """The 1000 px preview with both marks, as AVIF, WebP and JPEG ("preview"); on white, so that nobody can take
+    the marks off by what is seen through."""
+    marked = draw_visible_mark(flattened(open_master(master)), image_id)
     return encode_all(embed_identity(marked, image_id), "preview", CLEAN_LONG_EDGE)
 
 

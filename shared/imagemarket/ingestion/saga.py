@@ -34,6 +34,7 @@ from imagemarket.platform.telemetry import count, logger
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from imagemarket.imaging.confinement import Inspector
     from imagemarket.imaging.models import Inspection, Rendition
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
@@ -66,19 +67,26 @@ def analysis_key(job: IngestionJob) -> str:
 class InspectImage:
     """Decodes the original once, safely, and keeps what all other steps need."""
 
-    def __init__(self, *, records: StepRecords, database: Database, originals: ObjectStore, work: ObjectStore) -> None:
+    def __init__(
+        self,
+        *,
+        records: StepRecords,
+        database: Database,
+        originals: ObjectStore,
+        work: ObjectStore,
+        inspector: Inspector,
+    ) -> None:
         self._records = records
         self._database = database
         self._originals = originals
         self._work = work
+        self._inspector = inspector
 
     def run(self, job: IngestionJob) -> StepOutput:
         """Raises a subclass of `ImageRejected` when the picture is at fault."""
         return self._records.once(job, Step.INSPECT, lambda: self._inspect(job))
 
     def _inspect(self, job: IngestionJob) -> StepOutput:
-        from imagemarket.imaging.inspection import inspect
-
         announced = self._database.fetch_one(
             "SELECT announced_bytes, announced_sha256 FROM images WHERE id = %s", (job.image_id,)
         )
@@ -91,7 +99,9 @@ class InspectImage:
                 raise OriginalMismatch(
                     f"The file has {size} bytes and {announced['announced_bytes']} were announced; announce it again."
                 )
-            inspection = inspect(path)
+            inspection = self._inspector.inspect(path)
+        if inspection.technical.decoded_from:
+            logger.warning("the RAW data could not be read", decoded_from=inspection.technical.decoded_from)
         if announced["announced_sha256"] and bytes(announced["announced_sha256"]).hex() != inspection.sha256:
             raise OriginalMismatch("The file's sha256 is not the announced one; upload it again.")
         self._work.put(master_key(job), inspection.master, content_type="image/png")

@@ -337,6 +337,10 @@ class TechnicalView(BaseModel):
     aperture: float | None = Field(default=None, description="f-number.")
     focal_length_mm: float | None = None
     taken_at: datetime | None = Field(default=None, description="As the camera's clock had it.")
+    decoded_from: Literal["embedded preview"] | None = Field(
+        default=None,
+        description="Set where a RAW file could not be developed: the renditions show the camera's own small JPEG.",
+    )
 
 
 class ImageDetail(BaseModel):

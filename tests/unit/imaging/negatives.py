@@ -11,9 +11,10 @@ _BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _SRATIONAL = 1, 2, 3, 4, 5, 10
 _CODES = {_BYTE: "B", _SHORT: "H", _LONG: "I"}
 
 
-def write_dng(path: Path, pixels: np.ndarray, *, orientation: int = 1) -> Path:
+def write_dng(path: Path, pixels: np.ndarray, *, orientation: int = 1, preview: bytes = b"") -> Path:
     """A DNG 1.4 of an RGGB sensor that saw `pixels` (height, width, 3; 0 to 1; even sides), with EXIF of a
-    camera, an exposure and an owner's name and serial number."""
+    camera, an exposure and an owner's name and serial number. A JPEG `preview` lies before the sensor's data,
+    which come last: cut the file short and they are gone."""
     height, width, _ = pixels.shape
     mosaic = np.empty((height, width), dtype="<u2")
     for top, left, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
@@ -31,17 +32,32 @@ def write_dng(path: Path, pixels: np.ndarray, *, orientation: int = 1) -> Path:
     ]
     detail = [(0x829A, _RATIONAL, [(1, 125)]), (0x829D, _RATIONAL, [(28, 10)]), (0x8827, _SHORT, [200])]
     detail_at = 8 + len(_directory(entries, 8))
-    pixels_at = detail_at + len(_directory(detail, detail_at))
+    shown_at = detail_at + len(_directory(detail, detail_at)) if preview else 0
+    shown = [(254, _LONG, [1]), (256, _LONG, [160]), (257, _LONG, [120]), (258, _SHORT, [8, 8, 8]), (259, _SHORT, [7])]
+    shown += [
+        (262, _SHORT, [6]),
+        (273, _LONG, [0]),
+        (277, _SHORT, [3]),
+        (278, _LONG, [120]),
+        (279, _LONG, [len(preview)]),
+    ]
+    preview_at = (
+        shown_at + len(_directory(shown, shown_at)) if preview else detail_at + len(_directory(detail, detail_at))
+    )
+    shown = [(tag, kind, [preview_at] if tag == 273 else value) for tag, kind, value in shown]
+    pixels_at = preview_at + len(preview) + len(preview) % 2
     placed = [
         (tag, kind, {273: [pixels_at], 34665: [detail_at]}.get(tag, value) if kind == _LONG else value)
         for tag, kind, value in entries
     ]
     head = b"II*\0" + struct.pack("<I", 8)
-    path.write_bytes(head + _directory(placed, 8) + _directory(detail, detail_at) + mosaic.tobytes())
+    data = head + _directory(placed, 8, following=shown_at) + _directory(detail, detail_at)
+    data += _directory(shown, shown_at) + preview if preview else b""
+    path.write_bytes(data.ljust(pixels_at, b"\0") + mosaic.tobytes())
     return path
 
 
-def _directory(entries: list, at: int) -> bytes:
+def _directory(entries: list, at: int, *, following: int = 0) -> bytes:
     """A TIFF directory that lies at `at`, its long values behind it."""
     table, tail = b"", b""
     tail_at = at + 2 + 12 * len(entries) + 4
@@ -52,7 +68,7 @@ def _directory(entries: list, at: int) -> bytes:
             tail += data + bytes(len(data) % 2)
         else:
             table += struct.pack("<HHI", tag, kind, count) + data.ljust(4, b"\0")
-    return struct.pack("<H", len(entries)) + table + bytes(4) + tail
+    return struct.pack("<H", len(entries)) + table + struct.pack("<I", following) + tail
 
 
 def _value(kind: int, value: str | list) -> tuple[bytes, int]:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
+from imagemarket.imaging.decoding import MASTER_LONG_EDGE
 from imagemarket.imaging.hashes import COLOUR_NAMES, colour_name, perceptual_hash
-from imagemarket.imaging.inspection import MASTER_LONG_EDGE, inspect
+from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import read_description
-from imagemarket.imaging.renditions import open_master
+from imagemarket.imaging.renditions import flattened, open_master
 from imagemarket.platform.errors import ImageRejected, ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
 from local.pictures import paint_landscape
 from tests.unit.imaging.negatives import write_dng
@@ -21,7 +22,7 @@ EDGE = Path(__file__).resolve().parents[4] / "shared" / "samples" / "edge"
 
 
 def _pixel(master: bytes, at: tuple[int, int]) -> list[int]:
-    return np.asarray(open_master(master))[at[1], at[0]].tolist()
+    return np.asarray(flattened(open_master(master)))[at[1], at[0]].tolist()
 
 
 @pytest.fixture
@@ -168,15 +169,34 @@ def test_a_negative_is_developed_upright(
     assert not [secret for secret in (b"Jane", b"SN123") if secret in found.master + found.model_input]
 
 
-def test_colours_of_a_wide_profile_come_out_as_srgb(tmp_path: Path) -> None:
-    import pyvips
+@pytest.mark.parametrize(("orientation", "red_at"), [(1, (0.1, 0.1)), (6, (0.9, 0.1)), (8, (0.1, 0.9))])
+@pytest.mark.parametrize("says_so_itself", [True, False])
+def test_a_negative_that_cannot_be_read_shows_the_cameras_own_preview_and_says_so(
+    tmp_path: Path, orientation: int, red_at: tuple[float, float], says_so_itself: bool
+) -> None:
+    shown = Image.new("RGB", (480, 320), (60, 90, 60))
+    shown.paste((230, 20, 20), (0, 0, 120, 80))
+    out, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    shown.save(out, "JPEG", quality=95, exif=exif if says_so_itself else b"")
+    path = write_dng(tmp_path / "a.dng", np.full((800, 1200, 3), 0.25), orientation=orientation, preview=out.getvalue())
+    assert inspect(path).technical.decoded_from is None
+    path.write_bytes(path.read_bytes()[: -800 * 1200])
+    found = inspect(path)
+    assert found.technical.decoded_from == "embedded preview"
+    assert found.technical.camera == "ACME Raw 1"
+    assert (found.width, found.height) == ((1200, 800) if orientation == 1 else (800, 1200))
+    picture = open_master(found.master)
+    assert max(picture.size) == 480
+    red, green, _ = _pixel(found.master, (int(red_at[0] * picture.width), int(red_at[1] * picture.height)))
+    assert red > 200 > 2 * green
 
-    plain = pyvips.Image.black(200, 120, bands=3).linear([1] * 3, [200, 100, 50])
-    srgb = plain.cast("uchar").copy(interpretation="srgb")
-    wide = srgb.icc_transform("p3", input_profile="srgb")
-    wide.write_to_file(str(tmp_path / "p3.png"))
-    assert abs(wide(5, 5)[0] - 200) > 8
-    assert _pixel(inspect(tmp_path / "p3.png").master, (100, 60)) == pytest.approx([200, 100, 50], abs=2)
+
+def test_a_negative_without_data_or_preview_is_refused(tmp_path: Path) -> None:
+    path = write_dng(tmp_path / "a.dng", np.full((800, 1200, 3), 0.25))
+    path.write_bytes(path.read_bytes()[: -800 * 1200])
+    with pytest.raises(UnreadableImage, match="no preview"):
+        inspect(path)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])

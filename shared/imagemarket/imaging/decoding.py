@@ -1,0 +1,252 @@
+"""From a file's bytes to an upright sRGB picture of bounded size: one decode, scaled while it runs.
+
+What a file may cost is decided from its headers by arithmetic before a decoder sees it. JPEG, PNG and TIFF are
+read by libvips, with every other of its decoders blocked; camera RAW by LibRaw.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from imagemarket.imaging.formats import RAW_FORMATS, sniff
+from imagemarket.imaging.headers import Header, read_header
+from imagemarket.platform.errors import (
+    ImageRejected,
+    ImageTooLarge,
+    ImageTooSmall,
+    UnreadableImage,
+    UnsupportedFormat,
+)
+
+if TYPE_CHECKING:
+    import pyvips
+    import rawpy
+    from PIL.Image import Image
+
+MASTER_LONG_EDGE = 1000
+MAX_MEGAPIXELS = 250
+"""Above what today's medium-format cameras take (150), below what a decoder's memory can be made to burst with."""
+MIN_LONG_EDGE = 64
+"""Smaller is no picture that anyone can license, and gives no meaningful perceptual hash."""
+MAX_HELD_BYTES = 640_000_000
+"""What a decoder may have to hold at once: 200 megapixels of three bytes, and some; with the file itself and
+the interpreter the process stays below 900 MB."""
+
+_MAX_SIDE = 65_500
+_MAX_DECODED_BYTES = 1_600_000_000
+"""In all, streamed or not: 200 megapixels of four channels of 16 bits."""
+_LOADERS = {"jpeg": "jpegload", "png": "pngload", "tiff": "tiffload"}
+_ORIENTATION = "orientation"
+_SIDEWAYS = 5
+_OPAQUE = 255
+_RAW_HALF, _RAW_WHOLE = 2 + 8 / 4 + 3 / 4 + 3 / 4, 2 + 8 + 3 + 3
+"""Bytes of LibRaw and of ours for each pixel of a sensor: mosaic, four 16-bit channels, picture, our copy of it."""
+_QUARTER_TURNS = {3: 180, 5: 90, 6: 270}
+"""LibRaw's flips as degrees counter-clockwise."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What one decode gives."""
+
+    format: str
+    width: int
+    height: int
+    """Pixels of the original, upright."""
+    picture: Image
+    """RGB, or RGBA where something of it can be seen through; long edge at most `MASTER_LONG_EDGE`."""
+    exif: bytes = b""
+    """As it stands in a JPEG or PNG; empty for others."""
+    turned: bool = False
+    """By the file's own word, to stand upright."""
+    from_preview: bool = False
+    """RAW: what the sensor saw could not be read, and this is the JPEG that the camera put beside it."""
+
+
+def decode(path: Path) -> Decoded:
+    """Decode the first picture of a file.
+
+    Raises:
+        UnsupportedFormat: The bytes are of no accepted type, whatever the name says.
+        ImageTooLarge, ImageTooSmall: Its sides, its metadata or the memory it takes are out of bounds;
+            nothing was decoded.
+        UnreadableImage: It is broken, or cut short.
+    """
+    found = sniff(path)
+    if found is None:
+        raise UnsupportedFormat(
+            "The file's content is not JPEG, PNG, TIFF or camera RAW (DNG, CR2, CR3, NEF, ARW, ORF, RW2, RAF)."
+        )
+    return _decode_raw(path, found) if found in RAW_FORMATS else _decode(path, found)
+
+
+def _check_sides(width: int, height: int) -> None:
+    if max(width, height) > _MAX_SIDE or width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise ImageTooLarge(
+            f"The picture is {width} by {height} pixels; {MAX_MEGAPIXELS} megapixels"
+            f" and {_MAX_SIDE} pixels a side are the most."
+        )
+    if max(width, height) < MIN_LONG_EDGE:
+        raise ImageTooSmall(
+            f"The picture is {width} by {height} pixels; its longer side needs {MIN_LONG_EDGE} at least."
+        )
+
+
+def _check_cost(header: Header) -> None:
+    if header.pixel_bytes * header.width * header.height > _MAX_DECODED_BYTES:
+        raise ImageTooLarge(
+            f"The picture's {header.width} by {header.height} pixels of {header.pixel_bytes:g} bytes each are too much"
+            " to decode; save it with 8 bits a channel and without extra channels."
+        )
+    if header.held_bytes > MAX_HELD_BYTES:
+        raise ImageTooLarge(
+            f"The picture can only be decoded with {header.held_bytes / 1e6:,.0f} MB of it in memory at once;"
+            f" {MAX_HELD_BYTES // 1_000_000} MB are the most. To have it accepted, {header.remedy}."
+        )
+
+
+@lru_cache(maxsize=1)
+def load_decoder() -> Any:
+    """libvips with three decoders on its allow-list, and no cache."""
+    import pyvips
+
+    pyvips.block_untrusted_set(state=True)
+    pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003 - its only form
+    for allowed in ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadTiff"):
+        pyvips.operation_block_set(allowed, False)  # noqa: FBT003
+    pyvips.cache_set_max(0)
+    return pyvips
+
+
+def _decode(path: Path, found: str) -> Decoded:
+    header = read_header(path, found)
+    _check_sides(header.width, header.height)
+    _check_cost(header)
+    vips = load_decoder()
+    try:
+        loaded = getattr(vips.Image, _LOADERS[found])(str(path), access="sequential", fail_on="truncated")
+        if (loaded.width, loaded.height) != (header.width, header.height):
+            raise UnreadableImage("The file's headers contradict each other.")
+        return _upright(found, loaded, _scaled(vips, path, found, loaded, header))
+    except vips.Error as error:
+        if "out of memory" in str(error):
+            raise MemoryError from error
+        raise UnreadableImage("The file is damaged or cut short: it could not be decoded to its end.") from error
+
+
+def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
+    width, height = loaded.width, loaded.height
+    orientation = cast("int", loaded.get(_ORIENTATION)) if loaded.get_typeof(_ORIENTATION) else 1
+    if orientation >= _SIDEWAYS:
+        width, height = height, width
+    exif = cast("bytes", loaded.get("exif-data")) if loaded.get_typeof("exif-data") else b""
+    return Decoded(found, width, height, _to_pillow(scaled), exif=exif, turned=orientation > 1)
+
+
+def _scaled(vips: Any, path: Path, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
+    """Within the master's bounds, upright, in sRGB."""
+    how = {"height": MASTER_LONG_EDGE, "size": "down", "output_profile": "srgb", "intent": "perceptual"}
+    if loaded.interpretation == "cmyk":
+        how["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
+    if found == "jpeg":  # the only one of the three that is cheaper to decode at a fraction of its size
+        return vips.Image.thumbnail(str(path), MASTER_LONG_EDGE, fail_on="truncated", **how)
+    picture = loaded
+    if header.channels:
+        picture = picture[: header.channels]
+    if picture.format == "float":
+        picture = _from_floats(picture)
+    return picture.thumbnail_image(MASTER_LONG_EDGE, **how)
+
+
+def _from_floats(picture: pyvips.Image) -> pyvips.Image:
+    """0 to 1 as 16 bits. Floats mean linear light, unless a profile says what they mean."""
+    grey = picture.bands <= 2
+    if not picture.get_typeof("icc-profile-data"):
+        alpha = picture[picture.bands - 1 :] if picture.hasalpha() else None
+        colours = picture[: picture.bands - 1] if alpha is not None else picture
+        # the sRGB transfer function, IEC 61966-2-1
+        curved = colours.clamp()
+        curved = (curved <= 0.0031308).ifthenelse(curved * 12.92, curved ** (1 / 2.4) * 1.055 - 0.055)
+        picture = curved.bandjoin(alpha) if alpha is not None else curved
+    return (picture * 65535 + 0.5).cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+
+
+def _to_pillow(scaled: pyvips.Image) -> Image:
+    from PIL import Image
+
+    plain = scaled.colourspace("srgb").cast("uchar")
+    if plain.bands <= 2:
+        plain = plain[0].bandjoin([plain[0], *[plain[band] for band in range(plain.bands)]])
+    mode = "RGBA" if plain.bands >= 4 else "RGB"
+    picture = Image.frombytes(mode, (plain.width, plain.height), plain[: len(mode)].write_to_memory())
+    if mode == "RGBA" and picture.getchannel("A").getextrema() == (_OPAQUE, _OPAQUE):
+        return picture.convert("RGB")
+    return picture
+
+
+def _decode_raw(path: Path, found: str) -> Decoded:
+    import rawpy
+
+    with rawpy.RawPy() as raw:
+        try:
+            raw.open_file(str(path))
+        except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+            raise UnreadableImage("The RAW file is damaged, or of a camera that is not known.") from error
+        sizes = raw.sizes
+        width, height = (sizes.height, sizes.width) if sizes.flip in {5, 6} else (sizes.width, sizes.height)
+        _check_sides(width, height)
+        half = max(width, height) >= 2 * MASTER_LONG_EDGE
+        needed = int(sizes.raw_width * sizes.raw_height * (_RAW_HALF if half else _RAW_WHOLE))
+        if needed > MAX_HELD_BYTES:
+            raise ImageTooLarge(
+                f"Developing the RAW file would take {needed / 1e6:,.0f} MB of memory;"
+                f" {MAX_HELD_BYTES // 1_000_000} MB are the most. Upload a JPEG or TIFF made from it."
+            )
+        try:
+            return Decoded(found, width, height, _develop(raw, half=half))
+        except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError) as error:
+            unread = error
+    picture = _preview(path, sizes.flip)  # with a fresh handle: a failed one gives nothing more
+    if picture is None:
+        raise UnreadableImage(
+            "The RAW file holds no picture data that could be developed, and no preview to show in its place."
+        ) from unread
+    return Decoded(found, width, height, picture, from_preview=True)
+
+
+def _develop(raw: rawpy.RawPy, *, half: bool) -> Image:
+    from PIL import Image
+    from PIL.Image import Resampling
+
+    pixels = raw.postprocess(use_camera_wb=True, half_size=half, output_bps=8)
+    picture = Image.fromarray(pixels.squeeze()).convert("RGB")
+    picture.thumbnail((MASTER_LONG_EDGE, MASTER_LONG_EDGE), Resampling.LANCZOS, reducing_gap=2.0)
+    return picture
+
+
+def _preview(path: Path, flip: int) -> Image | None:
+    """The picture that the camera put into a RAW file, upright; None where there is none that can be used."""
+    import rawpy
+    from PIL import Image
+
+    try:
+        with rawpy.RawPy() as raw:
+            raw.open_file(str(path))
+            thumbnail = raw.extract_thumb()
+        if not isinstance(thumbnail.data, bytes):
+            picture, turned = Image.fromarray(thumbnail.data).convert("RGB"), False
+            _check_sides(*picture.size)
+            picture.thumbnail((MASTER_LONG_EDGE, MASTER_LONG_EDGE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        else:
+            with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+                file.write(thumbnail.data)
+                file.flush()
+                decoded = _decode(Path(file.name), "jpeg")
+                picture, turned = decoded.picture, decoded.turned
+    except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError, ImageRejected):
+        return None
+    return picture if turned or flip not in _QUARTER_TURNS else picture.rotate(_QUARTER_TURNS[flip], expand=True)

@@ -1,0 +1,349 @@
+"""What a file's headers promise, read with bounds of their own before any decoder sees the file.
+
+A decoder streams most pictures in little memory and has to hold others whole; which, and how much, follows
+from the headers by arithmetic. So does the size of the metadata that libraries read without asking.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+
+METADATA_BYTES_MAX = 64_000_000
+"""In all; a photo with a depth map and a print profile has some 5 MB of it."""
+PROFILE_BYTES_MAX = 8_000_000
+"""The largest colour profiles in use (for print, with many inks) have some 3 MB."""
+UNFOLDED_BYTES_MAX = 16_000_000
+"""What the compressed texts of a PNG, and its profile, may come to."""
+
+_ENTRIES_MAX = 4096
+_PLACES_MAX = 1_000_000
+"""Strips or tiles that are looked at: 250 megapixels in tiles of 16 by 16."""
+_SEGMENTS_MAX = 10_000
+_PNG_STREAMED_ROWS = 2
+_PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
+_UNFOLD_STEP = 1_000_000
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
+"""By colour type; a palette unfolds."""
+
+_TAG_WIDTH, _TAG_HEIGHT, _TAG_BITS, _TAG_COMPRESSION, _TAG_STRIPS = 256, 257, 258, 259, 273
+_TAG_PHOTOMETRIC = 262
+_TIFF_COLOURS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3, 8: 3, 9: 3}
+"""Channels of each photometric interpretation but palettes."""
+_TAG_SAMPLES, _TAG_ROWS_PER_STRIP, _TAG_STRIP_BYTES, _TAG_PLANES = 277, 278, 279, 284
+_TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 325
+_TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE = 338, 339, 34675
+_TAG_MAKE, _TAG_SUB_IFDS, _TAG_DNG_VERSION = 271, 330, 50706
+_PIXEL_TABLES = frozenset({_TAG_STRIPS, _TAG_STRIP_BYTES, _TAG_TILES, _TAG_TILE_BYTES})
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_TYPE_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
+"""None, CCITT (RLE, fax 3 and 4), LZW, JPEG, Deflate, PackBits, and Deflate's older number."""
+_UNSIGNED, _FLOAT = 1, 3
+_ALPHA = {(1,), (2,)}
+"""Kinds of extra sample: colours multiplied by it, or not; libvips gives both unmultiplied."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first picture of a file, as it is stored: not yet upright."""
+
+    width: int
+    height: int
+    pixel_bytes: float
+    """Decoded, with all of its channels."""
+    held_bytes: int
+    """What the decoder has to hold at once; a few rows where the format can be streamed."""
+    remedy: str
+    """What makes such a file one that can be streamed."""
+    channels: int | None = None
+    """TIFF: how many of its channels say how it looks, where masks and the like come behind them."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One entry of a TIFF directory: its type's number, how many values, and where they lie."""
+
+    kind: int
+    count: int
+    place: int
+    inline: bytes
+
+    @property
+    def size(self) -> int:
+        return self.count * _TYPE_BYTES.get(self.kind, 1)
+
+
+class TiffDirectory:
+    """The first directory of a TIFF or BigTIFF; values are read where they are asked for.
+
+    Raises `UnreadableImage` where there is none.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        file.seek(0)
+        head = file.read(16)
+        self._order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in {b"+\0", b"\0+"}
+        try:
+            (at,) = self._unpack("Q" if big else "I", head[8:16] if big else head[4:8])
+            file.seek(at)
+            (count,) = self._unpack("Q" if big else "H", file.read(8 if big else 2))
+            if count > _ENTRIES_MAX:
+                raise UnreadableImage(f"The TIFF's directory names {count} entries; {_ENTRIES_MAX} are the most.")
+            entry = struct.Struct(f"{self._order}HH{'Q8s' if big else 'I4s'}")
+            table = file.read(entry.size * count)
+            self.fields = {
+                tag: Field(kind, number, self._unpack("Q" if big else "I", inline)[0], inline)
+                for tag, kind, number, inline in entry.iter_unpack(table[: len(table) // entry.size * entry.size])
+            }
+        except (struct.error, OSError, OverflowError) as error:
+            raise UnreadableImage("The TIFF has no readable directory.") from error
+
+    def _unpack(self, code: str, data: bytes) -> tuple[int, ...]:
+        return struct.unpack(f"{self._order}{code}", data)
+
+    def numbers(self, tag: int, default: tuple[int, ...] = (), *, most: int = 64) -> tuple[int, ...]:
+        """The first values of a field of whole numbers."""
+        field = self.fields.get(tag)
+        if field is None or field.kind not in _TYPE_CODES or not field.count:
+            return default
+        count = min(field.count, most)
+        size = count * _TYPE_BYTES[field.kind]
+        return self._unpack(f"{count}{_TYPE_CODES[field.kind]}", self._bytes(field, size))
+
+    def text(self, tag: int, *, most: int = 64) -> str:
+        """The first letters of a text; empty where there is none."""
+        field = self.fields.get(tag)
+        if field is None:
+            return ""
+        return self._bytes(field, min(field.size, most)).split(b"\0")[0].decode("ascii", "replace")
+
+    def _bytes(self, field: Field, size: int) -> bytes:
+        if field.size <= len(field.inline):
+            return field.inline[:size]
+        try:
+            self._file.seek(field.place)
+        except (OSError, OverflowError, ValueError) as error:
+            raise UnreadableImage("The TIFF points beyond any file's end.") from error
+        data = self._file.read(size)
+        if len(data) < size:
+            raise UnreadableImage("The TIFF points beyond its own end.")
+        return data
+
+    def check_metadata(self) -> None:
+        """Raises `ImageTooLarge` where its fields are more than a library should be made to read."""
+        _check_metadata(
+            sum(field.size for tag, field in self.fields.items() if tag not in _PIXEL_TABLES),
+            self.fields[_TAG_PROFILE].size if _TAG_PROFILE in self.fields else 0,
+        )
+
+    def raw_format(self) -> str | None:
+        """DNG, NEF and ARW are TIFF files; their first directory tells them apart."""
+        if _TAG_DNG_VERSION in self.fields:
+            return "dng"
+        if _TAG_SUB_IFDS in self.fields:
+            maker = self.text(_TAG_MAKE).upper()
+            return next(
+                (name for prefix, name in (("NIKON", "nef"), ("SONY", "arw")) if maker.startswith(prefix)), None
+            )
+        return None
+
+
+def read_header(path: Path, found: str) -> Header:
+    """The header of a file that was sniffed to be jpeg, png or tiff.
+
+    Raises:
+        UnreadableImage: There is no picture behind the first bytes.
+        UnsupportedFormat: It is stored in a way that is not on the allow-list.
+        ImageTooLarge: Its metadata is.
+    """
+    with path.open("rb") as file:
+        try:
+            return {"jpeg": _jpeg, "png": _png, "tiff": _tiff}[found](file)
+        except struct.error as error:
+            raise UnreadableImage("The file ends within its header.") from error
+
+
+def _check_metadata(total: int, profile: int) -> None:
+    if total > METADATA_BYTES_MAX:
+        raise ImageTooLarge(
+            f"The file carries {total / 1e6:,.0f} MB of metadata; {METADATA_BYTES_MAX // 1_000_000} MB are the most."
+            " Save it without."
+        )
+    if profile > PROFILE_BYTES_MAX:
+        raise ImageTooLarge(
+            f"The file's colour profile has {profile / 1e6:,.0f} MB; {PROFILE_BYTES_MAX // 1_000_000} MB are the most."
+        )
+
+
+def _jpeg(file: BinaryIO) -> Header:
+    """Markers up to the first scan (ITU-T T.81, annex B).
+
+    A decoder reads a sequential JPEG of one scan row by row; of one that comes in several scans it keeps every
+    coefficient, two bytes each, until the last has arrived.
+    """
+    file.seek(2)
+    metadata = 0
+    frame: tuple[int, bytes] | None = None
+    for _ in range(_SEGMENTS_MAX):
+        byte = file.read(1)
+        while byte and byte != b"\xff":  # decoders skip what stands between segments; so must this
+            byte = file.read(1)
+            metadata += 1
+            if metadata > METADATA_BYTES_MAX:
+                _check_metadata(metadata, 0)
+        while byte == b"\xff":
+            byte = file.read(1)
+        if not byte or byte == b"\xd9":
+            break
+        marker = byte[0]
+        if marker in {0x00, 0x01} or 0xD0 <= marker <= 0xD8:
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        if length < 2:
+            break
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            frame = marker, file.read(length - 2)
+        elif marker == 0xDA:
+            if frame is None:
+                break
+            return _jpeg_frame(*frame, scan_components=file.read(1)[0])
+        else:
+            metadata += length
+            _check_metadata(metadata, 0)
+            file.seek(length - 2, 1)
+    raise UnreadableImage("The JPEG has no picture in it.")
+
+
+def _jpeg_frame(marker: int, data: bytes, *, scan_components: int) -> Header:
+    precision, height, width, components = struct.unpack(">BHHB", data[:6])
+    if precision != 8:
+        raise UnsupportedFormat(f"The JPEG has {precision} bits a channel; save it with 8, or as a TIFF.")
+    if not (width and height and components) or len(data) < 6 + 3 * components:
+        raise UnreadableImage("The JPEG has no picture in it.")
+    factors = [(data[6 + 3 * place + 1] >> 4 or 1, data[6 + 3 * place + 1] & 15 or 1) for place in range(components)]
+    widest, tallest = max(across for across, _ in factors), max(down for _, down in factors)
+    samples = sum(width * across / widest * height * down / tallest for across, down in factors)
+    several_scans = marker in {0xC2, 0xC6, 0xCA, 0xCE} or scan_components < components
+    return Header(
+        width,
+        height,
+        pixel_bytes=components,
+        held_bytes=int(2 * samples) if several_scans else 64 * width * components,
+        remedy="save it as a baseline JPEG, not a progressive one",
+    )
+
+
+def _png(file: BinaryIO) -> Header:
+    """Chunks up to the first pixels (ISO/IEC 15948, clause 5)."""
+    file.seek(8)
+    header = file.read(25)
+    if header[4:8] != b"IHDR":
+        raise UnreadableImage("The PNG does not begin with its header.")
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header[8:21])
+    if not (width and height):
+        raise UnreadableImage("The PNG has no picture in it.")
+    metadata, transparent, room = 0, False, UNFOLDED_BYTES_MAX
+    for _ in range(_SEGMENTS_MAX):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IDAT":
+            break
+        if head[4:] == b"acTL":
+            raise UnsupportedFormat("The file is an animation; only still pictures are accepted.")
+        (length,) = struct.unpack(">I", head[:4])
+        metadata += length
+        transparent |= head[4:] == b"tRNS"
+        if head[4:] in _PNG_COMPRESSED:
+            room -= _unfolded(file.read(length), room)
+            file.seek(-length, 1)
+        _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
+        file.seek(length + 4, 1)
+    else:
+        raise ImageTooLarge(f"The PNG has more than {_SEGMENTS_MAX} chunks before its pixels.")
+    channels = _PNG_CHANNELS.get(colour, 4) + (transparent and colour in {0, 2})
+    pixel_bytes = channels * (2 if depth == 16 else 1)
+    return Header(
+        width,
+        height,
+        pixel_bytes=pixel_bytes,
+        held_bytes=width * pixel_bytes * (height if interlaced else _PNG_STREAMED_ROWS),
+        remedy="save it without interlacing",
+    )
+
+
+def _unfolded(chunk: bytes, room: int) -> int:
+    """Bytes of a compressed text or profile, found by unfolding it as far as there is room."""
+    name, _, rest = chunk.partition(b"\0")
+    at = rest.find(b"\x78")  # where zlib's data begin, behind a method and, for some, a language and a title
+    if not name or at < 0:
+        return 0
+    stream, unfolded, data = zlib.decompressobj(), 0, rest[at:]
+    try:
+        while data and not stream.eof:
+            unfolded += len(stream.decompress(data, _UNFOLD_STEP))
+            if unfolded > room:
+                raise ImageTooLarge(
+                    f"The PNG's compressed texts and profile unfold to more than {UNFOLDED_BYTES_MAX // 1_000_000} MB."
+                    " Save it without."
+                )
+            data = stream.unconsumed_tail
+    except zlib.error:
+        pass  # no compressed text after all, or a broken one: the decoder passes it over
+    return unfolded
+
+
+def _tiff(file: BinaryIO) -> Header:
+    """The first directory (TIFF 6.0; BigTIFF after libtiff's description of it).
+
+    Strips and tiles are decoded one at a time, or a row of tiles; a picture of one strip is held whole.
+    """
+    directory = TiffDirectory(file)
+    directory.check_metadata()
+    width, height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_WIDTH, _TAG_HEIGHT))
+    samples = directory.numbers(_TAG_SAMPLES, (1,))[0]
+    bits = directory.numbers(_TAG_BITS, (1,))[0]
+    if width < 1 or height < 1 or samples < 1 or bits < 1:
+        raise UnreadableImage("The TIFF has no picture in its first directory.")
+    compression = directory.numbers(_TAG_COMPRESSION, (1,))[0]
+    if compression not in _COMPRESSIONS:
+        raise UnsupportedFormat(
+            f"The TIFF is compressed by method {compression}; save it with LZW, Deflate, PackBits, JPEG or none."
+        )
+    sample_format = directory.numbers(_TAG_SAMPLE_FORMAT, (_UNSIGNED,))[0]
+    if not ((sample_format == _UNSIGNED and bits in {1, 2, 4, 8, 16}) or (sample_format == _FLOAT and bits == 32)):
+        raise UnsupportedFormat(
+            f"The TIFF's samples have {bits} bits of sample format {sample_format}; save it with 8 or 16 bits a"
+            " channel, or as 32-bit floats."
+        )
+    size = file.seek(0, os.SEEK_END)
+    for tag in (_TAG_STRIPS, _TAG_TILES):
+        if any(place >= size for place in directory.numbers(tag, most=_PLACES_MAX)):
+            raise UnreadableImage("The TIFF's pixels lie beyond its end: it is damaged or cut short.")
+    separate = directory.numbers(_TAG_PLANES, (1,))[0] == 2
+    pixel_bits = bits * samples
+    tile_width, tile_height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_TILE_WIDTH, _TAG_TILE_HEIGHT))
+    if tile_width > 0 and tile_height > 0:
+        across = -(-width // tile_width) * tile_width
+        held = 2 * across * tile_height * pixel_bits // 8
+    else:
+        rows = min(directory.numbers(_TAG_ROWS_PER_STRIP, (height,))[0] or height, height)
+        held = width * rows * pixel_bits // 8
+    colours = _TIFF_COLOURS.get(directory.numbers(_TAG_PHOTOMETRIC, (1,))[0], samples)
+    extra = directory.numbers(_TAG_EXTRA_SAMPLES)[:1]
+    alpha = samples > colours and extra in _ALPHA
+    return Header(
+        width,
+        height,
+        pixel_bytes=pixel_bits / 8,
+        held_bytes=held * (2 if separate else 1),
+        remedy="save it in strips of a few rows, or in tiles of 256 pixels",
+        channels=colours + alpha if samples > colours + alpha else None,
+    )
