@@ -157,6 +157,23 @@ def test_orders(engine: Engine) -> None:
     assert matched(engine, "", Sort.POPULAR, limit=2) == ["car", "boat one"]
 
 
+def test_a_random_order_is_one_for_each_seed_in_every_engine(engine: Engine) -> None:
+    made = random_documents(80)
+    engine.write(made, [])
+    memory = MemorySearch()
+    memory.write(made, [])
+    orders = []
+    for seed in (0, 1, 2**32 - 1):
+        for text in ("", "boat"):
+            found = engine.match(text, Filters(), sort=Sort.RANDOM, limit=200, seed=seed)
+            expected = memory.match(text, Filters(), sort=Sort.RANDOM, limit=200, seed=seed)
+            assert [hit.image_id for hit in found] == [hit.image_id for hit in expected]
+            few = engine.match(text, Filters(), sort=Sort.RANDOM, limit=5, seed=seed)
+            assert [hit.image_id for hit in few] == [hit.image_id for hit in found[:5]]
+        orders.append([hit.image_id for hit in engine.match("", Filters(), sort=Sort.RANDOM, limit=200, seed=seed)])
+    assert len({tuple(order) for order in orders}) == 3
+
+
 # --- filters -------------------------------------------------------------------------------------
 
 FILTERS: list[dict[str, Any]] = [
@@ -169,11 +186,29 @@ FILTERS: list[dict[str, Any]] = [
     {"contributor": BOB},
     {"people": True},
     {"people": False},
+    {"safe": False},
+    {"color": ["#c81e28"]},
+    {"color": ["#3c6ed2", "orange"], "color_tolerance": 30},
+    {"color": ["#c83c78"], "color_tolerance": 50, "safe": False},
+    {"min_width": 3000},
+    {"min_width": 4000, "min_height": 3000},
+    {"min_aspect_ratio": 4 / 3},
+    {"min_aspect_ratio": 0.9, "max_aspect_ratio": 4 / 3, "type": ["photo", "vector"]},
     {"date_from": date(2026, 2, 1)},
     {"date_to": date(2026, 1, 31)},
     {"date_from": date(2026, 2, 3), "date_to": date(2026, 2, 3)},
     {"date_from": date(1, 1, 1), "date_to": date(9999, 12, 31)},
     {"category": ["nature"], "color": ["blue"], "orientation": ["landscape"], "contributor": ADA},
+]
+
+
+# A facet in use by its own filter, alone and with others; words that nothing has together.
+FACETED: list[tuple[str, dict[str, Any]]] = [
+    ("boat", {"category": ["nature"], "people": False, "min_width": 900}),
+    ("", {"orientation": ["square"], "license": ["editorial"], "type": ["photo"]}),
+    ("", {"contributor": ADA, "date_from": date(2026, 2, 1), "color": ["#c81e28"]}),
+    ("boat zeppelin", {"color": ["red"], "safe": False}),
+    ("zeppelin", {"color": ["red"]}),
 ]
 
 
@@ -184,7 +219,7 @@ def test_every_filter_holds_in_every_question(engine: Engine) -> None:
     for chosen in FILTERS:
         filters = Filters(**chosen)
         passing = {each.image_id for each in made if passes(each, filters)}
-        assert 0 < len(passing) <= len(made)
+        assert 0 < len(passing) <= len(made), chosen
         assert {hit.image_id for hit in engine.match("", filters, sort=Sort.NEWEST, limit=200)} == passing, chosen
         boats = {each.image_id for each in made if each.image_id in passing and "boat" in f"{each.title} {each.tags}"}
         found = {hit.image_id for hit in engine.match("boat", filters, sort=Sort.RELEVANCE, limit=200)}
@@ -198,7 +233,7 @@ def test_facets_count_the_matches(engine: Engine) -> None:
     engine.write(made, [])
     memory = MemorySearch()
     memory.write(made, [])
-    for text, chosen in [("", {}), ("boat", {}), ("lake", {"color": ["red"]}), ("", {"people": True})]:
+    for text, chosen in [("", {}), ("boat", {}), ("lake", {"color": ["red"]}), ("", {"people": True}), *FACETED]:
         assert engine.tally(text, Filters(**chosen)) == memory.tally(text, Filters(**chosen))
     some = [each.image_id for each in made[:20]]
     tally = engine.tally_of(some)

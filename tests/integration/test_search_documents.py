@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,11 @@ from imagemarket import wiring
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.migrations import upgrade
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, Sort
 from imagemarket.search.postgres import PostgresSearch
+from local.postgres import make_database
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
 from tests.unit.search.kit import document, pointing
@@ -119,9 +122,11 @@ def test_a_document_says_what_the_truth_says(database: Database) -> None:
         "license_types": ["standard", "enhanced"],
         "orientation": "landscape",
         "colours": ["orange"],
+        "palette": [{"hex": "#ff8800", "percentage": 100.0}],
         "width": 3000,
         "height": 2000,
         "people": False,
+        "safe": True,
         "published_at": "2026-03-04T05:06:00Z",
         "popularity": 0.0,
         "thumbhash": "aGVsbG8=",
@@ -132,6 +137,30 @@ def test_a_document_says_what_the_truth_says(database: Database) -> None:
         *((150, 100, form) for form in ("avif", "jpeg", "webp")),
         *((450, 300, form) for form in ("avif", "jpeg", "webp")),
     ]
+
+
+@pytest.mark.parametrize(("score", "safe"), [(None, True), (0.19, True), (0.2, False), (0.9, False)])
+def test_a_score_decides_what_is_safe(database: Database, score: float | None, safe: bool) -> None:
+    image = an_approved_image(database, a_contributor(database), nsfw_score=score)
+    (built,), _ = DocumentBuilder(database).build([image])
+    assert built.safe is safe
+
+
+def test_the_filters_revision_sends_every_approved_image_to_be_written_anew(postgres_server: Any) -> None:
+    """Documents from before it lack what the filters need."""
+    revision = import_module("imagemarket.platform.migrations.versions.0006_search_filters")
+    make_database(postgres_server.port, postgres_server.password, "before_filters")
+    dsn = postgres_server.dsn("before_filters")
+    upgrade(dsn, revision.down_revision)
+    database = Database(lambda: dsn)
+    contributor = a_contributor(database)
+    image = an_image(database, contributor, status="approved", version=7)
+    an_image(database, contributor, status="rejected")
+    upgrade(dsn, revision.revision)
+    assert [row["payload"] for row in database.fetch_all("SELECT payload FROM outbox WHERE topic = 'index'")] == [
+        {"image_id": str(image), "version": 7}
+    ]
+    database.close()
 
 
 def test_what_the_contributor_wrote_stands_before_what_the_model_says(database: Database) -> None:

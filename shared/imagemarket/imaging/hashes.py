@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 PALETTE_COLOURS = 5
 
 COLOUR_NAMES = (
-    *("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink"),
-    *("brown", "black", "white", "grey"),
+    *("red", "orange", "yellow", "green", "teal", "cyan", "blue", "navy", "purple", "pink"),
+    *("brown", "beige", "black", "white", "grey"),
 )
 """The names a search can filter by."""
+
+_LEAST_PERCENTAGE = 8.0
 
 _HASH_SIDE = 8
 _DCT_SIDE = 32
@@ -65,10 +67,14 @@ def palette(picture: Image) -> tuple[PaletteColour, ...]:
     )
 
 
-def colour_names(colours: tuple[PaletteColour, ...], *, least_percentage: float = 8.0) -> tuple[str, ...]:
-    """What people call the colours that take up at least so much of the picture; the dominant one always."""
-    names = [colour_name(c.hex) for place, c in enumerate(colours) if place == 0 or c.percentage >= least_percentage]
-    return tuple(dict.fromkeys(names))
+def prominent(colours: tuple[PaletteColour, ...]) -> tuple[PaletteColour, ...]:
+    """Those of a palette that a person would name: 8 percent of the picture or more, and the first always."""
+    return colours[:1] + tuple(colour for colour in colours[1:] if colour.percentage >= _LEAST_PERCENTAGE)
+
+
+def colour_names(colours: tuple[PaletteColour, ...]) -> tuple[str, ...]:
+    """What people call the colours that stand out in a picture."""
+    return tuple(dict.fromkeys(colour_name(colour.hex) for colour in prominent(colours)))
 
 
 def colour_name(hex_colour: str) -> str:
@@ -81,12 +87,18 @@ def colour_name(hex_colour: str) -> str:
         return "black"
     if lightness > 0.93 or (lightness > 0.85 and chroma < 0.08):
         return "white"
+    if 20 <= degrees < 66 and lightness > 0.65 and 0.07 <= chroma < 0.35:
+        return "beige"
     if chroma < 0.1 or saturation < 0.08:
         return "grey"
     if 12 <= degrees < 48 and (lightness < 0.38 or chroma < 0.35):
         return "brown"
     if degrees >= 295 and lightness > 0.6:
         return "pink"
+    if 160 <= degrees < 195 and lightness >= 0.4 and (chroma >= 0.35 or lightness > 0.7):
+        return "cyan"
+    if 200 <= degrees < 255 and lightness < 0.3:
+        return "navy"
     edges = ((14, "red"), (44, "orange"), (68, "yellow"), (160, "green"), (195, "teal"), (255, "blue"), (312, "purple"))
     return next((name for edge, name in edges if degrees < edge), "pink" if degrees < 340 else "red")
 

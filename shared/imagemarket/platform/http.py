@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 Role = Literal["contributor", "buyer", "admin"]
 
 
+_SHOWN = 100  # characters of a refused value
+
+
 class Problem(BaseModel):
     """An error as RFC 9457 has it."""
 
@@ -130,12 +133,13 @@ def _problem_response(request: Request, error: MarketError) -> Response:
 
 
 def _invalid_request(errors: Sequence[Any]) -> InvalidRequest:
-    """Names each field and its limit; never repeats the value, which may be a password."""
+    """Names each field and its limit. Values of the address alone are repeated: one of a body may be a password."""
     fields: list[dict[str, Any]] = []
     for error in errors:
         place, *path = error["loc"]
         name = ".".join(str(step) for step in path) or "body"
-        fields.append({"in": place, "field": name, "detail": error["msg"], **_limit_of(error.get("ctx"))})
+        value = {"value": str(error["input"])[:_SHOWN]} if place == "query" else {}
+        fields.append({"in": place, "field": name, **value, "detail": error["msg"], **_limit_of(error.get("ctx"))})
     first = fields[0]
     more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
     return InvalidRequest(f"{first['field']}: {first['detail']}{more}.", errors=fields)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from imagemarket.imaging.hashes import colour_names
+from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import ImageNotFound
 from imagemarket.search.models import ContributorView, ImageDetail, RenditionView, TechnicalView
@@ -13,7 +15,7 @@ _DETAIL = """
     SELECT i.id, i.title, coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
            i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
            i.orientation, i.width, i.height, i.format, i.file_size_bytes, i.people,
-           coalesce(i.color_palette, '[]') AS palette, i.colours AS colors,
+           coalesce(i.color_palette, '[]') AS palette,
            coalesce(i.technical_meta, '{}') AS technical, i.thumbhash, i.published_at,
            coalesce((SELECT jsonb_agg(jsonb_build_object('tag', tag, 'confidence', confidence, 'source', source)
                                       ORDER BY (source = 'ai'), confidence DESC, tag)
@@ -49,6 +51,7 @@ class ImageDetails:
         return ImageDetail.model_validate(
             {
                 **row,
+                "colors": colour_names(tuple(PaletteColour(**colour) for colour in row["palette"])),
                 "contributor": contributor,
                 "technical": technical,
                 "renditions": renditions,

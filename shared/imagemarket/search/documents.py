@@ -7,17 +7,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from imagemarket.imaging.hashes import colour_names
+from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.ports import SearchIndex
+
+SAFE_BELOW = 0.2
+"""NSFW scores from here on are left out of a safe search: below it, say the authors of OpenNSFW, a picture is
+very likely safe. A picture without a score has none to be afraid of: it was not made by the saga."""
 
 # One statement, so that each document shows one moment of the truth.
 _TRUTH = """
     SELECT i.id AS image_id, i.version, i.status, i.title,
            coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
            i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
-           i.orientation, i.colours, i.width, i.height, i.people, i.published_at, i.thumbhash,
+           i.orientation, coalesce(i.color_palette, '[]') AS palette, i.nsfw_score, i.width, i.height, i.people,
+           i.published_at, i.thumbhash,
            i.model_version, e.embedding::text AS embedding, t.tags, c.categories, r.renditions
       FROM images i
       JOIN users u ON u.id = i.contributor_id
@@ -56,11 +63,16 @@ class DocumentBuilder:
 
 
 def _document(row: Row) -> SearchDocument:
-    embedding = row.pop("embedding")
+    embedding, score = row.pop("embedding"), row.pop("nsfw_score")
+    palette = tuple(PaletteColour(**colour) for colour in row.pop("palette"))
     lists: dict[str, Any] = {name: row.pop(name) or [] for name in ("tags", "categories", "renditions")}
     return SearchDocument(
         **{name: value for name, value in row.items() if name != "status"},
         **lists,
+        # Named anew, so that a change of the names needs no change of the truth.
+        colours=colour_names(palette),
+        palette=palette,
+        safe=score is None or score < SAFE_BELOW,
         embedding=None if embedding is None else json.loads(embedding),
     )
 

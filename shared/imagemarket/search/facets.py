@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from imagemarket.search.models import FacetCount, Facets
 
+MOST_CONTRIBUTORS = 20
+"""How many contributors are listed."""
+
 MONTHS = 24
 """How many months of publication are listed."""
 
@@ -15,4 +18,6 @@ def ordered(counts: Mapping[str, Sequence[FacetCount]]) -> Facets:
     facets = {name: sorted(each, key=lambda count: (-count.count, count.value)) for name, each in counts.items()}
     if "date" in facets:
         facets["date"] = sorted(counts["date"], key=lambda count: count.value, reverse=True)[:MONTHS]
+    if "contributor" in facets:
+        facets["contributor"] = facets["contributor"][:MOST_CONTRIBUTORS]
     return Facets(**facets)

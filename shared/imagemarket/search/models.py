@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
+from imagemarket.imaging.models import PaletteColour
 
 DIMENSIONS = 768
 """Length of every embedding; shorter ones are padded with zeros."""
@@ -57,9 +59,14 @@ class SearchDocument(BaseModel):
     license_types: tuple[LicenseType, ...]
     orientation: str
     colours: tuple[str, ...] = ()
+    """What the colours that stand out are called."""
+    palette: tuple[PaletteColour, ...] = ()
+    """The dominant colours, the most frequent first."""
     width: int
     height: int
     people: bool | None = None
+    safe: bool = True
+    """Whether a safe search may show it."""
     published_at: datetime
     popularity: float = 0
     thumbhash: str | None = None
@@ -103,6 +110,7 @@ class Sort(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
     POPULAR = "popular"
+    RANDOM = "random"
 
 
 def _one_of(allowed: Iterable[str]) -> Any:
@@ -118,9 +126,23 @@ def _one_of(allowed: Iterable[str]) -> Any:
     return (AfterValidator(check), Field(json_schema_extra=schema))
 
 
-_category, _colour = _one_of(SLUGS), _one_of(COLOUR_NAMES)
+_category = _one_of(SLUGS)
 CategorySlug = Annotated[str, _category[0], _category[1]]
-ColourName = Annotated[str, _colour[0], _colour[1]]
+
+_HEX = re.compile(r"#?([0-9a-f]{6})", re.IGNORECASE)
+
+
+def _colour(value: str) -> str:
+    if value in COLOUR_NAMES:
+        return value
+    found = _HEX.fullmatch(value)
+    if found is None:
+        raise ValueError(f"must be one of {', '.join(sorted(COLOUR_NAMES))}, or six hex digits such as ffa500")
+    return f"#{found[1].lower()}"
+
+
+_COLOUR_SCHEMA: dict[str, Any] = {"anyOf": [{"enum": sorted(COLOUR_NAMES)}, {"pattern": "^#?[0-9a-fA-F]{6}$"}]}
+Colour = Annotated[str, AfterValidator(_colour), Field(json_schema_extra=_COLOUR_SCHEMA)]
 
 
 class Filters(BaseModel):
@@ -134,8 +156,17 @@ class Filters(BaseModel):
     orientation: list[Literal["landscape", "portrait", "square"]] = Field(
         default=[], max_length=3, description="Shape of the picture; repeat it to allow several."
     )
-    color: list[ColourName] = Field(
-        default=[], max_length=len(COLOUR_NAMES), description="A dominant colour; repeat it to allow several."
+    color: list[Colour] = Field(
+        default=[],
+        max_length=len(COLOUR_NAMES),
+        description="A colour that stands out, by name or as six hex digits; repeat it to allow several.",
+    )
+    color_tolerance: float = Field(
+        default=15,
+        ge=5,
+        le=50,
+        description="How far from a colour in hex digits a picture's may be, as distance in CIELAB: at 15 they look"
+        " alike, at 50 they are of one family.",
     )
     contributor: UUID | None = Field(default=None, description="Id of the contributor.")
     license: list[LicenseType] = Field(
@@ -145,6 +176,15 @@ class Filters(BaseModel):
         default=[], max_length=3, description="How the picture was made; repeat it to allow several."
     )
     people: bool | None = Field(default=None, description="Whether people are in the picture.")
+    safe: bool = Field(default=True, description="Leave out what may not suit everyone; on unless switched off.")
+    min_width: int | None = Field(default=None, ge=1, le=100_000, description="Pixels of the original at least.")
+    min_height: int | None = Field(default=None, ge=1, le=100_000, description="Pixels of the original at least.")
+    min_aspect_ratio: float | None = Field(
+        default=None, ge=0.01, le=100, description="Width divided by height at least, such as 1.33."
+    )
+    max_aspect_ratio: float | None = Field(
+        default=None, ge=0.01, le=100, description="Width divided by height at most, such as 1.78."
+    )
     date_from: date | None = Field(default=None, description="First day of publication (UTC).")
     date_to: date | None = Field(default=None, description="Last day of publication (UTC), included.")
 
@@ -169,15 +209,48 @@ class Filters(BaseModel):
             raise ValueError(f"must not be before date_from ({beginning.isoformat()})")
         return value
 
+    @field_validator("max_aspect_ratio")
+    @classmethod
+    def _not_below_its_beginning(cls, value: float | None, info: ValidationInfo) -> float | None:
+        least = info.data.get("min_aspect_ratio")
+        if value is not None and least is not None and value < least:
+            raise ValueError(f"must not be below min_aspect_ratio ({least:g})")
+        return value
+
     def filters(self) -> Filters:
         """These filters alone."""
         return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
+
+    def widened(self) -> dict[str, Filters]:
+        """Of each facet whose own filter is in use: all the other filters. What it then counts is what
+        choosing another value in its place would find."""
+        alone = self.filters()
+        unset = Filters()
+        return {
+            facet: alone.model_copy(update={name: getattr(unset, name) for name in names})
+            for facet, names in FACET_FILTERS.items()
+            if any(getattr(alone, name) != getattr(unset, name) for name in names)
+        }
+
+
+FACET_FILTERS: Mapping[str, tuple[str, ...]] = {
+    **{name: (name,) for name in ("category", "orientation", "color", "license", "type", "contributor", "people")},
+    "date": ("date_from", "date_to"),
+}
+"""The filters that choose among a facet's values."""
 
 
 class Paging(Filters):
     """Which part of the results."""
 
     limit: int = Field(default=20, ge=1, le=100, description="Results on a page.")
+    min_score: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="Leave out results whose `score` is lower. Among similar pictures and in semantic mode that is the"
+        " cosine, at most 1; elsewhere compare within one answer.",
+    )
     page: int | None = Field(
         default=None,
         ge=1,
@@ -207,10 +280,19 @@ class Paging(Filters):
 class SearchQuery(Paging):
     """A search. Without words it browses; other orders than relevance sort what the words match."""
 
-    q: str = Field(default="", max_length=200, description="Words; quotes keep a phrase together, a minus excludes.")
+    q: str = Field(
+        default="",
+        max_length=200,
+        validate_default=True,
+        description="Words; quotes keep a phrase together, a minus excludes.",
+    )
     mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
     sort: Sort = Field(
         default=Sort.RELEVANCE, description="Order of the results; without words, relevance means newest."
+    )
+
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="Which of the random orders; the same seed gives the same order."
     )
 
     @field_validator("q")
@@ -220,6 +302,13 @@ class SearchQuery(Paging):
 
         printable = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in value)
         return " ".join(unicodedata.normalize("NFC", printable).split())
+
+    @field_validator("q")
+    @classmethod
+    def _scores_need_words(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("min_score") and not value:
+            raise ValueError("is needed with min_score: without words nothing scores above 0")
+        return value
 
     @field_validator("sort")
     @classmethod
@@ -245,7 +334,10 @@ class FacetCount(BaseModel):
 
 
 class Facets(BaseModel):
-    """Counts over the matches, at most `FACETED` of them; send a value back as the filter of its name."""
+    """Counts over the matches, at most `FACETED` of them; send a value back as the filter of its name.
+
+    Where a facet's own filter is in use, it counts what all the other filters leave.
+    """
 
     category: list[FacetCount] = []
     orientation: list[FacetCount] = []
@@ -253,6 +345,7 @@ class Facets(BaseModel):
     license: list[FacetCount] = []
     type: list[FacetCount] = []
     contributor: list[FacetCount] = []
+    people: list[FacetCount] = Field(default=[], description="`true` and `false`, where it is known.")
     date: list[FacetCount] = Field(default=[], description="Months of publication as `2026-01`, newest first.")
 
 
@@ -262,6 +355,8 @@ class Tally:
 
     total: int
     facets: Facets
+    estimated: bool = False
+    """Whether there are more matches than were counted."""
 
 
 class ContributorView(BaseModel):
@@ -303,6 +398,10 @@ class SearchPage(BaseModel):
 
     results: list[SearchHit]
     facets: Facets
+    facets_estimated: bool = Field(
+        description="True when the facets count a part of the matches: beyond 10,000 by words, or the 1,000 nearest"
+        " by meaning. Their proportions hold, their numbers are lower bounds."
+    )
     estimated_total: int = Field(description="How many pictures match; exact while small, capped at 10,000.")
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
     mode: Literal["keyword", "semantic", "hybrid", "browse", "similar"] = Field(

@@ -24,16 +24,17 @@ class SearchIndex(Protocol):
 class KeywordEngine(SearchIndex, Protocol):
     """Finds documents by their words and filters."""
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int) -> list[Hit]:
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """At most `limit` documents, in the same order every time while nothing is written.
 
         All words must be there; when no document has them all, any word is enough. No text matches
-        every document.
+        every document. `seed` chooses among the orders of `Sort.RANDOM`, see `shuffle`.
         """
         ...
 
     def tally(self, text: str, filters: Filters) -> Tally:
-        """Facets and total of what `match` finds, over the first 10,000 of them."""
+        """Facets and total of what `match` finds, true up to 10,000 of them; a facet whose own filter is
+        in use counts what `match` would find with `filters.widened()` of it, by the same words."""
         ...
 
     def tally_of(self, image_ids: Sequence[UUID]) -> Tally:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from uuid import UUID
 
 from imagemarket.platform.database import Database, Row
-from imagemarket.search.facets import ordered
-from imagemarket.search.models import FACETED, FacetCount, Filters, Hit, Removal, SearchDocument, Sort, Tally
+from imagemarket.search.colours import cells_near, cells_of
+from imagemarket.search.facets import MOST_CONTRIBUTORS, ordered
+from imagemarket.search.models import FACETED, REACH, FacetCount, Filters, Hit, Removal, SearchDocument, Sort, Tally
+from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -18,7 +20,6 @@ EXACT_UP_TO = 5000
 """Up to so many survivors of the filters all are compared: cheaper than walking the graph past those
 that the filters drop, and exact."""
 
-_MOST_CONTRIBUTORS = 20
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
 _MAX_SCAN_TUPLES = 200_000
 
@@ -31,13 +32,15 @@ _ORDERS = {
 _WRITE = """
     INSERT INTO search_documents AS d (
         image_id, version, listed, title, description, tags, categories, contributor_id,
-        contributor_name, image_type, license_types, orientation, colours, width, height, people,
-        published_at, popularity, thumbhash, renditions, model_version, embedding, words)
+        contributor_name, image_type, license_types, orientation, colours, palette, palette_cells, width,
+        height, people, safe, published_at, popularity, place, thumbhash, renditions, model_version,
+        embedding, words)
     VALUES (
         %(image_id)s, %(version)s, true, %(title)s::text, %(description)s::text, %(tags)s, %(categories)s,
         %(contributor_id)s, %(contributor_name)s::text, %(image_type)s, %(license_types)s, %(orientation)s,
-        %(colours)s, %(width)s, %(height)s, %(people)s, %(published_at)s, %(popularity)s,
-        %(thumbhash)s, %(renditions)s, %(model_version)s, %(embedding)s::halfvec,
+        %(colours)s, %(palette)s, %(palette_cells)s, %(width)s, %(height)s, %(people)s, %(safe)s,
+        %(published_at)s, %(popularity)s, %(place)s, %(thumbhash)s, %(renditions)s, %(model_version)s,
+        %(embedding)s::halfvec,
         setweight(to_tsvector('market_english', %(title)s::text), 'A')
         || setweight(to_tsvector('market_simple', %(title)s::text), 'A')
         || setweight(to_tsvector('market_english', %(tag_words)s::text), 'B')
@@ -50,9 +53,10 @@ _WRITE = """
         description = excluded.description, tags = excluded.tags, categories = excluded.categories,
         contributor_id = excluded.contributor_id, contributor_name = excluded.contributor_name,
         image_type = excluded.image_type, license_types = excluded.license_types,
-        orientation = excluded.orientation, colours = excluded.colours, width = excluded.width,
-        height = excluded.height, people = excluded.people, published_at = excluded.published_at,
-        popularity = excluded.popularity, thumbhash = excluded.thumbhash,
+        orientation = excluded.orientation, colours = excluded.colours, palette = excluded.palette,
+        palette_cells = excluded.palette_cells, width = excluded.width, height = excluded.height,
+        people = excluded.people, safe = excluded.safe, published_at = excluded.published_at,
+        popularity = excluded.popularity, place = excluded.place, thumbhash = excluded.thumbhash,
         renditions = excluded.renditions, model_version = excluded.model_version,
         embedding = excluded.embedding, words = excluded.words, indexed_at = now()
      WHERE d.version <= excluded.version
@@ -64,47 +68,46 @@ _REMOVE = """
     ON CONFLICT (image_id) DO UPDATE SET
         version = excluded.version, listed = false, title = '', description = '', tags = '{}',
         categories = '{}', contributor_id = NULL, contributor_name = '', license_types = '{}',
-        colours = '{}', people = NULL, thumbhash = NULL, renditions = '[]', model_version = NULL,
-        embedding = NULL, words = '', indexed_at = now()
+        colours = '{}', palette = '[]', palette_cells = '{}', people = NULL, thumbhash = NULL,
+        renditions = '[]', model_version = NULL, embedding = NULL, words = '', indexed_at = now()
      WHERE d.version <= excluded.version
 """
 
 _HYDRATE = """
     SELECT d.image_id, d.version, d.title, d.description, d.tags, d.categories, d.contributor_id,
-           d.contributor_name, d.image_type, d.license_types, d.orientation, d.colours, d.width,
-           d.height, d.people, d.published_at, d.popularity, d.thumbhash, d.renditions, d.model_version
+           d.contributor_name, d.image_type, d.license_types, d.orientation, d.colours, d.palette,
+           d.width, d.height, d.people, d.safe, d.published_at, d.popularity, d.thumbhash, d.renditions, d.model_version
       FROM unnest(%s::uuid[]) WITH ORDINALITY AS wanted (image_id, place)
       JOIN search_documents d USING (image_id)
      WHERE d.listed
      ORDER BY wanted.place
 """
 
-# `matches` is counted once for each facet, so its rows are taken once; equal lists are counted before
-# they are taken apart, since there are far fewer of them than rows.
-_TALLY = """
-    WITH matches AS MATERIALIZED (
-        SELECT categories, orientation, colours, license_types, image_type, contributor_id,
-               contributor_name, published_at
-          FROM search_documents d WHERE {condition} LIMIT %(faceted)s
-    ), contributors AS (
-        SELECT contributor_id, max(contributor_name) AS name, count(*) AS number FROM matches
-         GROUP BY contributor_id ORDER BY number DESC, contributor_id LIMIT %(contributors)s
-    )
-    SELECT 'total' AS facet, '' AS value, NULL AS label, count(*) AS number FROM matches
-    UNION ALL SELECT 'category', each, NULL, sum(number)::bigint
-      FROM (SELECT categories, count(*) AS number FROM matches GROUP BY 1) alike, unnest(categories) AS each
-     GROUP BY each
-    UNION ALL SELECT 'color', each, NULL, sum(number)::bigint
-      FROM (SELECT colours, count(*) AS number FROM matches GROUP BY 1) alike, unnest(colours) AS each
-     GROUP BY each
-    UNION ALL SELECT 'license', each, NULL, sum(number)::bigint
-      FROM (SELECT license_types, count(*) AS number FROM matches GROUP BY 1) alike, unnest(license_types) AS each
-     GROUP BY each
-    UNION ALL SELECT 'orientation', orientation, NULL, count(*) FROM matches GROUP BY orientation
-    UNION ALL SELECT 'type', image_type, NULL, count(*) FROM matches GROUP BY image_type
-    UNION ALL SELECT 'date', to_char(published_at, 'YYYY-MM'), NULL, count(*) FROM matches GROUP BY 2
-    UNION ALL SELECT 'contributor', contributor_id::text, name, number FROM contributors
+_ASPECT_RATIO = "d.width / nullif(d.height, 0)::float8"
+
+_COUNTED = """
+    categories, orientation, colours, license_types, image_type, contributor_id, contributor_name, people,
+    published_at
 """
+
+# Equal lists are counted before they are taken apart, since there are far fewer of them than rows.
+_ELEMENTS = """
+    SELECT '{facet}', each, NULL::text, sum(number)::bigint
+      FROM (SELECT {column} AS list, count(*) AS number FROM {source} GROUP BY 1) alike, unnest(list) AS each
+     GROUP BY each"""
+
+_FACETS = {
+    "category": _ELEMENTS.replace("{column}", "categories"),
+    "color": _ELEMENTS.replace("{column}", "colours"),
+    "license": _ELEMENTS.replace("{column}", "license_types"),
+    "orientation": "SELECT '{facet}', orientation, NULL, count(*) FROM {source} GROUP BY orientation",
+    "type": "SELECT '{facet}', image_type, NULL, count(*) FROM {source} GROUP BY image_type",
+    "people": "SELECT '{facet}', people::text, NULL, count(*) FROM {source} WHERE people IS NOT NULL GROUP BY people",
+    "date": "SELECT '{facet}', to_char(published_at, 'YYYY-MM'), NULL, count(*) FROM {source} GROUP BY 2",
+    "contributor": """
+        (SELECT '{facet}', contributor_id::text, max(contributor_name), count(*) AS number FROM {source}
+          GROUP BY contributor_id ORDER BY number DESC, contributor_id::text LIMIT %(contributors)s)""",
+}
 
 
 class PostgresSearch:
@@ -119,7 +122,7 @@ class PostgresSearch:
         """See `SearchIndex.write`. All of it in one transaction, rows in the order of their ids so
         that two writers cannot wait for one another in a circle."""
         changes: list[tuple[UUID, str, dict[str, Any]]] = [
-            *((document.image_id, _WRITE, _columns(document)) for document in documents),
+            *((document.image_id, _WRITE, columns_of(document)) for document in documents),
             *((gone.image_id, _REMOVE, {"image_id": gone.image_id, "version": gone.version}) for gone in removals),
         ]
         with self._database.transaction() as connection, connection.pipeline():
@@ -131,49 +134,74 @@ class PostgresSearch:
 
     # --- words -----------------------------------------------------------------------------------
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int) -> list[Hit]:
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """See `KeywordEngine.match`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
         tags, 0.2 for categories, 0.1 for the description; long documents count less."""
         condition, parameters = _condition(filters)
-        parameters["limit"] = limit
-        with self._database.transaction() as connection:
-            if not text:
-                order = _ORDERS.get(sort, _ORDERS[Sort.NEWEST])
-                return _hits(
-                    connection,
-                    f"SELECT image_id, 0 AS score FROM search_documents d"
-                    f" WHERE {condition} ORDER BY {order} LIMIT %(limit)s",
-                    parameters,
-                )
-            parameters["words"] = self._words(connection, text, condition, parameters)
-            parameters["candidates"] = FACETED
-            order = _ORDERS.get(sort, "score DESC, image_id DESC")
-            return _hits(
-                connection,
-                f"""
-                WITH candidates AS MATERIALIZED (
-                    SELECT image_id, words, published_at, popularity FROM search_documents d
-                     WHERE words @@ %(words)s::tsquery AND {condition} LIMIT %(candidates)s
-                )
-                SELECT image_id, ts_rank_cd(words, %(words)s::tsquery, 1) AS score
-                  FROM candidates ORDER BY {order} LIMIT %(limit)s
-                """,
-                parameters,
-            )
-
-    def tally(self, text: str, filters: Filters) -> Tally:
-        """See `KeywordEngine.tally`."""
-        condition, parameters = _condition(filters)
+        if sort is Sort.RELEVANCE and not text:
+            sort = Sort.NEWEST
+        score = "0"
         with self._database.transaction() as connection:
             if text:
                 parameters["words"] = self._words(connection, text, condition, parameters)
                 condition = f"words @@ %(words)s::tsquery AND {condition}"
-            return _tally(connection, condition, parameters)
+                score = "ts_rank_cd(words, %(words)s::tsquery, 1)"
+            if sort is Sort.RANDOM:
+                found = self._circle(connection, condition, parameters, score, seed)
+                return shuffled(found, seed)[:limit]
+            parameters["limit"] = limit
+            if sort is Sort.RELEVANCE:
+                parameters["candidates"] = FACETED
+                return _hits(
+                    connection,
+                    f"""
+                    WITH candidates AS MATERIALIZED (
+                        SELECT image_id, words FROM search_documents d WHERE {condition} LIMIT %(candidates)s
+                    )
+                    SELECT image_id, {score} AS score FROM candidates ORDER BY score DESC, image_id DESC
+                     LIMIT %(limit)s
+                    """,
+                    parameters,
+                )
+            return _hits(
+                connection,
+                f"SELECT image_id, {score} AS score FROM search_documents d"
+                f" WHERE {condition} ORDER BY {_ORDERS[sort]} LIMIT %(limit)s",
+                parameters,
+            )
+
+    @staticmethod
+    def _circle(
+        connection: Connection[Row], condition: str, parameters: dict[str, Any], score: str, seed: int
+    ) -> list[Hit]:
+        """The `REACH` documents that follow the seed's beginning on the circle."""
+        half = (
+            f"SELECT image_id, {score} AS score, place, place < %(beginning)s AS again FROM search_documents d"
+            f" WHERE {condition} AND place {{comparison}} %(beginning)s ORDER BY place, image_id LIMIT %(limit)s"
+        )
+        return _hits(
+            connection,
+            f"SELECT image_id, score FROM (({half.format(comparison='>=')}) UNION ALL ({half.format(comparison='<')}))"
+            " circle ORDER BY again, place, image_id LIMIT %(limit)s",
+            {**parameters, "beginning": beginning_of(seed), "limit": REACH},
+        )
+
+    def tally(self, text: str, filters: Filters) -> Tally:
+        """See `KeywordEngine.tally`."""
+        condition, parameters = _condition(filters)
+        widened = {facet: _condition(wider)[0] for facet, wider in filters.widened().items()}
+        with self._database.transaction() as connection:
+            if text:
+                parameters["words"] = self._words(connection, text, condition, parameters)
+                matching = "words @@ %(words)s::tsquery AND "
+                condition = matching + condition
+                widened = {facet: matching + wider for facet, wider in widened.items()}
+            return _tally(connection, condition, parameters, widened)
 
     def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
         """See `KeywordEngine.tally_of`."""
         with self._database.transaction() as connection:
-            return _tally(connection, "d.listed AND d.image_id = ANY(%(ids)s)", {"ids": list(image_ids)})
+            return _tally(connection, "d.listed AND d.image_id = ANY(%(ids)s)", {"ids": list(image_ids)}, {})
 
     @staticmethod
     def _words(connection: Connection[Row], text: str, condition: str, parameters: dict[str, Any]) -> str:
@@ -293,16 +321,20 @@ class PostgresSearch:
         return [SearchDocument.model_validate(row) for row in rows]
 
 
-def _columns(document: SearchDocument) -> dict[str, Any]:
+def columns_of(document: SearchDocument) -> dict[str, Any]:
+    """The columns of a document's row, and `tag_words` and `category_words`, of which its words are made."""
     from psycopg.types.json import Jsonb
 
     return {
-        **document.model_dump(exclude={"renditions", "embedding"}),
+        **document.model_dump(exclude={"renditions", "embedding", "palette"}),
         "tags": list(document.tags),
         "categories": list(document.categories),
         "colours": list(document.colours),
         "image_type": document.image_type.value,
         "license_types": [license_type.value for license_type in document.license_types],
+        "palette": Jsonb([{"hex": colour.hex, "percentage": colour.percentage} for colour in document.palette]),
+        "palette_cells": list(cells_of(document.palette)),
+        "place": place_of(document.image_id),
         "renditions": Jsonb([rendition.model_dump() for rendition in document.renditions]),
         "embedding": None if document.embedding is None else _literal(document.embedding),
         # Full stops keep the words of two tags from looking like a phrase.
@@ -327,7 +359,12 @@ def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:
     if filters.category:
         add("d.categories && %(category)s::varchar[]", category=list(filters.category))
     if filters.color:
-        add("d.colours && %(color)s::varchar[]", color=list(filters.color))
+        cells = {cell for each in filters.color if each[0] == "#" for cell in cells_near(each, filters.color_tolerance)}
+        add(
+            "(d.colours && %(color)s::varchar[] OR d.palette_cells && %(cells)s::int[])",
+            color=[each for each in filters.color if each[0] != "#"],
+            cells=sorted(cells),
+        )
     if filters.license:
         add("d.license_types && %(license)s::varchar[]", license=[each.value for each in filters.license])
     if filters.orientation:
@@ -338,6 +375,16 @@ def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:
         add("d.contributor_id = %(contributor)s", contributor=filters.contributor)
     if filters.people is not None:
         add("d.people = %(people)s", people=filters.people)
+    if filters.safe:
+        conditions.append("d.safe")
+    if filters.min_width:
+        add("d.width >= %(min_width)s", min_width=filters.min_width)
+    if filters.min_height:
+        add("d.height >= %(min_height)s", min_height=filters.min_height)
+    if filters.min_aspect_ratio:
+        add(f"{_ASPECT_RATIO} >= %(min_aspect_ratio)s", min_aspect_ratio=filters.min_aspect_ratio)
+    if filters.max_aspect_ratio:
+        add(f"{_ASPECT_RATIO} <= %(max_aspect_ratio)s", max_aspect_ratio=filters.max_aspect_ratio)
     if filters.date_from:
         add("d.published_at >= %(date_from)s::date", date_from=filters.date_from)
     if filters.date_to:
@@ -351,17 +398,32 @@ def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> 
     return [Hit(row["image_id"], float(row["score"])) for row in rows]
 
 
-def _tally(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> Tally:
+def _tally(
+    connection: Connection[Row], condition: str, parameters: dict[str, Any], widened: Mapping[str, str]
+) -> Tally:
+    """Facets over what meets the condition; those in `widened` over what meets theirs. Rows are taken once."""
+    sources = {"matches": condition} | {f"without_{facet}": wider for facet, wider in widened.items()}
+    taken = ", ".join(
+        f"{name} AS MATERIALIZED (SELECT {_COUNTED} FROM search_documents d WHERE {each} LIMIT %(faceted)s)"
+        for name, each in sources.items()
+    )
+    counted = [
+        sql.format(facet=facet, source=f"without_{facet}" if facet in widened else "matches")
+        for facet, sql in _FACETS.items()
+    ]
+    totals = [
+        f"SELECT 'total' AS facet, '{name}' AS value, NULL AS label, count(*) AS number FROM {name}" for name in sources
+    ]
     rows = connection.execute(
-        cast("LiteralString", _TALLY.format(condition=condition)),
-        {**parameters, "faceted": FACETED, "contributors": _MOST_CONTRIBUTORS},
+        cast("LiteralString", f"WITH {taken} " + " UNION ALL ".join([*totals, *counted])),
+        {**parameters, "faceted": FACETED, "contributors": MOST_CONTRIBUTORS},
     ).fetchall()
-    total = 0
+    seen: dict[str, int] = {}
     counts: dict[str, list[FacetCount]] = {}
     for row in rows:
         if row["facet"] == "total":
-            total = row["number"]
+            seen[row["value"]] = row["number"]
         else:
             count = FacetCount(value=row["value"], count=row["number"], label=row["label"])
             counts.setdefault(row["facet"], []).append(count)
-    return Tally(total, ordered(counts))
+    return Tally(seen["matches"], ordered(counts), estimated=max(seen.values()) >= FACETED)

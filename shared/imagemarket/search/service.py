@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from imagemarket.search.models import (
     REACH,
     ContributorView,
     Facets,
+    Filters,
     Hit,
     Mode,
     Paging,
@@ -85,11 +87,14 @@ class Search:
     def search(self, query: SearchQuery) -> SearchPage:
         """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers."""
         position = self._cursors.read(query.cursor, query) if query.cursor else None
-        counting = None
-        if not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE:
-            counting = self._threads.submit(self._keyword.tally, query.q, query.filters())
+        by_words = not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE
+        counting: dict[str, Future[Tally]] = {}
+        if by_words and not query.min_score:
+            counting[""] = self._threads.submit(self._keyword.tally, query.q, query.filters())
         ranking = self._rank(query)
-        return self._page(query, ranking, position, counting=counting)
+        if not counting:
+            counting = self._count_widened(query, partial(self._candidates, query))
+        return self._page(query, ranking, position, counting)
 
     def similar(self, image_id: UUID, query: SimilarQuery) -> SearchPage:
         """Pictures like an approved one, itself left out.
@@ -100,16 +105,21 @@ class Search:
         position = self._cursors.read(query.cursor, query, scope) if query.cursor else None
         try:
             found = self._vector.vector_of(image_id)
-            hits = (
-                self._vector.nearest(found[1], found[0], query.filters(), limit=REACH, exclude=image_id)
-                if found
-                else []
-            )
         except MarketError as error:
             raise _unavailable() from error
         if found is None:
             raise ImageNotFound("There is no such image, or it is not available to you.")
-        return self._page(query, _Ranking(hits, "similar"), position, scope=scope)
+        model_version, vector = found
+
+        def nearest(filters: Filters) -> list[Hit]:
+            return self._vector.nearest(vector, model_version, filters, limit=REACH, exclude=image_id)
+
+        try:
+            hits = nearest(query.filters())
+        except MarketError as error:
+            raise _unavailable() from error
+        counting = self._count_widened(query, nearest)
+        return self._page(query, _Ranking(hits, "similar"), position, counting, scope=scope)
 
     # --- ranking ---------------------------------------------------------------------------------
 
@@ -117,7 +127,7 @@ class Search:
         filters = query.filters()
 
         def words() -> list[Hit]:
-            return self._keyword.match(query.q, filters, sort=query.sort, limit=REACH)
+            return self._keyword.match(query.q, filters, sort=query.sort, limit=REACH, seed=query.seed)
 
         def meaning() -> list[Hit]:
             encoder = self._encoder()
@@ -147,6 +157,29 @@ class Search:
         if by_meaning is not None:
             return _Ranking(by_meaning, "semantic", degraded=True)
         raise _unavailable()
+
+    def _candidates(self, query: SearchQuery, filters: Filters) -> list[Hit]:
+        """What the words and meaning of a query find with other filters, one engine after the other."""
+        rankings = []
+        if query.mode is not Mode.SEMANTIC:
+            rankings.append(self._keyword.match(query.q, filters, sort=query.sort, limit=REACH, seed=query.seed))
+        if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE:
+            encoder = self._encoder()
+            rankings.append(self._vector.nearest(encoder.encode(query.q), encoder.model_version, filters, limit=REACH))
+        return fuse(rankings) if len(rankings) > 1 else rankings[0]
+
+    def _count_widened(self, query: Paging, find: Callable[[Filters], list[Hit]]) -> dict[str, Future[Tally]]:
+        """Starts counting what each facet whose own filter is in use would find without it."""
+
+        def count_found(filters: Filters) -> Tally:
+            return self._tally_of(_good_enough(find(filters), query))
+
+        return {facet: self._threads.submit(count_found, wider) for facet, wider in query.widened().items()}
+
+    def _tally_of(self, hits: Sequence[Hit]) -> Tally:
+        """Facets over a ranking; estimates when the ranking may go on beyond what was asked for."""
+        tally = self._keyword.tally_of([hit.image_id for hit in hits[:REACH]])
+        return replace(tally, estimated=tally.estimated or len(hits) >= REACH)
 
     def _required(self, ask: Callable[[], list[Hit]], engine: str) -> list[Hit]:
         hits = self._ask(ask, engine)
@@ -179,22 +212,24 @@ class Search:
         query: Paging,
         ranking: _Ranking,
         position: Position | None,
+        counting: dict[str, Future[Tally]],
         *,
         scope: str = "",
-        counting: Future[Tally] | None = None,
     ) -> SearchPage:
-        """The page of a ranking. Facets are counted side by side with it: over all that the words
-        match when `counting` says so already, else over the ranking."""
-        hits = ranking.hits[:REACH]
+        """The page of a ranking. Facets are counted side by side with it: all of them where `counting`
+        has an entry without a name, else over the ranking, but for those that it names."""
+        hits = _good_enough(ranking.hits, query)
+        if "" not in counting:
+            counting[""] = self._threads.submit(self._tally_of, hits)
+        hits = hits[:REACH]
         begin = _begin(hits, position, query)
         chosen = hits[begin : begin + query.limit]
-        counting = counting or self._threads.submit(self._keyword.tally_of, [hit.image_id for hit in hits])
         try:
             found = self._reader.documents([hit.image_id for hit in chosen])
         except MarketError as error:
             raise _unavailable() from error
         documents = {document.image_id: document for document in found}
-        tally = self._answer(counting, "facets")
+        tally = self._counted(counting)
         end = begin + len(chosen)
         following = None
         if chosen and end < len(hits):
@@ -207,12 +242,23 @@ class Search:
             # An image that left the catalogue a moment ago has no document any more.
             results=[self._hit(documents[hit.image_id], hit.score) for hit in chosen if hit.image_id in documents],
             facets=tally.facets if tally else Facets(),
+            facets_estimated=bool(tally and tally.estimated),
             estimated_total=max(tally.total if tally else 0, len(hits)),
             next_cursor=following,
             mode=ranking.mode,
             search_id=new_id(),
             degraded=degraded,
         )
+
+    def _counted(self, counting: dict[str, Future[Tally]]) -> Tally | None:
+        """One tally of all that was counted; None when any of it did not come."""
+        tallies: dict[str, Tally | None] = {name: self._answer(each, "facets") for name, each in counting.items()}
+        total = tallies.pop("")
+        widened = {name: tally for name, tally in tallies.items() if tally is not None}
+        if total is None or len(widened) < len(tallies):
+            return None
+        facets = total.facets.model_copy(update={name: getattr(each.facets, name) for name, each in widened.items()})
+        return Tally(total.total, facets, estimated=any(each.estimated for each in (total, *widened.values())))
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(
@@ -235,6 +281,10 @@ class Search:
             ],
             preview_url=f"{self._public_base_url}/v1/images/{document.image_id}/preview",
         )
+
+
+def _good_enough(hits: Sequence[Hit], query: Paging) -> list[Hit]:
+    return [hit for hit in hits if not query.min_score or hit.score >= query.min_score]
 
 
 def _begin(hits: Sequence[Hit], position: Position | None, query: Paging) -> int:

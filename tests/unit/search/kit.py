@@ -11,11 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from imagemarket.imaging.hashes import colour_names
+from imagemarket.imaging.lab import lab_of
+from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.ids import new_id
 from imagemarket.search.facets import ordered
 from imagemarket.search.models import (
     DIMENSIONS,
     FACETED,
+    REACH,
     DocumentRendition,
     FacetCount,
     Filters,
@@ -25,6 +29,7 @@ from imagemarket.search.models import (
     Sort,
     Tally,
 )
+from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -82,6 +87,7 @@ def random_documents(number: int, seed: int = 1) -> list[SearchDocument]:
     made = []
     for place in range(number):
         contributor = numbers.choice([(ADA, "Ada"), (BOB, "Bob")])
+        palette = random_palette(numbers)
         made.append(
             document(
                 f"{numbers.choice(nouns)} and {numbers.choice(nouns)} {place}",
@@ -89,7 +95,11 @@ def random_documents(number: int, seed: int = 1) -> list[SearchDocument]:
                 contributor_name=contributor[1],
                 tags=tuple(sorted(set(numbers.choices(nouns, k=2)))),
                 categories=tuple(sorted(set(numbers.choices(("nature", "travel", "transport"), k=2)))),
-                colours=tuple(sorted(set(numbers.choices(("red", "blue", "green"), k=2)))),
+                colours=colour_names(palette),
+                palette=palette,
+                width=numbers.choice([800, 3000, 4000, 6000]),
+                height=numbers.choice([800, 2250, 3000, 4000]),
+                safe=numbers.random() < 0.9,
                 image_type=numbers.choice(["photo", "illustration", "vector"]),
                 license_types=tuple(sorted(set(numbers.choices(["standard", "enhanced", "editorial"], k=2)))),
                 orientation=numbers.choice(["landscape", "portrait", "square"]),
@@ -100,6 +110,18 @@ def random_documents(number: int, seed: int = 1) -> list[SearchDocument]:
             )
         )
     return made
+
+
+def random_palette(numbers: random.Random) -> tuple[PaletteColour, ...]:
+    """Three colours of six often met, a little off, of which the last may be too small to count."""
+    common = [(200, 30, 40), (30, 60, 200), (40, 160, 60), (240, 240, 240), (250, 165, 20), (90, 60, 30)]
+    shares = numbers.choice([(60, 30, 10), (70, 25, 5)])
+    return tuple(
+        PaletteColour(
+            "#" + "".join(f"{min(255, max(0, level + numbers.randint(-15, 15))):02x}" for level in colour), share
+        )
+        for colour, share in zip(numbers.sample(common, 3), shares, strict=True)
+    )
 
 
 class MemorySearch:
@@ -121,22 +143,26 @@ class MemorySearch:
         return [content for _, content in self.held.values() if content is not None and passes(content, filters)]
 
     def _matching(self, text: str, filters: Filters) -> list[tuple[float, SearchDocument]]:
-        asked = words_of(text)
-        listed = self._listed(filters)
-        if not asked:
-            return [] if text else [(0.0, each) for each in listed]
-        for enough in (all, any):
-            found = [
-                (sum(weights.get(word, 0) for word in asked), each)
-                for each in listed
-                if enough(word in (weights := _weights(each)) for word in asked)
-            ]
-            if found:
-                return found
-        return []
+        return self._by_words(text, self._listed(filters))[1]
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int) -> list[Hit]:
+    @staticmethod
+    def _by_words(text: str, listed: list[SearchDocument]) -> tuple[Any, list[tuple[float, SearchDocument]]]:
+        """What is enough of the words (all or any), and what has enough."""
+        asked = words_of(text)
+        if not asked:
+            return all, [] if text else [(0.0, each) for each in listed]
+        for enough in (all, any):
+            found = _having(asked, listed, enough)
+            if found:
+                return enough, found
+        return any, []
+
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         found = self._matching(text, filters)
+        if sort is Sort.RANDOM:
+            begin = beginning_of(seed)
+            circle = sorted(found, key=lambda each: ((place := place_of(each[1].image_id)) < begin, place))
+            return shuffled([Hit(each.image_id, score) for score, each in circle[:REACH]], seed)[:limit]
         if sort is Sort.RELEVANCE and not text:
             sort = Sort.NEWEST
         keys: dict[Sort, Callable[[tuple[float, SearchDocument]], Any]] = {
@@ -149,7 +175,15 @@ class MemorySearch:
         return [Hit(each.image_id, score) for score, each in found[:limit]]
 
     def tally(self, text: str, filters: Filters) -> Tally:
-        return _tally(each for _, each in self._matching(text, filters)[:FACETED])
+        enough, found = self._by_words(text, self._listed(filters))
+        tally = _tally(each for _, each in found[:FACETED])
+        asked = words_of(text)
+        for facet, wider in filters.widened().items():
+            listed = self._listed(wider)
+            wide = _having(asked, listed, enough) if asked else [] if text else [(0.0, each) for each in listed]
+            counted = getattr(_tally(each for _, each in wide[:FACETED]).facets, facet)
+            tally = Tally(tally.total, tally.facets.model_copy(update={facet: counted}))
+        return tally
 
     def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
         return _tally(self.documents(image_ids))
@@ -181,6 +215,14 @@ class MemorySearch:
         return [each.model_copy(update={"embedding": None}) for each in found if each is not None]
 
 
+def _having(asked: list[str], listed: list[SearchDocument], enough: Any) -> list[tuple[float, SearchDocument]]:
+    return [
+        (sum(weights.get(word, 0) for word in asked), each)
+        for each in listed
+        if enough(word in (weights := _weights(each)) for word in asked)
+    ]
+
+
 def words_of(text: str) -> list[str]:
     """Words as they are compared: no accents, no capitals, no plural s, nothing too common."""
     plain = unicodedata.normalize("NFD", text.lower())
@@ -209,21 +251,37 @@ def passes(content: SearchDocument, filters: Filters) -> bool:
     return all(
         (
             not filters.category or set(filters.category) & set(content.categories),
-            not filters.color or set(filters.color) & set(content.colours),
+            not filters.color or any(_coloured(content, each, filters.color_tolerance) for each in filters.color),
             not filters.license or set(filters.license) & set(content.license_types),
             not filters.orientation or content.orientation in filters.orientation,
             not filters.type or content.image_type in filters.type,
             filters.contributor in {None, content.contributor_id},
             filters.people is None or content.people is filters.people,
+            content.safe or not filters.safe,
+            content.width >= (filters.min_width or 0),
+            content.height >= (filters.min_height or 0),
+            content.width / content.height >= (filters.min_aspect_ratio or 0),
+            content.width / content.height <= (filters.max_aspect_ratio or 1e9),
             filters.date_from is None or day >= filters.date_from,
             filters.date_to is None or day <= filters.date_to,
         )
     )
 
 
+def _coloured(content: SearchDocument, wanted: str, tolerance: float) -> bool:
+    if wanted[0] != "#":
+        return wanted in content.colours
+    return any(
+        math.dist(lab_of(wanted), [5 * round(each / 5) for each in lab_of(colour.hex)]) <= tolerance
+        for place, colour in enumerate(content.palette)
+        if place == 0 or colour.percentage >= 8
+    )
+
+
 def _tally(contents: Iterable[SearchDocument]) -> Tally:
     counted: dict[str, Counter[str]] = {
-        name: Counter() for name in ("category", "color", "license", "orientation", "type", "date", "contributor")
+        name: Counter()
+        for name in ("category", "color", "license", "orientation", "type", "date", "contributor", "people")
     }
     names: dict[str, str] = {}
     total = 0
@@ -234,6 +292,7 @@ def _tally(contents: Iterable[SearchDocument]) -> Tally:
         counted["color"].update(content.colours)
         counted["license"].update(each.value for each in content.license_types)
         counted["orientation"][content.orientation] += 1
+        counted["people"].update([] if content.people is None else [str(content.people).lower()])
         counted["type"][content.image_type.value] += 1
         counted["date"][content.published_at.strftime("%Y-%m")] += 1
         counted["contributor"][str(content.contributor_id)] += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from pydantic import ValidationError
 
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
-from imagemarket.search.models import Filters, SearchQuery, SimilarQuery
+from imagemarket.search.models import FACET_FILTERS, Facets, Filters, SearchQuery, SimilarQuery
 
 
 def test_everything_is_optional() -> None:
@@ -54,6 +56,20 @@ def test_blank_fields_of_a_form_count_as_absent() -> None:
         ("date_from", "yesterday", "date"),
         ("cursor", "x" * 301, "300"),
         ("category", ["nature"] * 11, "10"),
+        ("color", ["#12345"], "six hex digits"),
+        ("color", ["\uff11\uff11\uff11\uff11\uff11\uff11"], "six hex digits"),
+        ("color_tolerance", "4.9", "5"),
+        ("color_tolerance", "51", "50"),
+        ("color_tolerance", "nan", "5"),
+        ("min_width", "0", "1"),
+        ("min_height", "100001", "100000"),
+        ("min_aspect_ratio", "0", "0.01"),
+        ("max_aspect_ratio", "inf", "100"),
+        ("safe", "maybe", "boolean"),
+        ("min_score", "-0.1", "0"),
+        ("min_score", "101", "100"),
+        ("seed", "-1", "0"),
+        ("seed", "4294967296", "4294967295"),
         ("colour", "red", "not permitted"),
     ],
 )
@@ -69,6 +85,8 @@ def test_a_refusal_names_the_field_and_what_would_do(field: str, bad: Any, named
     ("together", "field"),
     [
         ({"date_from": "2026-02-02", "date_to": "2026-02-01"}, "date_to"),
+        ({"min_aspect_ratio": 2, "max_aspect_ratio": 1.9}, "max_aspect_ratio"),
+        ({"min_score": 0.1}, "q"),
         ({"page": 2, "cursor": "abc"}, "cursor"),
         ({"limit": 100, "page": 11}, "page"),
         ({"q": "boat", "mode": "semantic", "sort": "newest"}, "sort"),
@@ -80,6 +98,21 @@ def test_what_does_not_go_together(together: dict[str, Any], field: str) -> None
     assert [error["loc"] for error in refused.value.errors()] == [(field,)]
 
 
+def test_a_colour_in_hex_digits_is_written_in_one_way() -> None:
+    assert Filters(color=["FFA500", "#ffA500", "red"]).color == ["#ffa500", "#ffa500", "red"]
+
+
+def test_a_facet_is_widened_by_its_own_filter_alone() -> None:
+    chosen = Filters(color=["red"], people=True, date_from=date(2026, 1, 1), date_to=date(2026, 2, 1), min_width=9)
+    assert chosen.widened() == {
+        "color": chosen.model_copy(update={"color": []}),
+        "people": chosen.model_copy(update={"people": None}),
+        "date": chosen.model_copy(update={"date_from": None, "date_to": None}),
+    }
+    assert SearchQuery(min_height=5, safe=False, color_tolerance=30).widened() == {}
+    assert set(FACET_FILTERS) == set(Facets.model_fields)
+
+
 def test_similar_pictures_take_filters_and_paging_alone() -> None:
     assert SimilarQuery(color=["red"], limit=5, page=2).filters() == Filters(color=["red"])
     with pytest.raises(ValidationError):
@@ -89,4 +122,7 @@ def test_similar_pictures_take_filters_and_paging_alone() -> None:
 def test_the_schema_lists_what_may_be_chosen() -> None:
     properties = SearchQuery.model_json_schema()["properties"]
     assert set(properties["category"]["items"]["enum"]) == SLUGS
-    assert set(properties["color"]["items"]["enum"]) == set(COLOUR_NAMES)
+    names, digits = properties["color"]["items"]["anyOf"]
+    assert set(names["enum"]) == set(COLOUR_NAMES)
+    assert len(COLOUR_NAMES) == 15
+    assert re.fullmatch(digits["pattern"], "#FFA500")

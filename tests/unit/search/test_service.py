@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagemarket.catalog.models import ImageType
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnavailable
 from imagemarket.platform.ids import new_id
@@ -138,7 +139,7 @@ def test_without_words_the_newest_come_whatever_the_mode(engine: MemorySearch) -
         page = service(engine).search(SearchQuery(mode=mode, limit=5))
         assert page.mode == "browse"
         assert [hit.score for hit in page.results] == [0] * 5
-        newest = sorted((d.published_at, d.image_id) for _, d in engine.held.values() if d)[::-1]
+        newest = sorted((d.published_at, d.image_id) for _, d in engine.held.values() if d and d.safe)[::-1]
         assert [hit.id for hit in page.results] == [each[1] for each in newest[:5]]
 
 
@@ -146,6 +147,65 @@ def test_other_orders_sort_what_the_words_match(engine: MemorySearch) -> None:
     page = service(engine).search(SearchQuery(q="boat", sort=Sort.NEWEST, limit=100))
     assert page.mode == "keyword"
     assert all("boat" in engine.held[hit.id][1].model_dump_json() for hit in page.results)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_a_random_order_stays_for_its_seed_while_pictures_come(engine: MemorySearch) -> None:
+    search = service(engine)
+
+    def walked(seed: int) -> list[Any]:
+        pages = walk(lambda c: search.search(SearchQuery(sort=Sort.RANDOM, seed=seed, limit=7, cursor=c)))
+        return [hit.id for page in pages for hit in page.results]
+
+    first = walked(1)
+    assert first == walked(1)
+    assert set(first) == set(walked(2))
+    assert first != walked(2) != sorted(walked(2))
+    engine.write([document(f"new {number}") for number in range(5)], [])
+    assert [each for each in walked(1) if each in set(first)] == first
+
+
+def test_a_facet_counts_what_its_own_filter_hides_in_every_mode(engine: MemorySearch) -> None:
+    search = service(engine)
+    similar_to = next(d.image_id for _, d in engine.held.values() if d and not d.safe)
+    for mode in Mode:
+        for text in ("", "boat lake"):
+            wide = search.search(SearchQuery(q=text, mode=mode, people=True)).facets
+            narrow = search.search(SearchQuery(q=text, mode=mode, people=True, color=["red"], type=[ImageType.PHOTO]))
+            for facet, own in (("color", {"type": ["photo"]}), ("type", {"color": ["red"]})):
+                other = SearchQuery.model_validate({"q": text, "mode": mode, "people": True} | own)
+                without = search.search(other).facets
+                assert getattr(narrow.facets, facet) == getattr(without, facet), (mode, text, facet)
+            assert wide.color != narrow.facets.color
+            assert sum(each.count for each in narrow.facets.orientation) == narrow.estimated_total
+            assert not narrow.facets_estimated
+    narrow = search.similar(similar_to, SimilarQuery(color=["red"])).facets
+    assert narrow.color == search.similar(similar_to, SimilarQuery()).facets.color
+    assert narrow.type == search.similar(similar_to, SimilarQuery(color=["red"])).facets.type
+
+
+def test_facets_of_more_than_was_looked_at_are_called_estimates() -> None:
+    engine = MemorySearch()
+    engine.write([document(f"boat {number}") for number in range(REACH + 5)], [])
+    search = service(engine)
+    assert search.search(SearchQuery(q="boat", mode=Mode.SEMANTIC, limit=1)).facets_estimated
+    assert search.search(SearchQuery(q="boat", limit=1)).facets_estimated
+    by_words = search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, limit=1))
+    assert (by_words.facets_estimated, by_words.estimated_total) == (False, REACH + 5)
+
+
+def test_results_below_the_least_score_are_left_out_and_not_counted() -> None:
+    engine = MemorySearch()
+    made = [document(f"boat {angle}", embedding=pointing(angle)) for angle in (0, 20, 40, 60, 80)]
+    engine.write(made, [])
+    search = service(engine)
+    page = search.search(SearchQuery(q="boat", mode=Mode.SEMANTIC, min_score=0.7, limit=2))
+    assert (len(page.results), page.estimated_total) == (2, 3)
+    assert page.facets.type[0].count == 3
+    following = SearchQuery(q="boat", mode=Mode.SEMANTIC, min_score=0.7, limit=2, cursor=page.next_cursor)
+    assert [hit.title for hit in search.search(following).results] == ["boat 40"]
+    similar = search.similar(made[0].image_id, SimilarQuery(min_score=0.9))
+    assert [hit.title for hit in similar.results] == ["boat 20"]
+    assert search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, min_score=2)).results == []
 
 
 # --- engines that fail ---------------------------------------------------------------------------
