@@ -76,7 +76,9 @@ def find_similar_images(
 
 def _page(page: SearchPage, request: Request, if_none_match: str | None) -> Response:
     # An answer that an engine is missing from must not outlive the trouble.
-    answer = _answer(page, "no-store" if page.degraded else _PAGE_CACHE, if_none_match, aside={"search_id"})
+    whole = all(each.part == "cache" for each in page.degraded)
+    aside = {"search_id", "next_cursor", "degraded"} if whole else {"search_id", "next_cursor"}
+    answer = _answer(page, _PAGE_CACHE if whole else "no-store", if_none_match, aside=aside)
     if page.next_cursor:
         kept = [(name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "page"}]
         address = f"{request.url.path}?{urlencode([*kept, ('cursor', page.next_cursor)])}"

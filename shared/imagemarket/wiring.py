@@ -329,6 +329,7 @@ def postgres_search() -> PostgresSearch:
 @cache
 def search() -> Search:
     from imagemarket.search.cursor import CursorSigner
+    from imagemarket.search.pages import PageCache
     from imagemarket.search.service import Search
 
     return Search(
@@ -337,6 +338,7 @@ def search() -> Search:
         reader=postgres_search(),
         encoder=text_encoder,
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
+        pages=PageCache(valkey(), clock()),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
     )
@@ -354,5 +356,7 @@ def image_details() -> ImageDetails:
 @cache
 def indexer() -> Indexer:
     from imagemarket.search.documents import DocumentBuilder, Indexer
+    from imagemarket.search.pages import TakeDowns
 
-    return Indexer(DocumentBuilder(database()), [postgres_search()])
+    # What leaves the catalogue leaves the kept pages last, when no engine can find it any more.
+    return Indexer(DocumentBuilder(database()), [postgres_search(), TakeDowns(valkey())])

@@ -117,7 +117,7 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
         "estimated_total": 1,
         "next_cursor": None,
         "mode": "hybrid",
-        "degraded": False,
+        "degraded": [],
     }
 
 
@@ -235,7 +235,9 @@ def test_a_degraded_answer_is_not_kept(engine: PostgresSearch, monkeypatch: pyte
     monkeypatch.setattr(engine, "nearest", away)
     answer = send("/v1/search", q="boat")
     page = json_of(answer)
-    assert (page["mode"], page["degraded"], len(page["results"])) == ("keyword", True, 1)
+    assert (page["mode"], [each["part"] for each in page["degraded"]], len(page["results"])) == (
+        *("keyword", ["vector"], 1),
+    )
     assert answer["headers"]["cache-control"] == "no-store"
     monkeypatch.setattr(engine, "match", away)
     answer = send("/v1/search", q="boat")

@@ -298,6 +298,19 @@ class SearchHit(BaseModel):
     preview_url: str = Field(description="Redirects to the watermarked 1000 px preview in the best format.")
 
 
+Part = Literal["keyword", "vector", "encoder", "documents", "facets", "cache"]
+
+
+class Degradation(BaseModel):
+    """A part of the search that did not answer, and what that means for this answer."""
+
+    part: Part
+    reason: Literal["late", "failed", "open", "full"] = Field(
+        description="It took too long, it failed, it is left alone after failing, or it has too much to do."
+    )
+    effect: str = Field(description="What this answer lacks.")
+
+
 class SearchPage(BaseModel):
     """A page of results."""
 
@@ -309,7 +322,7 @@ class SearchPage(BaseModel):
         description="How the results were found; `browse` without words."
     )
     search_id: UUID = Field(description="Names this answer, to tell later which search led to a click.")
-    degraded: bool = Field(description="True when an engine did not answer and the others served.")
+    degraded: list[Degradation] = Field(description="Each part that did not answer; empty when all did.")
 
 
 class TagView(BaseModel):

@@ -1,26 +1,40 @@
-"""Searching: engines side by side, fused, one page of documents, facets, a cursor."""
+"""Searching: engines side by side, fused, one page of documents, facets, a cursor.
+
+Each engine is asked in a pool of its own, behind a breaker and within its time. What did not answer is
+said in `degraded`; when nothing answers, the last good page does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from imagemarket.platform.errors import ImageNotFound, MarketError, SearchUnavailable
+from imagemarket.platform.errors import ImageNotFound, SearchUnavailable
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.resilience import (
+    BREAKER_OPEN_SECONDS,
+    RETRY_DELAYS,
+    Asked,
+    Breaker,
+    Dependency,
+    TimeBudget,
+    Unanswered,
+    retried,
+)
 from imagemarket.platform.telemetry import count, logger
-from imagemarket.search.cursor import CursorSigner, Position
+from imagemarket.search.cursor import CursorSigner, Position, normalised
 from imagemarket.search.fusion import fuse
 from imagemarket.search.models import (
     REACH,
     ContributorView,
+    Degradation,
     Facets,
     Hit,
     Mode,
     Paging,
+    Part,
     RenditionView,
     SearchDocument,
     SearchHit,
@@ -30,17 +44,70 @@ from imagemarket.search.models import (
     Sort,
     Tally,
 )
+from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
 
-ENGINE_SECONDS = 1.5
-"""How long one engine is waited for."""
+AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 
-FIRST_SECONDS = 10.0
-"""How long it is waited for the first time in a process, while it connects and loads its model."""
-
+_EFFECTS: dict[str, str] = {
+    "keyword": "The words themselves were not matched.",
+    "vector": "Pictures were not compared by meaning.",
+    "encoder": "Pictures were not compared by meaning.",
+    "documents": "Results could not be read.",
+    "facets": "Facets are missing.",
+}
 _RETRY_AFTER_SECONDS = 5
 
-AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a search waits, and for what."""
+
+    engine_seconds: float = 1.5
+    """For one engine."""
+    first_seconds: float = 10.0
+    """For its first answer in a process, while it connects and loads its model."""
+    request_seconds: float = 10.0
+    """For everything that one request asks (specification 8.1)."""
+    retry_seconds: float = 3.0
+    """For trying again when nothing else can serve."""
+    retry_delays: Sequence[float] = RETRY_DELAYS
+    open_seconds: float = BREAKER_OPEN_SECONDS
+    """How long an engine is left alone when it kept failing."""
+
+
+@dataclass
+class _Course:
+    """What happened to one request: the time it has left and the parts that did not answer."""
+
+    budget: TimeBudget
+    refusals: dict[Part, Unanswered] = field(default_factory=dict)
+
+    def answer(self, asked: Asked[Any]) -> Any | None:
+        """What a part says; None, and a note of it, when it says nothing."""
+        try:
+            return asked.answer(self.budget)
+        except Unanswered as refused:
+            self.refusals[refused.dependency] = refused  # pyright: ignore[reportArgumentType] - named by its part
+            return None
+
+    def degraded(self) -> list[Degradation]:
+        return [
+            Degradation(part=part, reason=refused.reason, effect=_EFFECTS[part])
+            for part, refused in self.refusals.items()
+        ]
+
+    def may_pass(self) -> bool:
+        """Whether asking again soon can help: not where a part is left alone, or has too much to do."""
+        return any(refused.reason == "failed" for refused in self.refusals.values())
+
+    def unavailable(self) -> SearchUnavailable:
+        """503, with the time at which the first of the parts is asked again."""
+        waits = [refused.retry_after for refused in self.refusals.values()]
+        seconds = max(_RETRY_AFTER_SECONDS, int(min(waits, default=0.0)) + 1 if any(waits) else 0)
+        return SearchUnavailable(
+            f"Search is not answering; try again in {seconds} seconds.", headers={"Retry-After": str(seconds)}
+        )
 
 
 @dataclass(frozen=True)
@@ -49,7 +116,6 @@ class _Ranking:
 
     hits: list[Hit]
     mode: AnsweredBy
-    degraded: bool = False
 
 
 class Search:
@@ -65,31 +131,36 @@ class Search:
         cursors: CursorSigner,
         media_base_url: str,
         public_base_url: str,
-        engine_seconds: float = ENGINE_SECONDS,
-        first_seconds: float = FIRST_SECONDS,
+        pages: PageCache | None = None,
+        patience: Patience = Patience(),
     ) -> None:
         """`encoder` gives the text encoder when it is first needed: loading it takes a while, and
-        words alone find pictures too when it cannot be loaded."""
+        words alone find pictures too when it cannot be loaded. Without `pages` each page is computed."""
         self._keyword = keyword
         self._vector = vector
         self._reader = reader
         self._encoder = encoder
         self._cursors = cursors
+        self._pages = pages
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
-        self._engine_seconds = engine_seconds
-        self._first_seconds = first_seconds
-        self._waited_for: set[str] = set()
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="search")
+        self._patience = patience
+        self._parts: dict[Part, Dependency] = {
+            part: Dependency(
+                part,
+                seconds=patience.engine_seconds,
+                first_seconds=patience.first_seconds,
+                breaker=Breaker(open_seconds=patience.open_seconds),
+                blameless=(ImageNotFound,),
+            )
+            for part in ("keyword", "vector", "encoder", "documents", "facets")
+        }
 
     def search(self, query: SearchQuery) -> SearchPage:
-        """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers."""
+        """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers and no
+        page of before is left."""
         position = self._cursors.read(query.cursor, query) if query.cursor else None
-        counting = None
-        if not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE:
-            counting = self._threads.submit(self._keyword.tally, query.q, query.filters())
-        ranking = self._rank(query)
-        return self._page(query, ranking, position, counting=counting)
+        return self._served("search", query, position, lambda course: self._found(query, position, course))
 
     def similar(self, image_id: UUID, query: SimilarQuery) -> SearchPage:
         """Pictures like an approved one, itself left out.
@@ -98,79 +169,142 @@ class Search:
         """
         scope = str(image_id)
         position = self._cursors.read(query.cursor, query, scope) if query.cursor else None
-        try:
+
+        def hits() -> list[Hit]:
             found = self._vector.vector_of(image_id)
-            hits = (
-                self._vector.nearest(found[1], found[0], query.filters(), limit=REACH, exclude=image_id)
-                if found
-                else []
+            if found is None:
+                raise ImageNotFound("There is no such image, or it is not available to you.")
+            return self._vector.nearest(found[1], found[0], query.filters(), limit=REACH, exclude=image_id)
+
+        def compute(course: _Course) -> Answer:
+            ranking = _Ranking(self._required(course, "vector", hits), "similar")
+            return self._page(query, ranking, position, course)
+
+        return self._served(scope, query, position, compute, scope=scope)
+
+    # --- from the cache, or computed ---------------------------------------------------------------
+
+    def _served(
+        self,
+        kind: str,
+        query: Paging,
+        position: Position | None,
+        compute: Callable[[_Course], Answer],
+        *,
+        scope: str = "",
+    ) -> SearchPage:
+        key = key_of(
+            kind,
+            normalised(query, without={"cursor"}),
+            "" if position is None else f"{position.passed} {position.last}",
+        )
+        budget = TimeBudget(self._patience.request_seconds)
+        course = _Course(budget)
+
+        def attempt() -> Answer:
+            nonlocal course
+            course = _Course(budget)
+            try:
+                if self._pages is None:
+                    return compute(course)
+                return self._pages.answer(key, lambda: compute(course))
+            except SearchUnavailable:
+                kept = self._last_good(key, course)
+                if kept is None and course.may_pass():
+                    raise _MayPass from None
+                if kept is None:
+                    raise
+                return kept
+
+        try:
+            answer = retried(
+                attempt,
+                budget=TimeBudget(self._patience.retry_seconds),
+                errors=(_MayPass,),
+                delays=self._patience.retry_delays,
             )
-        except MarketError as error:
-            raise _unavailable() from error
-        if found is None:
-            raise ImageNotFound("There is no such image, or it is not available to you.")
-        return self._page(query, _Ranking(hits, "similar"), position, scope=scope)
+        except _MayPass:
+            raise course.unavailable() from None
+        count("Searches")
+        if answer.page.degraded:
+            count("SearchesDegraded")
+        following = answer.following
+        return answer.page.model_copy(
+            update={
+                "search_id": new_id(),
+                "next_cursor": None if following is None else self._cursors.write(following, query, scope),
+            }
+        )
+
+    def _last_good(self, key: str, course: _Course) -> Answer | None:
+        kept = self._pages.last_good(key) if self._pages is not None else None
+        if kept is None:
+            return None
+        count("LastGoodPages")
+        logger.warning("the last good page serves", seconds=round(kept.age))
+        effect = f"The results are those of {round(kept.age)} seconds ago."
+        told = [each.model_copy(update={"effect": effect}) for each in course.degraded()]
+        return kept.answer.degraded_by(told)
 
     # --- ranking ---------------------------------------------------------------------------------
 
-    def _rank(self, query: SearchQuery) -> _Ranking:
-        filters = query.filters()
+    def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> Answer:
+        counting = None
+        if not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE:
+            counting = self._ask("facets", lambda: self._keyword.tally(query.q, query.filters()))
+        return self._page(query, self._rank(query, course), position, course, counting=counting)
 
+    def _rank(self, query: SearchQuery, course: _Course) -> _Ranking:
         def words() -> list[Hit]:
-            return self._keyword.match(query.q, filters, sort=query.sort, limit=REACH)
-
-        def meaning() -> list[Hit]:
-            encoder = self._encoder()
-            return self._vector.nearest(encoder.encode(query.q), encoder.model_version, filters, limit=REACH)
+            return self._keyword.match(query.q, query.filters(), sort=query.sort, limit=REACH)
 
         if not query.q:
-            return _Ranking(self._required(words, "keyword"), "browse")
+            return _Ranking(self._required(course, "keyword", words), "browse")
         if query.sort is not Sort.RELEVANCE:
-            return _Ranking(self._required(words, "keyword"), "keyword")
+            return _Ranking(self._required(course, "keyword", words), "keyword")
+        by_words = by_meaning = None
         if query.mode is Mode.HYBRID:
-            keyword, vector = self._threads.submit(words), self._threads.submit(meaning)
-            by_words, by_meaning = self._answer(keyword, "keyword"), self._answer(vector, "vector")
+            asked = self._ask("keyword", words)
+            by_meaning = self._meaning(query, course)
+            by_words = course.answer(asked)
             if by_words is not None and by_meaning is not None:
                 return _Ranking(fuse([by_words, by_meaning]), "hybrid")
         elif query.mode is Mode.KEYWORD:
-            by_words, by_meaning = self._ask(words, "keyword"), None
-            if by_words is not None:
-                return _Ranking(by_words, "keyword")
-            by_meaning = self._ask(meaning, "vector")
+            by_words = course.answer(self._ask("keyword", words))
+            if by_words is None:
+                by_meaning = self._meaning(query, course)
         else:
-            by_words, by_meaning = None, self._ask(meaning, "vector")
-            if by_meaning is not None:
-                return _Ranking(by_meaning, "semantic")
-            by_words = self._ask(words, "keyword")
+            by_meaning = self._meaning(query, course)
+            if by_meaning is None:
+                by_words = course.answer(self._ask("keyword", words))
         if by_words is not None:
-            return _Ranking(by_words, "keyword", degraded=True)
+            return _Ranking(by_words, "keyword")
         if by_meaning is not None:
-            return _Ranking(by_meaning, "semantic", degraded=True)
-        raise _unavailable()
+            return _Ranking(by_meaning, "semantic")
+        raise course.unavailable()
 
-    def _required(self, ask: Callable[[], list[Hit]], engine: str) -> list[Hit]:
-        hits = self._ask(ask, engine)
-        if hits is None:
-            raise _unavailable()
-        return hits
+    def _meaning(self, query: SearchQuery, course: _Course) -> list[Hit] | None:
+        def encoded() -> tuple[Sequence[float], str]:
+            encoder = self._encoder()
+            return encoder.encode(query.q), encoder.model_version
 
-    def _ask(self, ask: Callable[[], Any], engine: str) -> Any | None:
-        return self._answer(self._threads.submit(ask), engine)
+        made = course.answer(self._ask("encoder", encoded))
+        if made is None:
+            return None
+        vector, version = made
+        return course.answer(
+            self._ask("vector", lambda: self._vector.nearest(vector, version, query.filters(), limit=REACH))
+        )
 
-    def _answer(self, asked: Future[Any], engine: str) -> Any | None:
-        """What an engine answers in its time; None when it fails, whatever the failure: the others
-        serve, the log and the metric tell."""
-        patience = self._engine_seconds if engine in self._waited_for else self._first_seconds
-        self._waited_for.add(engine)
-        try:
-            return asked.result(patience)
-        except Late:
-            asked.cancel()
-            logger.warning("a search engine is late", engine=engine)
-        except Exception:  # noqa: BLE001
-            logger.exception("a search engine failed", engine=engine)
-        count(f"SearchEngineFailed.{engine}")
-        return None
+    def _ask(self, part: Part, work: Callable[[], Any]) -> Asked[Any]:
+        return self._parts[part].ask(work)
+
+    def _required(self, course: _Course, part: Part, work: Callable[[], Any]) -> Any:
+        """What a part says, where nothing else can stand in for it."""
+        found = course.answer(self._ask(part, work))
+        if found is None:
+            raise course.unavailable()
+        return found
 
     # --- pages -----------------------------------------------------------------------------------
 
@@ -179,40 +313,36 @@ class Search:
         query: Paging,
         ranking: _Ranking,
         position: Position | None,
+        course: _Course,
         *,
-        scope: str = "",
-        counting: Future[Tally] | None = None,
-    ) -> SearchPage:
+        counting: Asked[Tally] | None = None,
+    ) -> Answer:
         """The page of a ranking. Facets are counted side by side with it: over all that the words
         match when `counting` says so already, else over the ranking."""
         hits = ranking.hits[:REACH]
         begin = _begin(hits, position, query)
         chosen = hits[begin : begin + query.limit]
-        counting = counting or self._threads.submit(self._keyword.tally_of, [hit.image_id for hit in hits])
-        try:
-            found = self._reader.documents([hit.image_id for hit in chosen])
-        except MarketError as error:
-            raise _unavailable() from error
+        counting = counting or self._ask("facets", lambda: self._keyword.tally_of([hit.image_id for hit in hits]))
+        found: list[SearchDocument] = []
+        if chosen:
+            found = self._required(
+                course, "documents", lambda: self._reader.documents([hit.image_id for hit in chosen])
+            )
         documents = {document.image_id: document for document in found}
-        tally = self._answer(counting, "facets")
+        tally = course.answer(counting)
         end = begin + len(chosen)
-        following = None
-        if chosen and end < len(hits):
-            following = self._cursors.write(Position(end, chosen[-1].image_id), query, scope)
-        degraded = ranking.degraded or tally is None
-        count("Searches")
-        if degraded:
-            count("SearchesDegraded")
-        return SearchPage(
+        more = bool(chosen) and end < len(hits)
+        page = SearchPage(
             # An image that left the catalogue a moment ago has no document any more.
             results=[self._hit(documents[hit.image_id], hit.score) for hit in chosen if hit.image_id in documents],
             facets=tally.facets if tally else Facets(),
             estimated_total=max(tally.total if tally else 0, len(hits)),
-            next_cursor=following,
+            next_cursor=None,
             mode=ranking.mode,
-            search_id=new_id(),
-            degraded=degraded,
+            search_id=_NO_SEARCH,
+            degraded=course.degraded(),
         )
+        return Answer(page=page, passed=end if more else None, last=chosen[-1].image_id if more else None)
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(
@@ -247,7 +377,9 @@ def _begin(hits: Sequence[Hit], position: Position | None, query: Paging) -> int
     return position.passed
 
 
-def _unavailable() -> SearchUnavailable:
-    return SearchUnavailable(
-        "Search is not answering; try again in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)}
-    )
+class _MayPass(Exception):
+    """Nothing answered, and a second try may find otherwise."""
+
+
+_NO_SEARCH = UUID(int=0)
+"""Stands in a page that is kept: each answer gets an id of its own."""
