@@ -175,11 +175,12 @@ class ApplicationStack(Stack):
             "finding pictures and looking at one",
             seconds=29,
             memory_mb=1769,
-            layers=["api", "vision"],
+            layers=["api", "vision", "search"],
             settings=self._database
             | {
                 "cursor_secret_arn": state.secrets.cursor_key.arn,
                 "model_bundle": stage.model_bundle,
+                "search_fusion": stage.search_fusion,
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
                 "cache_url": stage.cache_url,

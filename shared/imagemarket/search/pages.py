@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import Clock
@@ -62,6 +62,8 @@ class Answer(BaseModel):
     passed: int | None = None
     last: UUID | None = None
     """Where the next page begins (`Position`); None on the last one."""
+    gains: dict[UUID, dict[str, float]] = Field(default={}, exclude=True)
+    """What moved its pictures up, for whoever asks why; not kept."""
 
     @property
     def following(self) -> Position | None:

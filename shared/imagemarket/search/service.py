@@ -6,11 +6,12 @@ said in `degraded`; when nothing answers, the last good page does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from imagemarket.platform.clock import Clock, SystemClock
 from imagemarket.platform.errors import ImageNotFound, SearchUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.resilience import (
@@ -25,16 +26,20 @@ from imagemarket.platform.resilience import (
 )
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.cursor import CursorSigner, Position, normalised
-from imagemarket.search.fusion import fuse
+from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import (
     REACH,
     ContributorView,
     Degradation,
+    ExplainedPage,
+    Explanation,
     Facets,
+    Filters,
     Hit,
     Mode,
     Paging,
     Part,
+    Ranked,
     RenditionView,
     SearchDocument,
     SearchHit,
@@ -46,6 +51,8 @@ from imagemarket.search.models import (
 )
 from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
+from imagemarket.search.ranking import WINDOW, gains, lifted
+from imagemarket.search.understanding import QueryReader, Understood, Wanted
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 
@@ -116,6 +123,8 @@ class _Ranking:
 
     hits: list[Hit]
     mode: AnsweredBy
+    by: Mapping[str, Sequence[Hit]] = field(default_factory=dict)
+    """What each engine said by itself."""
 
 
 class Search:
@@ -132,16 +141,23 @@ class Search:
         media_base_url: str,
         public_base_url: str,
         pages: PageCache | None = None,
+        queries: QueryReader | None = None,
+        fusion: Fusion | None = None,
+        clock: Clock | None = None,
         patience: Patience = Patience(),
     ) -> None:
         """`encoder` gives the text encoder when it is first needed: loading it takes a while, and
-        words alone find pictures too when it cannot be loaded. Without `pages` each page is computed."""
+        words alone find pictures too when it cannot be loaded. Without `pages` each page is computed,
+        and without `queries` none is corrected."""
         self._keyword = keyword
         self._vector = vector
         self._reader = reader
         self._encoder = encoder
         self._cursors = cursors
         self._pages = pages
+        self._queries = queries or QueryReader()
+        self._fusion = fusion or Fusion()
+        self._clock = clock or SystemClock()
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
         self._patience = patience
@@ -160,7 +176,33 @@ class Search:
         """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers and no
         page of before is left."""
         position = self._cursors.read(query.cursor, query) if query.cursor else None
-        return self._served("search", query, position, lambda course: self._found(query, position, course))
+        return self._served("search", query, position, lambda course: self._found(query, position, course)[0])
+
+    def explain(self, query: SearchQuery) -> ExplainedPage:
+        """A page of results and how each came to its place. Raises as `search` does."""
+        position = self._cursors.read(query.cursor, query) if query.cursor else None
+        answer, ranking = self._found(query, position, _Course(TimeBudget(self._patience.request_seconds)))
+        page = self._given(answer, query)
+        places = {
+            name: {hit.image_id: Ranked(rank=rank, score=hit.score) for rank, hit in enumerate(hits, 1)}
+            for name, hits in ranking.by.items()
+        }
+        fused = {hit.image_id: hit.score for hit in ranking.hits}
+        return ExplainedPage(
+            page=page,
+            fusion=str(self._fusion),
+            explanations=[
+                Explanation(
+                    id=hit.id,
+                    keyword=places.get("keyword", {}).get(hit.id),
+                    vector=places.get("vector", {}).get(hit.id),
+                    fused=fused[hit.id],
+                    gains=answer.gains.get(hit.id, {}),
+                    score=hit.score,
+                )
+                for hit in page.results
+            ],
+        )
 
     def similar(self, image_id: UUID, query: SimilarQuery) -> SearchPage:
         """Pictures like an approved one, itself left out.
@@ -195,7 +237,7 @@ class Search:
     ) -> SearchPage:
         key = key_of(
             kind,
-            normalised(query, without={"cursor"}),
+            normalised(query, without={"cursor", "fields"}),
             "" if position is None else f"{position.passed} {position.last}",
         )
         budget = TimeBudget(self._patience.request_seconds)
@@ -228,6 +270,10 @@ class Search:
         count("Searches")
         if answer.page.degraded:
             count("SearchesDegraded")
+        return self._given(answer, query, scope)
+
+    def _given(self, answer: Answer, query: Paging, scope: str = "") -> SearchPage:
+        """The page with what is this request's own."""
         following = answer.following
         return answer.page.model_copy(
             update={
@@ -248,52 +294,81 @@ class Search:
 
     # --- ranking ---------------------------------------------------------------------------------
 
-    def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> Answer:
+    def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> tuple[Answer, _Ranking]:
+        asked = self._queries.read(query, lambda word: self._has_results(word, course))
         counting = None
-        if not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE:
-            counting = self._ask("facets", lambda: self._keyword.tally(query.q, query.filters()))
-        return self._page(query, self._rank(query, course), position, course, counting=counting)
+        if not asked.text or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE:
+            counting = self._ask("facets", lambda: self._tally(asked))
+        ranking = self._rank(query, asked, course)
+        wanted = asked.wanted if asked.text and query.sort is Sort.RELEVANCE else None
+        answer = self._page(query, ranking, position, course, counting=counting, wanted=wanted)
+        told = {"spelling": asked.spelling, "interpreted": list(asked.interpreted), "synonyms": list(asked.synonyms)}
+        return answer.model_copy(update={"page": answer.page.model_copy(update=told)}), ranking
 
-    def _rank(self, query: SearchQuery, course: _Course) -> _Ranking:
+    def _has_results(self, word: str, course: _Course) -> bool:
+        """Whether any picture has the word; where nobody answers, it counts as if."""
+        found = course.answer(
+            self._ask("keyword", lambda: self._keyword.match(word, Filters(), sort=Sort.RELEVANCE, limit=1))
+        )
+        return found is None or bool(found)
+
+    def _match(self, asked: Understood, sort: Sort) -> list[Hit]:
+        """The words in each way of putting them; where no picture has all of any, the words alone, loosely."""
+        if len(asked.phrasings) > 1:
+            text = " or ".join(asked.phrasings)
+            if found := self._keyword.match(text, asked.filters, sort=sort, limit=REACH):
+                return found
+        return self._keyword.match(asked.text, asked.filters, sort=sort, limit=REACH)
+
+    def _tally(self, asked: Understood) -> Tally:
+        """Of what `_match` finds."""
+        if len(asked.phrasings) > 1:
+            found = self._keyword.tally(" or ".join(asked.phrasings), asked.filters)
+            if found.total:
+                return found
+        return self._keyword.tally(asked.text, asked.filters)
+
+    def _rank(self, query: SearchQuery, asked: Understood, course: _Course) -> _Ranking:
         def words() -> list[Hit]:
-            return self._keyword.match(query.q, query.filters(), sort=query.sort, limit=REACH)
+            return self._match(asked, query.sort)
 
-        if not query.q:
+        if not asked.text:
             return _Ranking(self._required(course, "keyword", words), "browse")
         if query.sort is not Sort.RELEVANCE:
             return _Ranking(self._required(course, "keyword", words), "keyword")
         by_words = by_meaning = None
         if query.mode is Mode.HYBRID:
-            asked = self._ask("keyword", words)
-            by_meaning = self._meaning(query, course)
-            by_words = course.answer(asked)
+            asking = self._ask("keyword", words)
+            by_meaning = self._meaning(asked, course)
+            by_words = course.answer(asking)
             if by_words is not None and by_meaning is not None:
-                return _Ranking(fuse([by_words, by_meaning]), "hybrid")
+                by = {"keyword": by_words, "vector": by_meaning}
+                return _Ranking(self._fusion.of(by_words, by_meaning), "hybrid", by)
         elif query.mode is Mode.KEYWORD:
             by_words = course.answer(self._ask("keyword", words))
             if by_words is None:
-                by_meaning = self._meaning(query, course)
+                by_meaning = self._meaning(asked, course)
         else:
-            by_meaning = self._meaning(query, course)
+            by_meaning = self._meaning(asked, course)
             if by_meaning is None:
                 by_words = course.answer(self._ask("keyword", words))
         if by_words is not None:
-            return _Ranking(by_words, "keyword")
+            return _Ranking(by_words, "keyword", {"keyword": by_words})
         if by_meaning is not None:
-            return _Ranking(by_meaning, "semantic")
+            return _Ranking(by_meaning, "semantic", {"vector": by_meaning})
         raise course.unavailable()
 
-    def _meaning(self, query: SearchQuery, course: _Course) -> list[Hit] | None:
+    def _meaning(self, asked: Understood, course: _Course) -> list[Hit] | None:
         def encoded() -> tuple[Sequence[float], str]:
             encoder = self._encoder()
-            return encoder.encode(query.q), encoder.model_version
+            return encoder.encode(asked.text), encoder.model_version
 
         made = course.answer(self._ask("encoder", encoded))
         if made is None:
             return None
         vector, version = made
         return course.answer(
-            self._ask("vector", lambda: self._vector.nearest(vector, version, query.filters(), limit=REACH))
+            self._ask("vector", lambda: self._vector.nearest(vector, version, asked.filters, limit=REACH))
         )
 
     def _ask(self, part: Part, work: Callable[[], Any]) -> Asked[Any]:
@@ -316,19 +391,26 @@ class Search:
         course: _Course,
         *,
         counting: Asked[Tally] | None = None,
+        wanted: Wanted | None = None,
     ) -> Answer:
         """The page of a ranking. Facets are counted side by side with it: over all that the words
-        match when `counting` says so already, else over the ranking."""
+        match when `counting` says so already, else over the ranking. Documents are read in one round trip:
+        where gains may change the order, those of the window together with the page's."""
         hits = ranking.hits[:REACH]
-        begin = _begin(hits, position, query)
-        chosen = hits[begin : begin + query.limit]
         counting = counting or self._ask("facets", lambda: self._keyword.tally_of([hit.image_id for hit in hits]))
-        found: list[SearchDocument] = []
-        if chosen:
-            found = self._required(
-                course, "documents", lambda: self._reader.documents([hit.image_id for hit in chosen])
-            )
-        documents = {document.image_id: document for document in found}
+        passed = position.passed if position is not None else ((query.page or 1) - 1) * query.limit
+        if wanted is not None and passed < WINDOW:
+            documents = self._documents(hits[: WINDOW + query.limit], course)
+            now = self._clock.now()
+            gained = {each: gains(found, wanted, now) for each, found in documents.items()}
+            hits = lifted(hits, gained)
+            begin = _begin(hits, position, query)
+            chosen = hits[begin : begin + query.limit]
+        else:
+            gained = {}
+            begin = _begin(hits, position, query)
+            chosen = hits[begin : begin + query.limit]
+            documents = self._documents(chosen, course)
         tally = course.answer(counting)
         end = begin + len(chosen)
         more = bool(chosen) and end < len(hits)
@@ -342,7 +424,19 @@ class Search:
             search_id=_NO_SEARCH,
             degraded=course.degraded(),
         )
-        return Answer(page=page, passed=end if more else None, last=chosen[-1].image_id if more else None)
+        return Answer(
+            page=page,
+            passed=end if more else None,
+            last=chosen[-1].image_id if more else None,
+            gains={hit.image_id: gained[hit.image_id] for hit in chosen if hit.image_id in gained},
+        )
+
+    def _documents(self, hits: Sequence[Hit], course: _Course) -> dict[UUID, SearchDocument]:
+        if not hits:
+            return {}
+        ids = [hit.image_id for hit in hits]
+        found = self._required(course, "documents", lambda: self._reader.documents(ids))
+        return {document.image_id: document for document in found}
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(
