@@ -284,7 +284,7 @@ def _measure(database: Database, catalogue: _Catalogue, documents: int) -> Itera
         peers = [
             partial(_naive, database, mode, text, vectors[text], filters) for text, filters in asked[:PEER_QUERIES]
         ]
-        degraded = sum(ask().degraded for ask in ours[:20])  # and warms up
+        degraded = sum(bool(ask().degraded) for ask in ours[:20])  # and warms up
         _milliseconds(peers[:4])
         taken, peer = _milliseconds(ours), _milliseconds(peers)
         if degraded:

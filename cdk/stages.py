@@ -69,6 +69,8 @@ class Stage:
     model_endpoint_name: str
     model_bundle: str
     """Folder of the text tower's bundle as functions see it."""
+    search_fusion: str
+    """How hybrid search brings words and meaning together; see `imagemarket.search.fusion.Fusion.named`."""
     public_base_url: str
     """Without a trailing slash."""
     media_base_url: str
@@ -122,6 +124,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         cache_url=said("MARKET_VALKEY_URL"),
         model_endpoint_name="imagemarket-local-analyse",
         model_bundle=said("MARKET_MODEL_BUNDLE"),
+        search_fusion="rrf",
         public_base_url=base,
         media_base_url=f"{base}/media",
         upload_origins=(base,),

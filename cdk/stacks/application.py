@@ -175,13 +175,15 @@ class ApplicationStack(Stack):
             "finding pictures and looking at one",
             seconds=29,
             memory_mb=1769,
-            layers=["api", "vision"],
+            layers=["api", "vision", "search"],
             settings=self._database
             | {
                 "cursor_secret_arn": state.secrets.cursor_key.arn,
                 "model_bundle": stage.model_bundle,
+                "search_fusion": stage.search_fusion,
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
+                "cache_url": stage.cache_url,
             },
             grants=[state.secrets.database.reading(), state.secrets.cursor_key.reading()],
         )
@@ -342,7 +344,8 @@ class ApplicationStack(Stack):
             "writes search documents",
             seconds=INDEX_IMAGES_SECONDS,
             memory_mb=512,
-            settings=self._database,
+            layers=["api"],
+            settings=self._database | {"cache_url": stage.cache_url},
             grants=[state.secrets.database.reading()],
         )
         self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)

@@ -1,25 +1,43 @@
-"""`/v1/search`, `/v1/images/{image_id}` and `/v1/images/{image_id}/similar`."""
+"""`/v1/search` with its suggestions and explanations, `/v1/images/{image_id}` and its `/similar`."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 
 from imagemarket import wiring
-from imagemarket.platform.errors import ImageNotFound, InvalidCursor, InvalidRequest, SearchUnavailable
-from imagemarket.platform.http import create_api, problem_responses
-from imagemarket.search.models import ImageDetail, SearchPage, SearchQuery, SimilarQuery
+from imagemarket.platform.errors import (
+    Forbidden,
+    ImageNotFound,
+    InvalidCursor,
+    InvalidRequest,
+    SearchUnavailable,
+    TokenExpired,
+)
+from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.search.models import (
+    ExplainedPage,
+    ImageDetail,
+    Paging,
+    SearchHit,
+    SearchPage,
+    SearchQuery,
+    SimilarQuery,
+)
+from imagemarket.search.suggestions import SuggestPage, SuggestQuery
 
 router = APIRouter()
 
 _PAGE_CACHE = "public, max-age=60"  # specification 6.2
 _DETAIL_CACHE = "public, max-age=60"  # as long as a picture that was taken down may still be shown
 _NOT_MODIFIED = {304: {"description": "The copy at hand is still right."}}
+
+_SUGGEST_CACHE = "public, max-age=300"
+Admin = Annotated[Caller, Depends(require_role("admin"))]
 
 IfNoneMatch = Annotated[
     str | None,
@@ -40,7 +58,33 @@ def search_images(
 ) -> Response:
     """Without `q` the newest pictures come first. `next_cursor` leads to the next page, up to 1,000 results;
     `Link` carries its URL. Facets count what each further filter would leave."""
-    return _page(wiring.search().search(query), request, if_none_match)
+    return _page(wiring.search().search(query), query, request, if_none_match)
+
+
+@router.get(
+    "/v1/search/suggest",
+    operation_id="suggestQueries",
+    summary="Complete what is being typed",
+    tags=["Search"],
+    response_model=SuggestPage,
+    responses=_NOT_MODIFIED | problem_responses(InvalidRequest, SearchUnavailable),
+)
+def suggest_queries(query: Annotated[SuggestQuery, Query()], if_none_match: IfNoneMatch = None) -> Response:
+    """Titles, tags and what is often searched, the most frequent first; a slip of the finger is forgiven."""
+    return _answer(wiring.suggestions().suggest(query).model_dump_json(), _SUGGEST_CACHE, if_none_match)
+
+
+@router.get(
+    "/v1/search/explain",
+    operation_id="explainSearch",
+    summary="Why a page of results looks as it does",
+    tags=["Search"],
+    responses=problem_responses(TokenExpired, Forbidden, InvalidRequest, InvalidCursor, SearchUnavailable),
+)
+def explain_search(query: Annotated[SearchQuery, Query()], _caller: Admin, response: Response) -> ExplainedPage:
+    """The same search, computed anew, with each result's places, scores and gains."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.search().explain(query)
 
 
 @router.get(
@@ -53,7 +97,7 @@ def search_images(
 )
 def get_image(image_id: UUID, if_none_match: IfNoneMatch = None) -> Response:
     """Of approved pictures alone."""
-    return _answer(wiring.image_details().detail(image_id), _DETAIL_CACHE, if_none_match)
+    return _answer(wiring.image_details().detail(image_id).model_dump_json(), _DETAIL_CACHE, if_none_match)
 
 
 @router.get(
@@ -71,29 +115,40 @@ def find_similar_images(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Nearest first, with the filters of a search; the picture itself is left out."""
-    return _page(wiring.search().similar(image_id, query), request, if_none_match)
+    return _page(wiring.search().similar(image_id, query), query, request, if_none_match)
 
 
-def _page(page: SearchPage, request: Request, if_none_match: str | None) -> Response:
-    # An answer that an engine is missing from must not outlive the trouble.
-    answer = _answer(page, "no-store" if page.degraded else _PAGE_CACHE, if_none_match, aside={"search_id"})
+def _page(page: SearchPage, query: Paging, request: Request, if_none_match: str | None) -> Response:
+    # An answer that an engine is missing from must not outlive the trouble; that the cache is away changes nothing.
+    whole = all(each.part == "cache" for each in page.degraded)
+    shown = {"id", *query.fields} if query.fields else None
+    left_out: dict[str, Any] = {}
+    if shown is not None:
+        left_out["results"] = {"__all__": set(SearchHit.model_fields) - shown}
+    # What differs from answer to answer with the same results is not part of their state.
+    state = page.model_dump_json(exclude={**left_out, **dict.fromkeys(("search_id", "next_cursor", "degraded"), True)})
+    body = page.model_dump_json(exclude=left_out)
+    answer = _answer(body, _PAGE_CACHE if whole else "no-store", if_none_match, state=state)
+    first = [(name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "page"}]
+    links = [_link(request, first, "first")]
     if page.next_cursor:
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "page"}]
-        address = f"{request.url.path}?{urlencode([*kept, ('cursor', page.next_cursor)])}"
-        answer.headers["Link"] = f'<{address}>; rel="next"'
+        links.append(_link(request, [*first, ("cursor", page.next_cursor)], "next"))
+    answer.headers["Link"] = ", ".join(links)
     return answer
 
 
-def _answer(
-    content: BaseModel, cache_control: str, if_none_match: str | None, aside: set[str] | None = None
-) -> Response:
-    """The JSON with a weak ETag over all of it but `aside`, or 304 where the client has it already."""
-    digest = hashlib.sha256(content.model_dump_json(exclude=aside).encode()).hexdigest()[:32]
-    etag = f'W/"{digest}"'
-    headers = {"ETag": etag, "Cache-Control": cache_control}
-    if if_none_match and f'"{digest}"' in if_none_match:
+def _link(request: Request, parameters: list[tuple[str, str]], relation: str) -> str:
+    address = request.url.path + (f"?{urlencode(parameters)}" if parameters else "")
+    return f'<{address}>; rel="{relation}"'
+
+
+def _answer(body: str, cache_control: str, if_none_match: str | None, *, state: str | None = None) -> Response:
+    """The JSON with a weak ETag over its `state`, or 304 where the client has that already."""
+    digest = hashlib.sha256((body if state is None else state).encode()).hexdigest()[:32]
+    headers = {"ETag": f'W/"{digest}"', "Cache-Control": cache_control}
+    if if_none_match and (f'"{digest}"' in if_none_match or if_none_match.strip() == "*"):
         return Response(status_code=304, headers=headers)
-    return Response(content.model_dump_json(), media_type="application/json", headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def build_api() -> FastAPI:

@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from imagemarket.platform.maintenance import Maintenance
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
+    from imagemarket.platform.refreshed import Refreshed
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.service import Search
+    from imagemarket.search.spelling import Speller
+    from imagemarket.search.suggestions import Suggestions, SuggestionTable
     from imagemarket.vision.text import TextEncoder
 
 # --- platform ------------------------------------------------------------------------------------
@@ -349,9 +352,35 @@ def postgres_search() -> PostgresSearch:
 
 
 @cache
+def suggestion_table() -> SuggestionTable:
+    from imagemarket.search.suggestions import SuggestionTable
+
+    return SuggestionTable(database())
+
+
+@cache
+def speller() -> Refreshed[Speller]:
+    """The catalogue's words, ten minutes old at most; the first request goes without rather than wait for them."""
+    from imagemarket.platform.refreshed import Refreshed
+    from imagemarket.search.spelling import MOST_WORDS, Speller
+
+    return Refreshed("speller", lambda: Speller(suggestion_table().words(MOST_WORDS)), seconds=600, patience=0.05)
+
+
+@cache
+def suggestions() -> Suggestions:
+    from imagemarket.search.suggestions import Suggestions
+
+    return Suggestions(suggestion_table(), speller().get)
+
+
+@cache
 def search() -> Search:
     from imagemarket.search.cursor import CursorSigner
+    from imagemarket.search.fusion import Fusion
+    from imagemarket.search.pages import PageCache
     from imagemarket.search.service import Search
+    from imagemarket.search.understanding import QueryReader
 
     return Search(
         keyword=postgres_search(),
@@ -359,6 +388,10 @@ def search() -> Search:
         reader=postgres_search(),
         encoder=text_encoder,
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
+        pages=PageCache(valkey(), clock()),
+        queries=QueryReader(speller().get),
+        fusion=Fusion.named(settings().search_fusion),
+        clock=clock(),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
     )
@@ -376,5 +409,7 @@ def image_details() -> ImageDetails:
 @cache
 def indexer() -> Indexer:
     from imagemarket.search.documents import DocumentBuilder, Indexer
+    from imagemarket.search.pages import TakeDowns
 
-    return Indexer(DocumentBuilder(database()), [postgres_search()])
+    # What leaves the catalogue leaves the kept pages last, when no engine can find it any more.
+    return Indexer(DocumentBuilder(database()), [postgres_search(), suggestion_table(), TakeDowns(valkey())])

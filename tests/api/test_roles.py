@@ -16,6 +16,7 @@ SIGNED_IN: dict[str, set[Role]] = {
     "abortUpload": {"contributor"},
     "getImageStatus": {"admin", "contributor"},
     "getCleanRendition": {"admin", "contributor"},
+    "explainSearch": {"admin"},
 }
 """Who may call what; every other route is public. Written down apart from the code that decides it."""
 

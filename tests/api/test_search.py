@@ -23,7 +23,9 @@ from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Removal
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.service import Search
-from tests.api.events import LambdaContext, http_event, json_of
+from imagemarket.search.spelling import Speller
+from imagemarket.search.suggestions import Suggestions, SuggestionTable
+from tests.api.events import LambdaContext, caller, http_event, json_of
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import PUBLISHED, an_approved_image, set_status
 from tests.unit.search.kit import MODEL, document, passes, pointing, random_documents
@@ -51,7 +53,9 @@ def _wired(database: Database, engine: PostgresSearch, monkeypatch: pytest.Monke
         public_base_url=api,
     )
     details = ImageDetails(database=database, media_base_url=media, public_base_url=api)
+    table = SuggestionTable(database)
     monkeypatch.setattr(wiring, "search", lambda: search)
+    monkeypatch.setattr(wiring, "suggestions", lambda: Suggestions(table, lambda: Speller(table.words(100))))
     monkeypatch.setattr(wiring, "image_details", lambda: details)
 
 
@@ -119,7 +123,10 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
         "estimated_total": 1,
         "next_cursor": None,
         "mode": "hybrid",
-        "degraded": False,
+        "spelling": None,
+        "interpreted": [],
+        "synonyms": [{"word": "sunset", "instead": ["dusk"]}],
+        "degraded": [],
     }
 
 
@@ -160,12 +167,10 @@ def test_a_walk_by_link_gives_every_hit_once(engine: PostgresSearch, mode: str, 
     while True:
         page = json_of(answer)
         walked += [hit["id"] for hit in page["results"]]
-        link = answer["headers"].get("link")
-        assert bool(link) == bool(page["next_cursor"])
-        if not link:
+        following = re.search(r'<(/v1/search)\?([^>]+)>; rel="next"', answer["headers"]["link"])
+        assert bool(following) == bool(page["next_cursor"])
+        if not following:
             break
-        following = re.fullmatch(r'<(/v1/search)\?(.+)>; rel="next"', link)
-        assert following
         answer = handler(http_event("GET", following[1], query=following[2]), LambdaContext())
         assert answer["statusCode"] == 200
     assert walked == [hit["id"] for hit in everything["results"]]
@@ -217,6 +222,41 @@ def test_a_cursor_of_another_query_is_refused(engine: PostgresSearch) -> None:
     assert get("/v1/search", q="boat", limit=5, cursor=cursor)["results"]
 
 
+def test_only_the_fields_asked_for_come(engine: PostgresSearch) -> None:
+    engine.write([document("Red boat")], [])
+    (hit,) = get("/v1/search", q="boat", fields=["title", "width"])["results"]
+    assert set(hit) == {"id", "title", "width"}
+    assert problem("/v1/search", fields="password")[2]["errors"][0]["field"] == "fields.0"
+    whole = send("/v1/search", q="boat")
+    assert whole["headers"]["etag"] != send("/v1/search", q="boat", fields="title")["headers"]["etag"]
+
+
+def test_an_etag_is_the_same_while_the_results_are(engine: PostgresSearch) -> None:
+    engine.write(random_documents(30), [])
+    first, second = (send("/v1/search", q="boat", limit=2)["headers"]["etag"] for _ in range(2))
+    assert first == second
+
+
+def test_suggestions_complete_what_is_typed(database: Database) -> None:
+    SuggestionTable(database).write([document("Golden sunset", tags=("sunset",))], [])
+    answer = send("/v1/search/suggest", q="suns")
+    assert json_of(answer) == {"suggestions": [{"text": "sunset", "images": 1}], "corrected": None}
+    assert answer["headers"]["cache-control"] == "public, max-age=300"
+    assert send("/v1/search/suggest", {"If-None-Match": answer["headers"]["etag"]}, q="suns")["statusCode"] == 304
+    assert get("/v1/search/suggest", q="sunste")["corrected"] == "sunset"
+    assert problem("/v1/search/suggest")[2]["errors"][0]["field"] == "q"
+
+
+def test_an_admin_is_told_why(engine: PostgresSearch) -> None:
+    engine.write([document("Red boat", tags=("boat",))], [])
+    event = http_event("GET", "/v1/search/explain", caller=caller("admin"), query="q=boat")
+    answer = handler(event, LambdaContext())
+    assert answer["headers"]["cache-control"] == "no-store"
+    (why,) = json_of(answer)["explanations"]
+    assert why["keyword"]["rank"] == why["vector"]["rank"] == 1
+    assert why["gains"]["exact_tag"] == pytest.approx(0.1)
+
+
 def test_hostile_words_find_nothing_and_break_nothing(engine: PostgresSearch) -> None:
     engine.write([document("Red boat")], [])
     for words in ("'; DROP TABLE search_documents; --", "a\0b", "%", "\ufdd0 \U0001f642", "<->", "((((", "!" * 200):
@@ -245,7 +285,9 @@ def test_a_degraded_answer_is_not_kept(engine: PostgresSearch, monkeypatch: pyte
     monkeypatch.setattr(engine, "nearest", away)
     answer = send("/v1/search", q="boat")
     page = json_of(answer)
-    assert (page["mode"], page["degraded"], len(page["results"])) == ("keyword", True, 1)
+    assert (page["mode"], [each["part"] for each in page["degraded"]], len(page["results"])) == (
+        *("keyword", ["vector"], 1),
+    )
     assert answer["headers"]["cache-control"] == "no-store"
     monkeypatch.setattr(engine, "match", away)
     answer = send("/v1/search", q="boat")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _PING_AFTER_IDLE_SECONDS = 15.0
+_CHECKOUT_SECONDS = 5.0
+"""How long a connection is waited for."""
 
 
 def dsn_of_secret(secret: str) -> str:
@@ -78,7 +80,9 @@ class Database:
             },
             min_size=0,
             max_size=self._max_connections,
-            timeout=5.0,
+            timeout=_CHECKOUT_SECONDS,
+            # By default it would try ever more seldom for five minutes, and a database that is back stay unused.
+            reconnect_timeout=_CHECKOUT_SECONDS,
             check=self._ping_if_idle,
             open=True,
         )

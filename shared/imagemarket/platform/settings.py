@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """SageMaker endpoint that analyses pictures."""
     model_bundle: str = _UNSET
     """Folder of the model bundle whose text tower encodes queries."""
+    search_fusion: str = "rrf"
+    """How hybrid search brings words and meaning together: `rrf`, or `convex:` and the share of the meaning."""
     cursor_secret_arn: str = _UNSET
     """Secret string that signs cursors."""
     signing_key_secret_arn: str = _UNSET

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -19,9 +20,11 @@ from imagemarket.search.models import Paging
 
 LIFETIME = timedelta(days=1)
 
-_LAYOUT = struct.Struct(">BIH16s")  # form, issued at (seconds), results passed, last image
-_FORM = 1
+_LAYOUT = struct.Struct(">BI8sH16s")  # form, issued at (seconds), the query, results passed, last image
+_FORM = 2
 _SIGNATURE_BYTES = 16
+_NOT_THE_QUERY = frozenset({"cursor", "page", "limit", "fields"})
+"""A walk may go on with pages of another size, and show other fields."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,13 @@ class Position:
     """Results given out so far."""
     last: UUID
     """The last of them: the walk goes on after it even when newer images came in before it."""
+
+
+def normalised(query: Paging, *, without: Collection[str]) -> str:
+    """What makes two questions one: the order of a filter's values and the case of the words do not."""
+    asked: dict[str, Any] = query.model_dump(mode="json", exclude=set(without), exclude_defaults=True)
+    told = {name: sorted(value) if isinstance(value, list) else value for name, value in asked.items()}
+    return json.dumps(told, sort_keys=True).casefold()
 
 
 class CursorSigner:
@@ -48,30 +58,33 @@ class CursorSigner:
     def write(self, position: Position, query: Paging, scope: str = "") -> str:
         """The cursor of a position; `scope` tells apart what the query itself does not say."""
         now = int(self._clock.now().timestamp())
-        payload = _LAYOUT.pack(_FORM, now, position.passed, position.last.bytes)
-        signed = payload + self._signature(payload, query, scope)
-        return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
+        payload = _LAYOUT.pack(_FORM, now, _name(query, scope), position.passed, position.last.bytes)
+        return base64.urlsafe_b64encode(payload + self._signature(payload)).rstrip(b"=").decode()
 
     def read(self, cursor: str, query: Paging, scope: str = "") -> Position:
-        """Raises `InvalidCursor` unless this very query was given the cursor within a day."""
+        """Raises `InvalidCursor`, which says why, unless this very query was given the cursor within a day."""
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except ValueError as error:
             raise _refused("is not one of ours") from error
         payload, signature = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
-        if len(raw) != _LAYOUT.size + _SIGNATURE_BYTES or not hmac.compare_digest(
-            signature, self._signature(payload, query, scope)
-        ):
-            raise _refused("was changed or belongs to another query")
-        _, issued, passed, last = _LAYOUT.unpack(payload)
+        if len(raw) != _LAYOUT.size + _SIGNATURE_BYTES or not hmac.compare_digest(signature, self._signature(payload)):
+            raise _refused("was changed or is not one of ours")
+        _, issued, name, passed, last = _LAYOUT.unpack(payload)
+        if name != _name(query, scope):
+            raise _refused("belongs to another query")
         if self._clock.now().timestamp() - issued > LIFETIME.total_seconds():
             raise _refused("is older than a day")
         return Position(passed, UUID(bytes=last))
 
-    def _signature(self, payload: bytes, query: Paging, scope: str) -> bytes:
-        asked = query.model_dump_json(exclude={"cursor", "page", "limit"})
-        message = b"\0".join([payload, scope.encode(), asked.encode()])
-        return hmac.digest(self._key, message, "sha256")[:_SIGNATURE_BYTES]
+    def _signature(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, payload, "sha256")[:_SIGNATURE_BYTES]
+
+
+def _name(query: Paging, scope: str) -> bytes:
+    """Eight bytes that tell this query from another, so that a refusal can say which it was."""
+    asked = "\0".join([scope, type(query).__name__, normalised(query, without=_NOT_THE_QUERY)])
+    return hashlib.sha256(asked.encode()).digest()[:8]
 
 
 def _refused(reason: str) -> InvalidCursor:

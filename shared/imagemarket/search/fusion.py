@@ -1,14 +1,47 @@
-"""Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."""
+"""Two rankings made one: by their ranks, or by their scores.
+
+Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009. Convex combination of normalised scores: Bruch,
+Gai and Ingber, An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from imagemarket.search.models import Hit
 
 RRF_K = 60
 """The constant of the paper and of the specification: it keeps first places from deciding alone."""
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How words and meaning are brought together. `semantic` is the share of the meaning, for `convex` alone."""
+
+    method: Literal["rrf", "convex"] = "rrf"
+    semantic: float = 0.5
+
+    @classmethod
+    def named(cls, name: str) -> Fusion:
+        """`rrf`, or `convex:0.7` with the share of the meaning. Raises ValueError for anything else."""
+        method, colon, share = name.partition(":")
+        if method == "rrf" and not colon:
+            return cls("rrf")
+        if method == "convex" and colon and 0 <= float(share) <= 1:
+            return cls("convex", float(share))
+        raise ValueError(f"{name!r} is neither `rrf` nor `convex:` and a number from 0 to 1")
+
+    def __str__(self) -> str:
+        return "rrf" if self.method == "rrf" else f"convex:{self.semantic:g}"
+
+    def of(self, by_words: Sequence[Hit], by_meaning: Sequence[Hit]) -> list[Hit]:
+        """One ranking of both, each hit once, best first."""
+        if self.method == "rrf":
+            return fuse([by_words, by_meaning])
+        return combine(by_words, by_meaning, semantic=self.semantic)
 
 
 def fuse(rankings: Sequence[Sequence[Hit]], *, k: int = RRF_K) -> list[Hit]:
@@ -20,5 +53,27 @@ def fuse(rankings: Sequence[Sequence[Hit]], *, k: int = RRF_K) -> list[Hit]:
     for ranking in rankings:
         for rank, hit in enumerate(ranking, 1):
             scores[hit.image_id] = scores.get(hit.image_id, 0.0) + 1 / (k + rank)
+    return _ordered(scores)
+
+
+def combine(by_words: Sequence[Hit], by_meaning: Sequence[Hit], *, semantic: float) -> list[Hit]:
+    """Each hit scores (1 - semantic) times its score by words plus semantic times that by meaning, both from 0
+    to 1: a score by words is divided by the best (words not found score 0), one by meaning lies between the
+    worst and the best of the list. What only one ranking has gets 0 from the other."""
+    scores: dict[UUID, float] = {}
+    for ranking, share, lowest in (
+        (by_words, 1 - semantic, 0.0),
+        (by_meaning, semantic, min((hit.score for hit in by_meaning), default=0.0)),
+    ):
+        highest = max((hit.score for hit in ranking), default=0.0)
+        span = highest - lowest
+        for hit in ranking:
+            # Where all score the same, all are the best.
+            part = (hit.score - lowest) / span if span > 0 else 1.0
+            scores[hit.image_id] = scores.get(hit.image_id, 0.0) + share * part
+    return _ordered(scores)
+
+
+def _ordered(scores: dict[UUID, float]) -> list[Hit]:
     ordered = sorted(scores.items(), key=lambda entry: (entry[1], entry[0].int), reverse=True)
     return [Hit(image_id, score) for image_id, score in ordered]

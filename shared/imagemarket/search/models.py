@@ -240,6 +240,23 @@ FACET_FILTERS: Mapping[str, tuple[str, ...]] = {
 """The filters that choose among a facet's values."""
 
 
+HitField = Literal[
+    "id",
+    "title",
+    "score",
+    "contributor",
+    "categories",
+    "image_type",
+    "orientation",
+    "license_types",
+    "width",
+    "height",
+    "thumbhash",
+    "renditions",
+    "preview_url",
+]
+
+
 class Paging(Filters):
     """Which part of the results."""
 
@@ -256,6 +273,11 @@ class Paging(Filters):
         ge=1,
         le=REACH,
         description=f"Page number from 1, in place of a cursor; page x limit reaches to {REACH}.",
+    )
+    fields: list[HitField] = Field(
+        default=[],
+        max_length=13,
+        description="Only these fields of each result, besides `id`; repeat it to name several. All where absent.",
     )
     cursor: str | None = Field(
         default=None, max_length=300, description="`next_cursor` of the page before, with the same query."
@@ -289,6 +311,9 @@ class SearchQuery(Paging):
     mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
     sort: Sort = Field(
         default=Sort.RELEVANCE, description="Order of the results; without words, relevance means newest."
+    )
+    verbatim: bool = Field(
+        default=False, description="Search the words as they stand: nothing corrected, added or interpreted."
     )
 
     seed: int = Field(
@@ -375,8 +400,14 @@ class RenditionView(BaseModel):
     url: str
 
 
+def _only_id_is_certain(schema: dict[str, Any]) -> None:
+    schema["required"] = ["id"]
+
+
 class SearchHit(BaseModel):
-    """One picture in a list of results."""
+    """One picture in a list of results; with `fields`, that much of it."""
+
+    model_config = ConfigDict(json_schema_extra=_only_id_is_certain)
 
     id: UUID
     title: str
@@ -391,6 +422,42 @@ class SearchHit(BaseModel):
     thumbhash: str | None = Field(description="Base64 of a ThumbHash, to show until the thumbnail is there.")
     renditions: list[RenditionView] = Field(description="Smallest first, each size in three formats.")
     preview_url: str = Field(description="Redirects to the watermarked 1000 px preview in the best format.")
+
+
+Part = Literal["keyword", "vector", "encoder", "documents", "facets", "cache"]
+
+
+class Degradation(BaseModel):
+    """A part of the search that did not answer, and what that means for this answer."""
+
+    part: Part
+    reason: Literal["late", "failed", "open", "full"] = Field(
+        description="It took too long, it failed, it is left alone after failing, or it has too much to do."
+    )
+    effect: str = Field(description="What this answer lacks.")
+
+
+class Spelling(BaseModel):
+    """Words that no picture has, and those that were searched instead."""
+
+    asked: str
+    searched: str
+
+
+class Interpretation(BaseModel):
+    """Words that were read as more than words: as a filter, or as something that moves pictures up."""
+
+    words: str
+    parameter: Literal["orientation", "color", "category"]
+    value: str
+    effect: Literal["filter", "boost"]
+
+
+class Synonyms(BaseModel):
+    """A word and what was looked for as well."""
+
+    word: str
+    instead: list[str]
 
 
 class SearchPage(BaseModel):
@@ -408,7 +475,38 @@ class SearchPage(BaseModel):
         description="How the results were found; `browse` without words."
     )
     search_id: UUID = Field(description="Names this answer, to tell later which search led to a click.")
-    degraded: bool = Field(description="True when an engine did not answer and the others served.")
+    spelling: Spelling | None = Field(
+        default=None, description="Set where the words were corrected; `verbatim=true` searches them as they stand."
+    )
+    interpreted: list[Interpretation] = Field(default=[], description="What the words were taken for besides words.")
+    synonyms: list[Synonyms] = Field(default=[], description="What was looked for besides the words themselves.")
+    degraded: list[Degradation] = Field(description="Each part that did not answer; empty when all did.")
+
+
+class Ranked(BaseModel):
+    """Where an engine put a picture, from 1, and with which score of its own."""
+
+    rank: int
+    score: float
+
+
+class Explanation(BaseModel):
+    """How one result came to its place."""
+
+    id: UUID
+    keyword: Ranked | None = Field(description="By its words; null where they do not match.")
+    vector: Ranked | None = Field(description="By its meaning; null where it is not among the nearest.")
+    fused: float = Field(description="Both together, or the one that answered.")
+    gains: dict[str, float] = Field(description="Shares of `fused` that were added, by what earned them.")
+    score: float
+
+
+class ExplainedPage(BaseModel):
+    """A page of results, computed for this request alone, and why it looks as it does."""
+
+    page: SearchPage
+    fusion: str = Field(description="`rrf`, or `convex:` and the share of the meaning.")
+    explanations: list[Explanation]
 
 
 class TagView(BaseModel):

@@ -1,28 +1,46 @@
-"""Searching: engines side by side, fused, one page of documents, facets, a cursor."""
+"""Searching: engines side by side, fused, one page of documents, facets, a cursor.
+
+Each engine is asked in a pool of its own, behind a breaker and within its time. What did not answer is
+said in `degraded`; when nothing answers, the last good page does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
-from imagemarket.platform.errors import ImageNotFound, MarketError, SearchUnavailable
+from imagemarket.platform.clock import Clock, SystemClock
+from imagemarket.platform.errors import ImageNotFound, SearchUnavailable
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.resilience import (
+    BREAKER_OPEN_SECONDS,
+    RETRY_DELAYS,
+    Asked,
+    Breaker,
+    Dependency,
+    TimeBudget,
+    Unanswered,
+    retried,
+)
 from imagemarket.platform.telemetry import count, logger
-from imagemarket.search.cursor import CursorSigner, Position
-from imagemarket.search.fusion import fuse
+from imagemarket.search.cursor import CursorSigner, Position, normalised
+from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import (
     REACH,
     ContributorView,
+    Degradation,
+    ExplainedPage,
+    Explanation,
     Facets,
     Filters,
     Hit,
     Mode,
     Paging,
+    Part,
+    Ranked,
     RenditionView,
     SearchDocument,
     SearchHit,
@@ -32,17 +50,74 @@ from imagemarket.search.models import (
     Sort,
     Tally,
 )
+from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
-
-ENGINE_SECONDS = 1.5
-"""How long one engine is waited for."""
-
-FIRST_SECONDS = 10.0
-"""How long it is waited for the first time in a process, while it connects and loads its model."""
-
-_RETRY_AFTER_SECONDS = 5
+from imagemarket.search.ranking import WINDOW, gains, lifted
+from imagemarket.search.understanding import QueryReader, Understood, Wanted
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
+
+_EFFECTS: dict[str, str] = {
+    "keyword": "The words themselves were not matched.",
+    "vector": "Pictures were not compared by meaning.",
+    "encoder": "Pictures were not compared by meaning.",
+    "documents": "Results could not be read.",
+    "facets": "Facets are missing.",
+}
+_RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a search waits, and for what."""
+
+    engine_seconds: float = 1.5
+    """For one engine."""
+    first_seconds: float = 10.0
+    """For its first answer in a process, while it connects and loads its model."""
+    request_seconds: float = 10.0
+    """For everything that one request asks (specification 8.1)."""
+    retry_seconds: float = 3.0
+    """For trying again when nothing else can serve."""
+    retry_delays: Sequence[float] = RETRY_DELAYS
+    open_seconds: float = BREAKER_OPEN_SECONDS
+    """How long an engine is left alone when it kept failing."""
+
+
+@dataclass
+class _Course:
+    """What happened to one request: the time it has left and the parts that did not answer."""
+
+    budget: TimeBudget
+    meaning: tuple[Sequence[float], str] | None = None
+    """The words' vector and its model, once they were encoded."""
+    refusals: dict[Part, Unanswered] = field(default_factory=dict)
+
+    def answer(self, asked: Asked[Any]) -> Any | None:
+        """What a part says; None, and a note of it, when it says nothing."""
+        try:
+            return asked.answer(self.budget)
+        except Unanswered as refused:
+            self.refusals[refused.dependency] = refused  # pyright: ignore[reportArgumentType] - named by its part
+            return None
+
+    def degraded(self) -> list[Degradation]:
+        return [
+            Degradation(part=part, reason=refused.reason, effect=_EFFECTS[part])
+            for part, refused in self.refusals.items()
+        ]
+
+    def may_pass(self) -> bool:
+        """Whether asking again soon can help: not where a part is left alone, or has too much to do."""
+        return any(refused.reason == "failed" for refused in self.refusals.values())
+
+    def unavailable(self) -> SearchUnavailable:
+        """503, with the time at which the first of the parts is asked again."""
+        waits = [refused.retry_after for refused in self.refusals.values()]
+        seconds = max(_RETRY_AFTER_SECONDS, int(min(waits, default=0.0)) + 1 if any(waits) else 0)
+        return SearchUnavailable(
+            f"Search is not answering; try again in {seconds} seconds.", headers={"Retry-After": str(seconds)}
+        )
 
 
 @dataclass(frozen=True)
@@ -51,7 +126,8 @@ class _Ranking:
 
     hits: list[Hit]
     mode: AnsweredBy
-    degraded: bool = False
+    by: Mapping[str, Sequence[Hit]] = field(default_factory=dict)
+    """What each engine said by itself."""
 
 
 class Search:
@@ -63,38 +139,74 @@ class Search:
         keyword: KeywordEngine,
         vector: VectorEngine,
         reader: DocumentReader,
-        encoder: Callable[[], QueryEncoder],
-        cursors: CursorSigner,
+        encoder: Callable[[], QueryEncoder] | None = None,
+        cursors: CursorSigner | None = None,
         media_base_url: str,
         public_base_url: str,
-        engine_seconds: float = ENGINE_SECONDS,
-        first_seconds: float = FIRST_SECONDS,
+        pages: PageCache | None = None,
+        queries: QueryReader | None = None,
+        fusion: Fusion | None = None,
+        clock: Clock | None = None,
+        patience: Patience = Patience(),
     ) -> None:
         """`encoder` gives the text encoder when it is first needed: loading it takes a while, and
-        words alone find pictures too when it cannot be loaded."""
+        words alone find pictures too when it cannot be loaded. Searching by pictures needs neither it nor
+        `cursors`. Without `pages` each page is computed,
+        and without `queries` none is corrected."""
         self._keyword = keyword
         self._vector = vector
         self._reader = reader
         self._encoder = encoder
         self._cursors = cursors
+        self._pages = pages
+        self._queries = queries or QueryReader()
+        self._fusion = fusion or Fusion()
+        self._clock = clock or SystemClock()
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
-        self._engine_seconds = engine_seconds
-        self._first_seconds = first_seconds
-        self._waited_for: set[str] = set()
-        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="search")
+        self._patience = patience
+        self._parts: dict[Part, Dependency] = {
+            part: Dependency(
+                part,
+                seconds=patience.engine_seconds,
+                first_seconds=patience.first_seconds,
+                breaker=Breaker(open_seconds=patience.open_seconds),
+                blameless=(ImageNotFound,),
+            )
+            for part in ("keyword", "vector", "encoder", "documents", "facets")
+        }
 
     def search(self, query: SearchQuery) -> SearchPage:
-        """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers."""
-        position = self._cursors.read(query.cursor, query) if query.cursor else None
-        by_words = not query.q or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE
-        counting: dict[str, Future[Tally]] = {}
-        if by_words and not query.min_score:
-            counting[""] = self._threads.submit(self._keyword.tally, query.q, query.filters())
-        ranking = self._rank(query)
-        if not counting:
-            counting = self._count_widened(query, partial(self._candidates, query))
-        return self._page(query, ranking, position, counting)
+        """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers and no
+        page of before is left."""
+        position = self._position(query)
+        return self._served("search", query, position, lambda course: self._found(query, position, course)[0])
+
+    def explain(self, query: SearchQuery) -> ExplainedPage:
+        """A page of results and how each came to its place. Raises as `search` does."""
+        position = self._position(query)
+        answer, ranking = self._found(query, position, _Course(TimeBudget(self._patience.request_seconds)))
+        page = self._given(answer, query)
+        places = {
+            name: {hit.image_id: Ranked(rank=rank, score=hit.score) for rank, hit in enumerate(hits, 1)}
+            for name, hits in ranking.by.items()
+        }
+        fused = {hit.image_id: hit.score for hit in ranking.hits}
+        return ExplainedPage(
+            page=page,
+            fusion=str(self._fusion),
+            explanations=[
+                Explanation(
+                    id=hit.id,
+                    keyword=places.get("keyword", {}).get(hit.id),
+                    vector=places.get("vector", {}).get(hit.id),
+                    fused=fused[hit.id],
+                    gains=answer.gains.get(hit.id, {}),
+                    score=hit.score,
+                )
+                for hit in page.results
+            ],
+        )
 
     def similar(self, image_id: UUID, query: SimilarQuery) -> SearchPage:
         """Pictures like an approved one, itself left out.
@@ -102,108 +214,237 @@ class Search:
         Raises `ImageNotFound`, `InvalidCursor`, or `SearchUnavailable`.
         """
         scope = str(image_id)
-        position = self._cursors.read(query.cursor, query, scope) if query.cursor else None
-        try:
+        position = self._position(query, scope)
+
+        def vector_of() -> tuple[str, Sequence[float]]:
             found = self._vector.vector_of(image_id)
-        except MarketError as error:
-            raise _unavailable() from error
-        if found is None:
-            raise ImageNotFound("There is no such image, or it is not available to you.")
-        model_version, vector = found
+            if found is None:
+                raise ImageNotFound("There is no such image, or it is not available to you.")
+            return found
 
-        def nearest(filters: Filters) -> list[Hit]:
-            return self._vector.nearest(vector, model_version, filters, limit=REACH, exclude=image_id)
+        def compute(course: _Course) -> Answer:
+            version, vector = self._required(course, "vector", vector_of)
+
+            def nearest(filters: Filters) -> list[Hit]:
+                return self._vector.nearest(vector, version, filters, limit=REACH, exclude=image_id)
+
+            ranking = _Ranking(self._required(course, "vector", partial(nearest, query.filters())), "similar")
+            return self._page(query, ranking, position, course, self._count_widened(query, query.filters(), nearest))
+
+        return self._served(scope, query, position, compute, scope=scope)
+
+    def like_vector(self, vector: Sequence[float], model_version: str, filters: Filters, *, limit: int) -> SearchPage:
+        """The one page of pictures nearest to a vector. Raises `SearchUnavailable`."""
+        course = _Course(TimeBudget(self._patience.request_seconds))
+        hits = self._required(
+            course, "vector", lambda: self._vector.nearest(vector, model_version, filters, limit=REACH)
+        )
+        answer = self._page(Paging(limit=limit), _Ranking(hits, "similar"), None, course)
+        return self._given(answer.model_copy(update={"passed": None}), Paging(limit=limit))
+
+    def _position(self, query: Paging, scope: str = "") -> Position | None:
+        if not query.cursor:
+            return None
+        if self._cursors is None:
+            raise RuntimeError("this search was given no cursors")
+        return self._cursors.read(query.cursor, query, scope)
+
+    # --- from the cache, or computed ---------------------------------------------------------------
+
+    def _served(
+        self,
+        kind: str,
+        query: Paging,
+        position: Position | None,
+        compute: Callable[[_Course], Answer],
+        *,
+        scope: str = "",
+    ) -> SearchPage:
+        key = key_of(
+            kind,
+            normalised(query, without={"cursor", "fields"}),
+            "" if position is None else f"{position.passed} {position.last}",
+        )
+        budget = TimeBudget(self._patience.request_seconds)
+        course = _Course(budget)
+
+        def attempt() -> Answer:
+            nonlocal course
+            course = _Course(budget)
+            try:
+                if self._pages is None:
+                    return compute(course)
+                return self._pages.answer(key, lambda: compute(course))
+            except SearchUnavailable:
+                kept = self._last_good(key, course)
+                if kept is None and course.may_pass():
+                    raise _MayPass from None
+                if kept is None:
+                    raise
+                return kept
 
         try:
-            hits = nearest(query.filters())
-        except MarketError as error:
-            raise _unavailable() from error
-        counting = self._count_widened(query, nearest)
-        return self._page(query, _Ranking(hits, "similar"), position, counting, scope=scope)
+            answer = retried(
+                attempt,
+                budget=TimeBudget(self._patience.retry_seconds),
+                errors=(_MayPass,),
+                delays=self._patience.retry_delays,
+            )
+        except _MayPass:
+            raise course.unavailable() from None
+        count("Searches")
+        if answer.page.degraded:
+            count("SearchesDegraded")
+        return self._given(answer, query, scope)
+
+    def _given(self, answer: Answer, query: Paging, scope: str = "") -> SearchPage:
+        """The page with what is this request's own."""
+        following, cursors = answer.following, self._cursors
+        return answer.page.model_copy(
+            update={
+                "search_id": new_id(),
+                "next_cursor": None if following is None or cursors is None else cursors.write(following, query, scope),
+            }
+        )
+
+    def _last_good(self, key: str, course: _Course) -> Answer | None:
+        kept = self._pages.last_good(key) if self._pages is not None else None
+        if kept is None:
+            return None
+        count("LastGoodPages")
+        logger.warning("the last good page serves", seconds=round(kept.age))
+        effect = f"The results are those of {round(kept.age)} seconds ago."
+        told = [each.model_copy(update={"effect": effect}) for each in course.degraded()]
+        return kept.answer.degraded_by(told)
 
     # --- ranking ---------------------------------------------------------------------------------
 
-    def _rank(self, query: SearchQuery) -> _Ranking:
-        filters = query.filters()
+    def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> tuple[Answer, _Ranking]:
+        asked = self._queries.read(query, lambda word: self._has_results(word, course))
+        by_words = not asked.text or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE
+        counting: dict[str, Asked[Tally]] = {}
+        if by_words and not query.min_score:
+            counting[""] = self._ask("facets", lambda: self._tally(asked))
+        ranking = self._rank(query, asked, course)
+        if not counting:
+            counting = self._count_widened(query, asked.filters, partial(self._candidates, query, asked, course))
+        wanted = asked.wanted if asked.text and query.sort is Sort.RELEVANCE else None
+        answer = self._page(query, ranking, position, course, counting, wanted=wanted)
+        told = {"spelling": asked.spelling, "interpreted": list(asked.interpreted), "synonyms": list(asked.synonyms)}
+        return answer.model_copy(update={"page": answer.page.model_copy(update=told)}), ranking
 
-        def words() -> list[Hit]:
-            return self._keyword.match(query.q, filters, sort=query.sort, limit=REACH, seed=query.seed)
+    def _has_results(self, word: str, course: _Course) -> bool:
+        """Whether any picture has the word; where nobody answers, it counts as if."""
+        found = course.answer(
+            self._ask("keyword", lambda: self._keyword.match(word, Filters(), sort=Sort.RELEVANCE, limit=1))
+        )
+        return found is None or bool(found)
 
-        def meaning() -> list[Hit]:
-            encoder = self._encoder()
-            return self._vector.nearest(encoder.encode(query.q), encoder.model_version, filters, limit=REACH)
+    def _match(self, query: SearchQuery, asked: Understood, filters: Filters) -> list[Hit]:
+        """The words in each way of putting them; where no picture has all of any, the words alone, loosely."""
+        if len(asked.phrasings) > 1:
+            text = " or ".join(asked.phrasings)
+            if found := self._keyword.match(text, filters, sort=query.sort, limit=REACH, seed=query.seed):
+                return found
+        return self._keyword.match(asked.text, filters, sort=query.sort, limit=REACH, seed=query.seed)
 
-        if not query.q:
-            return _Ranking(self._required(words, "keyword"), "browse")
-        if query.sort is not Sort.RELEVANCE:
-            return _Ranking(self._required(words, "keyword"), "keyword")
-        if query.mode is Mode.HYBRID:
-            keyword, vector = self._threads.submit(words), self._threads.submit(meaning)
-            by_words, by_meaning = self._answer(keyword, "keyword"), self._answer(vector, "vector")
-            if by_words is not None and by_meaning is not None:
-                return _Ranking(fuse([by_words, by_meaning]), "hybrid")
-        elif query.mode is Mode.KEYWORD:
-            by_words, by_meaning = self._ask(words, "keyword"), None
-            if by_words is not None:
-                return _Ranking(by_words, "keyword")
-            by_meaning = self._ask(meaning, "vector")
-        else:
-            by_words, by_meaning = None, self._ask(meaning, "vector")
-            if by_meaning is not None:
-                return _Ranking(by_meaning, "semantic")
-            by_words = self._ask(words, "keyword")
-        if by_words is not None:
-            return _Ranking(by_words, "keyword", degraded=True)
-        if by_meaning is not None:
-            return _Ranking(by_meaning, "semantic", degraded=True)
-        raise _unavailable()
+    def _candidates(self, query: SearchQuery, asked: Understood, course: _Course, filters: Filters) -> list[Hit]:
+        """What the words and the meaning of a query find with other filters, one engine after the other."""
+        rankings: list[list[Hit]] = []
+        if query.mode is not Mode.SEMANTIC or course.meaning is None:
+            rankings.append(self._match(query, asked, filters))
+        if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE and course.meaning is not None:
+            vector, version = course.meaning
+            rankings.append(self._vector.nearest(vector, version, filters, limit=REACH))
+        return self._fusion.of(*rankings) if len(rankings) == 2 else rankings[0]
 
-    def _candidates(self, query: SearchQuery, filters: Filters) -> list[Hit]:
-        """What the words and meaning of a query find with other filters, one engine after the other."""
-        rankings = []
-        if query.mode is not Mode.SEMANTIC:
-            rankings.append(self._keyword.match(query.q, filters, sort=query.sort, limit=REACH, seed=query.seed))
-        if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE:
-            encoder = self._encoder()
-            rankings.append(self._vector.nearest(encoder.encode(query.q), encoder.model_version, filters, limit=REACH))
-        return fuse(rankings) if len(rankings) > 1 else rankings[0]
-
-    def _count_widened(self, query: Paging, find: Callable[[Filters], list[Hit]]) -> dict[str, Future[Tally]]:
+    def _count_widened(
+        self, query: Paging, filters: Filters, find: Callable[[Filters], list[Hit]]
+    ) -> dict[str, Asked[Tally]]:
         """Starts counting what each facet whose own filter is in use would find without it."""
 
-        def count_found(filters: Filters) -> Tally:
-            return self._tally_of(_good_enough(find(filters), query))
+        def count_found(wider: Filters) -> Tally:
+            return self._tally_of(_good_enough(find(wider), query))
 
-        return {facet: self._threads.submit(count_found, wider) for facet, wider in query.widened().items()}
+        return {facet: self._ask("facets", partial(count_found, wider)) for facet, wider in filters.widened().items()}
 
     def _tally_of(self, hits: Sequence[Hit]) -> Tally:
         """Facets over a ranking; estimates when the ranking may go on beyond what was asked for."""
         tally = self._keyword.tally_of([hit.image_id for hit in hits[:REACH]])
         return replace(tally, estimated=tally.estimated or len(hits) >= REACH)
 
-    def _required(self, ask: Callable[[], list[Hit]], engine: str) -> list[Hit]:
-        hits = self._ask(ask, engine)
-        if hits is None:
-            raise _unavailable()
-        return hits
+    def _counted(self, counting: Mapping[str, Asked[Tally]], course: _Course) -> Tally | None:
+        """One tally of all that was counted; None when any of it did not come."""
+        answered: dict[str, Tally | None] = {name: course.answer(each) for name, each in counting.items()}
+        total = answered.pop("")
+        widened = {name: tally for name, tally in answered.items() if tally is not None}
+        if total is None or len(widened) < len(answered):
+            return None
+        facets = total.facets.model_copy(update={name: getattr(each.facets, name) for name, each in widened.items()})
+        return Tally(total.total, facets, estimated=any(each.estimated for each in (total, *widened.values())))
 
-    def _ask(self, ask: Callable[[], Any], engine: str) -> Any | None:
-        return self._answer(self._threads.submit(ask), engine)
+    def _tally(self, asked: Understood) -> Tally:
+        """Of what `_match` finds."""
+        if len(asked.phrasings) > 1:
+            found = self._keyword.tally(" or ".join(asked.phrasings), asked.filters)
+            if found.total:
+                return found
+        return self._keyword.tally(asked.text, asked.filters)
 
-    def _answer(self, asked: Future[Any], engine: str) -> Any | None:
-        """What an engine answers in its time; None when it fails, whatever the failure: the others
-        serve, the log and the metric tell."""
-        patience = self._engine_seconds if engine in self._waited_for else self._first_seconds
-        self._waited_for.add(engine)
-        try:
-            return asked.result(patience)
-        except Late:
-            asked.cancel()
-            logger.warning("a search engine is late", engine=engine)
-        except Exception:  # noqa: BLE001
-            logger.exception("a search engine failed", engine=engine)
-        count(f"SearchEngineFailed.{engine}")
-        return None
+    def _rank(self, query: SearchQuery, asked: Understood, course: _Course) -> _Ranking:
+        def words() -> list[Hit]:
+            return self._match(query, asked, asked.filters)
+
+        if not asked.text:
+            return _Ranking(self._required(course, "keyword", words), "browse")
+        if query.sort is not Sort.RELEVANCE:
+            return _Ranking(self._required(course, "keyword", words), "keyword")
+        by_words = by_meaning = None
+        if query.mode is Mode.HYBRID:
+            asking = self._ask("keyword", words)
+            by_meaning = self._meaning(asked, course)
+            by_words = course.answer(asking)
+            if by_words is not None and by_meaning is not None:
+                by = {"keyword": by_words, "vector": by_meaning}
+                return _Ranking(self._fusion.of(by_words, by_meaning), "hybrid", by)
+        elif query.mode is Mode.KEYWORD:
+            by_words = course.answer(self._ask("keyword", words))
+            if by_words is None:
+                by_meaning = self._meaning(asked, course)
+        else:
+            by_meaning = self._meaning(asked, course)
+            if by_meaning is None:
+                by_words = course.answer(self._ask("keyword", words))
+        if by_words is not None:
+            return _Ranking(by_words, "keyword", {"keyword": by_words})
+        if by_meaning is not None:
+            return _Ranking(by_meaning, "semantic", {"vector": by_meaning})
+        raise course.unavailable()
+
+    def _meaning(self, asked: Understood, course: _Course) -> list[Hit] | None:
+        def encoded() -> tuple[Sequence[float], str]:
+            if self._encoder is None:
+                raise RuntimeError("this search was given no encoder")
+            encoder = self._encoder()
+            return encoder.encode(asked.text), encoder.model_version
+
+        made = course.answer(self._ask("encoder", encoded))
+        if made is None:
+            return None
+        course.meaning = vector, version = made
+        return course.answer(
+            self._ask("vector", lambda: self._vector.nearest(vector, version, asked.filters, limit=REACH))
+        )
+
+    def _ask(self, part: Part, work: Callable[[], Any]) -> Asked[Any]:
+        return self._parts[part].ask(work)
+
+    def _required(self, course: _Course, part: Part, work: Callable[[], Any]) -> Any:
+        """What a part says, where nothing else can stand in for it."""
+        found = course.answer(self._ask(part, work))
+        if found is None:
+            raise course.unavailable()
+        return found
 
     # --- pages -----------------------------------------------------------------------------------
 
@@ -212,53 +453,58 @@ class Search:
         query: Paging,
         ranking: _Ranking,
         position: Position | None,
-        counting: dict[str, Future[Tally]],
+        course: _Course,
+        counting: dict[str, Asked[Tally]],
         *,
-        scope: str = "",
-    ) -> SearchPage:
-        """The page of a ranking. Facets are counted side by side with it: all of them where `counting`
-        has an entry without a name, else over the ranking, but for those that it names."""
+        wanted: Wanted | None = None,
+    ) -> Answer:
+        """The page of a ranking. Facets are counted side by side with it: all of them where `counting` has an
+        entry without a name, else over the ranking, but for those that it names. Documents are read in one
+        round trip: where gains may change the order, those of the window together with the page's."""
         hits = _good_enough(ranking.hits, query)
         if "" not in counting:
-            counting[""] = self._threads.submit(self._tally_of, hits)
+            counting[""] = self._ask("facets", partial(self._tally_of, hits))
         hits = hits[:REACH]
-        begin = _begin(hits, position, query)
-        chosen = hits[begin : begin + query.limit]
-        try:
-            found = self._reader.documents([hit.image_id for hit in chosen])
-        except MarketError as error:
-            raise _unavailable() from error
-        documents = {document.image_id: document for document in found}
-        tally = self._counted(counting)
+        passed = position.passed if position is not None else ((query.page or 1) - 1) * query.limit
+        if wanted is not None and passed < WINDOW:
+            documents = self._documents(hits[: WINDOW + query.limit], course)
+            now = self._clock.now()
+            gained = {each: gains(found, wanted, now) for each, found in documents.items()}
+            hits = lifted(hits, gained)
+            begin = _begin(hits, position, query)
+            chosen = hits[begin : begin + query.limit]
+        else:
+            gained = {}
+            begin = _begin(hits, position, query)
+            chosen = hits[begin : begin + query.limit]
+            documents = self._documents(chosen, course)
+        tally = self._counted(counting, course)
         end = begin + len(chosen)
-        following = None
-        if chosen and end < len(hits):
-            following = self._cursors.write(Position(end, chosen[-1].image_id), query, scope)
-        degraded = ranking.degraded or tally is None
-        count("Searches")
-        if degraded:
-            count("SearchesDegraded")
-        return SearchPage(
+        more = bool(chosen) and end < len(hits)
+        page = SearchPage(
             # An image that left the catalogue a moment ago has no document any more.
             results=[self._hit(documents[hit.image_id], hit.score) for hit in chosen if hit.image_id in documents],
             facets=tally.facets if tally else Facets(),
             facets_estimated=bool(tally and tally.estimated),
             estimated_total=max(tally.total if tally else 0, len(hits)),
-            next_cursor=following,
+            next_cursor=None,
             mode=ranking.mode,
-            search_id=new_id(),
-            degraded=degraded,
+            search_id=_NO_SEARCH,
+            degraded=course.degraded(),
+        )
+        return Answer(
+            page=page,
+            passed=end if more else None,
+            last=chosen[-1].image_id if more else None,
+            gains={hit.image_id: gained[hit.image_id] for hit in chosen if hit.image_id in gained},
         )
 
-    def _counted(self, counting: dict[str, Future[Tally]]) -> Tally | None:
-        """One tally of all that was counted; None when any of it did not come."""
-        tallies: dict[str, Tally | None] = {name: self._answer(each, "facets") for name, each in counting.items()}
-        total = tallies.pop("")
-        widened = {name: tally for name, tally in tallies.items() if tally is not None}
-        if total is None or len(widened) < len(tallies):
-            return None
-        facets = total.facets.model_copy(update={name: getattr(each.facets, name) for name, each in widened.items()})
-        return Tally(total.total, facets, estimated=any(each.estimated for each in (total, *widened.values())))
+    def _documents(self, hits: Sequence[Hit], course: _Course) -> dict[UUID, SearchDocument]:
+        if not hits:
+            return {}
+        ids = [hit.image_id for hit in hits]
+        found = self._required(course, "documents", lambda: self._reader.documents(ids))
+        return {document.image_id: document for document in found}
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(
@@ -297,7 +543,9 @@ def _begin(hits: Sequence[Hit], position: Position | None, query: Paging) -> int
     return position.passed
 
 
-def _unavailable() -> SearchUnavailable:
-    return SearchUnavailable(
-        "Search is not answering; try again in a moment.", headers={"Retry-After": str(_RETRY_AFTER_SECONDS)}
-    )
+class _MayPass(Exception):
+    """Nothing answered, and a second try may find otherwise."""
+
+
+_NO_SEARCH = UUID(int=0)
+"""Stands in a page that is kept: each answer gets an id of its own."""

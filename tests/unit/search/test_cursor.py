@@ -36,7 +36,7 @@ def test_a_changed_cursor_is_refused(data: st.DataObject) -> None:
     raw = bytearray(base64.urlsafe_b64decode(SIGNER.write(HERE, QUERY) + "=="))
     place = data.draw(st.integers(0, len(raw) - 1))
     raw[place] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(InvalidCursor):
+    with pytest.raises(InvalidCursor, match="was changed"):
         SIGNER.read(base64.urlsafe_b64encode(bytes(raw)).decode().rstrip("="), QUERY)
 
 
@@ -63,6 +63,12 @@ def test_anything_else_is_refused_and_named(text: str) -> None:
 def test_another_querys_cursor_is_refused(other: SearchQuery | SimilarQuery) -> None:
     with pytest.raises(InvalidCursor, match="another query"):
         SIGNER.read(SIGNER.write(HERE, QUERY), other)
+
+
+def test_the_same_question_put_otherwise_goes_on() -> None:
+    asked = SearchQuery(q="Sunset", color=["red", "blue"], limit=5)
+    same = SearchQuery(q="sunset ", color=["blue", "red"], limit=50)
+    assert SIGNER.read(SIGNER.write(HERE, asked), same) == HERE
 
 
 def test_a_cursor_belongs_to_one_image_and_one_secret() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search.fusion import RRF_K, fuse
+from imagemarket.search.fusion import RRF_K, Fusion, combine, fuse
 from imagemarket.search.models import Hit
 
 IDS = st.integers(1, 30).map(lambda number: UUID(int=number))
@@ -45,3 +45,33 @@ def test_coming_first_everywhere_is_coming_first(one: list[Hit], other: list[Hit
     best = data.draw(IDS)
     first = [[Hit(best, 1), *(hit for hit in ranking if hit.image_id != best)] for ranking in (one, other)]
     assert fuse(first)[0].image_id == best
+
+
+def test_scores_are_normalised_and_weighed() -> None:
+    a, b, c = (UUID(int=number) for number in (1, 2, 3))
+    fused = combine([Hit(a, 4.0), Hit(b, 1.0)], [Hit(b, 0.9), Hit(a, 0.7), Hit(c, 0.5)], semantic=0.5)
+    assert {hit.image_id: hit.score for hit in fused} == pytest.approx(
+        {a: 0.5 * 1 + 0.5 * 0.5, b: 0.5 * 0.25 + 0.5 * 1, c: 0.0}
+    )
+    assert [hit.image_id for hit in fused] == [a, b, c]
+
+
+@given(RANKING, RANKING, st.floats(0, 1))
+def test_a_combination_gives_every_hit_once_between_0_and_1(words: list[Hit], meaning: list[Hit], share: float) -> None:
+    fused = combine(words, meaning, semantic=share)
+    assert {hit.image_id for hit in fused} == {hit.image_id for ranking in (words, meaning) for hit in ranking}
+    assert len({hit.image_id for hit in fused}) == len(fused)
+    scores = [hit.score for hit in fused]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize(("name", "fusion"), [("rrf", Fusion()), ("convex:0.7", Fusion("convex", 0.7))])
+def test_a_fusion_has_a_name(name: str, fusion: Fusion) -> None:
+    assert Fusion.named(name) == fusion
+    assert str(fusion) == name
+
+
+@pytest.mark.parametrize("name", ["", "rrf:1", "convex", "convex:2", "mean"])
+def test_another_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        Fusion.named(name)

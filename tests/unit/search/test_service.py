@@ -18,7 +18,7 @@ from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnav
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.models import REACH, Hit, Mode, Removal, SearchPage, SearchQuery, SimilarQuery, Sort
-from imagemarket.search.service import Search
+from imagemarket.search.service import Patience, Search
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 
 Ask = Callable[..., SearchPage]
@@ -76,7 +76,7 @@ def test_a_hit_says_what_a_client_shows(engine: MemorySearch) -> None:
     assert hit.preview_url == f"https://api.test/v1/images/{shown.image_id}/preview"
     assert len(hit.renditions) == 6
     assert {r.url for r in hit.renditions} == {f"https://cdn.test/media/{r.key}" for r in shown.renditions}
-    assert (page.mode, page.degraded, page.estimated_total, page.next_cursor) == ("keyword", False, 1, None)
+    assert (page.mode, page.degraded, page.estimated_total, page.next_cursor) == ("keyword", [], 1, None)
 
 
 @given(limit=st.integers(1, 70), mode=st.sampled_from(Mode), text=st.sampled_from(["", "boat", "lake boat"]))
@@ -237,7 +237,9 @@ def test_one_engine_serves_for_the_other_and_says_so(mode: Mode, broken: str) ->
     serves: str = "semantic" if broken == "match" else "keyword"
     untouched = mode is not Mode.HYBRID and mode == serves
     assert page.results
-    assert (page.mode, page.degraded) == (serves, not untouched)
+    part = {"match": "keyword", "nearest": "vector", "encoder": "encoder"}[broken]
+    assert page.mode == serves
+    assert [(each.part, each.reason) for each in page.degraded] == ([] if untouched else [(part, "failed")])
 
 
 def test_a_late_engine_is_not_waited_for(engine: MemorySearch) -> None:
@@ -248,10 +250,10 @@ def test_a_late_engine_is_not_waited_for(engine: MemorySearch) -> None:
             release.wait(10)
             return []
 
-    search = service(engine, vector=Late(), engine_seconds=0.02, first_seconds=0.1)
+    search = service(engine, vector=Late(), patience=Patience(engine_seconds=0.02, first_seconds=0.1))
     for _ in range(2):
         page = search.search(SearchQuery(q="boat"))
-        assert (page.mode, page.degraded) == ("keyword", True)
+        assert (page.mode, [(each.part, each.reason) for each in page.degraded]) == ("keyword", [("vector", "late")])
     release.set()
 
 
@@ -260,13 +262,14 @@ def test_an_engine_may_take_its_time_to_start(engine: MemorySearch) -> None:
         time.sleep(0.2)
         return Encoder()
 
-    page = service(engine, encoder=slow_to_load, engine_seconds=0.02).search(SearchQuery(q="boat"))
-    assert (page.mode, page.degraded) == ("hybrid", False)
+    search = service(engine, encoder=slow_to_load, patience=Patience(engine_seconds=0.02))
+    page = search.search(SearchQuery(q="boat"))
+    assert (page.mode, page.degraded) == ("hybrid", [])
 
 
 def test_without_facets_the_results_still_come(engine: MemorySearch) -> None:
     page = service(Broken("tally")).search(SearchQuery(q="boat", mode=Mode.KEYWORD))
-    assert page.degraded
+    assert [each.part for each in page.degraded] == ["facets"]
     assert page.results
     assert page.facets.model_dump(exclude_defaults=True) == {}
     assert page.estimated_total >= len(page.results)
@@ -275,7 +278,7 @@ def test_without_facets_the_results_still_come(engine: MemorySearch) -> None:
 def test_when_nothing_serves_the_client_is_told_when_to_return() -> None:
     for query in [SearchQuery(q="boat"), SearchQuery(q="boat", mode=Mode.KEYWORD), SearchQuery()]:
         with pytest.raises(SearchUnavailable) as refused:
-            service(Broken("match", "nearest")).search(query)
+            service(Broken("match", "nearest"), patience=Patience(retry_delays=())).search(query)
         assert refused.value.status == 503
         assert int(refused.value.headers["Retry-After"]) > 0
 

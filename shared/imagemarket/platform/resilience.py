@@ -1,0 +1,271 @@
+"""What keeps one broken dependency from breaking the rest: time budgets, breakers, bulkheads, retries.
+
+The numbers are the specification's (8.1): a breaker opens after 5 failures in a row within 30 s and lets one
+call through after 60 s; a retry waits 1, 2 and 4 s, with jitter, and only where the call is idempotent and the
+budget has room for it.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from contextvars import copy_context
+from typing import Any, Generic, Literal, TypeVar
+
+from imagemarket.platform.errors import MarketError
+from imagemarket.platform.telemetry import count, logger
+
+T = TypeVar("T")
+Monotonic = Callable[[], float]
+"""Seconds that only grow."""
+
+BREAKER_FAILURES = 5
+BREAKER_WINDOW_SECONDS = 30.0
+BREAKER_OPEN_SECONDS = 60.0
+RETRY_DELAYS = (1.0, 2.0, 4.0)
+
+Reason = Literal["late", "failed", "open", "full"]
+"""Why a dependency gave no answer: it took too long, it raised, its breaker is open, its pool is full."""
+
+
+class Unanswered(Exception):
+    """A dependency gave no answer. `reason` says how; `retry_after` when asking again may help, in seconds.
+
+    What that means is for the caller to say: another may serve.
+    """
+
+    def __init__(self, dependency: str, reason: Reason, *, retry_after: float = 0.0) -> None:
+        super().__init__(f"{dependency}: {reason}")
+        self.dependency = dependency
+        self.reason: Reason = reason
+        self.retry_after = retry_after
+
+
+class TimeBudget:
+    """What is left of the time that one request may take."""
+
+    def __init__(self, seconds: float, monotonic: Monotonic = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._ends = monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds, never negative."""
+        return max(0.0, self._ends - self._monotonic())
+
+
+class Breaker:
+    """Counts failures in a row and, once there were too many, refuses calls for a while; then one call is the test.
+
+    Threads may share one.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures: int = BREAKER_FAILURES,
+        window_seconds: float = BREAKER_WINDOW_SECONDS,
+        open_seconds: float = BREAKER_OPEN_SECONDS,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
+        self._limit = failures
+        self._window = window_seconds
+        self._open_for = open_seconds
+        self._monotonic = monotonic
+        self._failed: deque[float] = deque(maxlen=failures)
+        self._opened: float | None = None
+        self._testing_since: float | None = None
+        self._lock = threading.Lock()
+
+    def allows(self) -> bool:
+        """Whether a call may be made now. In an open breaker whose time is over, true for one caller: its
+        `succeeded` or `failed` decides what comes next; one that never tells is given up after a window."""
+        with self._lock:
+            if self._opened is None:
+                return True
+            now = self._monotonic()
+            if now - self._opened < self._open_for:
+                return False
+            if self._testing_since is not None and now - self._testing_since < self._window:
+                return False
+            self._testing_since = now
+            return True
+
+    def succeeded(self) -> None:
+        """The call went well: failures are counted afresh, and a test closes the breaker."""
+        with self._lock:
+            if self._opened is None or self._testing_since is not None:
+                self._opened = self._testing_since = None
+                self._failed.clear()
+
+    def failed(self) -> bool:
+        """The call failed. True when that opened the breaker, or kept it open after a test."""
+        with self._lock:
+            now = self._monotonic()
+            if self._opened is not None:
+                if self._testing_since is None:
+                    return False  # begun before it opened
+                self._opened, self._testing_since = now, None
+                return True
+            self._failed.append(now)
+            if len(self._failed) == self._limit and now - self._failed[0] <= self._window:
+                self._opened = now
+                return True
+            return False
+
+    def opens_in(self) -> float:
+        """Seconds until a call is let through again; 0 when one is already."""
+        with self._lock:
+            if self._opened is None:
+                return 0.0
+            return max(0.0, self._opened + self._open_for - self._monotonic())
+
+
+class Dependency:
+    """One thing that is asked over a network, or that may take long: a pool of its own, a breaker, a time.
+
+    A dependency that hangs fills its own pool alone; what does not fit is refused at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        seconds: float,
+        first_seconds: float | None = None,
+        workers: int = 4,
+        waiting: int = 16,
+        breaker: Breaker | None = None,
+        blameless: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """`seconds` is how long an answer is waited for, `first_seconds` how long the first one of this process,
+        while it connects and loads. `waiting` calls may queue behind the `workers`. Errors of `blameless`
+        types are the caller's own: they pass through and count as answers."""
+        self.name = name
+        self.breaker = breaker or Breaker()
+        self._seconds = seconds
+        self._first_seconds = seconds if first_seconds is None else first_seconds
+        self._answered = False
+        self._blameless = blameless
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._places = threading.BoundedSemaphore(workers + waiting)
+
+    def ask(self, work: Callable[[], T]) -> Asked[T]:
+        """Begins `work` in the dependency's own pool. Never waits and never raises: `Asked.answer` does."""
+        if not self.breaker.allows():
+            return Asked(self, "open")
+        if not self._places.acquire(blocking=False):
+            return Asked(self, "full")
+        patience = self._seconds if self._answered else self._first_seconds
+        asked: Asked[T] = Asked(self, until=time.monotonic() + patience)
+        context = copy_context()
+        try:
+            asked.future = self._pool.submit(lambda: context.run(self._watched, asked, work))
+        except BaseException:
+            self._places.release()
+            raise
+        asked.future.add_done_callback(lambda _: self._places.release())
+        return asked
+
+    def call(self, work: Callable[[], T], budget: TimeBudget | None = None) -> T:
+        """`ask` and `answer` in one. Raises `Unanswered`."""
+        return self.ask(work).answer(budget)
+
+    def _watched(self, asked: Asked[T], work: Callable[[], T]) -> T:
+        """Tells the breaker how it went, also when nobody waits for the answer any more."""
+        try:
+            found = work()
+        except self._blameless:
+            self._went(asked, well=True)
+            raise
+        except Exception:
+            self._went(asked, well=False)
+            raise
+        self._went(asked, well=True)
+        return found
+
+    def _went(self, asked: Asked[Any], *, well: bool) -> None:
+        self._answered = True  # the second time it is waited for no longer than usual
+        if not asked.judged():
+            return  # as late: what comes after that changes nothing
+        if well:
+            self.breaker.succeeded()
+        elif self.breaker.failed():
+            logger.error("breaker opened", dependency=self.name)
+            count(f"BreakerOpened.{self.name}")
+
+    def settle(self, asked: Asked[T], wait: float) -> T:
+        """The answer to a question of this dependency, after `wait` seconds at most. See `Asked.answer`."""
+        if asked.future is None:
+            raise self._unanswered(asked.refused)
+        try:
+            return asked.future.result(wait)
+        except Late:
+            asked.future.cancel()
+            self._went(asked, well=False)
+            raise self._unanswered("late") from None
+        except self._blameless:
+            raise
+        except Exception as error:
+            # A traceback is for what nobody expects; that a dependency is away is said in one line.
+            raise self._unanswered("failed", None if isinstance(error, MarketError) else error) from error
+
+    def _unanswered(self, reason: Reason, unexpected: Exception | None = None) -> Unanswered:
+        logger.warning("dependency did not answer", dependency=self.name, reason=reason, exc_info=unexpected)
+        count(f"Unanswered.{self.name}")
+        return Unanswered(self.name, reason, retry_after=self.breaker.opens_in())
+
+
+class Asked(Generic[T]):
+    """A question under way, or one that was `refused` at once."""
+
+    def __init__(self, dependency: Dependency, refused: Reason = "open", *, until: float = 0.0) -> None:
+        """`until` is when waiting ends, on the monotonic clock."""
+        self._dependency = dependency
+        self._until = until
+        self._unjudged = threading.Semaphore()
+        self.refused: Reason = refused
+        self.future: Future[T] | None = None
+
+    def judged(self) -> bool:
+        """True for the first that says how it went, and for nobody after."""
+        return self._unjudged.acquire(blocking=False)
+
+    def answer(self, budget: TimeBudget | None = None) -> T:
+        """What the dependency says, within its time and the request's. Raises `Unanswered`, or an error of
+        the dependency's `blameless` types."""
+        wait = self._until - time.monotonic()
+        if budget is not None:
+            wait = min(wait, budget.left())
+        return self._dependency.settle(self, max(0.0, wait))
+
+
+def retried(
+    work: Callable[[], T],
+    *,
+    budget: TimeBudget,
+    errors: tuple[type[Exception], ...],
+    delays: Sequence[float] = RETRY_DELAYS,
+    sleep: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+) -> T:
+    """`work`, tried again after `errors`: for idempotent work alone.
+
+    Waits between half and the whole of each delay ("equal jitter", M. Brooker, Exponential Backoff And
+    Jitter, 2015), so that those who failed together do not come back together. Gives up, raising the last
+    error, where the budget would be over before the next try.
+    """
+    for delay in delays:
+        try:
+            return work()
+        except errors as error:
+            wait = delay * (0.5 + 0.5 * jitter())
+            if wait >= budget.left():
+                raise
+            logger.info("trying again", error=type(error).__name__, seconds=round(wait, 2))
+            sleep(wait)
+    return work()

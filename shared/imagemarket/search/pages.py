@@ -1,0 +1,213 @@
+"""Pages of results in Valkey: fresh for a minute, computed by one, gone with a picture that is taken down.
+
+An entry is valid while the catalogue's generation is the one that was read before it was computed, and a
+take-down begins a new generation: a page that was being computed meanwhile is born invalid. The same entry
+stays on as the last good page, for when no engine answers; then each of its pictures is looked up among
+those taken down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import Clock
+from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.ids import new_id
+from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.cursor import Position
+from imagemarket.search.models import Degradation, Removal, SearchDocument, SearchPage
+
+FRESH_SECONDS = 60
+STALE_SECONDS = 120
+"""How old a page may be that is served while another request computes the new one."""
+LAST_GOOD_SECONDS = 24 * 60 * 60
+"""How long a page is kept for when no engine answers."""
+
+_CLAIM_MS = 5000
+_WAIT_SECONDS = 2.0
+_POLL_SECONDS = 0.01
+
+# One hash slot, so that a page and the generation come in one round trip from a cluster as well.
+_GENERATION = "{search}:generation"
+
+
+def _page_key(key: str) -> str:
+    return f"{{search}}:page:{key}"
+
+
+def _claim_key(key: str) -> str:
+    return f"{{search}}:claim:{key}"
+
+
+def _gone_key(image_id: UUID) -> str:
+    return f"{{search}}:gone:{image_id}"
+
+
+def key_of(*parts: str) -> str:
+    """A key that says nothing of what was asked."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+class Answer(BaseModel):
+    """A page as it is kept: without what belongs to one request, its `search_id` and its cursor."""
+
+    page: SearchPage
+    passed: int | None = None
+    last: UUID | None = None
+    """Where the next page begins (`Position`); None on the last one."""
+    gains: dict[UUID, dict[str, float]] = Field(default={}, exclude=True)
+    """What moved its pictures up, for whoever asks why; not kept."""
+
+    @property
+    def following(self) -> Position | None:
+        return None if self.passed is None or self.last is None else Position(self.passed, self.last)
+
+    def degraded_by(self, told: Sequence[Degradation]) -> Answer:
+        """The same answer, which says what else did not answer."""
+        page = self.page.model_copy(update={"degraded": [*self.page.degraded, *told]})
+        return self.model_copy(update={"page": page})
+
+
+_CACHE_AWAY = Degradation(part="cache", reason="failed", effect="None, but that it took longer.")
+
+
+class _Entry(BaseModel):
+    generation: int
+    made_at: float
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer from the cache and its age in seconds."""
+
+    answer: Answer
+    age: float
+
+
+class PageCache:
+    """Answers by key."""
+
+    def __init__(self, cache: Cache, clock: Clock, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._fresh = fresh_seconds
+
+    def answer(self, key: str, compute: Callable[[], Answer]) -> Answer:
+        """The fresh answer of a key, or what `compute` gives.
+
+        Of those who ask at once for what is not there one computes; the others take a page that is no
+        older than two minutes, or wait for the new one. A degraded answer is given and not kept. Where the
+        cache does not answer, everything is computed and says so.
+        """
+        try:
+            generation, entry = self._read(key)
+            if entry is not None and self._age(entry) < self._fresh:
+                count("PagesFromCache")
+                return entry.answer
+            holder = str(new_id())
+            mine = self._cache.claim(_claim_key(key), holder, milliseconds=_CLAIM_MS)
+            if not mine:
+                if entry is not None and self._age(entry) < STALE_SECONDS:
+                    count("PagesFromCacheStale")
+                    return entry.answer
+                waited = self._wait(key)
+                if waited is not None:
+                    count("PagesFromCache")
+                    return waited
+        except DependencyUnavailable:
+            _say_unavailable()
+            return compute().degraded_by([_CACHE_AWAY])
+        try:
+            answer = compute()
+            if answer.page.degraded or self._keep(key, generation, answer):
+                return answer
+            return answer.degraded_by([_CACHE_AWAY])
+        finally:
+            if mine:
+                self._release(key, holder)
+
+    def last_good(self, key: str) -> Kept | None:
+        """The last answer kept under a key, less what was taken down since; None without one."""
+        try:
+            (raw,) = self._cache.get(_page_key(key))
+            if raw is None:
+                return None
+            entry = _Entry.model_validate_json(raw)
+            page = entry.answer.page
+            gone = self._cache.get(*(_gone_key(hit.id) for hit in page.results)) if page.results else []
+        except DependencyUnavailable:
+            _say_unavailable()
+            return None
+        results = [hit for hit, mark in zip(page.results, gone, strict=True) if mark is None]
+        answer = entry.answer.model_copy(update={"page": page.model_copy(update={"results": results})})
+        return Kept(answer, self._age(entry))
+
+    def _read(self, key: str) -> tuple[int, _Entry | None]:
+        """The catalogue's generation, and the entry where it belongs to it."""
+        generation, raw = self._cache.get(_GENERATION, _page_key(key))
+        current = int(generation or 0)
+        if raw is None:
+            return current, None
+        entry = _Entry.model_validate_json(raw)
+        return current, entry if entry.generation == current else None
+
+    def _wait(self, key: str) -> Answer | None:
+        """What the one who computes leaves, in good time; else None."""
+        until = time.monotonic() + _WAIT_SECONDS
+        while time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            generation, raw, claim = self._cache.get(_GENERATION, _page_key(key), _claim_key(key))
+            if raw is not None:
+                entry = _Entry.model_validate_json(raw)
+                if entry.generation == int(generation or 0) and self._age(entry) < self._fresh:
+                    return entry.answer
+            if claim is None:
+                return None  # the other ended without a page to keep
+        return None
+
+    def _keep(self, key: str, generation: int, answer: Answer) -> bool:
+        entry = _Entry(generation=generation, made_at=self._clock.now().timestamp(), answer=answer)
+        try:
+            self._cache.put(_page_key(key), entry.model_dump_json(), seconds=LAST_GOOD_SECONDS)
+        except DependencyUnavailable:
+            _say_unavailable()
+            return False
+        return True
+
+    def _release(self, key: str, holder: str) -> None:
+        try:
+            self._cache.release(_claim_key(key), holder)
+        except DependencyUnavailable:
+            _say_unavailable()
+
+    def _age(self, entry: _Entry) -> float:
+        return self._clock.now().timestamp() - entry.made_at
+
+
+class TakeDowns:
+    """Written to like a search engine, after them: what leaves the catalogue leaves the pages kept."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        """See `SearchIndex.write`. New pictures wait for the minute to pass; removals count at once, so one
+        that the cache cannot be told raises `DependencyUnavailable` and comes again."""
+        _ = documents
+        if removals:
+            gone = {_gone_key(each.image_id): b"1" for each in removals}
+            self._cache.put_all(gone, seconds=LAST_GOOD_SECONDS, bumped=_GENERATION)
+        return 0
+
+
+def _say_unavailable() -> None:
+    logger.warning("pages are not being cached: the cache is not answering")
+    count("PageCacheUnavailable")

@@ -1,0 +1,53 @@
+"""What moves a picture up besides its match: bounded, and told to whoever asks why.
+
+A picture's score is its match times 1 plus what it gains here, and the gains together stay below a half, so
+that a much better match is never overtaken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from imagemarket.search.models import Hit, SearchDocument
+from imagemarket.search.understanding import Wanted
+
+WINDOW = 60
+"""How many of the best matches are looked at; what stands behind them keeps its place."""
+
+POPULAR, FRESH, EXACT_TAG, COLOUR, CATEGORY = 0.1, 0.05, 0.1, 0.15, 0.05
+"""The most that each gain can be."""
+
+_POPULAR_AT = 1000
+"""The popularity that gains all there is."""
+_FRESH_DAYS = 30
+"""Half of the gain is gone after so many days."""
+
+
+def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, float]:
+    """What a picture gains, by name; only what it does gain.
+
+    Popularity counts by its logarithm, freshness halves each month.
+    """
+    days = max(0.0, (now - document.published_at).total_seconds() / 86400)
+    tags = {tag.lower() for tag in document.tags}
+    found = {
+        "popularity": POPULAR * min(1.0, math.log1p(document.popularity) / math.log1p(_POPULAR_AT)),
+        "freshness": FRESH * 0.5 ** (days / _FRESH_DAYS),
+        "exact_tag": EXACT_TAG * len(wanted.words & tags) / len(wanted.words) if wanted.words else 0.0,
+        "color": COLOUR * bool(wanted.colours & set(document.colours)),
+        "category": CATEGORY * bool(wanted.categories & set(document.categories)),
+    }
+    return {name: gain for name, gain in found.items() if gain > 0}
+
+
+def lifted(hits: Sequence[Hit], gained: Mapping[UUID, Mapping[str, float]]) -> list[Hit]:
+    """The best matches in the order that their gains make of them; the others behind them as they were."""
+    scored = [
+        Hit(hit.image_id, hit.score + abs(hit.score) * sum(gained.get(hit.image_id, {}).values()))
+        for hit in hits[:WINDOW]
+    ]
+    scored.sort(key=lambda hit: -hit.score)  # stable: equal scores stay as the engines had them
+    return [*scored, *hits[WINDOW:]]

@@ -1,0 +1,249 @@
+"""Completing what a buyer types: titles, tags and what others searched, from a table of their own."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import SearchUnavailable
+from imagemarket.platform.resilience import Dependency, Unanswered
+from imagemarket.search.models import Removal, SearchDocument
+from imagemarket.search.spelling import Speller, words_of
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+MOST_SUGGESTIONS = 20
+OFTEN = 5
+"""So many searches make a query a suggestion to others; fewer might be somebody's own affair."""
+
+_PHRASE_LETTERS = 100
+_WORD_LETTERS = range(3, 31)
+_TAGS = 15
+"""Of an image's tags the first, the contributor's and the model's surest, are suggested."""
+_SECONDS = 0.5
+
+
+_REMEMBER = """
+    UPDATE suggestion_sources s
+       SET version = n.version, phrases = string_to_array(n.phrases, E'\\n'), words = string_to_array(n.words, E'\\n')
+      FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) AS n (image_id, version, phrases, words)
+     WHERE s.image_id = n.image_id
+"""
+_ADD_PHRASES = """
+    INSERT INTO suggestions (phrase, images, shown)
+    SELECT phrase, images, shown FROM unnest(%s::text[], %s::int[], %s::text[]) AS n (phrase, images, shown)
+     ORDER BY phrase
+    ON CONFLICT (phrase) DO UPDATE SET images = suggestions.images + excluded.images
+"""
+_ADD_WORDS = """
+    INSERT INTO catalogue_words (word, images)
+    SELECT word, images FROM unnest(%s::text[], %s::int[]) AS n (word, images) ORDER BY word
+    ON CONFLICT (word) DO UPDATE SET images = catalogue_words.images + excluded.images
+"""
+
+
+class SuggestQuery(BaseModel):
+    """The beginning of a query."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    q: str = Field(min_length=1, max_length=_PHRASE_LETTERS, description="What was typed so far.")
+    limit: int = Field(default=8, ge=1, le=MOST_SUGGESTIONS, description="Suggestions at most.")
+
+
+class Suggestion(BaseModel):
+    """A query that finds something."""
+
+    text: str
+    images: int = Field(description="How many pictures have it as their title or as a tag.")
+
+
+class SuggestPage(BaseModel):
+    """Suggestions, best first."""
+
+    suggestions: list[Suggestion]
+    corrected: str | None = Field(
+        description="What the beginning was corrected to, where little or nothing begins as it was typed."
+    )
+
+
+def phrase_of(text: str) -> str:
+    """A text as phrases are compared: NFC, lower case, single spaces, at most 100 characters."""
+    printable = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in text)
+    return " ".join(unicodedata.normalize("NFC", printable).lower().split())[:_PHRASE_LETTERS].strip()
+
+
+class SuggestionTable:
+    """The phrases and words of the catalogue, kept up by the indexer like a search engine."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        """See `SearchIndex.write`. Every image's share is known, so that it can be taken back; rows are locked
+        in one order, images first, then phrases, then words."""
+        incoming: dict[UUID, tuple[int, dict[str, str], set[str]]] = {}
+        for each in removals:
+            incoming[each.image_id] = (each.version, {}, set())
+        for document in documents:
+            if document.image_id not in incoming or incoming[document.image_id][0] <= document.version:
+                incoming[document.image_id] = (document.version, _phrases(document), _words(document))
+        if not incoming:
+            return 0
+        with self._database.transaction() as connection:
+            known = _lock(connection, sorted(incoming))
+            phrases: Counter[str] = Counter()
+            words: Counter[str] = Counter()
+            shown: dict[str, str] = {}
+            changed: list[UUID] = []
+            for image_id, (version, new_phrases, new_words) in incoming.items():
+                old_version, old_phrases, old_words = known[image_id]
+                if old_version > version:
+                    continue
+                changed.append(image_id)
+                phrases.update(new_phrases.keys())
+                phrases.subtract(old_phrases)
+                words.update(new_words)
+                words.subtract(old_words)
+                shown |= new_phrases
+            _add(connection, phrases, words, shown)
+            connection.execute(
+                _REMEMBER,
+                (
+                    changed,
+                    [incoming[each][0] for each in changed],
+                    ["\n".join(sorted(incoming[each][1])) for each in changed],
+                    ["\n".join(sorted(incoming[each][2])) for each in changed],
+                ),
+            )
+        return len(changed)
+
+    def searched(self, found: Mapping[str, int]) -> None:
+        """Adds to how often phrases were searched with results."""
+        if not found:
+            return
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO suggestions (phrase, shown, searches) SELECT phrase, phrase, searches"
+                " FROM unnest(%s::text[], %s::int[]) AS n (phrase, searches) ORDER BY phrase"
+                " ON CONFLICT (phrase) DO UPDATE SET searches = suggestions.searches + excluded.searches",
+                (list(found), list(found.values())),
+            )
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def beginning_with(self, beginning: str, limit: int) -> list[Suggestion]:
+        """The best phrases that begin so."""
+        letters = len(beginning)
+        condition = f"left(phrase, {letters}) = %(beginning)s" if letters <= 3 else "phrase LIKE %(pattern)s"
+        pattern = beginning.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        rows = self._database.fetch_all(
+            f"SELECT shown AS text, images FROM suggestions WHERE {condition} AND (images > 0 OR searches >= {OFTEN})"
+            " ORDER BY weight DESC, phrase LIMIT %(limit)s",
+            {"beginning": beginning, "pattern": pattern, "limit": limit},
+        )
+        return [Suggestion.model_validate(row) for row in rows]
+
+    def words(self, most: int) -> dict[str, int]:
+        """The catalogue's most frequent words with the number of pictures that have each."""
+        rows = self._database.fetch_all(
+            "SELECT word, images FROM catalogue_words ORDER BY images DESC, word LIMIT %s", (most,)
+        )
+        return {row["word"]: row["images"] for row in rows}
+
+
+def _phrases(document: SearchDocument) -> dict[str, str]:
+    """What an image suggests, and how each is written."""
+    written = [document.title, *document.tags[:_TAGS]]
+    found = {phrase_of(each): " ".join(each.split())[:_PHRASE_LETTERS] for each in written}
+    return {phrase: shown for phrase, shown in found.items() if len(phrase) > 1}
+
+
+def _words(document: SearchDocument) -> set[str]:
+    text = " ".join((document.title, *document.tags))
+    return {word for word in words_of(text) if len(word) in _WORD_LETTERS}
+
+
+def _lock(connection: Connection[Any], image_ids: list[UUID]) -> dict[UUID, tuple[int, list[str], list[str]]]:
+    """What the images added so far, each row locked; those never seen get a row."""
+    connection.execute(
+        "INSERT INTO suggestion_sources (image_id, version, phrases, words)"
+        " SELECT image_id, -1, '{}', '{}' FROM unnest(%s::uuid[]) AS n (image_id) ORDER BY image_id"
+        " ON CONFLICT DO NOTHING",
+        (image_ids,),
+    )
+    rows = connection.execute(
+        "SELECT image_id, version, phrases, words FROM suggestion_sources WHERE image_id = ANY(%s)"
+        " ORDER BY image_id FOR UPDATE",
+        (image_ids,),
+    ).fetchall()
+    return {row["image_id"]: (row["version"], row["phrases"], row["words"]) for row in rows}
+
+
+def _add(connection: Connection[Any], phrases: Counter[str], words: Counter[str], shown: Mapping[str, str]) -> None:
+    phrases = Counter({phrase: change for phrase, change in phrases.items() if change})
+    words = Counter({word: change for word, change in words.items() if change})
+    if phrases:
+        written = [shown.get(phrase, phrase) for phrase in phrases]
+        connection.execute(_ADD_PHRASES, (list(phrases), list(phrases.values()), written))
+    if words:
+        connection.execute(_ADD_WORDS, (list(words), list(words.values())))
+    connection.execute(
+        "DELETE FROM suggestions WHERE phrase = ANY(%s) AND images <= 0 AND searches = 0", (_lessened(phrases),)
+    )
+    connection.execute("DELETE FROM catalogue_words WHERE word = ANY(%s) AND images <= 0", (_lessened(words),))
+
+
+def _lessened(counted: Counter[str]) -> list[str]:
+    return [each for each, change in counted.items() if change < 0]
+
+
+class Suggestions:
+    """The use case: complete what was typed, tolerating a slip."""
+
+    def __init__(self, table: SuggestionTable, speller: Callable[[], Speller | None]) -> None:
+        self._table = table
+        self._speller = speller
+        self._asked = Dependency("suggestions", seconds=_SECONDS, first_seconds=10.0)
+
+    def suggest(self, query: SuggestQuery) -> SuggestPage:
+        """Raises `SearchUnavailable` when the table does not answer."""
+        beginning = phrase_of(query.q)
+        if not beginning:
+            return SuggestPage(suggestions=[], corrected=None)
+        found = self._beginning_with(beginning, query.limit)
+        corrected = None
+        if len(found) < query.limit and (better := self._corrected(beginning)) is not None:
+            more = self._beginning_with(better, query.limit)
+            if more:
+                corrected = better if not found else None
+                known = {each.text.lower() for each in found}
+                found += [each for each in more if each.text.lower() not in known]
+        return SuggestPage(suggestions=found[: query.limit], corrected=corrected)
+
+    def _beginning_with(self, beginning: str, limit: int) -> list[Suggestion]:
+        try:
+            return self._asked.call(lambda: self._table.beginning_with(beginning, limit))
+        except Unanswered as error:
+            wait = max(1, int(error.retry_after) + 1)
+            raise SearchUnavailable(
+                f"Suggestions are not answering; try again in {wait} seconds.", headers={"Retry-After": str(wait)}
+            ) from error
+
+    def _corrected(self, beginning: str) -> str | None:
+        """The beginning with each word that is not known put right; the last one may be unfinished."""
+        speller = self._speller()
+        if speller is None:
+            return None
+        words = beginning.split(" ")
+        better = [speller.correct(word) or word for word in words]
+        return " ".join(better) if better != words else None

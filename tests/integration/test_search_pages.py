@@ -1,0 +1,234 @@
+"""Pages kept in a real Valkey: fresh, computed by one, gone with what is taken down, and done without."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import ManualClock
+from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.models import Filters, Hit, Mode, Removal, SearchDocument, SearchQuery, SimilarQuery, Tally
+from imagemarket.search.pages import FRESH_SECONDS, STALE_SECONDS, PageCache, TakeDowns
+from imagemarket.search.service import Patience
+from local.layout import free_port
+from local.valkey import url_of
+from tests.unit.search.kit import MemorySearch, document, random_documents
+from tests.unit.search.test_service import service
+
+pytestmark = pytest.mark.engines
+
+
+class Counted(MemorySearch):
+    """Counts the round trips that a real engine would make."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trips: list[str] = []
+        self.gate: Callable[[], Any] = lambda: None
+
+    def match(self, *given: Any, **named: Any) -> list[Hit]:
+        self.trips.append("match")
+        self.gate()
+        return super().match(*given, **named)
+
+    def nearest(self, *given: Any, **named: Any) -> list[Hit]:
+        self.trips.append("nearest")
+        return super().nearest(*given, **named)
+
+    def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
+        self.trips.append("documents")
+        return super().documents(image_ids)
+
+    def tally(self, text: str, filters: Filters) -> Tally:
+        self.trips.append("facets")
+        return super().tally(text, filters)
+
+    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+        self.trips.append("facets")
+        return _tally_of(self, image_ids)
+
+
+def _tally_of(engine: Counted, image_ids: Sequence[UUID]) -> Tally:
+    before = list(engine.trips)
+    found = MemorySearch.tally_of(engine, image_ids)
+    engine.trips[:] = before
+    return found
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 5, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def cache(valkey_url: str) -> Cache:
+    return Cache(valkey_url)
+
+
+@pytest.fixture
+def engine() -> Counted:
+    engine = Counted()
+    engine.write(random_documents(60), [])
+    return engine
+
+
+def test_a_page_costs_one_round_trip_per_engine_one_to_read_and_one_for_facets(engine: Counted) -> None:
+    search = service(engine)
+    for query, trips in [
+        (SearchQuery(q="boat"), ["documents", "facets", "match", "nearest"]),
+        (SearchQuery(q="boat", mode=Mode.KEYWORD), ["documents", "facets", "match"]),
+        (SearchQuery(q="boat", mode=Mode.SEMANTIC), ["documents", "facets", "nearest"]),
+        (SearchQuery(), ["documents", "facets", "match"]),
+    ]:
+        engine.trips.clear()
+        search.search(query)
+        assert sorted(engine.trips) == trips
+
+
+def test_a_kept_page_asks_no_engine_for_a_minute(engine: Counted, cache: Cache, clock: ManualClock) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    first = search.search(SearchQuery(q="boat", color=["red", "blue"], limit=5))
+    engine.trips.clear()
+    again = search.search(SearchQuery(q="  BOAT ", color=["blue", "red"], limit=5))
+    assert engine.trips == []
+    assert again.results == first.results
+    assert again.search_id != first.search_id
+    following = search.search(SearchQuery(q="boat", color=["red", "blue"], limit=5, cursor=again.next_cursor))
+    assert not {hit.id for hit in following.results} & {hit.id for hit in first.results}
+    engine.trips.clear()
+    clock.advance(timedelta(seconds=FRESH_SECONDS))
+    search.search(SearchQuery(q="boat", color=["red", "blue"], limit=5))
+    assert "match" in engine.trips
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SearchQuery(q="lake"),
+        SearchQuery(q="boat", color=["red"]),
+        SearchQuery(q="boat", mode=Mode.KEYWORD),
+        SearchQuery(q="boat", limit=7),
+        SearchQuery(q="boat", page=2),
+    ],
+)
+def test_another_question_is_another_page(
+    engine: Counted, cache: Cache, clock: ManualClock, other: SearchQuery
+) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    search.search(SearchQuery(q="boat"))
+    engine.trips.clear()
+    search.search(other)
+    assert engine.trips
+
+
+def test_what_is_taken_down_is_gone_from_every_kept_page_at_once(
+    engine: Counted, cache: Cache, clock: ManualClock
+) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    questions = [SearchQuery(q="boat"), SearchQuery(), SearchQuery(q="lake", mode=Mode.SEMANTIC)]
+    before = [search.search(each) for each in questions]
+    like = before[0].results[0].id
+    before.append(search.similar(like, SimilarQuery()))
+    gone = Removal(before[2].results[0].id if before[2].results[0].id != like else before[2].results[1].id, 9)
+    engine.write([], [gone])
+    TakeDowns(cache).write([], [gone])
+    after = [*(search.search(each) for each in questions), search.similar(like, SimilarQuery())]
+    assert any(hit.id == gone.image_id for page in before for hit in page.results)
+    assert not any(hit.id == gone.image_id for page in after for hit in page.results)
+
+
+def test_a_page_computed_while_a_picture_was_taken_down_is_not_kept(
+    engine: Counted, cache: Cache, clock: ManualClock
+) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    engine.gate = lambda: TakeDowns(cache).write([], [Removal(UUID(int=5), 9)])
+    search.search(SearchQuery(q="boat"))
+    engine.gate = lambda: None
+    engine.trips.clear()
+    search.search(SearchQuery(q="boat"))
+    assert "match" in engine.trips
+
+
+def test_of_many_who_ask_at_once_one_computes(engine: Counted, cache: Cache, clock: ManualClock) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    engine.gate = lambda: time.sleep(0.2)
+    with ThreadPoolExecutor(12) as pool:
+        pages = list(pool.map(lambda _: search.search(SearchQuery(q="boat")), range(12)))
+    assert engine.trips.count("match") == 1
+    assert len({tuple(hit.id for hit in page.results) for page in pages}) == 1
+
+
+def test_while_one_computes_the_others_take_what_is_a_little_old(
+    engine: Counted, cache: Cache, clock: ManualClock
+) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    first = search.search(SearchQuery(q="boat"))
+    clock.advance(timedelta(seconds=FRESH_SECONDS + 1))
+    computing, release = threading.Event(), threading.Event()
+
+    def gate() -> None:
+        computing.set()
+        release.wait(5)
+
+    engine.gate = gate
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(search.search, SearchQuery(q="boat"))
+        assert computing.wait(5)
+        began = time.monotonic()
+        assert search.search(SearchQuery(q="boat")).results == first.results
+        assert time.monotonic() - began < 0.5, "nobody waited"
+        release.set()
+        assert slow.result().results == first.results
+    clock.advance(timedelta(seconds=STALE_SECONDS + 1))
+
+
+def away(*_: Any, **__: Any) -> Any:
+    raise DependencyUnavailable("away")
+
+
+def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_down(
+    engine: Counted, cache: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = service(engine, pages=PageCache(cache, clock), patience=Patience(retry_delays=()))
+    good = search.search(SearchQuery(q="boat"))
+    gone = good.results[1].id
+    for name in ("match", "nearest", "documents", "tally_of"):
+        monkeypatch.setattr(engine, name, away)
+    TakeDowns(cache).write([], [Removal(gone, 9)])
+    clock.advance(timedelta(hours=3))
+    page = search.search(SearchQuery(q="boat"))
+    assert [hit.id for hit in page.results] == [hit.id for hit in good.results if hit.id != gone]
+    assert {each.part for each in page.degraded} == {"keyword", "vector"}
+    assert page.degraded[0].effect == "The results are those of 10800 seconds ago."
+    clock.advance(timedelta(seconds=1))
+    assert "10801" in search.search(SearchQuery(q="boat")).degraded[0].effect, "an old page is not kept as a new one"
+
+
+def test_a_degraded_page_is_not_kept(
+    engine: Counted, cache: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = service(engine, pages=PageCache(cache, clock))
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "nearest", away)
+        assert search.search(SearchQuery(q="boat")).degraded
+    assert search.search(SearchQuery(q="boat")).degraded == []
+
+
+def test_without_a_cache_the_search_is_whole_and_says_so(engine: Counted, clock: ManualClock) -> None:
+    search = service(engine, pages=PageCache(Cache(url_of(free_port())), clock))
+    for _ in range(8):
+        page = search.search(SearchQuery(q="boat"))
+        assert page.mode == "hybrid"
+        assert [each.part for each in page.degraded] == ["cache"]
+    shown = document("one")
+    with pytest.raises(DependencyUnavailable):
+        TakeDowns(Cache(url_of(free_port()))).write([], [Removal(shown.image_id, 1)])
+    assert TakeDowns(Cache(url_of(free_port()))).write([shown], []) == 0

@@ -1,0 +1,103 @@
+"""The table of suggestions on a real PostgreSQL: what it completes, and that it never drifts from the catalogue."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from uuid import UUID
+
+import pytest
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import SearchUnavailable
+from imagemarket.search.models import Removal, SearchDocument
+from imagemarket.search.spelling import Speller, words_of
+from imagemarket.search.suggestions import OFTEN, Suggestions, SuggestionTable, SuggestQuery, phrase_of
+from tests.unit.search.kit import document, random_documents
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def table(database: Database) -> SuggestionTable:
+    return SuggestionTable(database)
+
+
+def suggest(table: SuggestionTable, typed: str, limit: int = 8) -> list[str]:
+    page = Suggestions(table, lambda: Speller(table.words(1000))).suggest(SuggestQuery(q=typed, limit=limit))
+    return [each.text for each in page.suggestions]
+
+
+def test_titles_and_tags_complete_what_was_typed_the_most_frequent_first(table: SuggestionTable) -> None:
+    table.write(
+        [
+            document("Golden sunset", tags=("sunset", "sea")),
+            document("Sunset over Rome", tags=("sunset", "rome")),
+            document("Sunflower", tags=("flower",)),
+        ],
+        [],
+    )
+    assert suggest(table, "sun") == ["sunset", "Sunflower", "Sunset over Rome"]
+    assert suggest(table, "s") == ["sunset", "sea", "Sunflower", "Sunset over Rome"]
+    assert suggest(table, "  SUNSET o") == ["Sunset over Rome"]
+    assert suggest(table, "sun", limit=1) == ["sunset"]
+    assert suggest(table, "%") == []
+    assert suggest(table, "golden_") == []
+
+
+@pytest.mark.parametrize("typed", ["sunste", "sunest", "sunsett", "sonset", "golden sunste"])
+def test_a_slip_does_not_stop_it(table: SuggestionTable, typed: str) -> None:
+    table.write([document("Golden sunset", tags=("sunset",))], [])
+    assert suggest(table, typed)[0].lower() in {"sunset", "golden sunset"}
+
+
+def test_a_correction_is_said(table: SuggestionTable) -> None:
+    table.write([document("Golden sunset", tags=("sunset",))], [])
+    suggestions = Suggestions(table, lambda: Speller(table.words(1000)))
+    assert suggestions.suggest(SuggestQuery(q="sunste")).corrected == "sunset"
+    assert suggestions.suggest(SuggestQuery(q="sunse")).corrected is None
+
+
+def test_what_is_often_searched_is_suggested_and_what_is_not_stays_private(table: SuggestionTable) -> None:
+    table.write([document("Golden sunset")], [])
+    table.searched({"golden retriever": OFTEN - 1})
+    assert suggest(table, "gold") == ["Golden sunset"]
+    table.searched({"golden retriever": 1})
+    assert suggest(table, "gold") == ["golden retriever", "Golden sunset"]
+
+
+def test_whatever_comes_twice_or_late_the_counts_are_those_of_the_catalogue(
+    table: SuggestionTable, database: Database
+) -> None:
+    numbers = random.Random(3)
+    made = random_documents(40)
+    truth: dict[UUID, tuple[int, SearchDocument | None]] = {}
+    for _ in range(30):
+        batch, gone = [], []
+        for each in numbers.sample(made, 6):
+            version = numbers.randrange(1, 9)
+            if numbers.random() < 0.3:
+                gone.append(Removal(each.image_id, version))
+                change = None
+            else:
+                change = each.model_copy(update={"version": version, "title": numbers.choice(made).title})
+                batch.append(change)
+            if truth.get(each.image_id, (-1, None))[0] <= version:
+                truth[each.image_id] = (version, change)
+        table.write(batch, gone)
+    phrases: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    for _, listed in truth.values():
+        if listed is not None:
+            phrases.update({phrase_of(each) for each in (listed.title, *listed.tags)})
+            words.update({word for word in words_of(" ".join((listed.title, *listed.tags))) if len(word) > 2})
+    held = database.fetch_all("SELECT phrase, images FROM suggestions")
+    assert {row["phrase"]: row["images"] for row in held} == dict(phrases)
+    assert table.words(10_000) == dict(words)
+
+
+def test_when_the_table_is_away_the_client_is_told_when_to_return() -> None:
+    away = SuggestionTable(Database(lambda: "postgresql://127.0.0.1:1/none?connect_timeout=1"))
+    with pytest.raises(SearchUnavailable) as refused:
+        Suggestions(away, lambda: None).suggest(SuggestQuery(q="sun"))
+    assert int(refused.value.headers["Retry-After"]) >= 1

@@ -1,0 +1,141 @@
+"""What a query means beyond its words: spelling, synonyms, shapes, colours, categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemarket.search import synonyms
+from imagemarket.search.models import SearchQuery
+from imagemarket.search.spelling import Speller
+from imagemarket.search.understanding import QueryReader, Reading, Understood
+
+SPELLER = Speller({"sunset": 40, "mountain": 30, "fountain": 3, "harbour": 9, "boat": 12, "zzyzx": 1})
+SYNONYMS = {"sofa": ("couch",), "ocean": ("sea", "waves")}
+
+
+def read(q: str, *, has_results: Any = lambda _: False, **query: Any) -> Understood:
+    return QueryReader(lambda: SPELLER, SYNONYMS).read(SearchQuery(q=q, **query), has_results)
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [
+        ("sunste", "sunset"),
+        ("sonset", "sunset"),
+        ("mountian", "mountain"),
+        ("harbor", "harbour"),  # as it is spelt here
+        ("quixotic", "quixotic"),  # English, though no picture has it
+        ("mountains", "mountains"),
+        ("boats", "boats"),
+        ("boaf", "boat"),
+        ("bo", "bo"),
+        ("zzyzx", "zzyzx"),
+        ("xqwrtp", "xqwrtp"),
+        ("b0at", "b0at"),
+    ],
+)
+def test_only_what_nothing_has_is_corrected(asked: str, searched: str) -> None:
+    understood = read(f"red {asked}")
+    assert understood.text == f"red {searched}"
+    if asked == searched:
+        assert understood.spelling is None
+    else:
+        assert understood.spelling is not None
+        assert (understood.spelling.asked, understood.spelling.searched) == (f"red {asked}", f"red {searched}")
+
+
+def test_a_word_with_results_is_never_corrected() -> None:
+    asked: list[str] = []
+
+    def has_results(word: str) -> bool:
+        asked.append(word)
+        return True
+
+    assert read("sunste boat", has_results=has_results).text == "sunste boat"
+    assert asked == ["sunste"], "and only where it would be corrected is it looked for"
+
+
+@pytest.mark.parametrize("asked", ['"sunste"', "boat -sunste", "sunste or boat"])
+def test_who_says_exactly_what_is_wanted_gets_it(asked: str) -> None:
+    understood = read(asked)
+    assert (understood.text, understood.phrasings, understood.interpreted) == (asked, (asked,), ())
+    assert read("vertical blue sunste ocean", verbatim=True).text == "vertical blue sunste ocean"
+
+
+def test_shapes_filter_and_colours_and_categories_lift() -> None:
+    understood = read("Vertical blue ocean animals")
+    assert understood.text == "blue ocean animals"
+    assert understood.filters.orientation == ["portrait"]
+    assert [(each.words, each.parameter, each.value, each.effect) for each in understood.interpreted] == [
+        ("Vertical", "orientation", "portrait", "filter"),
+        ("blue", "color", "blue", "boost"),
+        ("animals", "category", "animals", "boost"),
+    ]
+    assert understood.wanted.colours == {"blue"}
+    assert understood.wanted.categories == {"animals"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "shape"),
+    [
+        ("times square", "times square", []),
+        ("square format tiles", "tiles", ["square"]),
+        ("portrait of a man", "portrait of a man", []),
+        ("portrait orientation man", "man", ["portrait"]),
+        ("horizontal", "", ["landscape"]),
+        ("vertical horizontal lines", "horizontal lines", ["portrait"]),
+    ],
+)
+def test_a_shape_is_one_only_of_a_picture(asked: str, text: str, shape: list[str]) -> None:
+    understood = read(asked)
+    assert (understood.text, understood.filters.orientation) == (text, shape)
+
+
+def test_a_shape_that_is_filtered_by_already_stays_a_word() -> None:
+    understood = read("vertical lines", orientation=["landscape"])
+    assert (understood.text, understood.filters.orientation) == ("vertical lines", ["landscape"])
+
+
+def test_synonyms_are_other_ways_of_putting_it() -> None:
+    understood = read("red sofa ocean")
+    assert understood.phrasings[0] == "red sofa ocean"
+    assert set(understood.phrasings) == {
+        *("red sofa ocean", "red sofa sea", "red sofa waves", "red couch ocean", "red couch sea", "red couch waves"),
+    }
+    assert [(each.word, each.instead) for each in understood.synonyms] == [
+        ("sofa", ["couch"]),
+        ("ocean", ["sea", "waves"]),
+    ]
+    assert read("two sofas").phrasings == ("two sofas", "two couchs")
+
+
+def test_each_part_of_the_reading_can_be_left_out() -> None:
+    query = SearchQuery(q="vertical sunste sofa")
+    none = QueryReader(lambda: SPELLER, SYNONYMS, Reading(spelling=False, synonyms=False, interpretation=False))
+    assert none.read(query, lambda _: False).phrasings == ("vertical sunste sofa",)
+    assert QueryReader(lambda: None, {}).read(query, lambda _: False).text == "sunste sofa", "words still being loaded"
+
+
+@given(st.text(max_size=80))
+def test_any_query_can_be_read(text: str) -> None:
+    understood = read(text)
+    assert 1 <= len(understood.phrasings) <= synonyms.MOST_PHRASINGS
+    assert understood.phrasings[0] == understood.text
+
+
+def test_the_shipped_lists_are_sound() -> None:
+    shipped = synonyms.shipped()
+    assert len(shipped) > 3000
+    assert shipped["ocean"] == ("sea", "waves"), "the edited list has the last word"
+    assert "couch" in shipped["sofa"]
+    assert all(word not in others for word, others in shipped.items())
+
+
+@pytest.mark.parametrize("line", ["alone", "=> b", "a =>", ","])
+def test_a_line_of_neither_form_is_named(line: str) -> None:
+    with pytest.raises(ValueError, match="line 2"):
+        synonyms.read_list(f"a, b\n{line}\n")
