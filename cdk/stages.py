@@ -138,6 +138,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "relay_outbox": 1,
                 "sweep_uploads": 1,
                 "run_maintenance": 1,
+                "remediate_dead_letters": 1,
             },
             per_queue=2,
         ),

@@ -47,6 +47,8 @@ class Queues(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, originals: s3.IBucket) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
+        self.pairs: list[tuple[sqs.Queue, sqs.Queue]] = []
+        """Every queue with its dead letters."""
         self.uploads, self.uploads_dead = self._queue("Uploads", consumer_seconds=START_INGESTION_SECONDS)
         self.index, self.index_dead = self._queue("Index", consumer_seconds=INDEX_IMAGES_SECONDS)
         arrived: Any = targets.SqsQueue(
@@ -83,4 +85,5 @@ class Queues(Construct):
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_RECEIVES),
         )
+        self.pairs.append((queue, dead))
         return queue, dead

@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.constructs.administration import DeadLetterDuty, looking_at
 from cdk.constructs.api import ROUTES, Api
 from cdk.constructs.assets import LIBRARY, digest
 from cdk.constructs.deployment import DeploymentStep
@@ -381,13 +382,37 @@ class ApplicationStack(Stack):
             ],
             dead_letters=dead_runs.queue,
         )
-        Schedules(
+        dead = [dead for _, dead in queues.pairs]
+        self._function(
+            "remediate_dead_letters",
+            "sends again what died of something that passes",
+            seconds=300,
+            memory_mb=512,
+            settings=self._database | self._s3,
+            grants=[
+                state.secrets.database.reading(),
+                *looking_at([*dead, dead_runs.queue], [source for source, _ in queues.pairs]),
+            ],
+            dead_letters=dead_runs.queue,
+        )
+        schedules = Schedules(
             self,
             "Schedules",
             dead_runs=dead_runs,
             relay_outbox=self.functions["relay_outbox"],
             sweep_uploads=self.functions["sweep_uploads"],
             run_maintenance=self.functions["run_maintenance"],
+            remediate_dead_letters=self.functions["remediate_dead_letters"],
+        )
+        duty = DeadLetterDuty(
+            self,
+            "DeadLetterDuty",
+            stage=stage,
+            queues=queues,
+            dead_runs=dead_runs.queue,
+            schedules=schedules,
+            database=state.secrets.database,
+            stacks=[state, self],
         )
 
         outputs = {
@@ -395,6 +420,7 @@ class ApplicationStack(Stack):
             "ApiId": api.api.api_id,
             "StateMachineArn": saga.machine.state_machine_arn,
             "JwksParameter": stage.jwks_parameter,
+            "DeadLetterPolicyArn": duty.policy.managed_policy_arn,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

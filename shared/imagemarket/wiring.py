@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3 import S3Client
 
+    from imagemarket.deadletters.details import ImageInspector
+    from imagemarket.deadletters.remediation import Remediation
+    from imagemarket.deadletters.service import DeadLetters
     from imagemarket.delivery.service import Delivery
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
     from imagemarket.platform.maintenance import Maintenance
+    from imagemarket.platform.messages import MessageJournal
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
     from imagemarket.search.details import ImageDetails
@@ -135,6 +139,13 @@ def outbox_relay() -> OutboxRelay:
     from imagemarket.platform.queue import Queue
 
     return OutboxRelay(database(), {INDEX_TOPIC: Queue(aws().client("sqs"), settings().index_queue_url)})
+
+
+@cache
+def message_journal() -> MessageJournal:
+    from imagemarket.platform.messages import MessageJournal
+
+    return MessageJournal(database())
 
 
 # --- identity ------------------------------------------------------------------------------------
@@ -303,6 +314,45 @@ def maintenance() -> Maintenance:
     from imagemarket.platform.maintenance import Maintenance
 
     return Maintenance(database())
+
+
+# --- dead letters --------------------------------------------------------------------------------
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    from imagemarket.deadletters.queues import DeadQueues
+    from imagemarket.deadletters.replays import Replays
+    from imagemarket.deadletters.service import DeadLetters
+
+    return DeadLetters(
+        queues=DeadQueues(
+            sqs=aws().client("sqs"),
+            lambdas=aws().client("lambda"),
+            events=aws().client("events"),
+            prefix=f"imagemarket-{settings().stage}",
+        ),
+        replays=Replays(database()),
+        clock=clock(),
+    )
+
+
+@cache
+def remediation() -> Remediation:
+    from imagemarket.deadletters.remediation import Remediation
+
+    return Remediation(dead_letters())
+
+
+@cache
+def image_inspector() -> ImageInspector:
+    from imagemarket.deadletters.details import ImageInspector
+
+    return ImageInspector(
+        database=database(),
+        step_functions=aws().client("stepfunctions"),
+        state_machine_arn=settings().state_machine_arn,
+    )
 
 
 # --- delivery ------------------------------------------------------------------------------------

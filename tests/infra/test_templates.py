@@ -159,6 +159,7 @@ def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
     }
     assert schedules == {
         "rate(1 minute)": "{RelayOutbox",
+        "rate(10 minutes)": "{RemediateDeadLetters",
         "rate(1 hour)": "{SweepUploads",
         "cron(20 3 * * ? *)": "{RunMaintenance",
     }
