@@ -16,6 +16,16 @@ SIGNED_IN: dict[str, set[Role]] = {
     "abortUpload": {"contributor"},
     "getImageStatus": {"admin", "contributor"},
     "getCleanRendition": {"admin", "contributor"},
+    "listNotifications": {"contributor"},
+    "markNotificationsRead": {"contributor"},
+    "createWebhook": {"contributor"},
+    "listWebhooks": {"contributor"},
+    "getWebhook": {"contributor"},
+    "changeWebhook": {"contributor"},
+    "deleteWebhook": {"contributor"},
+    "rotateWebhookSecret": {"contributor"},
+    "listWebhookDeliveries": {"contributor"},
+    "redeliverWebhook": {"contributor"},
 }
 """Who may call what; every other route is public. Written down apart from the code that decides it."""
 

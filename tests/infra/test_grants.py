@@ -14,6 +14,8 @@ Grants = dict[str, set[str]]
 _NOT_SAID = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 DATABASE = {"secretsmanager:GetSecretValue": {"Database"}}
+QUEUES = {"Uploads", "Index", "Notifications", "Webhooks"}
+DEAD = {f"{name}Dead" for name in QUEUES} | {"DeadRuns"}
 QUEUE_CONSUMER = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
 
 
@@ -61,24 +63,24 @@ EXPECTED: dict[str, Grants] = {
     },
     "embed_and_tag": DATABASE
     | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
-    "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index"}},
+    "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index", "Notifications"}},
     "compensate_image": DATABASE
     | {
         "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
         "s3:ListBucket": {"Renditions", "Originals", "Work"},
     },
     "index_images": DATABASE | _consuming("Index"),
-    "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "DeadRuns"}},
+    "tell_contributors": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Notifications"),
+    "call_webhooks": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
+    "notifications_api": DATABASE | {"sqs:SendMessage": {"Webhooks"}},
+    "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
     "run_maintenance": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
     "remediate_dead_letters": DATABASE
     | {
         "sqs:ListQueues": {"*"},
-        "sqs:GetQueueAttributes": {"Uploads", "Index", "UploadsDead", "IndexDead", "DeadRuns"},
-        **{
-            f"sqs:{action}": {"UploadsDead", "IndexDead", "DeadRuns"}
-            for action in ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
-        },
-        "sqs:SendMessage": {"Uploads", "Index", "DeadRuns"},
+        "sqs:GetQueueAttributes": {*QUEUES, *DEAD},
+        **{f"sqs:{action}": DEAD for action in ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")},
+        "sqs:SendMessage": {*QUEUES, "DeadRuns"},
     },
     "sweep_uploads": DATABASE
     | {
@@ -104,10 +106,8 @@ _PLACES = {
     r"SecretsDatabase": "Database",
     r"SecretsSigningKey": "SigningKey",
     r"SecretsCursorKey": "CursorKey",
-    r"QueuesUploadsDead": "UploadsDead",
-    r"QueuesUploads(?!Dead)": "Uploads",
-    r"QueuesIndexDead": "IndexDead",
-    r"QueuesIndex(?!Dead)": "Index",
+    **{rf"Queues{name}(?!Dead)": name for name in sorted(QUEUES)},
+    **{rf"Queues{name}Dead": f"{name}Dead" for name in sorted(QUEUES)},
     r"DeadRuns": "DeadRuns",
     r"SagaMachine": "Machine",
     r":parameter/imagemarket/local/jwks$": "jwks",
