@@ -80,6 +80,10 @@ class Stage:
     token_issuer: str
     bcrypt_cost: int
     database_statement_timeout_ms: int
+    mail: str
+    """How e-mail goes out: `ses:SENDER` (an identity that SES has verified), or `file:FOLDER` on one machine."""
+    webhook_loopback: bool
+    """Whether webhooks may lead to this machine and go without TLS."""
     workflow: sfn.StateMachineType
     """STANDARD keeps history and redrive, EXPRESS is a hundredth of the price; the definition suits both."""
     waiting: Waiting | None
@@ -131,6 +135,8 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         token_issuer="imagemarket",  # noqa: S106 - a name, no secret
         bcrypt_cost=10,  # a sign-in is 50 ms of a shared core instead of 200
         database_statement_timeout_ms=2000,
+        mail=said("MARKET_MAIL"),
+        webhook_loopback=True,
         workflow=sfn.StateMachineType.STANDARD,
         # The emulator has a name of its own for it, and waits without jitter and twice as long each time, up to a
         # minute: executions that came together would ask together, and most of them in vain.
@@ -153,6 +159,9 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "relay_outbox": 1,
                 "sweep_uploads": 1,
                 "run_maintenance": 1,
+                "remediate_dead_letters": 1,
+                "tell_contributors": 2,
+                "call_webhooks": 3,
             },
             per_queue=2,
         ),

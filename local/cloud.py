@@ -175,7 +175,10 @@ class Cloud:
     def reset(self) -> None:
         """Stop everything and remove the state: database, objects, accounts. The environment stays."""
         self.down()
-        for folder in (self.layout.data, self.layout.logs, self.layout.run, self.layout.state / "cdk.out"):
+        for folder in (
+            *(self.layout.data, self.layout.logs, self.layout.run),
+            *(self.layout.state / "cdk.out", self.layout.state / "mail"),
+        ):
             shutil.rmtree(folder, ignore_errors=True)
         self.layout.outputs_file.unlink(missing_ok=True)
 
@@ -208,6 +211,8 @@ class Cloud:
             "MARKET_WORK_BUCKET": "WorkBucket",
             "MARKET_RENDITIONS_BUCKET": "RenditionsBucket",
             "MARKET_INDEX_QUEUE_URL": "IndexQueueUrl",
+            "MARKET_NOTIFICATIONS_QUEUE_URL": "NotificationsQueueUrl",
+            "MARKET_WEBHOOKS_QUEUE_URL": "WebhooksQueueUrl",
             "MARKET_STATE_MACHINE_ARN": "StateMachineArn",
         }
         named |= {name: outputs[output] for name, output in from_outputs.items() if output in outputs}

@@ -40,6 +40,7 @@ def stage_environment(layout: Layout) -> dict[str, str]:
         "MARKET_DATABASE": json.dumps(database),
         "MARKET_VALKEY_URL": url_of(ports["valkey"]),
         "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
+        "MARKET_MAIL": f"file:{layout.state / 'mail'}",
         "MARKET_AWS_ENDPOINT": endpoint_of(layout),
     }
 

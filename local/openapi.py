@@ -36,6 +36,8 @@ _TAGS = {
     "Identity": "Accounts and sessions. An access token holds for 15 minutes; a refresh token gets the next one.",
     "Catalogue": "What pictures are filed under.",
     "Upload": "From announcing a picture to seeing it published or refused.",
+    "Notifications": "What happened to a contributor's pictures.",
+    "Webhooks": "Being told by signed HTTP calls, as Standard Webhooks 1.0 has them.",
     "Search": "Finding approved pictures, by words, by meaning or by both.",
     "Delivery": "Renditions of a picture.",
     "Documentation": "The API on itself.",
@@ -53,7 +55,8 @@ token, too many or too large requests) has the shorter form `{"message": "…"}`
 
 **Request ids.** Every answer of the application carries `X-Request-Id`; quote it when asking for help.
 
-**Doing it once.** `POST /v1/images/upload` takes an `Idempotency-Key`: the same key and body get the same answer."""
+**Doing it once.** `POST /v1/images/upload` and `POST /v1/webhooks` take an `Idempotency-Key`: the same key and body
+get the same answer."""
 
 _GATEWAY_MESSAGES = {
     401: "Unauthorized",

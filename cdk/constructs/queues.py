@@ -18,6 +18,8 @@ MAX_RECEIVES = 3
 
 START_INGESTION_SECONDS = 20
 INDEX_IMAGES_SECONDS = 60
+TELL_CONTRIBUTORS_SECONDS = 30
+CALL_WEBHOOKS_SECONDS = 40
 """Limits of the consumers; a message stays hidden six times as long, as AWS advises for event sources."""
 
 
@@ -42,13 +44,18 @@ class DeadLetters(Construct):
 
 
 class Queues(Construct):
-    """`uploads`: originals that arrived. `index`: images whose search documents changed."""
+    """`uploads`: originals that arrived. `index`: images whose search documents changed. `notifications`: images whose
+    contributors have something to be told. `webhooks`: deliveries that are due."""
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, originals: s3.IBucket) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
+        self.pairs: list[tuple[sqs.Queue, sqs.Queue]] = []
+        """Every queue with its dead letters."""
         self.uploads, self.uploads_dead = self._queue("Uploads", consumer_seconds=START_INGESTION_SECONDS)
         self.index, self.index_dead = self._queue("Index", consumer_seconds=INDEX_IMAGES_SECONDS)
+        self.notifications, _ = self._queue("Notifications", consumer_seconds=TELL_CONTRIBUTORS_SECONDS)
+        self.webhooks, _ = self._queue("Webhooks", consumer_seconds=CALL_WEBHOOKS_SECONDS)
         arrived: Any = targets.SqsQueue(
             self.uploads,
             dead_letter_queue=self.uploads_dead,  # what EventBridge itself cannot deliver
@@ -83,4 +90,5 @@ class Queues(Construct):
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_RECEIVES),
         )
+        self.pairs.append((queue, dead))
         return queue, dead

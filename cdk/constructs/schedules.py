@@ -23,15 +23,19 @@ class Schedules(Construct):
         relay_outbox: MarketFunction,
         sweep_uploads: MarketFunction,
         run_maintenance: MarketFunction,
+        remediate_dead_letters: MarketFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._dead_runs = dead_runs
+        self.jobs: list[tuple[events.Rule, MarketFunction]] = []
+        """Each rule with what it runs."""
         self._rule("EveryMinute", events.Schedule.rate(Duration.minutes(1)), relay_outbox)
+        self._rule("EveryTenMinutes", events.Schedule.rate(Duration.minutes(10)), remediate_dead_letters)
         self._rule("EveryHour", events.Schedule.rate(Duration.hours(1)), sweep_uploads)
         self._rule("EveryNight", events.Schedule.cron(minute="20", hour="3"), run_maintenance)
 
     def _rule(self, construct_id: str, schedule: events.Schedule, job: MarketFunction) -> None:
-        events.Rule(
+        rule = events.Rule(
             self,
             construct_id,
             description=f"imagemarket: {job.name}",
@@ -45,3 +49,4 @@ class Schedules(Construct):
                 )
             ],
         )
+        self.jobs.append((rule, job))

@@ -13,12 +13,19 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.constructs.administration import DeadLetterDuty, looking_at
 from cdk.constructs.api import ROUTES, Api
 from cdk.constructs.assets import LIBRARY, digest
 from cdk.constructs.deployment import DeploymentStep
 from cdk.constructs.function import MarketFunction
 from cdk.constructs.layers import Layers
-from cdk.constructs.queues import INDEX_IMAGES_SECONDS, START_INGESTION_SECONDS, DeadLetters
+from cdk.constructs.queues import (
+    CALL_WEBHOOKS_SECONDS,
+    INDEX_IMAGES_SECONDS,
+    START_INGESTION_SECONDS,
+    TELL_CONTRIBUTORS_SECONDS,
+    DeadLetters,
+)
 from cdk.constructs.rules import acknowledge
 from cdk.constructs.saga import Saga
 from cdk.constructs.schedules import Schedules
@@ -197,6 +204,15 @@ class ApplicationStack(Stack):
             grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
         )
         self._function(
+            "notifications_api",
+            "what contributors are told, and where they want to be told",
+            seconds=29,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database | self._webhooks_queue | self._webhook_rules,
+            grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
+        )
+        self._function(
             "docs_api",
             "health, the OpenAPI document, the docs page",
             seconds=10,
@@ -290,8 +306,13 @@ class ApplicationStack(Stack):
             "decides the status, writes everything in one transaction",
             seconds=55,
             memory_mb=512,
-            settings=self._database | self._work | self._index_queue,
-            grants=[state.secrets.database.reading(), _objects(work, "work", "GetObject"), _sending(queues.index)],
+            settings=self._database | self._work | self._outbox_queues,
+            grants=[
+                state.secrets.database.reading(),
+                _objects(work, "work", "GetObject"),
+                _sending(queues.index),
+                _sending(queues.notifications),
+            ],
         )
         self._function(
             "compensate_image",
@@ -348,17 +369,43 @@ class ApplicationStack(Stack):
             settings=self._database | {"cache_url": stage.cache_url},
             grants=[state.secrets.database.reading()],
         )
+        self._function(
+            "tell_contributors",
+            "passes news of an image on to its contributor's webhooks and mailbox",
+            seconds=TELL_CONTRIBUTORS_SECONDS,
+            memory_mb=512,
+            settings=self._database
+            | self._webhooks_queue
+            | {"mail": stage.mail, "public_base_url": stage.public_base_url},
+            grants=[state.secrets.database.reading(), _sending(queues.webhooks), *self._mailing()],
+        )
+        self._function(
+            "call_webhooks",
+            "makes one attempt at a webhook delivery",
+            seconds=CALL_WEBHOOKS_SECONDS,
+            memory_mb=512,
+            settings=self._database | self._webhooks_queue | self._webhook_rules,
+            grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
+        )
+        self._drain(queues.notifications, "tell_contributors", batch=_SQS_BATCH, gather_seconds=0)
+        # one at a time, so that a slow receiver keeps nobody else's deliveries waiting
+        self._drain(queues.webhooks, "call_webhooks", batch=1, gather_seconds=0)
         self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)
         self._drain(queues.index, "index_images", batch=_INDEX_BATCH, gather_seconds=stage.index_batch_seconds)
 
         dead_runs = DeadLetters(self, "DeadRuns", name=f"{stage.prefix}-schedules-dead")
         self._function(
             "relay_outbox",
-            "sends what a crash left in the outbox",
+            "sends what a crash left in the outbox, wakes webhooks that are due",
             seconds=50,
             memory_mb=512,
-            settings=self._database | self._index_queue,
-            grants=[state.secrets.database.reading(), _sending(queues.index)],
+            settings=self._database | self._outbox_queues | self._webhooks_queue,
+            grants=[
+                state.secrets.database.reading(),
+                _sending(queues.index),
+                _sending(queues.notifications),
+                _sending(queues.webhooks),
+            ],
             dead_letters=dead_runs.queue,
         )
         self._function(
@@ -384,13 +431,37 @@ class ApplicationStack(Stack):
             ],
             dead_letters=dead_runs.queue,
         )
-        Schedules(
+        dead = [dead for _, dead in queues.pairs]
+        self._function(
+            "remediate_dead_letters",
+            "sends again what died of something that passes",
+            seconds=300,
+            memory_mb=512,
+            settings=self._database | self._s3,
+            grants=[
+                state.secrets.database.reading(),
+                *looking_at([*dead, dead_runs.queue], [source for source, _ in queues.pairs]),
+            ],
+            dead_letters=dead_runs.queue,
+        )
+        schedules = Schedules(
             self,
             "Schedules",
             dead_runs=dead_runs,
             relay_outbox=self.functions["relay_outbox"],
             sweep_uploads=self.functions["sweep_uploads"],
             run_maintenance=self.functions["run_maintenance"],
+            remediate_dead_letters=self.functions["remediate_dead_letters"],
+        )
+        duty = DeadLetterDuty(
+            self,
+            "DeadLetterDuty",
+            stage=stage,
+            queues=queues,
+            dead_runs=dead_runs.queue,
+            schedules=schedules,
+            database=state.secrets.database,
+            stacks=[state, self],
         )
 
         outputs = {
@@ -398,6 +469,7 @@ class ApplicationStack(Stack):
             "ApiId": api.api.api_id,
             "StateMachineArn": saga.machine.state_machine_arn,
             "JwksParameter": stage.jwks_parameter,
+            "DeadLetterPolicyArn": duty.policy.managed_policy_arn,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
@@ -436,8 +508,20 @@ class ApplicationStack(Stack):
         return {"stage": self._stage.name}  # an emulator's buckets are addressed by path
 
     @property
-    def _index_queue(self) -> Settings:
-        return {"index_queue_url": self._state.queues.index.queue_url}
+    def _outbox_queues(self) -> Settings:
+        queues = self._state.queues
+        return {
+            "index_queue_url": queues.index.queue_url,
+            "notifications_queue_url": queues.notifications.queue_url,
+        }
+
+    @property
+    def _webhooks_queue(self) -> Settings:
+        return {"webhooks_queue_url": self._state.queues.webhooks.queue_url}
+
+    @property
+    def _webhook_rules(self) -> Settings:
+        return {"webhook_loopback": str(self._stage.webhook_loopback).lower()}
 
     # --- parts
 
@@ -477,6 +561,19 @@ class ApplicationStack(Stack):
                     f"AwsSolutions-IAM5[Resource::{arn}/{grant.folder}/*]",
                     "One folder of one bucket; the objects in it have names that nobody knows beforehand.",
                 )
+
+    def _mailing(self) -> list[iam.PolicyStatement]:
+        """Leave to send e-mail from the stage's address; none where it goes into a folder."""
+        kind, _, sender = self._stage.mail.partition(":")
+        if kind != "ses":
+            return []
+        address = sender.rpartition("<")[2].rstrip(">")
+        return [
+            iam.PolicyStatement(
+                actions=["ses:SendEmail", "ses:SendRawEmail"],
+                resources=[self.format_arn(service="ses", resource="identity", resource_name=address)],
+            )
+        ]
 
     def _parameter(self, *actions: str) -> iam.PolicyStatement:
         return iam.PolicyStatement(

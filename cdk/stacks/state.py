@@ -30,6 +30,8 @@ class StateStack(Stack):
             "RenditionsBucket": self.storage.renditions.bucket_name,
             "UploadsQueueUrl": self.queues.uploads.queue_url,
             "IndexQueueUrl": self.queues.index.queue_url,
+            "NotificationsQueueUrl": self.queues.notifications.queue_url,
+            "WebhooksQueueUrl": self.queues.webhooks.queue_url,
             "DatabaseSecretArn": self.secrets.database.arn,
             "SigningKeySecretArn": self.secrets.signing_key.arn,
         }

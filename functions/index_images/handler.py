@@ -18,4 +18,4 @@ def _index(records: Sequence[dict[str, Any]]) -> None:
     wiring.indexer().index(Removal(UUID(message["image_id"]), int(message["version"])) for message in messages)
 
 
-handler = bulk_handler(_index)
+handler = bulk_handler(_index, wiring.message_journal)

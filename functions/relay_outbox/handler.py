@@ -1,4 +1,4 @@
-"""Schedule, every minute: send what a crash left in the outbox."""
+"""Schedule, every minute: send what a crash left in the outbox, wake webhook deliveries that are due."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from imagemarket import wiring
 from imagemarket.platform.telemetry import scheduled
 
 
-@scheduled
-def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    return {"sent": wiring.outbox_relay().drain()}
+def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    return {"sent": wiring.outbox_relay().drain(), "webhooks_due": wiring.webhook_deliveries().wake()}
+
+
+handler = scheduled(_run, wiring.message_journal)

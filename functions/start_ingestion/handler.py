@@ -13,4 +13,4 @@ def _start(record: dict[str, Any]) -> None:
     wiring.ingestion_starter().handle(json.loads(record["body"]))
 
 
-handler = batch_handler(_start)
+handler = batch_handler(_start, wiring.message_journal)

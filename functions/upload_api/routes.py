@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from pydantic import BaseModel
 
 from imagemarket import wiring
@@ -92,11 +92,19 @@ def abort_upload(image_id: UUID, caller: Contributor) -> None:
     tags=["Upload"],
     responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, InvalidRequest),
 )
-def get_image_status(image_id: UUID, caller: ContributorOrAdmin, response: Response) -> ImageProgress:
+def get_image_status(
+    image_id: UUID,
+    caller: ContributorOrAdmin,
+    response: Response,
+    wait: Annotated[
+        int,
+        Query(ge=0, le=30, description="Answer when processing has ended, or after so many seconds, 20 at most."),
+    ] = 0,
+) -> ImageProgress:
     """For the image's contributor and for admins; a rejection carries a machine code and a sentence."""
     response.headers["Cache-Control"] = "no-store"
     owner = None if caller.role == "admin" else caller.account_id
-    return wiring.uploads().progress(image_id, contributor_id=owner)
+    return wiring.uploads().wait_for_progress(image_id, contributor_id=owner, seconds=wait)
 
 
 @router.get(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3 import S3Client
 
+    from imagemarket.deadletters.details import ImageInspector
+    from imagemarket.deadletters.remediation import Remediation
+    from imagemarket.deadletters.service import DeadLetters
     from imagemarket.delivery.service import Delivery
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
@@ -34,10 +37,16 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.starter import IngestionStarter
     from imagemarket.ingestion.sweeper import UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.notifications.delivery import Deliveries, WebhookWorker
+    from imagemarket.notifications.ports import Mailer
+    from imagemarket.notifications.service import Inbox, Teller
+    from imagemarket.notifications.targets import TargetRules
+    from imagemarket.notifications.webhooks import Webhooks
     from imagemarket.platform.cache import Cache
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
     from imagemarket.platform.maintenance import Maintenance
+    from imagemarket.platform.messages import MessageJournal
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
     from imagemarket.platform.refreshed import Refreshed
@@ -135,10 +144,24 @@ def renditions() -> ObjectStore:
 
 @cache
 def outbox_relay() -> OutboxRelay:
-    from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+    from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
     from imagemarket.platform.queue import Queue
 
-    return OutboxRelay(database(), {INDEX_TOPIC: Queue(aws().client("sqs"), settings().index_queue_url)})
+    sqs = aws().client("sqs")
+    return OutboxRelay(
+        database(),
+        {
+            INDEX_TOPIC: Queue(sqs, settings().index_queue_url),
+            NOTIFICATIONS_TOPIC: Queue(sqs, settings().notifications_queue_url),
+        },
+    )
+
+
+@cache
+def message_journal() -> MessageJournal:
+    from imagemarket.platform.messages import MessageJournal
+
+    return MessageJournal(database())
 
 
 # --- identity ------------------------------------------------------------------------------------
@@ -320,6 +343,123 @@ def maintenance() -> Maintenance:
     from imagemarket.platform.maintenance import Maintenance
 
     return Maintenance(database())
+
+
+# --- notifications -------------------------------------------------------------------------------
+
+
+@cache
+def inbox() -> Inbox:
+    from imagemarket.notifications.service import Inbox
+
+    return Inbox(database())
+
+
+@cache
+def target_rules() -> TargetRules:
+    from imagemarket.notifications.targets import TargetRules
+
+    return TargetRules(loopback=settings().webhook_loopback)
+
+
+@cache
+def webhook_deliveries() -> Deliveries:
+    from imagemarket.notifications.delivery import Deliveries
+    from imagemarket.platform.queue import Queue
+
+    return Deliveries(
+        database=database(), queue=Queue(aws().client("sqs"), settings().webhooks_queue_url), clock=clock()
+    )
+
+
+@cache
+def webhooks() -> Webhooks:
+    from imagemarket.notifications.webhooks import Webhooks
+    from imagemarket.platform.idempotency import IdempotencyKeys
+
+    return Webhooks(
+        database=database(),
+        rules=target_rules(),
+        deliveries=webhook_deliveries(),
+        idempotency=IdempotencyKeys(database(), clock()),
+        clock=clock(),
+    )
+
+
+@cache
+def webhook_worker() -> WebhookWorker:
+    from imagemarket.notifications.delivery import WebhookWorker
+    from imagemarket.notifications.sender import WebhookSender
+
+    return WebhookWorker(
+        database=database(), deliveries=webhook_deliveries(), sender=WebhookSender(target_rules()), clock=clock()
+    )
+
+
+@cache
+def mailer() -> Mailer:
+    from pathlib import Path
+
+    from imagemarket.notifications.files import FileMailer
+    from imagemarket.notifications.ses import SesMailer
+
+    kind, _, place = settings().mail.partition(":")
+    if kind == "file":
+        return FileMailer(Path(place))
+    if kind == "ses":
+        return SesMailer(aws().client("sesv2"), place)
+    raise ValueError(f"MARKET_MAIL begins with ses: or file:, not {kind!r}")
+
+
+@cache
+def teller() -> Teller:
+    from imagemarket.notifications.service import Teller
+
+    return Teller(
+        database=database(),
+        deliveries=webhook_deliveries(),
+        mailer=mailer(),
+        public_base_url=settings().public_base_url,
+    )
+
+
+# --- dead letters --------------------------------------------------------------------------------
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    from imagemarket.deadletters.queues import DeadQueues
+    from imagemarket.deadletters.replays import Replays
+    from imagemarket.deadletters.service import DeadLetters
+
+    return DeadLetters(
+        queues=DeadQueues(
+            sqs=aws().client("sqs"),
+            lambdas=aws().client("lambda"),
+            events=aws().client("events"),
+            prefix=f"imagemarket-{settings().stage}",
+        ),
+        replays=Replays(database()),
+        clock=clock(),
+    )
+
+
+@cache
+def remediation() -> Remediation:
+    from imagemarket.deadletters.remediation import Remediation
+
+    return Remediation(dead_letters())
+
+
+@cache
+def image_inspector() -> ImageInspector:
+    from imagemarket.deadletters.details import ImageInspector
+
+    return ImageInspector(
+        database=database(),
+        step_functions=aws().client("stepfunctions"),
+        state_machine_arn=settings().state_machine_arn,
+    )
 
 
 # --- delivery ------------------------------------------------------------------------------------

@@ -17,6 +17,16 @@ SIGNED_IN: dict[str, set[Role]] = {
     "getImageStatus": {"admin", "contributor"},
     "getCleanRendition": {"admin", "contributor"},
     "explainSearch": {"admin"},
+    "listNotifications": {"contributor"},
+    "markNotificationsRead": {"contributor"},
+    "createWebhook": {"contributor"},
+    "listWebhooks": {"contributor"},
+    "getWebhook": {"contributor"},
+    "changeWebhook": {"contributor"},
+    "deleteWebhook": {"contributor"},
+    "rotateWebhookSecret": {"contributor"},
+    "listWebhookDeliveries": {"contributor"},
+    "redeliverWebhook": {"contributor"},
 }
 """Who may call what; every other route is public. Written down apart from the code that decides it."""
 

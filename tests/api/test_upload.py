@@ -227,6 +227,38 @@ def test_the_clean_rendition_is_for_its_contributor_and_admins(
     assert call("GET", path)[0] == 401
 
 
+def test_a_request_may_wait_for_the_end(
+    call: Call, database: Database, contributor: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = an_image(database, contributor.account_id)
+    path = f"/v1/images/{image}/status"
+    looked: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looked.append(seconds)
+        if len(looked) == 3:
+            with database.transaction() as connection:
+                connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
+
+    service = wiring.uploads()
+    progress = service.wait_for_progress(image, contributor_id=None, seconds=30, sleep=sleep)
+    assert (progress.status, len(looked)) == ("approved", 3)
+    assert call("GET", path, query="wait=30", caller=contributor)[1]["status"] == "approved", (
+        "at once when it has ended"
+    )
+    assert call("GET", path, query="wait=31", caller=contributor)[0] == 422
+    assert call("GET", path, query="wait=30", caller=Caller(a_contributor(database), "contributor"))[0] == 404
+
+
+def test_a_wait_ends_before_the_gateway_gives_up(
+    call: Call, database: Database, contributor: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = an_image(database, contributor.account_id)
+    monkeypatch.setattr(uploads_module, "LONGEST_WAIT_SECONDS", 0.2)
+    status, progress = call("GET", f"/v1/images/{image}/status", query="wait=30", caller=contributor)
+    assert (status, progress["status"]) == (200, "processing")
+
+
 def test_an_id_of_another_form_is_refused(call: Call, contributor: Caller) -> None:
     status, problem = call("GET", "/v1/images/not-a-uuid/status", caller=contributor)
     assert status == 422

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     ),
     "MARKET_VALKEY_URL": "valkey://127.0.0.1:16379/0",
     "MARKET_MODEL_BUNDLE": "/bundle",
+    "MARKET_MAIL": "file:/mail",
 }
 
 

@@ -7,13 +7,15 @@ import re
 import pytest
 
 from cdk.constructs.assets import function_names
-from tests.infra.conftest import Deployment
+from tests.infra.conftest import Deployment, readable
 
 Grants = dict[str, set[str]]
 
 _NOT_SAID = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 DATABASE = {"secretsmanager:GetSecretValue": {"Database"}}
+QUEUES = {"Uploads", "Index", "Notifications", "Webhooks"}
+DEAD = {f"{name}Dead" for name in QUEUES} | {"DeadRuns"}
 QUEUE_CONSUMER = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
 
 
@@ -61,15 +63,25 @@ EXPECTED: dict[str, Grants] = {
     },
     "embed_and_tag": DATABASE
     | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
-    "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index"}},
+    "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index", "Notifications"}},
     "compensate_image": DATABASE
     | {
         "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
         "s3:ListBucket": {"Renditions", "Originals", "Work"},
     },
     "index_images": DATABASE | _consuming("Index"),
-    "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "DeadRuns"}},
+    "tell_contributors": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Notifications"),
+    "call_webhooks": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
+    "notifications_api": DATABASE | {"sqs:SendMessage": {"Webhooks"}},
+    "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
     "run_maintenance": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
+    "remediate_dead_letters": DATABASE
+    | {
+        "sqs:ListQueues": {"*"},
+        "sqs:GetQueueAttributes": {*QUEUES, *DEAD},
+        **{f"sqs:{action}": DEAD for action in ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")},
+        "sqs:SendMessage": {*QUEUES, "DeadRuns"},
+    },
     "sweep_uploads": DATABASE
     | {
         "s3:GetObject": {"Originals/originals"},
@@ -94,8 +106,8 @@ _PLACES = {
     r"SecretsDatabase": "Database",
     r"SecretsSigningKey": "SigningKey",
     r"SecretsCursorKey": "CursorKey",
-    r"QueuesUploads": "Uploads",
-    r"QueuesIndex": "Index",
+    **{rf"Queues{name}(?!Dead)": name for name in sorted(QUEUES)},
+    **{rf"Queues{name}Dead": f"{name}Dead" for name in sorted(QUEUES)},
     r"DeadRuns": "DeadRuns",
     r"SagaMachine": "Machine",
     r":parameter/imagemarket/local/jwks$": "jwks",
@@ -104,6 +116,8 @@ _PLACES = {
 
 
 def _place(resource: str) -> str:
+    if resource == "*":
+        return "*"
     (name,) = {name for pattern, name in _PLACES.items() if re.search(pattern, resource)}
     folder = re.search(r"}/(\w+)/\*$", resource)
     assert folder or not resource.endswith("*"), resource
@@ -127,7 +141,11 @@ def test_nothing_is_granted_on_everything_but_tracing(function: str, deployment:
     for statement in deployment.statements(function):
         assert not any("*" in action for action in statement["actions"])
         if "*" in statement["resources"]:
-            assert set(statement["actions"]) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+            # neither knows resources
+            assert set(statement["actions"]) <= {
+                *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+                "sqs:ListQueues",
+            }
         if "s3:ListBucket" in statement["actions"]:
             (prefixes,) = statement["condition"]["StringLike"].values()
             assert all(re.fullmatch(r"[a-z]+/\*", prefix) for prefix in prefixes)
@@ -146,3 +164,34 @@ def test_the_state_machine_may_call_its_steps_alone(deployment: Deployment) -> N
     assert all(re.match(r"(Inspect|Detect|Make|Embed|Publish|Compensate)", name) for name in called)
     others = {action for statement in policy if statement is not calling for action in statement["Action"]}
     assert {action.split(":")[0] for action in others} == {"logs", "xray"}
+
+
+def test_whoever_has_the_duty_of_dead_letters_may_do_that_and_no_more(deployment: Deployment) -> None:
+    (policy,) = deployment.resources("AWS::IAM::ManagedPolicy").values()
+    assert policy["Properties"]["ManagedPolicyName"] == "imagemarket-local-dead-letters"
+    granted: dict[str, list[str]] = {}
+    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+        assert statement["Effect"] == "Allow"
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        for action in statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]:
+            granted.setdefault(action, []).extend(readable(resource) for resource in resources)
+    assert set(granted) == {
+        *("sqs:ListQueues", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"),
+        *("sqs:DeleteMessage", "sqs:SendMessage", "lambda:InvokeFunction", "events:ListTargetsByRule"),
+        *("states:DescribeExecution", "states:GetExecutionHistory"),
+        *("secretsmanager:GetSecretValue", "cloudformation:DescribeStacks"),
+    }
+    assert [action for action, resources in granted.items() if "*" in resources] == ["sqs:ListQueues"]
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
+        assert all("Dead" in resource for resource in granted[action]), "no message is taken from a working queue"
+    queues = deployment.resources("AWS::SQS::Queue")
+    assert len(set(granted["sqs:SendMessage"])) == len(queues)
+    scheduled = [
+        r for r in deployment.resources("AWS::Events::Rule").values() if "ScheduleExpression" in r["Properties"]
+    ]
+    assert len(granted["lambda:InvokeFunction"]) == len(granted["events:ListTargetsByRule"]) == len(scheduled)
+    (secret,) = granted["secretsmanager:GetSecretValue"]
+    assert "SecretsDatabase" in secret
+    (execution,) = set(granted["states:DescribeExecution"])
+    assert execution.endswith(":execution:imagemarket-local-ingest_image:*")
+    assert len(granted["cloudformation:DescribeStacks"]) == 2

@@ -69,12 +69,18 @@ def step_functions(
 
 
 def test_a_batch_starts_one_saga_and_returns_only_the_stranger(
-    contributor: UUID, step_functions: RecordingStepFunctions
+    contributor: UUID, step_functions: RecordingStepFunctions, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three messages: an upload, an object that nobody announced, the first upload's event again."""
+    monkeypatch.setattr(wiring, "database", lambda: database)
+    wiring.message_journal.cache_clear()
     event = golden("sqs/uploads.json")
     answer = start_ingestion(event, LambdaContext())
-    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["messageId"]}]}
+    stranger = event["Records"][1]["messageId"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": stranger}]}
+    wiring.message_journal.cache_clear()
+    failures = database.fetch_all("SELECT message_id, error FROM message_failures")
+    assert failures == [{"message_id": stranger, "error": "NotFound"}]
     ((name, job),) = step_functions.started.items()
     assert name.startswith(f"{IMAGE}-")
     assert job == {

@@ -6,18 +6,19 @@ import sys
 
 import typer
 
-from imagemarket.cli import catalogue, upload, users
+from imagemarket.cli import catalogue, dead_letters, upload, users
 from imagemarket.cli.client import CliError
 from imagemarket.platform.telemetry import logger
 
 app = typer.Typer(
     name="imagemarket",
-    help="The marketplace's command line: upload pictures, find them, look after accounts.",
+    help="The marketplace's command line: upload pictures, find them, look after accounts and dead letters.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(users.app, name="users")
+app.add_typer(dead_letters.app, name="dlq")
 app.command("upload")(upload.upload)
 app.command("search")(catalogue.search)
 app.command("categories")(catalogue.categories)
@@ -25,7 +26,7 @@ app.command("categories")(catalogue.categories)
 
 def main() -> None:
     """Runs the command line; what a person can put right is one line on stderr and status 1."""
-    logger.setLevel("WARNING")  # a person reads this terminal; use cases log for a log's readers
+    logger.setLevel("ERROR")  # a person reads this terminal, and stdout is for answers
     try:
         app()
     except CliError as error:

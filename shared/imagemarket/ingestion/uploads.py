@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -30,6 +32,12 @@ from imagemarket.platform.objects import ObjectStore
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+
+LONGEST_WAIT_SECONDS = 20
+"""How long a request for progress is held: the gateway gives up after 29 seconds, and a held request occupies a
+function and its memory."""
+_LOOK_EVERY_SECONDS = 0.5
 
 
 class Uploads:
@@ -226,6 +234,26 @@ class Uploads:
             created_at=row["created_at"],
             updated_at=row["updated_at"],
         )
+
+    def wait_for_progress(
+        self,
+        image_id: UUID,
+        *,
+        contributor_id: UUID | None,
+        seconds: int,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> ImageProgress:
+        """The progress as soon as processing has ended, or after `seconds` (`LONGEST_WAIT_SECONDS` at most).
+
+        Raises `ImageNotFound`.
+        """
+        deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
+        while True:
+            found = self.progress(image_id, contributor_id=contributor_id)
+            left = deadline - time.monotonic()
+            if found.status is not ImageStatus.PROCESSING or left <= 0:
+                return found
+            sleep(min(_LOOK_EVERY_SECONDS, left))
 
 
 def part_sizes(size_bytes: int) -> list[tuple[int, int]]:

@@ -11,6 +11,12 @@ _MONTHS_AHEAD = 6
 _DELETIONS: dict[str, LiteralString] = {
     "refresh_tokens": "DELETE FROM refresh_tokens WHERE expires_at < now()",
     "idempotency_keys": "DELETE FROM idempotency_keys WHERE expires_at < now()",
+    "message_failures": "DELETE FROM message_failures WHERE last_at < now() - interval '30 days'",
+    "message_replays": "DELETE FROM message_replays WHERE claimed_at < now() - interval '30 days'",
+    "notifications": "DELETE FROM notifications WHERE created_at < now() - interval '180 days'",
+    "webhook_deliveries": (
+        "DELETE FROM webhook_deliveries WHERE status <> 'pending' AND finished_at < now() - interval '30 days'"
+    ),
     "outbox": "DELETE FROM outbox WHERE dispatched_at < now() - interval '7 days'",
 }
 

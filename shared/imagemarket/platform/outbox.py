@@ -22,6 +22,11 @@ INDEX_TOPIC = "index"
 """An image's search document may have changed; the payload is `{"image_id", "version"}`."""
 
 
+NOTIFICATIONS_TOPIC = "notifications"
+"""A contributor has something to be told of an image; the payload is `{"notification_id", "image_id"}`. A trigger on
+`images.status` adds it."""
+
+
 def add(connection: Connection[Any], *, topic: str, image_id: UUID, payload: dict[str, Any]) -> None:
     """Adds one message within the caller's transaction."""
     from psycopg.types.json import Jsonb
@@ -44,18 +49,18 @@ class OutboxRelay:
         Rows are locked while they are sent, so two relays never send the same row side by side; a
         crash after sending and before the commit sends them again.
         """
+        return sum(self._drain(topic, queue) for topic, queue in self._queues.items())
+
+    def _drain(self, topic: str, queue: Queue) -> int:
         total = 0
         while True:
             with self._database.transaction() as connection:
                 rows = connection.execute(
-                    "SELECT id, topic, payload FROM outbox WHERE dispatched_at IS NULL"
+                    "SELECT id, payload FROM outbox WHERE dispatched_at IS NULL AND topic = %s"
                     " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-                    (_BATCH,),
+                    (topic, _BATCH),
                 ).fetchall()
-                for topic in {row["topic"] for row in rows}:
-                    self._queues[topic].send(
-                        [{"id": row["id"], **row["payload"]} for row in rows if row["topic"] == topic]
-                    )
+                queue.send([{"id": row["id"], **row["payload"]} for row in rows])
                 connection.execute(
                     "UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)",
                     ([row["id"] for row in rows],),

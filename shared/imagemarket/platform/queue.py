@@ -21,13 +21,20 @@ class Queue:
         self._client = client
         self._url = url
 
-    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Sends every message as JSON. Raises `DependencyUnavailable` unless all were taken."""
+    def send(self, messages: Sequence[Mapping[str, Any]], *, delay_seconds: int = 0) -> None:
+        """Sends every message as JSON, to be seen after `delay_seconds` (900 at most, the SQS limit).
+
+        Raises `DependencyUnavailable` unless all were taken.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
         for start in range(0, len(messages), BATCH_LIMIT):
             entries = [
-                {"Id": str(number), "MessageBody": json.dumps(message, separators=(",", ":"))}
+                {
+                    "Id": str(number),
+                    "MessageBody": json.dumps(message, separators=(",", ":")),
+                    "DelaySeconds": delay_seconds,
+                }
                 for number, message in enumerate(messages[start : start + BATCH_LIMIT])
             ]
             try:

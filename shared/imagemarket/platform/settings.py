@@ -46,6 +46,14 @@ class Settings(BaseSettings):
     """Bucket of public renditions, read by the CDN alone."""
     index_queue_url: str = _UNSET
     """SQS queue that the outbox feeds and `index_images` drains."""
+    notifications_queue_url: str = _UNSET
+    """SQS queue that the outbox feeds and `tell_contributors` drains."""
+    webhooks_queue_url: str = _UNSET
+    """SQS queue that wakes `call_webhooks` for a delivery."""
+    webhook_loopback: bool = False
+    """Whether webhooks may lead to this machine and go without TLS; for one machine's cloud alone."""
+    mail: str = _UNSET
+    """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
     state_machine_arn: str = _UNSET
     """The `ingest_image` state machine."""
     model_endpoint_name: str = _UNSET

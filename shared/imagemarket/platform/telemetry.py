@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from imagemarket.platform.errors import MarketError
+from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, Failure, MessageJournal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics, Tracer
@@ -112,8 +113,9 @@ def saga_step(function: Handler) -> Handler:
     return traced(handler)
 
 
-def scheduled(function: Handler) -> Handler:
-    """A scheduled job: its counts are logged, metrics are flushed."""
+def scheduled(function: Handler, journal: Callable[[], MessageJournal]) -> Handler:
+    """A scheduled job: its counts are logged, metrics are flushed; why it failed is written down by its request id,
+    which its dead letter names."""
 
     def handler(event: Event, context: Any) -> Event:
         logger.clear_state()
@@ -121,8 +123,11 @@ def scheduled(function: Handler) -> Handler:
             output = function(event, context)
             logger.info("job ended", **output)
             return output
-        except Exception:
+        except Exception as error:
             logger.exception("job failed")
+            request = getattr(context, "aws_request_id", None)
+            if request is not None:
+                _write_down(journal, error, message_id=request, receives=1, context=context)
             raise
         finally:
             flush_metrics()
@@ -130,22 +135,65 @@ def scheduled(function: Handler) -> Handler:
     return traced(handler)
 
 
-def batch_handler(work: Callable[[Event], None]) -> Handler:
-    """An SQS consumer that answers with the messages that failed, so that only they come again."""
+def _write_down(
+    journal: Callable[[], MessageJournal], error: Exception, *, message_id: str, receives: int, context: Any
+) -> None:
+    """The log has the reason in any case; whoever looks at dead letters looks into the journal."""
+    try:
+        journal().failed(
+            Failure.of(
+                error,
+                message_id=message_id,
+                function=os.environ.get("POWERTOOLS_SERVICE_NAME", "unknown"),
+                receives=receives,
+                request_id=getattr(context, "aws_request_id", None),
+            )
+        )
+    except Exception:
+        logger.exception("the reason could not be written down")
 
-    def handler(event: Event, _context: Any) -> Event:
+
+def _token(record: Event) -> str | None:
+    return record.get("messageAttributes", {}).get(REPLAY_TOKEN, {}).get("stringValue")
+
+
+def _describe(record: Event) -> None:
+    logger.clear_state()
+    logger.append_keys(
+        message_id=record["messageId"],
+        receive_count=record.get("attributes", {}).get("ApproximateReceiveCount"),
+        original_message_id=record.get("messageAttributes", {}).get(ORIGINAL_MESSAGE_ID, {}).get("stringValue"),
+    )
+
+
+def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJournal]) -> Handler:
+    """An SQS consumer that answers with the messages that failed, so that only they come again.
+
+    Why one failed is written to the journal. A replay that was dealt with already is dropped: it was sent twice
+    because whoever replayed it was interrupted.
+    """
+
+    def one(record: Event) -> None:
+        token = _token(record)
+        if token is not None and journal().is_done(token):
+            logger.info("dropped the double of a replay")
+            count("ReplaysDropped")
+            return
+        work(record)
+        if token is not None:
+            journal().done(token)
+
+    def handler(event: Event, context: Any) -> Event:
         failures: list[dict[str, str]] = []
         for record in event["Records"]:
-            logger.clear_state()
-            logger.append_keys(
-                message_id=record["messageId"],
-                receive_count=record.get("attributes", {}).get("ApproximateReceiveCount"),
-            )
+            _describe(record)
             try:
-                work(record)
-            except Exception:
+                one(record)
+            except Exception as error:
                 logger.exception("message failed")
                 count("MessagesFailed")
+                receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+                _write_down(journal, error, message_id=record["messageId"], receives=receives, context=context)
                 failures.append({"itemIdentifier": record["messageId"]})
         flush_metrics()
         return {"batchItemFailures": failures}
@@ -153,19 +201,21 @@ def batch_handler(work: Callable[[Event], None]) -> Handler:
     return traced(handler)
 
 
-def bulk_handler(work: Callable[[Sequence[Event]], None]) -> Handler:
+def bulk_handler(work: Callable[[Sequence[Event]], None], journal: Callable[[], MessageJournal]) -> Handler:
     """An SQS consumer that takes a batch as one piece of work.
 
-    When the batch fails its messages are tried one by one, so that only those at fault come again;
-    `work` must be safe to repeat.
+    When the batch fails, or holds a replay, its messages are taken one by one, so that only those at fault come
+    again; `work` must be safe to repeat.
     """
 
     def one(record: Event) -> None:
         work([record])
 
-    one_by_one = batch_handler(one)
+    one_by_one = batch_handler(one, journal)
 
     def handler(event: Event, context: Any) -> Event:
+        if any(_token(record) is not None for record in event["Records"]):
+            return one_by_one(event, context)
         logger.clear_state()
         try:
             work(event["Records"])

@@ -12,11 +12,14 @@ import pytest
 
 from functions.auth_api.handler import handler as auth
 from functions.authorizer.handler import handler as authorize
+from functions.call_webhooks.handler import handler as call_webhooks
 from functions.delivery_api.handler import handler as delivery
 from functions.docs_api.handler import handler as docs
 from functions.inspect_image.handler import handler as inspect_image
 from functions.migrate_database.handler import handler as migrate_database
 from functions.relay_outbox.handler import handler as relay_outbox
+from functions.remediate_dead_letters.handler import handler as remediate_dead_letters
+from functions.tell_contributors.handler import handler as tell_contributors
 from functions.upload_api.handler import handler as upload
 from imagemarket import wiring
 from imagemarket.ingestion.models import IngestionJob, UploadRequest
@@ -129,8 +132,39 @@ def test_the_schedule_relays_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None
         def drain(self) -> int:
             return 3
 
+    class Deliveries:
+        def wake(self) -> int:
+            return 2
+
     monkeypatch.setattr(wiring, "outbox_relay", Relay)
-    assert relay_outbox(golden("scheduler/every_minute.json"), CONTEXT) == {"sent": 3}
+    monkeypatch.setattr(wiring, "webhook_deliveries", Deliveries)
+    assert relay_outbox(golden("scheduler/every_minute.json"), CONTEXT) == {"sent": 3, "webhooks_due": 2}
+
+
+def test_the_schedule_remedies_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Remediation:
+        def run(self) -> dict[str, int]:
+            return {"replayed": 1}
+
+    monkeypatch.setattr(wiring, "remediation", Remediation)
+    assert remediate_dead_letters(golden("scheduler/every_minute.json"), CONTEXT) == {"replayed": 1}
+
+
+def test_queues_wake_those_who_tell_contributors(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[dict[str, Any]] = []
+
+    class Worker:
+        def tell(self, message: dict[str, Any]) -> None:
+            handled.append(message)
+
+        handle = tell
+
+    monkeypatch.setattr(wiring, "teller", Worker)
+    monkeypatch.setattr(wiring, "webhook_worker", Worker)
+    assert tell_contributors(golden("sqs/notifications.json"), CONTEXT) == {"batchItemFailures": []}
+    assert call_webhooks(golden("sqs/webhooks.json"), CONTEXT) == {"batchItemFailures": []}
+    assert handled[0]["image_id"] == str(IMAGE)
+    assert handled[1] == {"delivery_id": "7e1f0a9b-8c6d-4e5f-b3a2-90817263544f"}
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -1,0 +1,84 @@
+"""What people may do by hand: a policy for each duty, attached to whoever has it."""
+
+from __future__ import annotations
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk.constructs.queues import Queues
+from cdk.constructs.rules import acknowledge
+from cdk.constructs.schedules import Schedules
+from cdk.constructs.secrets import Secret
+from cdk.stages import Stage
+
+LISTING_QUEUES = iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"])
+"""Names of queues; SQS knows no resource for it."""
+
+
+def looking_at(dead: list[sqs.Queue], sources: list[sqs.Queue]) -> list[iam.PolicyStatement]:
+    """Leave to look through dead letters, take some out, and send them where they came from."""
+    return [
+        LISTING_QUEUES,
+        iam.PolicyStatement(
+            actions=["sqs:GetQueueAttributes"], resources=[queue.queue_arn for queue in [*dead, *sources]]
+        ),
+        iam.PolicyStatement(
+            actions=["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+            resources=[queue.queue_arn for queue in dead],
+        ),
+        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in sources]),
+    ]
+
+
+class DeadLetterDuty(Construct):
+    """The managed policy of `imagemarket dlq`: everything the command does, in this stage, and nothing else."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        queues: Queues,
+        dead_runs: sqs.Queue,
+        schedules: Schedules,
+        database: Secret,
+        stacks: list[Stack],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        dead = [*(dead for _, dead in queues.pairs), dead_runs]
+        executions = Stack.of(self).format_arn(
+            service="states", resource=f"execution:{stage.prefix}-ingest_image:*", arn_format=None
+        )
+        self.policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            managed_policy_name=f"{stage.prefix}-dead-letters",
+            description="imagemarket: look at dead letters, replay, purge, export and import them",
+            statements=[
+                *looking_at(dead, [source for source, _ in queues.pairs]),
+                # an import brings messages back among the dead letters
+                iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in dead]),
+                iam.PolicyStatement(
+                    actions=["lambda:InvokeFunction"], resources=[job.arn for _, job in schedules.jobs]
+                ),
+                iam.PolicyStatement(
+                    actions=["events:ListTargetsByRule"], resources=[rule.rule_arn for rule, _ in schedules.jobs]
+                ),
+                iam.PolicyStatement(
+                    actions=["states:DescribeExecution", "states:GetExecutionHistory"], resources=[executions]
+                ),
+                database.reading(),
+                iam.PolicyStatement(
+                    actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id for stack in stacks]
+                ),
+            ],
+        )
+        acknowledge(self.policy, "AwsSolutions-IAM5[Resource::*]", "SQS lists queues without naming a resource.")
+        acknowledge(
+            self.policy,
+            f"AwsSolutions-IAM5[Resource::{executions}]",
+            "The executions of one state machine; their names are not known beforehand.",
+        )

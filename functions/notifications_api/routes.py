@@ -1,0 +1,192 @@
+"""`/v1/notifications` and `/v1/webhooks`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
+
+from imagemarket import wiring
+from imagemarket.notifications.models import (
+    DeliveryPage,
+    MarkRead,
+    NewSecret,
+    NewWebhook,
+    NotificationPage,
+    ReadReceipt,
+    WebhookChange,
+    WebhookRequest,
+    WebhookView,
+)
+from imagemarket.platform.errors import (
+    Conflict,
+    Forbidden,
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotFound,
+    TokenExpired,
+)
+from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+
+router = APIRouter()
+
+Contributor = Annotated[Caller, Depends(require_role("contributor"))]
+Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+
+
+@router.get(
+    "/v1/notifications",
+    operation_id="listNotifications",
+    summary="What happened to your pictures, newest first",
+    tags=["Notifications"],
+    responses=problem_responses(TokenExpired, Forbidden, InvalidRequest),
+)
+def list_notifications(
+    caller: Contributor,
+    response: Response,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    *,
+    unread: Annotated[bool, Query(description="Only what is unread.")] = False,
+) -> NotificationPage:
+    """Kept for 180 days. A cursor stays good when newer notifications come in."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.inbox().page(caller.account_id, cursor=cursor, limit=limit, unread_only=unread)
+
+
+@router.post(
+    "/v1/notifications/read",
+    operation_id="markNotificationsRead",
+    summary="Mark notifications as read",
+    tags=["Notifications"],
+    responses=problem_responses(TokenExpired, Forbidden, InvalidRequest),
+)
+def mark_notifications_read(body: MarkRead, caller: Contributor, response: Response) -> ReadReceipt:
+    """Some by `ids`, or all up to and including `up_to`; safe to send again."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.inbox().mark_read(caller.account_id, body)
+
+
+@router.post(
+    "/v1/webhooks",
+    operation_id="createWebhook",
+    summary="Be told by webhook",
+    tags=["Webhooks"],
+    status_code=201,
+    responses=problem_responses(
+        TokenExpired, Forbidden, InvalidRequest, Conflict, IdempotencyKeyReused, IdempotencyInFlight
+    ),
+)
+def create_webhook(
+    body: WebhookRequest,
+    caller: Contributor,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
+    ] = None,
+) -> NewWebhook:
+    """The answer holds the secret, which is not told again. Signatures are those of Standard Webhooks 1.0."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().create(caller.account_id, body, idempotency_key=idempotency_key)
+
+
+@router.get(
+    "/v1/webhooks",
+    operation_id="listWebhooks",
+    summary="Your webhooks",
+    tags=["Webhooks"],
+    responses=problem_responses(TokenExpired, Forbidden),
+)
+def list_webhooks(caller: Contributor, response: Response) -> list[WebhookView]:
+    """Ten at most."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().all(caller.account_id)
+
+
+@router.get(
+    "/v1/webhooks/{webhook_id}",
+    operation_id="getWebhook",
+    summary="One webhook",
+    tags=["Webhooks"],
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+)
+def get_webhook(webhook_id: UUID, caller: Contributor, response: Response) -> WebhookView:
+    """Says since when it fails, and why it was disabled."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().get(caller.account_id, webhook_id)
+
+
+@router.put(
+    "/v1/webhooks/{webhook_id}",
+    operation_id="changeWebhook",
+    summary="Change, disable or enable a webhook",
+    tags=["Webhooks"],
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+)
+def change_webhook(webhook_id: UUID, body: WebhookChange, caller: Contributor, response: Response) -> WebhookView:
+    """Disabling gives up what is still to be delivered; enabling forgets old failures."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().change(caller.account_id, webhook_id, body)
+
+
+@router.delete(
+    "/v1/webhooks/{webhook_id}",
+    operation_id="deleteWebhook",
+    summary="Delete a webhook",
+    tags=["Webhooks"],
+    status_code=204,
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+)
+def delete_webhook(webhook_id: UUID, caller: Contributor) -> None:
+    """With its log."""
+    wiring.webhooks().delete(caller.account_id, webhook_id)
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/secret",
+    operation_id="rotateWebhookSecret",
+    summary="Give a webhook a new secret",
+    tags=["Webhooks"],
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+)
+def rotate_webhook_secret(webhook_id: UUID, caller: Contributor, response: Response) -> NewSecret:
+    """For 24 hours deliveries carry two signatures, by the new and by the old secret."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().rotate_secret(caller.account_id, webhook_id)
+
+
+@router.get(
+    "/v1/webhooks/{webhook_id}/deliveries",
+    operation_id="listWebhookDeliveries",
+    summary="What was delivered to a webhook, newest first",
+    tags=["Webhooks"],
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+)
+def list_webhook_deliveries(
+    webhook_id: UUID, caller: Contributor, response: Response, cursor: Cursor = None, limit: Limit = 50
+) -> DeliveryPage:
+    """Each with its calls and their answers; kept for 30 days."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().deliveries(caller.account_id, webhook_id, cursor=cursor, limit=limit)
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
+    operation_id="redeliverWebhook",
+    summary="Deliver once more",
+    tags=["Webhooks"],
+    status_code=204,
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, Conflict, InvalidRequest),
+)
+def redeliver_webhook(webhook_id: UUID, delivery_id: UUID, caller: Contributor) -> None:
+    """With the same `webhook-id`, so that a receiver that has it already can tell."""
+    wiring.webhooks().redeliver(caller.account_id, webhook_id, delivery_id)
+
+
+def build_api() -> FastAPI:
+    """The app of this function."""
+    return create_api("imagemarket: notifications", router)

@@ -1,0 +1,15 @@
+"""Schedule, every ten minutes: send again what died of something that passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagemarket import wiring
+from imagemarket.platform.telemetry import scheduled
+
+
+def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    return wiring.remediation().run()
+
+
+handler = scheduled(_run, wiring.message_journal)

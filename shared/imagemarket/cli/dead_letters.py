@@ -1,0 +1,469 @@
+"""`imagemarket dlq`: messages and jobs that failed each time, in any stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from imagemarket.cli.client import CliError
+from imagemarket.cli.stage import Stage, use_stage
+from imagemarket.platform.errors import MarketError
+
+if TYPE_CHECKING:
+    from imagemarket.deadletters.models import Choice, DeadMessage, Line, Report
+    from imagemarket.deadletters.service import DeadLetters, QueueView
+
+SOMETHING_LEFT = 3
+"""Exit status when something was refused or failed, or when `list --fail-if-any` found dead letters."""
+
+app = typer.Typer(
+    name="dlq",
+    help="Dead letters: messages that failed three times, and scheduled jobs that failed.\n\n"
+    "Start with `list`, look at one with `show MESSAGE`, mend the cause, try `replay --dry-run`, then `replay`. "
+    "What is beyond help is put into a file and removed by `purge`; `import` brings such a file back.\n\n"
+    "Looking at messages hides them from others for a moment; nothing is lost if a command is interrupted.\n\n"
+    "Exit status: 0 done, 1 an error, 2 wrong usage, 3 something was refused or failed "
+    "(or there are dead letters, for `list --fail-if-any`), 130 interrupted.",
+    no_args_is_help=True,
+)
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a time such as 90s, 30m, 2h or 3d")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+_Queue = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only this queue, by the name that `list` shows, e.g. uploads.")
+]
+_Error = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Only messages with this cause, as `list` spells it; may be repeated."),
+]
+_Image = Annotated[UUID | None, typer.Option(metavar="ID", help="Only messages about this image.")]
+_Contributor = Annotated[UUID | None, typer.Option(metavar="ID", help="Only messages about this contributor's images.")]
+_Older = Annotated[
+    timedelta | None,
+    typer.Option(parser=_duration, metavar="TIME", help="Only messages sent longer ago than this: 90s, 30m, 2h, 3d."),
+]
+_Newer = Annotated[
+    timedelta | None,
+    typer.Option(parser=_duration, metavar="TIME", help="Only messages sent more recently than this: 90s, 30m, 2h."),
+]
+_Message = Annotated[str | None, typer.Option(metavar="ID", help="Only this message.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+
+
+def _choice(
+    queue: str | None,
+    error: list[str] | None,
+    image: UUID | None,
+    contributor: UUID | None,
+    older_than: timedelta | None,
+    newer_than: timedelta | None,
+    message: str | None = None,
+) -> Choice:
+    from imagemarket.deadletters.models import Choice
+
+    return Choice(
+        queue=queue,
+        message=message,
+        errors=frozenset(error or []),
+        image=image,
+        contributor=contributor,
+        older_than=older_than,
+        newer_than=newer_than,
+    )
+
+
+@contextmanager
+def _dead_letters(stage: str) -> Iterator[DeadLetters]:
+    """The service of a stage; what it and AWS refuse becomes one line."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from imagemarket import wiring
+
+    use_stage(stage)
+    try:
+        yield wiring.dead_letters()
+    except MarketError as error:
+        raise CliError(error.detail) from error
+    except (ClientError, BotoCoreError) as error:
+        raise CliError(f"AWS refused: {error}") from error
+
+
+# --- looking -----------------------------------------------------------------------------------------
+
+
+@app.command("list")
+def list_(
+    queue: _Queue = None,
+    error: _Error = None,
+    image: _Image = None,
+    contributor: _Contributor = None,
+    older_than: _Older = None,
+    newer_than: _Newer = None,
+    messages: Annotated[bool, typer.Option("--messages", help="Name each message instead of counting them.")] = False,
+    fail_if_any: Annotated[bool, typer.Option(help="Exit with 3 when there is a dead letter; for monitoring.")] = False,
+    as_json: _AsJson = False,
+    stage: Stage = "local",
+) -> None:
+    """Every queue of dead letters: how many, since when, and why.
+
+    A cause is the class of the error that the message failed with last. `Unrecorded` means that its consumer ended
+    without a word: it ran out of time or memory, or had no database. `replayed` counts messages that were sent
+    again and died again; `remediation` is the schedule that replays what may pass, at most twice each.
+    """
+    with _dead_letters(stage) as service:
+        views = service.look(_choice(queue, error, image, contributor, older_than, newer_than))
+    if as_json:
+        typer.echo(json.dumps([_view_document(view, messages=messages) for view in views], indent=2))
+    elif messages:
+        _show_messages(views)
+    else:
+        _show_queues(views)
+    if fail_if_any and any(view.messages for view in views):
+        raise typer.Exit(SOMETHING_LEFT)
+
+
+def _view_document(view: QueueView, *, messages: bool) -> dict[str, Any]:
+    oldest = min((message.sent_at for message in view.messages), default=None)
+    document: dict[str, Any] = {
+        "queue": view.queue.name,
+        "url": view.queue.url,
+        "seen": len(view.messages),
+        "held_by_others": view.queue.held,
+        "oldest": oldest.isoformat() if oldest else None,
+        "causes": dict(Counter(message.cause.error for message in view.messages).most_common()),
+        "replayed": dict(Counter(message.replayed_by for message in view.messages if message.replays)),
+    }
+    if messages:
+        document["messages"] = [message.model_dump(mode="json", exclude={"attributes"}) for message in view.messages]
+    return document
+
+
+def _show_queues(views: list[QueueView]) -> None:
+    rows: list[tuple[str, ...]] = []
+    for view in views:
+        causes = Counter(message.cause.error for message in view.messages).most_common()
+        first, *others = causes or [("", 0)]
+        oldest = min((message.sent_at for message in view.messages), default=None)
+        replayed = Counter(message.replayed_by for message in view.messages if message.replays)
+        rows.append(
+            (
+                view.queue.name,
+                str(len(view.messages)),
+                _age(oldest) if oldest else "",
+                f"{first[1]} {first[0]}" if first[1] else "",
+                ", ".join(f"{number} by {who}" for who, number in replayed.most_common()),
+                str(view.queue.held) if view.queue.held else "",
+            )
+        )
+        rows += [("", "", "", f"{number} {error}", "", "") for error, number in others]
+    _table(("queue", "dead", "oldest", "causes", "replayed", "held by others"), rows)
+
+
+def _show_messages(views: list[QueueView]) -> None:
+    _table(
+        ("queue", "message", "age", "cause", "image", "replayed"),
+        [
+            (
+                message.queue,
+                message.id,
+                _age(message.sent_at),
+                message.cause.error,
+                str(message.image_id or ""),
+                f"{message.replays} (by {message.replayed_by})" if message.replays else "",
+            )
+            for view in views
+            for message in sorted(view.messages, key=lambda message: message.sent_at)
+        ],
+    )
+
+
+@app.command("show")
+def show(
+    message: Annotated[str, typer.Argument(help="The message's id, from `list --messages`; its beginning is enough.")],
+    as_json: _AsJson = False,
+    stage: Stage = "local",
+) -> None:
+    """One message: its content, why it failed, and how its image and that image's execution stand."""
+    from imagemarket import wiring
+    from imagemarket.deadletters.models import Choice
+
+    with _dead_letters(stage) as service:
+        found = [
+            each for view in service.look(Choice()) for each in view.messages if each.id.startswith(message.lower())
+        ]
+        if len(found) != 1:
+            raise CliError(
+                f"{message}: {'no dead letter has this id' if not found else 'several ids begin like this'};"
+                " `list --messages` names them (a message that somebody else looks at is back in two minutes)"
+            )
+        (chosen,) = found
+        image = wiring.image_inspector().image(chosen.image_id) if chosen.image_id else None
+    if as_json:
+        document = chosen.model_dump(mode="json") | {"image": image.model_dump(mode="json") if image else None}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    _show_message(chosen)
+    if chosen.image_id and image is None:
+        typer.echo("\nThe image has no row: it was never announced, or its upload was given up.")
+    if image is None:
+        return
+    typer.echo(f"\nImage {image.image_id} of contributor {image.contributor_id}")
+    typer.echo(f"  {image.title!r}: {image.status}, version {image.version}, changed {_age(image.updated_at)} ago")
+    if image.rejection:
+        typer.echo(f"  {image.rejection.get('code')}: {image.rejection.get('detail')}")
+    for step in image.steps:
+        why = f"  {step.error.get('error')}: {step.error.get('detail', '')}" if step.error else ""
+        typer.echo(f"  {step.step:<18} {step.status} ({step.attempts})" + why)
+    if image.execution:
+        typer.echo(f"Execution {image.execution}: {image.execution_status}")
+    for event in image.history:
+        why = f"  {event.error or ''} {(event.cause or '')[:200]}".rstrip()
+        typer.echo(f"  {event.at:%Y-%m-%d %H:%M:%S} {event.event}{why}")
+
+
+def _show_message(message: DeadMessage) -> None:
+    typer.echo(f"Message {message.id} in {message.queue}, sent {_age(message.sent_at)} ago")
+    cause = message.cause
+    where = f" in {cause.function}" if cause.function else ""
+    request = f", request {cause.request_id}" if cause.request_id else ""
+    typer.echo(f"Cause: {cause.error}{where}{request}\n  {cause.detail}")
+    if message.replays:
+        typer.echo(f"Replayed: {message.replays} times, last by {message.replayed_by}; it died again")
+    for name, attribute in message.attributes.items():
+        typer.echo(f"Attribute {name}: {attribute.get('StringValue', '(bytes)')}")
+    try:
+        body = json.dumps(json.loads(message.body), indent=2)
+    except ValueError:
+        body = message.body
+    typer.echo(f"Body:\n{body}")
+
+
+# --- acting ------------------------------------------------------------------------------------------
+
+
+@app.command("replay")
+def replay(
+    queue: _Queue = None,
+    error: _Error = None,
+    image: _Image = None,
+    contributor: _Contributor = None,
+    older_than: _Older = None,
+    newer_than: _Newer = None,
+    message: _Message = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many messages.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="At most this many messages a second.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also what was replayed before and died again; mend the cause first.")
+    ] = False,
+    as_json: _AsJson = False,
+    stage: Stage = "local",
+) -> None:
+    """Send dead letters back to where they failed, with their attributes; all of them unless filters say which.
+
+    A message that was replayed before and died again is refused (exit status 3) unless --force. An interrupted
+    replay can simply be run again: every message is sent once and none is lost.
+    """
+    choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
+    with _dead_letters(stage) as service, _progress("Replaying", service, choice, quiet=as_json or dry_run) as advance:
+        report = service.replay(
+            choice,
+            replayed_by=os.environ.get("USER") or "admin",
+            limit=limit,
+            rate=rate,
+            dry_run=dry_run,
+            most_replays=None if force else 1,
+            progress=advance,
+        )
+    _tell(report, as_json=as_json)
+
+
+@app.command("purge")
+def purge(
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the messages are kept; dead-letters-TIME.jsonl here by default."),
+    ] = None,
+    queue: _Queue = None,
+    error: _Error = None,
+    image: _Image = None,
+    contributor: _Contributor = None,
+    older_than: _Older = None,
+    newer_than: _Newer = None,
+    message: _Message = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")] = False,
+    as_json: _AsJson = False,
+    stage: Stage = "local",
+) -> None:
+    """Remove dead letters for good. Each is first written to a file, which `import` can bring back."""
+    choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
+    with _dead_letters(stage) as service:
+        number = sum(len(view.messages) for view in service.look(choice))
+        if number and not yes:
+            typer.confirm(f"Remove {number} dead letters of stage {stage}?", abort=True, err=True)
+        target = to or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+        report = _purge(service, choice, target) if number else None
+    if report is None:
+        from imagemarket.deadletters.models import Report
+
+        report = Report()
+    elif not as_json:
+        typer.echo(f"They are in {target}.")
+    _tell(report, as_json=as_json)
+
+
+def _purge(service: DeadLetters, choice: Choice, target: Path) -> Report:
+    with _new_file(target) as file:
+
+        def flush() -> None:
+            file.flush()
+            os.fsync(file.fileno())
+
+        return service.purge(choice, file, flush=flush)
+
+
+@app.command("export")
+def export(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, or - for stdout.")],
+    queue: _Queue = None,
+    error: _Error = None,
+    image: _Image = None,
+    contributor: _Contributor = None,
+    older_than: _Older = None,
+    newer_than: _Newer = None,
+    message: _Message = None,
+    stage: Stage = "local",
+) -> None:
+    """Write dead letters to a file, a JSON document on each line; they stay where they are."""
+    choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
+    with _dead_letters(stage) as service:
+        if str(to) == "-":
+            service.export(choice, sys.stdout)
+            return
+        with _new_file(to) as file:
+            report = service.export(choice, file)
+    _tell(report, as_json=False)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file of `export` or `purge`, or - for stdin.")],
+    as_json: _AsJson = False,
+    stage: Stage = "local",
+) -> None:
+    """Bring messages of a file back among the dead letters, where `replay` can send them.
+
+    What is there already is left alone, so an interrupted import can be run again.
+    """
+    try:
+        lines = sys.stdin.readlines() if str(source) == "-" else source.read_text(encoding="utf-8").splitlines()
+    except OSError as problem:
+        raise CliError(f"{source}: {problem.strerror}") from problem
+    with _dead_letters(stage) as service:
+        report = service.bring_back(lines)
+    _tell(report, as_json=as_json)
+
+
+# --- telling -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[str]]:
+    """A new file, readable by its owner alone: messages name people's pictures."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CliError(f"{path} is there already; name another file") from None
+    except OSError as problem:
+        raise CliError(f"{path}: {problem.strerror}") from problem
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        yield file
+
+
+@contextmanager
+def _progress(title: str, service: DeadLetters, choice: Choice, *, quiet: bool) -> Iterator[Callable[[Line], None]]:
+    """A bar on stderr while there is somebody to watch it."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    total = sum(queue.waiting for queue in service.queues(choice.queue))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda _: bar.advance(task)
+
+
+_SAID = {
+    "replayed": "replayed",
+    "finished": "had been sent by an interrupted replay, now removed",
+    "would_replay": "would be replayed",
+    "refused": "refused",
+    "failed": "failed and are still there",
+    "purged": "removed",
+    "exported": "written",
+    "imported": "brought back",
+    "there": "were there already",
+}
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        document = {"counts": report.counts, "messages": [line.model_dump(mode="json") for line in report.lines]}
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        if not report.lines:
+            typer.echo("No dead letter matches.")
+        for outcome, number in report.counts.items():
+            causes = Counter(line.error for line in report.lines if line.outcome == outcome).most_common()
+            typer.echo(f"{number} {_SAID[outcome]}: " + ", ".join(f"{count} {error}" for error, count in causes))
+        for line in report.lines:
+            if line.reason:
+                typer.echo(f"  {line.queue} {line.message_id} {line.error}: {line.reason}", err=True)
+        if report.counts.get("refused"):
+            typer.echo("Refused messages are replayed with --force; look at one with `show` first.", err=True)
+    if not report.clean:
+        raise typer.Exit(SOMETHING_LEFT)
+
+
+def _age(moment: datetime) -> str:
+    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console()
+    console = console if console.is_terminal and console.width >= 100 else Console(width=160)
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Messages and jobs that failed each time: looked at, sent again, put away."""

@@ -1,0 +1,108 @@
+"""What became of the image that a dead letter is about: its row, its steps and its execution, in brief."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_NEWEST_EVENTS = 200
+
+
+class StepState(BaseModel):
+    """How far one step of the saga came."""
+
+    step: str
+    status: str
+    attempts: int
+    error: dict[str, Any] | None
+
+
+class HistoryEvent(BaseModel):
+    """A failure, a retry's end or the end itself in an execution's history."""
+
+    at: datetime
+    event: str
+    error: str | None = None
+    cause: str | None = None
+
+
+class ImageDetails(BaseModel):
+    """An image as an operator needs to see it."""
+
+    image_id: UUID
+    contributor_id: UUID
+    status: str
+    title: str
+    rejection: dict[str, Any] | None
+    version: int
+    updated_at: datetime
+    steps: list[StepState]
+    execution: str | None = None
+    execution_status: str | None = None
+    history: list[HistoryEvent] = []
+
+
+class ImageInspector:
+    """Reads the truth and Step Functions; changes nothing."""
+
+    def __init__(self, *, database: Database, step_functions: SFNClient, state_machine_arn: str) -> None:
+        self._database = database
+        self._step_functions = step_functions
+        self._state_machine_arn = state_machine_arn
+
+    def image(self, image_id: UUID) -> ImageDetails | None:
+        """The image, or None when there is no row of it. Raises `DependencyUnavailable`."""
+        row = self._database.fetch_one(
+            "SELECT id AS image_id, contributor_id, status, title, rejection, version, updated_at, object_version"
+            " FROM images WHERE id = %s",
+            (image_id,),
+        )
+        if row is None:
+            return None
+        steps = self._database.fetch_all(
+            "SELECT step, status, attempts, error FROM processing_steps WHERE image_id = %s ORDER BY started_at",
+            (image_id,),
+        )
+        version = row.pop("object_version")
+        details = ImageDetails(**row, steps=[StepState.model_validate(step) for step in steps])
+        if version is None:
+            return details
+        name = f"{image_id}-{hashlib.sha256(version.encode()).hexdigest()[:16]}"
+        return details.model_copy(update={"execution": name, **self._execution(name)})
+
+    def _execution(self, name: str) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            status = self._step_functions.describe_execution(executionArn=arn)["status"]
+            events = self._step_functions.get_execution_history(
+                executionArn=arn, maxResults=_NEWEST_EVENTS, reverseOrder=True
+            )["events"]
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code")
+            if code in {"ExecutionDoesNotExist", "StateMachineTypeNotSupported", "ValidationException"}:
+                return {"execution_status": "not kept (never started, long ago, or of an express workflow)"}
+            raise DependencyUnavailable("Step Functions does not answer; try again.") from error
+        except BotoCoreError as error:
+            raise DependencyUnavailable("Step Functions does not answer; try again.") from error
+        return {"execution_status": status, "history": [e for event in reversed(events) if (e := _brief(event))]}
+
+
+def _brief(event: Any) -> HistoryEvent | None:
+    """The event if it says how something failed or how the execution ended."""
+    kind = str(event["type"])
+    if not kind.endswith(("Failed", "TimedOut", "Aborted")) and kind != "ExecutionSucceeded":
+        return None
+    (details,) = [value for key, value in event.items() if key.endswith("EventDetails")] or [{}]
+    return HistoryEvent(at=event["timestamp"], event=kind, error=details.get("error"), cause=details.get("cause"))

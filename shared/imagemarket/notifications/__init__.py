@@ -1,0 +1,1 @@
+"""What contributors are told of their pictures, and how it reaches them."""

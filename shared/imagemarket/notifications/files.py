@@ -1,0 +1,26 @@
+"""E-mail as files in a folder, for one machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from imagemarket.notifications.messages import as_message
+from imagemarket.notifications.ports import Mail
+from imagemarket.platform.errors import DependencyUnavailable
+
+
+class FileMailer:
+    """Writes each e-mail as `{message id}.eml`; the same one again replaces its file."""
+
+    def __init__(self, folder: Path, sender: str = "imagemarket <no-reply@localhost>") -> None:
+        self._folder = folder
+        self._sender = sender
+
+    def send(self, mail: Mail) -> None:
+        path = self._folder / f"{re.sub(r'[^0-9A-Za-z.-]', '_', mail.message_id)}.eml"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(as_message(mail, self._sender).as_bytes())
+        except OSError as error:
+            raise DependencyUnavailable("The mail folder cannot be written to.") from error

@@ -1,0 +1,151 @@
+"""What contributors are told, where they want to be told, and what became of each telling."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+EventType = Literal[
+    "image.approved", "image.rejected", "image.pending_review", "image.processing_failed", "image.taken_down"
+]
+"""What a webhook can be told of: an image came to this status."""
+WEBHOOK_DISABLED = "webhook.disabled"
+"""Notification that a webhook is not called any more; webhooks are not told of it."""
+
+MAILED_TYPES = frozenset({"image.rejected", "image.processing_failed", "image.taken_down", WEBHOOK_DISABLED})
+"""What also goes out by e-mail: news that ask something of the contributor."""
+
+MAX_WEBHOOKS = 10
+"""Webhooks of one account."""
+
+# Standard Webhooks 1.0, "Deliverability and reliability": waits before each attempt.
+RETRY_SCHEDULE = tuple(
+    timedelta(seconds=seconds) for seconds in (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+)
+DISABLED_AFTER = timedelta(days=5)
+"""A webhook whose every delivery failed for this long is not called any more."""
+OLD_SECRET_VALID_FOR = timedelta(hours=24)
+"""After a rotation deliveries are signed with both secrets for this long."""
+
+
+class NotificationView(BaseModel):
+    """Something a contributor is told."""
+
+    id: UUID
+    type: str = Field(description="`image.approved` and so on, or `webhook.disabled`.")
+    image_id: UUID | None = None
+    data: dict[str, Any] = Field(description="For an image: title, status, version and, where refused, the reason.")
+    created_at: datetime
+    read: bool
+
+
+class NotificationPage(BaseModel):
+    """A page of notifications, newest first."""
+
+    notifications: list[NotificationView]
+    unread_count: int = Field(description="All that are unread, on whichever page.")
+    next_cursor: str | None = Field(default=None, description="Send it back as `cursor`; null on the last page.")
+
+
+class MarkRead(BaseModel):
+    """Which notifications were read: some by id, or all up to and including one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[UUID], Field(max_length=100)] = []
+    up_to: UUID | None = None
+
+
+class ReadReceipt(BaseModel):
+    """How many notifications are unread now."""
+
+    unread_count: int
+
+
+def _deduplicated(values: list[EventType]) -> list[EventType]:
+    return list(dict.fromkeys(values))
+
+
+class WebhookRequest(BaseModel):
+    """Where a contributor wants to be told, and of what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000)] = Field(
+        description="An https URL of a public host; redirects are not followed."
+    )
+    event_types: Annotated[list[EventType], Field(max_length=10), AfterValidator(_deduplicated)] = Field(
+        default=[], description="Only these; all when empty."
+    )
+    description: Annotated[str, StringConstraints(strict=True, max_length=200)] = ""
+
+
+class WebhookChange(WebhookRequest):
+    """All that can be changed of a webhook."""
+
+    enabled: Annotated[bool, Field(strict=True)] = True
+
+
+class WebhookView(BaseModel):
+    """A webhook without its secret."""
+
+    id: UUID
+    url: str
+    event_types: list[str]
+    description: str
+    enabled: bool
+    disabled_because: str | None = Field(default=None, description="Why it was disabled, when not by its owner.")
+    failing_since: datetime | None = Field(default=None, description="Since when no delivery has come through.")
+    created_at: datetime
+
+
+class NewWebhook(WebhookView):
+    """A webhook with its secret, which is told this once."""
+
+    secret: str = Field(description="`whsec_…`, verifies signatures (Standard Webhooks 1.0).")
+
+
+class NewSecret(BaseModel):
+    """A webhook's new secret, which is told this once."""
+
+    secret: str
+    previous_valid_until: datetime = Field(description="Until then deliveries carry a signature by the old one too.")
+
+
+class Attempt(BaseModel):
+    """One call of a webhook."""
+
+    at: datetime
+    milliseconds: int
+    status: int | None = Field(default=None, description="The answer's HTTP status; null when there was none.")
+    error: str | None = None
+    response: str | None = Field(default=None, description="How the answer's body begins.")
+
+
+class DeliveryView(BaseModel):
+    """What became of one notification at one webhook."""
+
+    id: UUID
+    message_id: str = Field(description="The `webhook-id` header: the same at each attempt.")
+    type: str
+    image_id: UUID
+    status: Literal["pending", "delivered", "failed", "cancelled"]
+    attempts: int = Field(description="Calls since it was created, or since it was last sent again by hand.")
+    next_attempt_at: datetime | None = None
+    created_at: datetime
+    log: list[Attempt] = Field(description="The newest calls first, 20 at most.")
+
+
+class DeliveryPage(BaseModel):
+    """A page of a webhook's deliveries, newest first."""
+
+    deliveries: list[DeliveryView]
+    next_cursor: str | None = None
+
+
+def message_id(notification_id: UUID) -> str:
+    """The `webhook-id` of a notification; a receiver deduplicates by it."""
+    return f"msg_{notification_id.hex}"

@@ -1,0 +1,25 @@
+"""What notifications need of the world besides a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Mail:
+    """An e-mail in plain text."""
+
+    to: str
+    subject: str
+    text: str
+    message_id: str
+    """Unique and the same at each try, so that a mailbox can tell a double by it."""
+
+
+class Mailer(Protocol):
+    """Sends e-mail."""
+
+    def send(self, mail: Mail) -> None:
+        """Raises `DependencyUnavailable` when it was not taken."""
+        ...

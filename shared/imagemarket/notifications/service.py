@@ -1,0 +1,117 @@
+"""Notifications: read in the app, and fanned out to e-mail and webhooks in the order in which things happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from imagemarket.notifications.delivery import Deliveries
+from imagemarket.notifications.messages import mail_of
+from imagemarket.notifications.models import MAILED_TYPES, MarkRead, NotificationPage, NotificationView, ReadReceipt
+from imagemarket.notifications.ports import Mailer
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.telemetry import count, logger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+
+class Inbox:
+    """An account's own notifications."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, account_id: UUID, *, cursor: UUID | None, limit: int, unread_only: bool) -> NotificationPage:
+        """Newest first, from behind the notification that `cursor` names."""
+        rows = self._database.fetch_all(
+            "SELECT id, type, image_id, data, created_at, read_at IS NOT NULL AS read FROM notifications n"
+            " WHERE account_id = %(account)s AND (NOT %(unread)s OR read_at IS NULL)"
+            "   AND (%(cursor)s::uuid IS NULL OR seq <"
+            "        (SELECT seq FROM notifications WHERE id = %(cursor)s AND account_id = %(account)s))"
+            " ORDER BY seq DESC LIMIT %(limit)s",
+            {"account": account_id, "unread": unread_only, "cursor": cursor, "limit": limit + 1},
+        )
+        page = rows[:limit]
+        return NotificationPage(
+            notifications=[NotificationView.model_validate(row) for row in page],
+            unread_count=self._unread(account_id),
+            next_cursor=str(page[-1]["id"]) if len(rows) > limit else None,
+        )
+
+    def mark_read(self, account_id: UUID, which: MarkRead) -> ReadReceipt:
+        """Marks some of the account's notifications as read; others' ids change nothing."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE notifications SET read_at = now() WHERE account_id = %(account)s AND read_at IS NULL"
+                " AND (id = ANY(%(ids)s) OR seq <="
+                "      (SELECT seq FROM notifications WHERE id = %(up_to)s AND account_id = %(account)s))",
+                {"account": account_id, "ids": which.ids, "up_to": which.up_to},
+            )
+        return ReadReceipt(unread_count=self._unread(account_id))
+
+    def _unread(self, account_id: UUID) -> int:
+        row = self._database.fetch_one(
+            "SELECT count(*) AS number FROM notifications WHERE account_id = %s AND read_at IS NULL", (account_id,)
+        )
+        assert row is not None
+        return row["number"]
+
+
+class Teller:
+    """Takes the outbox's messages and passes each notification on, once and in order per image."""
+
+    def __init__(self, *, database: Database, deliveries: Deliveries, mailer: Mailer, public_base_url: str) -> None:
+        self._database = database
+        self._deliveries = deliveries
+        self._mailer = mailer
+        self._base_url = public_base_url
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Handles one message of the topic `notifications`; safe to repeat, in any order.
+
+        A message is only the occasion: everything of its image that was not passed on yet is, oldest first, so
+        that a message which overtakes an earlier one takes its notification along. Raises
+        `DependencyUnavailable`.
+        """
+        image_id = UUID(message["image_id"])
+        which = {"image": image_id, "notification": UUID(message["notification_id"])}
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT id, seq, type, account_id, image_id, data FROM notifications"
+                " WHERE (image_id = %(image)s OR id = %(notification)s) AND told_at IS NULL ORDER BY seq FOR UPDATE",
+                which,
+            ).fetchall()
+            for row in rows:
+                fan_out(connection, row)
+        self._deliveries.wake(image_id=image_id)
+        self._mail(which)
+        if rows:
+            count("NotificationsTold", len(rows))
+            logger.info("contributor told", image_id=str(image_id), types=[row["type"] for row in rows])
+
+    def _mail(self, which: dict[str, UUID]) -> None:
+        """Mails what was told and not mailed. A crash between sending and writing it down sends the same mail, with
+        the same Message-ID, again."""
+        waiting = self._database.fetch_all(
+            "SELECT n.id, n.type, n.data, u.email FROM notifications n JOIN users u ON u.id = n.account_id"
+            " WHERE (n.image_id = %(image)s OR n.id = %(notification)s) AND n.told_at IS NOT NULL"
+            "   AND n.mailed_at IS NULL AND n.type = ANY(%(types)s) ORDER BY n.seq",
+            {**which, "types": list(MAILED_TYPES)},
+        )
+        for row in waiting:
+            self._mailer.send(mail_of(row["id"], row["type"], row["data"], to=row["email"], base_url=self._base_url))
+            with self._database.transaction() as connection:
+                connection.execute("UPDATE notifications SET mailed_at = now() WHERE id = %s", (row["id"],))
+
+
+def fan_out(connection: Connection[Row], notification: Row) -> None:
+    """Makes a delivery for each webhook that wants news of an image, within the caller's transaction."""
+    connection.execute(
+        "INSERT INTO webhook_deliveries (endpoint_id, notification_id, image_id)"
+        " SELECT id, %(id)s, %(image_id)s FROM webhook_endpoints"
+        "  WHERE account_id = %(account_id)s AND enabled AND %(image_id)s::uuid IS NOT NULL AND (event_types = '{}' OR %(type)s = ANY(event_types))"
+        " ON CONFLICT (endpoint_id, notification_id) DO NOTHING",
+        notification,
+    )
+    connection.execute("UPDATE notifications SET told_at = now() WHERE id = %s", (notification["id"],))

@@ -1,0 +1,148 @@
+"""`imagemarket dlq` as a person and a script see it: words, JSON, exit statuses, files."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from imagemarket import wiring
+from imagemarket.cli.app import app
+from imagemarket.cli.dead_letters import SOMETHING_LEFT
+from imagemarket.deadletters.details import ImageInspector
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
+from tests.integration.rows import a_contributor, an_image
+from tests.integration.test_dead_letters import UPLOADS, Room, arrived
+
+pytestmark = pytest.mark.engines
+Dlq = Callable[..., Result]
+
+
+class NoExecutions:
+    def describe_execution(self, **_: Any) -> Any:
+        from botocore.exceptions import ClientError
+
+        raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
+
+
+@pytest.fixture
+def room(database: Database) -> Room:
+    return Room(database)
+
+
+@pytest.fixture
+def dlq(room: Room, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Dlq:
+    client: Any = NoExecutions()
+    inspector = ImageInspector(database=database, step_functions=client, state_machine_arn="arn:stateMachine:x")
+    monkeypatch.setattr(wiring, "dead_letters", lambda: room.service)
+    monkeypatch.setattr(wiring, "image_inspector", lambda: inspector)
+    for name in ("STAGE", "DATABASE_SECRET_ARN", "STATE_MACHINE_ARN"):
+        monkeypatch.setenv(f"MARKET_{name}", "local")
+    monkeypatch.chdir(tmp_path)
+    return lambda *words, **more: CliRunner().invoke(app, ["dlq", *words], **more)
+
+
+def test_an_empty_stage_is_said_to_be_empty(dlq: Dlq) -> None:
+    listed = dlq("list", "--fail-if-any")
+    assert listed.exit_code == 0
+    assert "uploads" in listed.output
+    replayed = dlq("replay")
+    assert (replayed.exit_code, replayed.output) == (0, "No dead letter matches.\n")
+    assert dlq("purge").exit_code == 0
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_list_counts_causes_for_people_and_scripts(dlq: Dlq, room: Room) -> None:
+    for _ in range(3):
+        room.die("a", DependencyUnavailable("x"))
+    room.die("b", ImageNotFound("y"))
+    assert "3 DependencyUnavailable" in dlq("list").output
+    document = {each["queue"]: each for each in json.loads(dlq("list", "--json").output)}
+    assert document["uploads"]["causes"] == {"DependencyUnavailable": 3, "ImageNotFound": 1}
+    assert document["uploads"]["seen"] == 4
+    assert dlq("list", "--fail-if-any").exit_code == SOMETHING_LEFT
+    assert dlq("list", "--fail-if-any", "--error", "Other").exit_code == 0
+    messages = json.loads(dlq("list", "--messages", "--json", "--error", "ImageNotFound").output)
+    assert [message["body"] for queue in messages for message in queue["messages"]] == ["b"]
+
+
+def test_one_is_shown_with_its_image(dlq: Dlq, room: Room, database: Database) -> None:
+    owner = a_contributor(database)
+    image = an_image(database, owner, object_version="v1", title="Hills")
+    room.die(arrived(owner, image), DependencyUnavailable("The store is not answering."))
+    (message,) = room.service.look(_all())[2].messages
+    shown = dlq("show", message.id[:8])
+    assert shown.exit_code == 0
+    for words in (
+        "DependencyUnavailable",
+        "The store is not answering.",
+        "'Hills': processing",
+        f"{image}-",
+        "not kept",
+    ):
+        assert words in shown.output
+    document = json.loads(dlq("show", message.id, "--json").output)
+    assert document["image"]["contributor_id"] == str(owner)
+    missing = dlq("show", "0000")
+    assert missing.exit_code == 1
+
+
+def _all() -> Any:
+    from imagemarket.deadletters.models import Choice
+
+    return Choice()
+
+
+def test_a_replay_reports_and_its_status_says_what_is_left(dlq: Dlq, room: Room) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    dry = dlq("replay", "--dry-run", "--json")
+    assert json.loads(dry.output)["counts"] == {"would_replay": 1}
+    assert dlq("replay", "--error", "Other").output == "No dead letter matches.\n"
+    done = dlq("replay", "--limit", "5", "--rate", "100")
+    assert (done.exit_code, done.output) == (0, "1 replayed: 1 DependencyUnavailable\n")
+    for _ in range(3):
+        room.consume(_fail)
+    refused = dlq("replay")
+    assert refused.exit_code == SOMETHING_LEFT
+    assert "replayed once already" in refused.output
+    assert dlq("replay", "--force").exit_code == 0
+
+
+def _fail(_: Any) -> None:
+    raise DependencyUnavailable("x")
+
+
+def test_a_purge_asks_and_keeps_what_it_removes(dlq: Dlq, room: Room) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    refused = dlq("purge", "--to", "kept.jsonl", input="n\n")
+    assert refused.exit_code == 1
+    assert room.sqs.visible(f"{UPLOADS}-dead") == 1
+    assert not Path("kept.jsonl").exists()
+    done = dlq("purge", "--to", "kept.jsonl", "--yes")
+    assert done.exit_code == 0, done.output
+    assert not room.sqs.bodies(f"{UPLOADS}-dead")
+    assert stat.S_IMODE(Path("kept.jsonl").stat().st_mode) == 0o600
+    room.die("b", DependencyUnavailable("x"))
+    again = dlq("purge", "--to", "kept.jsonl", "--yes")
+    assert again.exit_code == 1
+    assert room.sqs.visible(f"{UPLOADS}-dead") == 1, "a file is never written over"
+    back = dlq("import", "kept.jsonl")
+    assert (back.exit_code, back.output) == (0, "1 brought back: 1 DependencyUnavailable\n")
+
+
+def test_an_export_can_be_piped(dlq: Dlq, room: Room) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    piped = dlq("export", "-")
+    assert json.loads(piped.output)["body"] == "a"
+    assert dlq("import", "-", input=piped.output).output == "1 were there already: 1 DependencyUnavailable\n"
+
+
+@pytest.mark.parametrize("words", [("--older-than", "2 weeks"), ("--image", "x"), ("--limit", "0"), ("--what",)])
+def test_wrong_usage_is_told_apart(dlq: Dlq, words: tuple[str, ...]) -> None:
+    assert dlq("replay", *words).exit_code == 2

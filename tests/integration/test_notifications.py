@@ -1,0 +1,474 @@
+"""From a change of an image's status to what its contributor hears: in the app, by mail and by webhook."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from functions.notifications_api.handler import handler
+from imagemarket import wiring
+from imagemarket.notifications.delivery import Deliveries, WebhookWorker
+from imagemarket.notifications.files import FileMailer
+from imagemarket.notifications.models import DISABLED_AFTER, MAX_WEBHOOKS, RETRY_SCHEDULE, WebhookRequest
+from imagemarket.notifications.sender import WebhookSender
+from imagemarket.notifications.service import Inbox, Teller
+from imagemarket.notifications.targets import TargetRules
+from imagemarket.notifications.webhooks import Webhooks
+from imagemarket.platform.clock import ManualClock, SystemClock
+from imagemarket.platform.database import Database
+from imagemarket.platform.http import Caller
+from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.platform.queue import Queue
+from tests.api.events import http_event, json_of
+from tests.integration.receiver import Receiver, receiving
+from tests.integration.rows import a_contributor, an_image
+
+pytestmark = pytest.mark.engines
+
+
+class MemoryQueue(Queue):
+    """What was sent and not taken yet; a message with a delay is kept apart."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.delayed: list[tuple[int, dict[str, Any]]] = []
+
+    def send(self, messages: Any, *, delay_seconds: int = 0) -> None:
+        if delay_seconds:
+            self.delayed += [(delay_seconds, dict(message)) for message in messages]
+        else:
+            self.messages += [dict(message) for message in messages]
+
+    def take(self) -> list[dict[str, Any]]:
+        taken, self.messages = self.messages, []
+        return taken
+
+
+class Room:
+    """Everything between an image's row and a receiver, with queues in memory and a clock that is moved."""
+
+    def __init__(self, database: Database, mail: Path) -> None:
+        self.database = database
+        self.clock = ManualClock(datetime.now(UTC) + timedelta(seconds=5))
+        self.events, self.wakes = MemoryQueue(), MemoryQueue()
+        rules = TargetRules(loopback=True)
+        self.deliveries = Deliveries(database=database, queue=self.wakes, clock=self.clock)
+        self.worker = WebhookWorker(
+            database=database,
+            deliveries=self.deliveries,
+            sender=WebhookSender(rules, timeout_seconds=5),
+            clock=self.clock,
+        )
+        self.teller = Teller(
+            database=database,
+            deliveries=self.deliveries,
+            mailer=FileMailer(mail),
+            public_base_url="https://market.test",
+        )
+        self.webhooks = Webhooks(
+            database=database,
+            rules=rules,
+            deliveries=self.deliveries,
+            idempotency=IdempotencyKeys(database, SystemClock()),
+            clock=self.clock,
+        )
+        self.relay = OutboxRelay(database, {NOTIFICATIONS_TOPIC: self.events})
+
+    def change(self, image: UUID, status: str, rejection: Any = None) -> None:
+        with self.database.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET status = %s, rejection = %s WHERE id = %s",
+                (status, Jsonb(rejection) if rejection else None, image),
+            )
+
+    def tell(self) -> None:
+        self.relay.drain()
+        for message in self.events.take():
+            self.teller.tell(message)
+
+    def deliver(self) -> None:
+        while messages := self.wakes.take():
+            for message in messages:
+                self.worker.handle(message)
+
+    def wait(self, by: timedelta) -> None:
+        """Time goes by, and the schedule looks for what is due."""
+        self.clock.advance(by)
+        self.deliveries.wake()
+        self.deliver()
+
+    def log(self, owner: UUID, webhook: UUID) -> list[Any]:
+        return self.webhooks.deliveries(owner, webhook, cursor=None, limit=100).deliveries
+
+
+@pytest.fixture
+def room(database: Database, tmp_path: Path) -> Room:
+    return Room(database, tmp_path / "mail")
+
+
+@pytest.fixture
+def owner(database: Database) -> UUID:
+    return a_contributor(database)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+def hooked(room: Room, owner: UUID, receiver: Receiver, *types: Any) -> UUID:
+    made = room.webhooks.create(owner, WebhookRequest(url=receiver.url, event_types=list(types)), idempotency_key=None)
+    receiver.secret = made.secret
+    return made.id
+
+
+# --- from the row to the receiver
+
+
+def test_a_change_of_status_is_told_once_in_every_way(
+    room: Room, owner: UUID, receiver: Receiver, database: Database, tmp_path: Path
+) -> None:
+    hooked(room, owner, receiver)
+    image = an_image(database, owner, title="Under\nthe sea")
+    reason = {"code": "duplicate-image", "detail": "The picture is in the catalogue already.", "duplicate_of": "secret"}
+    room.change(image, "rejected", reason)
+    room.tell()
+    room.deliver()
+
+    ((message_id, document),) = receiver.heard
+    (notification,) = Inbox(database).page(owner, cursor=None, limit=10, unread_only=False).notifications
+    assert message_id == f"msg_{notification.id.hex}"
+    assert document["type"] == notification.type == "image.rejected"
+    assert document["data"] == notification.data
+    assert document["data"]["image_id"] == str(image)
+    assert document["data"]["reason"] == {"code": reason["code"], "detail": reason["detail"]}, "and no other's image"
+    assert datetime.fromisoformat(document["timestamp"]) == notification.created_at
+    (mail,) = (tmp_path / "mail").iterdir()
+    parsed = message_from_bytes(mail.read_bytes(), policy=policy.default)
+    assert parsed["To"] == f"{owner}@example.com"
+    assert parsed["Subject"] == "“Under the sea” was rejected"
+
+
+def test_a_message_that_comes_twice_or_late_tells_nothing_twice_and_nothing_out_of_order(
+    room: Room, owner: UUID, receiver: Receiver, database: Database, tmp_path: Path
+) -> None:
+    hooked(room, owner, receiver)
+    image = an_image(database, owner)
+    for status in ("processing_failed", "processing", "pending_review", "approved"):
+        room.change(image, status)
+    room.relay.drain()
+    for message in [*reversed(room.events.take())] * 2:
+        room.teller.tell(message)
+        room.deliver()
+    assert receiver.types() == ["image.processing_failed", "image.pending_review", "image.approved"]
+    assert len({message_id for message_id, _ in receiver.heard}) == 3
+    assert len(list((tmp_path / "mail").iterdir())) == 1, "only what asks something of the contributor"
+
+
+def test_a_status_that_did_not_change_is_no_news(room: Room, owner: UUID, database: Database) -> None:
+    image = an_image(database, owner, status="approved")
+    room.change(image, "approved")
+    room.change(image, "processing")
+    assert room.relay.drain() == 0
+
+
+def test_a_change_that_is_rolled_back_was_never_told(room: Room, owner: UUID, database: Database) -> None:
+    image = an_image(database, owner)
+    with contextlib.suppress(ZeroDivisionError), database.transaction() as connection:
+        connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
+        raise ZeroDivisionError
+    assert room.relay.drain() == 0
+
+
+def test_only_the_owners_webhooks_hear_of_what_they_want(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    hooked(room, owner, receiver, "image.approved")
+    other = a_contributor(database)
+    for account, status in [(owner, "rejected"), (other, "approved"), (owner, "approved")]:
+        room.change(an_image(database, account), status)
+    room.tell()
+    room.deliver()
+    assert receiver.types() == ["image.approved"]
+
+
+# --- retries, order, disabling
+
+
+def test_attempts_follow_the_schedule_and_then_end(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    receiver.secret = None  # the room's clock runs ahead, and the library takes no signature from the future
+    receiver.status = 500
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    assert receiver.calls == 1
+    ((seconds, _),) = room.wakes.delayed
+    assert 5 <= seconds <= 7, "SQS keeps the short waits"
+    for number, wait in enumerate(RETRY_SCHEDULE[1:], start=2):
+        room.wait(wait * 0.9)
+        assert receiver.calls == number - 1, "not before its time"
+        room.wait(wait * 0.25)
+        assert receiver.calls == number
+    (delivery,) = room.log(owner, webhook)
+    assert (delivery.status, delivery.attempts, len(delivery.log)) == ("failed", 10, 10)
+    assert {attempt.status for attempt in delivery.log} == {500}
+    room.wait(timedelta(days=3))
+    assert receiver.calls == 10
+    assert len({message_id for message_id, _ in receiver.heard}) == 1
+
+
+def test_a_receiver_that_comes_back_hears_an_images_news_in_order(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    one, two = an_image(database, owner), an_image(database, owner)
+    receiver.status = 503
+    room.change(one, "pending_review")
+    room.tell()
+    room.deliver()
+    room.change(one, "approved")
+    room.change(two, "approved")
+    room.tell()
+    room.deliver()
+    assert receiver.types() == ["image.pending_review", "image.approved"], "the second image waits for nobody"
+    receiver.status = 204
+    receiver.heard.clear()
+    room.wait(timedelta(minutes=1))
+    mine = [document["type"] for _, document in receiver.heard if document["data"]["image_id"] == str(one)]
+    assert mine == ["image.pending_review", "image.approved"]
+    assert {delivery.status for delivery in room.log(owner, webhook)} == {"delivered"}
+
+
+def test_a_wake_too_many_sends_nothing_twice(room: Room, owner: UUID, receiver: Receiver, database: Database) -> None:
+    hooked(room, owner, receiver)
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    (wake,) = room.wakes.take()
+    for _ in range(3):
+        room.worker.handle(wake)
+    assert receiver.calls == 1
+
+
+def test_a_worker_that_died_is_made_up_for(room: Room, owner: UUID, receiver: Receiver, database: Database) -> None:
+    hooked(room, owner, receiver)
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    (wake,) = room.wakes.take()
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    post, room.worker._sender.post = room.worker._sender.post, die  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(Killed):
+        room.worker.handle(wake)
+    room.worker._sender.post = post
+    room.wait(timedelta(seconds=30))
+    assert receiver.calls == 0, "it might still be at work"
+    room.wait(timedelta(seconds=40))
+    assert receiver.types() == ["image.approved"]
+
+
+def test_a_webhook_that_fails_for_days_is_disabled_and_its_owner_told(
+    room: Room, owner: UUID, receiver: Receiver, database: Database, tmp_path: Path
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    receiver.secret = None
+    receiver.status = 500
+    for _ in range(8):
+        room.change(an_image(database, owner), "approved")
+        room.tell()
+        room.deliver()
+        room.wait(timedelta(days=1))
+    found = room.webhooks.get(owner, webhook)
+    assert not found.enabled
+    assert found.disabled_because == f"every delivery failed for {DISABLED_AFTER.days} days"
+    assert not [delivery for delivery in room.log(owner, webhook) if delivery.status == "pending"]
+    calls = receiver.calls
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    assert receiver.calls == calls
+    page = Inbox(database).page(owner, cursor=None, limit=100, unread_only=True)
+    assert [each.type for each in page.notifications].count("webhook.disabled") == 1
+    (mail,) = (tmp_path / "mail").iterdir()
+    assert b"Your webhook was disabled" in mail.read_bytes()
+
+
+def test_a_success_forgets_the_failures_before_it(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    receiver.status = 500
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    assert room.webhooks.get(owner, webhook).failing_since is not None
+    receiver.status = 200
+    room.wait(timedelta(minutes=1))
+    assert room.webhooks.get(owner, webhook).failing_since is None
+
+
+def test_gone_is_gone(room: Room, owner: UUID, receiver: Receiver, database: Database) -> None:
+    webhook = hooked(room, owner, receiver)
+    receiver.status = 410
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    assert room.webhooks.get(owner, webhook).disabled_because == "it answered 410 Gone"
+
+
+def test_a_rotation_keeps_the_old_secret_good_for_a_day(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    old = receiver.secret
+    new = room.webhooks.rotate_secret(owner, webhook).secret
+    for secret in (old, new):
+        receiver.secret = secret
+        room.change(an_image(database, owner), "approved")
+        room.tell()
+        room.deliver()
+    assert receiver.types() == ["image.approved"] * 2
+    (row,) = database.fetch_all("SELECT previous_secret_until FROM webhook_endpoints WHERE id = %s", (webhook,))
+    assert row["previous_secret_until"] - room.clock.now() == timedelta(hours=24)
+
+
+# --- the API
+
+
+Call = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def call(room: Room, database: Database, monkeypatch: pytest.MonkeyPatch, owner: UUID) -> Call:
+    monkeypatch.setattr(wiring, "inbox", lambda: Inbox(database))
+    monkeypatch.setattr(wiring, "webhooks", lambda: room.webhooks)
+
+    def send(method: str, path: str, body: Any = None, account: UUID | None = None, **more: Any) -> tuple[int, Any]:
+        event = http_event(method, path, body, caller=Caller(account or owner, "contributor"), **more)
+        answer = handler(event, None)
+        return answer["statusCode"], json_of(answer) if answer.get("body") else None
+
+    return send
+
+
+def test_notifications_are_paged_counted_and_read(call: Call, room: Room, database: Database, owner: UUID) -> None:
+    images = [an_image(database, owner) for _ in range(5)]
+    for image in images:
+        room.change(image, "approved")
+    room.change(an_image(database, a_contributor(database)), "approved")
+    _, first = call("GET", "/v1/notifications", query="limit=2")
+    room.change(an_image(database, owner), "rejected")  # comes in between the pages
+    _, second = call("GET", "/v1/notifications", query=f"limit=2&cursor={first['next_cursor']}")
+    _, third = call("GET", "/v1/notifications", query=f"limit=2&cursor={second['next_cursor']}")
+    walked = [each["image_id"] for page in (first, second, third) for each in page["notifications"]]
+    assert walked == [str(image) for image in reversed(images)]
+    assert (first["unread_count"], third["unread_count"], third["next_cursor"]) == (5, 6, None)
+
+    assert call("POST", "/v1/notifications/read", {"ids": [first["notifications"][0]["id"]]})[1] == {"unread_count": 5}
+    assert call("POST", "/v1/notifications/read", {"up_to": second["notifications"][0]["id"]})[1] == {"unread_count": 2}
+    _, unread = call("GET", "/v1/notifications", query="unread=true")
+    assert len(unread["notifications"]) == 2
+    other = a_contributor(database)
+    everything = {"ids": [each["id"] for each in unread["notifications"]], "up_to": unread["notifications"][0]["id"]}
+    assert call("POST", "/v1/notifications/read", everything, account=other)[1] == {"unread_count": 0}
+    assert call("GET", "/v1/notifications", query="unread=true")[1]["unread_count"] == 2
+
+
+def test_a_webhook_is_made_once_shown_without_its_secret_changed_and_deleted(call: Call, receiver: Receiver) -> None:
+    body = {"url": receiver.url, "description": "desk"}
+    key = {"Idempotency-Key": "k"}
+    status, made = call("POST", "/v1/webhooks", body, headers=key)
+    assert (status, made["secret"][:6]) == (201, "whsec_")
+    assert call("POST", "/v1/webhooks", body, headers=key) == (201, made)
+    path = f"/v1/webhooks/{made['id']}"
+    shown = {name: value for name, value in made.items() if name != "secret"}
+    assert call("GET", path) == (200, shown)
+    assert call("GET", "/v1/webhooks") == (200, [shown])
+    changed = {**body, "event_types": ["image.approved", "image.approved"], "enabled": False}
+    assert call("PUT", path, changed)[1]["event_types"] == ["image.approved"]
+    assert call("POST", f"{path}/secret")[1]["secret"] != made["secret"]
+    assert call("DELETE", path)[0] == 204
+    assert call("GET", path)[0] == 404
+
+
+def test_another_accounts_webhook_is_not_there(call: Call, receiver: Receiver, database: Database) -> None:
+    _, made = call("POST", "/v1/webhooks", {"url": receiver.url})
+    other, path = a_contributor(database), f"/v1/webhooks/{made['id']}"
+    for method, tail, body in [
+        ("GET", "", None),
+        ("PUT", "", {"url": receiver.url}),
+        ("DELETE", "", None),
+        ("POST", "/secret", None),
+        ("GET", "/deliveries", None),
+        ("POST", f"/deliveries/{made['id']}/redeliver", None),
+    ]:
+        assert call(method, path + tail, body, account=other)[0] == 404, tail
+    assert call("GET", path)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"url": "http://10.0.0.1/"},
+        {"url": "https://user:pw@example.com/"},
+        {"url": "ftp://example.com"},
+        {"url": "https://example.com", "event_types": ["image.eaten"]},
+        {"url": "https://example.com", "secret": "mine"},
+        {},
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused(call: Call, body: Any) -> None:
+    assert call("POST", "/v1/webhooks", body)[0] == 422
+
+
+def test_an_account_has_ten_webhooks_at_most(call: Call, receiver: Receiver) -> None:
+    for _ in range(MAX_WEBHOOKS):
+        assert call("POST", "/v1/webhooks", {"url": receiver.url})[0] == 201
+    assert call("POST", "/v1/webhooks", {"url": receiver.url})[0] == 409
+
+
+def test_a_delivery_is_logged_and_sent_again_by_hand_with_the_same_id(
+    call: Call, room: Room, receiver: Receiver, database: Database, owner: UUID
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    path = f"/v1/webhooks/{webhook}/deliveries"
+    receiver.status = 404
+    for _ in range(3):
+        room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    _, page = call("GET", path, query="limit=2")
+    assert [len(delivery["log"]) for delivery in page["deliveries"]] == [1, 1]
+    assert page["deliveries"][0]["log"][0]["status"] == 404
+    assert page["deliveries"][0]["next_attempt_at"]
+    _, rest = call("GET", path, query=f"limit=2&cursor={page['next_cursor']}")
+    assert len(rest["deliveries"]) == 1
+
+    receiver.status = 204
+    room.wait(timedelta(minutes=1))
+    first = rest["deliveries"][0]
+    receiver.heard.clear()
+    assert call("POST", f"{path}/{first['id']}/redeliver")[0] == 204
+    room.deliver()
+    assert [message_id for message_id, _ in receiver.heard] == [first["message_id"]]
+    (again,) = [each for each in call("GET", path)[1]["deliveries"] if each["id"] == first["id"]]
+    assert (again["status"], len(again["log"])) == ("delivered", 3)
+    call("PUT", f"/v1/webhooks/{webhook}", {"url": receiver.url, "enabled": False})
+    assert call("POST", f"{path}/{first['id']}/redeliver")[0] == 409

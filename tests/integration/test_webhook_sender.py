@@ -1,0 +1,116 @@
+"""Calling a webhook over real sockets: pinned, bounded, without following anybody anywhere."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from imagemarket.notifications.sender import WebhookSender
+from imagemarket.notifications.targets import TargetRules
+from tests.integration.receiver import receiving
+
+
+def sender(
+    names: dict[str, str] | None = None, *, timeout_seconds: float = 5, context: ssl.SSLContext | None = None
+) -> WebhookSender:
+    def resolve(host: str, _port: int) -> list[str]:
+        return [(names or {}).get(host, host)]
+
+    return WebhookSender(TargetRules(loopback=True, resolve=resolve), timeout_seconds=timeout_seconds, context=context)
+
+
+@pytest.mark.parametrize(("status", "delivered"), [(200, True), (204, True), (299, True), (404, False), (503, False)])
+def test_only_success_counts(status: int, delivered: bool) -> None:
+    with receiving() as receiver:
+        receiver.status = status
+        answer = sender().post(receiver.url, {}, b"{}")
+    assert (answer.status, answer.delivered) == (status, delivered)
+    assert len(answer.response or "") <= 500
+
+
+def test_a_redirect_is_a_failure_and_is_not_followed() -> None:
+    with receiving() as elsewhere, receiving() as receiver:
+        receiver.status, receiver.headers = 307, {"location": elsewhere.url}
+        answer = sender().post(receiver.url, {}, b"{}")
+        assert (answer.status, answer.delivered) == (307, False)
+        assert elsewhere.calls == 0
+
+
+def test_a_receiver_that_asks_for_patience_is_understood() -> None:
+    with receiving() as receiver:
+        receiver.status, receiver.headers = 429, {"retry-after": "120"}
+        assert sender().post(receiver.url, {}, b"{}").retry_after == 120
+        receiver.headers = {"retry-after": "99999999"}
+        assert sender().post(receiver.url, {}, b"{}").retry_after == 86400
+
+
+def test_a_receiver_that_drips_is_left_in_time() -> None:
+    with receiving() as receiver:
+        receiver.drip_seconds = 10
+        started = time.monotonic()
+        answer = sender(timeout_seconds=0.5).post(receiver.url, {}, b"{}")
+        assert time.monotonic() - started < 5
+    assert answer.error == "no answer within 0.5 seconds"
+
+
+def test_nobody_there_is_said_in_words() -> None:
+    with receiving() as receiver:
+        url = receiver.url
+    answer = sender().post(url, {}, b"{}")
+    assert answer.error == "the connection failed (ConnectionRefusedError)"
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "10.0.0.1", "::ffff:192.168.0.1"])
+def test_a_name_that_leads_inside_is_never_connected_to(address: str) -> None:
+    answer = sender({"hooks.test": address}).post("http://hooks.test/", {}, b"{}")
+    assert answer.error == "the host's name leads to an address that is not public"
+
+
+def test_tls_is_spoken_for_the_name_to_the_pinned_address(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path, "hooks.test")
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with receiving(served) as receiver:
+        port = receiver.url.rpartition(":")[2]
+        names = {"hooks.test": "127.0.0.1", "other.test": "127.0.0.1"}
+        answer = sender(names, context=trusting).post(f"https://hooks.test:{port}", {}, b"{}")
+        assert answer.delivered, answer
+        assert receiver.hosts == [f"hooks.test:{port.partition('/')[0]}"]
+        refused = sender(names, context=trusting).post(f"https://other.test:{port}", {}, b"{}")
+        assert (refused.error or "").startswith("TLS failed")
+        unknown = sender(names).post(f"https://hooks.test:{port}", {}, b"{}")
+        assert (unknown.error or "").startswith("TLS failed")
+        assert receiver.calls == 1
+
+
+def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths

@@ -1,0 +1,65 @@
+"""Signatures as the reference library verifies them, and what e-mails say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from imagemarket.notifications.messages import as_message, mail_of, webhook_body
+from imagemarket.notifications.models import MAILED_TYPES, RETRY_SCHEDULE
+from imagemarket.notifications.signing import new_secret, signed_headers
+
+DATA = {"image_id": str(uuid4()), "title": "Ünder\nthe sea", "status": "rejected", "version": 2}
+
+
+def test_the_reference_library_accepts_a_signature_and_nothing_changed() -> None:
+    secret, other = new_secret(), new_secret()
+    body = webhook_body("image.rejected", datetime.now(UTC), DATA)
+    headers = signed_headers([secret], "msg_1", datetime.now(UTC), body)
+    assert Webhook(secret).verify(body, headers)["data"]["title"] == DATA["title"]
+    for tampered, key in [(body + b" ", secret), (body, other)]:
+        with pytest.raises(WebhookVerificationError):
+            Webhook(key).verify(tampered, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body, headers | {"webhook-id": "msg_2"})
+    old = signed_headers([secret], "msg_1", datetime.now(UTC) - timedelta(minutes=6), body)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body, old)
+
+
+def test_two_secrets_are_both_good_during_a_rotation() -> None:
+    new, old = new_secret(), new_secret()
+    body = webhook_body("image.approved", datetime.now(UTC), DATA)
+    headers = signed_headers([new, old], "msg_1", datetime.now(UTC), body)
+    assert Webhook(new).verify(body, headers) == Webhook(old).verify(body, headers)
+
+
+def test_the_waits_are_those_of_the_specification() -> None:
+    hour = 3600
+    assert [wait.total_seconds() for wait in RETRY_SCHEDULE] == [
+        *(0, 5, 5 * 60, 30 * 60, 2 * hour, 5 * hour, 10 * hour, 14 * hour, 20 * hour, 24 * hour)
+    ]
+
+
+@pytest.mark.parametrize("type_", sorted(MAILED_TYPES))
+def test_an_email_says_what_happened_in_one_line_of_subject(type_: str) -> None:
+    data: dict[str, Any] = DATA | {
+        "reason": {"code": "duplicate-image", "detail": "The picture is in the catalogue already."},
+        "url": "https://hooks.example.com",
+        "because": "it answered 410 Gone",
+        "webhook_id": str(uuid4()),
+    }
+    mail = mail_of(uuid4(), type_, data, to="ann@example.com", base_url="https://market.test")
+    message = as_message(mail, "imagemarket <no-reply@market.test>")
+    assert "\n" not in mail.subject
+    assert message["To"] == "ann@example.com"
+    assert message["Message-ID"] == f"<{mail.message_id}>"
+    if type_.startswith("image."):
+        assert "Ünder the sea" in str(message["Subject"])
+        assert "The picture is in the catalogue already." in mail.text
+    else:
+        assert "410 Gone" in mail.text
