@@ -1,4 +1,4 @@
-"""Schedule, hourly: uploads that were announced a day ago and never completed."""
+"""Schedule, every few minutes: uploads that nobody finished or noticed, images that nothing carries on."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from imagemarket.platform.telemetry import scheduled
 
 @scheduled
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    return wiring.upload_sweeper().run()
+    return {**wiring.upload_sweeper().run(), **wiring.execution_sweeper().run()}

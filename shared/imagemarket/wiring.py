@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
     from imagemarket.identity.tokens import PublicKeys, TokenVerifier
+    from imagemarket.ingestion.endings import ExecutionEndings
+    from imagemarket.ingestion.executions import Executions
     from imagemarket.ingestion.records import StepRecords
     from imagemarket.ingestion.saga import (
         CompensateImage,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         PublishImage,
     )
     from imagemarket.ingestion.starter import IngestionStarter
-    from imagemarket.ingestion.sweeper import UploadSweeper
+    from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.platform.cache import Cache
     from imagemarket.platform.clock import Clock
@@ -205,22 +207,48 @@ def uploads() -> Uploads:
 
 
 @cache
+def executions() -> Executions:
+    from imagemarket.ingestion.executions import Executions
+
+    return Executions(aws().client("stepfunctions"), settings().state_machine_arn)
+
+
+@cache
 def ingestion_starter() -> IngestionStarter:
     from imagemarket.ingestion.starter import IngestionStarter
 
-    return IngestionStarter(
-        database=database(),
-        originals=originals(),
-        step_functions=aws().client("stepfunctions"),
-        state_machine_arn=settings().state_machine_arn,
-    )
+    return IngestionStarter(database=database(), originals=originals(), executions=executions())
 
 
 @cache
 def upload_sweeper() -> UploadSweeper:
     from imagemarket.ingestion.sweeper import UploadSweeper
 
-    return UploadSweeper(database=database(), originals=originals(), starter=ingestion_starter())
+    return UploadSweeper(
+        database=database(),
+        originals=originals(),
+        starter=ingestion_starter(),
+        unnoticed_after_seconds=settings().stalled_after_seconds,
+    )
+
+
+@cache
+def execution_sweeper() -> ExecutionSweeper:
+    from imagemarket.ingestion.sweeper import ExecutionSweeper
+
+    return ExecutionSweeper(
+        database=database(),
+        executions=executions(),
+        compensation=compensate_image(),
+        stalled_after_seconds=settings().stalled_after_seconds,
+    )
+
+
+@cache
+def execution_endings() -> ExecutionEndings:
+    from imagemarket.ingestion.endings import ExecutionEndings
+
+    return ExecutionEndings(compensate_image())
 
 
 @cache

@@ -21,6 +21,13 @@ def _consuming(queue: str) -> Grants:
     return {f"sqs:{action}": {queue} for action in QUEUE_CONSUMER}
 
 
+COMPENSATING: Grants = {
+    "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
+    "s3:PutObjectTagging": {"Originals/originals"},
+    "s3:PutObjectVersionTagging": {"Originals/originals"},
+    "s3:ListBucket": {"Renditions", "Originals", "Work"},
+}
+
 EXPECTED: dict[str, Grants] = {
     "authorizer": {"ssm:GetParameter": {"jwks"}},
     "docs_api": {},
@@ -62,20 +69,19 @@ EXPECTED: dict[str, Grants] = {
     "embed_and_tag": DATABASE
     | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
     "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index"}},
-    "compensate_image": DATABASE
-    | {
-        "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
-        "s3:ListBucket": {"Renditions", "Originals", "Work"},
-    },
+    "compensate_image": DATABASE | COMPENSATING,
+    "end_executions": DATABASE | COMPENSATING | _consuming("Endings"),
     "index_images": DATABASE | _consuming("Index"),
     "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "DeadRuns"}},
     "run_maintenance": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
     "sweep_uploads": DATABASE
+    | COMPENSATING
     | {
         "s3:GetObject": {"Originals/originals"},
         "s3:AbortMultipartUpload": {"Originals/originals"},
-        "s3:ListBucket": {"Originals"},
         "states:StartExecution": {"Machine"},
+        "states:DescribeExecution": {"executions"},
+        "states:StopExecution": {"executions"},
         "sqs:SendMessage": {"DeadRuns"},
     },
     "migrate_database": DATABASE,
@@ -96,6 +102,8 @@ _PLACES = {
     r"SecretsCursorKey": "CursorKey",
     r"QueuesUploads": "Uploads",
     r"QueuesIndex": "Index",
+    r"QueuesEndings": "Endings",
+    r":execution:imagemarket-local-ingest_image:\*$": "executions",
     r"DeadRuns": "DeadRuns",
     r"SagaMachine": "Machine",
     r":parameter/imagemarket/local/jwks$": "jwks",
@@ -106,7 +114,7 @@ _PLACES = {
 def _place(resource: str) -> str:
     (name,) = {name for pattern, name in _PLACES.items() if re.search(pattern, resource)}
     folder = re.search(r"}/(\w+)/\*$", resource)
-    assert folder or not resource.endswith("*"), resource
+    assert folder or not resource.endswith("*") or name == "executions", resource
     return f"{name}/{folder[1]}" if folder else name
 
 

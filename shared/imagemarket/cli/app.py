@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from imagemarket.cli import catalogue, upload, users
+from imagemarket.cli import catalogue, images, upload, users
 from imagemarket.cli.client import CliError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(users.app, name="users")
+app.add_typer(images.app, name="images")
 app.command("upload")(upload.upload)
 app.command("search")(catalogue.search)
 app.command("categories")(catalogue.categories)

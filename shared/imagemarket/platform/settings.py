@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """SQS queue that the outbox feeds and `index_images` drains."""
     state_machine_arn: str = _UNSET
     """The `ingest_image` state machine."""
+    stalled_after_seconds: int = 600
+    """How long nothing may be heard of an image in processing before the sweeper looks after it."""
     model_endpoint_name: str = _UNSET
     """SageMaker endpoint that analyses pictures."""
     model_bundle: str = _UNSET
