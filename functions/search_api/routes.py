@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel
 
 from imagemarket import wiring
-from imagemarket.platform.errors import ImageNotFound, InvalidCursor, InvalidRequest, SearchUnavailable
+from imagemarket.platform.errors import ImageGone, ImageNotFound, InvalidCursor, InvalidRequest, SearchUnavailable
 from imagemarket.platform.http import create_api, problem_responses
 from imagemarket.search.models import ImageDetail, SearchPage, SearchQuery, SimilarQuery
 
@@ -49,7 +49,7 @@ def search_images(
     summary="Everything the public may know of a picture",
     tags=["Search"],
     response_model=ImageDetail,
-    responses=_NOT_MODIFIED | problem_responses(ImageNotFound, InvalidRequest),
+    responses=_NOT_MODIFIED | problem_responses(ImageNotFound, ImageGone, InvalidRequest),
 )
 def get_image(image_id: UUID, if_none_match: IfNoneMatch = None) -> Response:
     """Of approved pictures alone."""
@@ -62,7 +62,8 @@ def get_image(image_id: UUID, if_none_match: IfNoneMatch = None) -> Response:
     summary="Pictures that look like a picture",
     tags=["Search"],
     response_model=SearchPage,
-    responses=_NOT_MODIFIED | problem_responses(ImageNotFound, InvalidRequest, InvalidCursor, SearchUnavailable),
+    responses=_NOT_MODIFIED
+    | problem_responses(ImageNotFound, ImageGone, InvalidRequest, InvalidCursor, SearchUnavailable),
 )
 def find_similar_images(
     image_id: UUID,
@@ -71,7 +72,11 @@ def find_similar_images(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Nearest first, with the filters of a search; the picture itself is left out."""
-    return _page(wiring.search().similar(image_id, query), request, if_none_match)
+    try:
+        page = wiring.search().similar(image_id, query)
+    except ImageNotFound:
+        raise wiring.image_details().absence(image_id) from None
+    return _page(page, request, if_none_match)
 
 
 def _page(page: SearchPage, request: Request, if_none_match: str | None) -> Response:

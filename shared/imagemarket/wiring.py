@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.starter import IngestionStarter
     from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.ingestion.withdrawal import Withdrawal
     from imagemarket.platform.cache import Cache
+    from imagemarket.platform.cdn import Cdn
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
     from imagemarket.platform.maintenance import Maintenance
@@ -129,6 +131,14 @@ def renditions() -> ObjectStore:
     from imagemarket.platform.objects import ObjectStore
 
     return ObjectStore(s3(), settings().renditions_bucket)
+
+
+@cache
+def cdn() -> Cdn:
+    from imagemarket.platform.cdn import CloudFront, NoCdn
+
+    distribution = settings().cdn_distribution_id
+    return NoCdn() if distribution == "none" else CloudFront(aws().client("cloudfront"), distribution)
 
 
 @cache
@@ -315,6 +325,15 @@ def compensate_image() -> CompensateImage:
     from imagemarket.ingestion.saga import CompensateImage
 
     return CompensateImage(database=database(), originals=originals(), work=work(), renditions=renditions())
+
+
+@cache
+def withdrawal() -> Withdrawal:
+    from imagemarket.ingestion.withdrawal import Withdrawal
+
+    return Withdrawal(
+        database=database(), originals=originals(), renditions=renditions(), cdn=cdn(), relay=outbox_relay()
+    )
 
 
 def migrate() -> None:

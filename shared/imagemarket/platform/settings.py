@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """Private bucket of what passes between the steps of the saga; expires."""
     renditions_bucket: str = _UNSET
     """Bucket of public renditions, read by the CDN alone."""
+    cdn_distribution_id: str = _UNSET
+    """CloudFront distribution in front of the public renditions; `none` where they are read from their bucket."""
     index_queue_url: str = _UNSET
     """SQS queue that the outbox feeds and `index_images` drains."""
     state_machine_arn: str = _UNSET
