@@ -90,6 +90,11 @@ class Stage:
     """None: as the definition says, which is how AWS wants it."""
     throttle: Throttle
     concurrency: Concurrency
+    stalled_after_seconds: int
+    """How long nothing may be heard of an image in processing before the sweeper looks after it; longer than the
+    state machine waits between two attempts of a step."""
+    sweep_minutes: int
+    """How often it looks."""
     index_batch_seconds: int
     """How long changes gather before they are written to the search engines together."""
     removal: RemovalPolicy
@@ -100,6 +105,11 @@ class Stage:
     def prefix(self) -> str:
         """What physical names begin with."""
         return f"imagemarket-{self.name}"
+
+    @property
+    def saga_name(self) -> str:
+        """Name of the state machine."""
+        return f"{self.prefix}-ingest_image"
 
     @property
     def jwks_parameter(self) -> str:
@@ -155,6 +165,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "embed_and_tag": 3,
                 "publish_image": 2,
                 "compensate_image": 2,
+                "end_executions": 1,
                 "index_images": 2,
                 "relay_outbox": 1,
                 "sweep_uploads": 1,
@@ -165,6 +176,8 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
             },
             per_queue=2,
         ),
+        stalled_after_seconds=240,
+        sweep_minutes=1,
         index_batch_seconds=1,
         removal=RemovalPolicy.DESTROY,
         log_retention=logs.RetentionDays.ONE_WEEK,

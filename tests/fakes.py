@@ -19,6 +19,7 @@ class MemoryObjectStore(ObjectStore):
         self.bucket = bucket
         self.versions: dict[str, list[tuple[str, bytes, str]]] = {}
         self.uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
+        self.tags: dict[tuple[str, str], dict[str, str]] = {}
         self._numbers = count(1)
 
     def put(self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None) -> None:
@@ -48,6 +49,14 @@ class MemoryObjectStore(ObjectStore):
         for key in named:
             self.versions.pop(key, None)
         return len(named)
+
+    def tag(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
+        self.tags[key, self._version(key, version_id)[0]] = dict(tags)
+
+    def copy(self, key: str, source: ObjectStore, source_key: str) -> None:
+        assert isinstance(source, MemoryObjectStore)
+        _, data, content_type = source._version(source_key)
+        self.put(key, data, content_type=content_type)
 
     def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
         return f"https://{self.bucket}.test/{key}?X-Amz-Expires={expires_in}&X-Amz-Signature=0"
@@ -99,3 +108,38 @@ class MemoryQueue:
         if self.broken:
             raise DependencyUnavailable("The queue is not answering; try again.")
         self.sent.extend(messages)
+
+
+class MemoryStepFunctions:
+    """As much of Step Functions' client as `Executions` calls: each name starts once; `executions` holds statuses."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._prefix = state_machine_arn.replace(":stateMachine:", ":execution:") + ":"
+        self.executions: dict[str, str] = {}
+        self.inputs: dict[str, str] = {}
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+        if name in self.executions:
+            raise _client_error("ExecutionAlreadyExists", "StartExecution")
+        self.executions[name] = "RUNNING"
+        self.inputs[name] = input
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"status": self.executions[self._name(executionArn)]}
+
+    def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
+        name = self._name(executionArn)
+        if self.executions[name] == "RUNNING":
+            self.executions[name] = "ABORTED"
+
+    def _name(self, arn: str) -> str:
+        name = arn.removeprefix(self._prefix)
+        if name not in self.executions:
+            raise _client_error("ExecutionDoesNotExist", "DescribeExecution")
+        return name
+
+
+def _client_error(code: str, operation: str) -> Exception:
+    from botocore.exceptions import ClientError
+
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}, operation)  # pyright: ignore[reportArgumentType]

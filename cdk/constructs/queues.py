@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
@@ -20,6 +20,7 @@ START_INGESTION_SECONDS = 20
 INDEX_IMAGES_SECONDS = 60
 TELL_CONTRIBUTORS_SECONDS = 30
 CALL_WEBHOOKS_SECONDS = 40
+END_EXECUTIONS_SECONDS = 60
 """Limits of the consumers; a message stays hidden six times as long, as AWS advises for event sources."""
 
 
@@ -45,7 +46,8 @@ class DeadLetters(Construct):
 
 class Queues(Construct):
     """`uploads`: originals that arrived. `index`: images whose search documents changed. `notifications`: images whose
-    contributors have something to be told. `webhooks`: deliveries that are due."""
+    contributors have something to be told. `webhooks`: deliveries that are due. `endings`: executions that ended
+    badly."""
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, originals: s3.IBucket) -> None:
         super().__init__(scope, construct_id)
@@ -56,17 +58,13 @@ class Queues(Construct):
         self.index, self.index_dead = self._queue("Index", consumer_seconds=INDEX_IMAGES_SECONDS)
         self.notifications, _ = self._queue("Notifications", consumer_seconds=TELL_CONTRIBUTORS_SECONDS)
         self.webhooks, _ = self._queue("Webhooks", consumer_seconds=CALL_WEBHOOKS_SECONDS)
-        arrived: Any = targets.SqsQueue(
-            self.uploads,
-            dead_letter_queue=self.uploads_dead,  # what EventBridge itself cannot deliver
-            retry_attempts=185,
-            max_event_age=Duration.hours(24),
-        )
-        events.Rule(
-            self,
+        self.endings, self.endings_dead = self._queue("Endings", consumer_seconds=END_EXECUTIONS_SECONDS)
+        self._tell(
             "OriginalArrived",
-            description="imagemarket: an original arrived",
-            event_pattern=events.EventPattern(
+            "an original arrived",
+            self.uploads,
+            self.uploads_dead,
+            events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
                 detail={
@@ -74,8 +72,34 @@ class Queues(Construct):
                     "object": {"key": [{"prefix": "originals/"}]},
                 },
             ),
-            targets=[arrived],
         )
+        # A machine that timed out or was aborted cannot catch it itself. It is named, since it is deployed later.
+        machine = Stack.of(self).format_arn(
+            service="states",
+            resource="stateMachine",
+            resource_name=stage.saga_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self._tell(
+            "EndedBadly",
+            "an execution ended badly",
+            self.endings,
+            self.endings_dead,
+            events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": [machine], "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+            ),
+        )
+
+    def _tell(
+        self, construct_id: str, what: str, queue: sqs.Queue, dead: sqs.Queue, pattern: events.EventPattern
+    ) -> None:
+        """Sends events to a queue; what EventBridge itself cannot deliver within a day joins its dead letters."""
+        target: Any = targets.SqsQueue(
+            queue, dead_letter_queue=dead, retry_attempts=185, max_event_age=Duration.hours(24)
+        )
+        events.Rule(self, construct_id, description=f"imagemarket: {what}", event_pattern=pattern, targets=[target])
 
     def _queue(self, name: str, *, consumer_seconds: int) -> tuple[sqs.Queue, sqs.Queue]:
         physical = f"{self._stage.prefix}-{name.lower()}"

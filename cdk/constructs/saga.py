@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -66,10 +66,11 @@ class Saga(Construct):
         role.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[step.arn for step in steps.values()])
         )
+        self.name = stage.saga_name
         self.machine = sfn.StateMachine(
             self,
             "Machine",
-            state_machine_name=f"{stage.prefix}-ingest_image",
+            state_machine_name=self.name,
             state_machine_type=stage.workflow,
             definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions={name: step.arn for name, step in steps.items()},
@@ -80,7 +81,7 @@ class Saga(Construct):
                     self,
                     "Logs",
                     # Step Functions gives up on log groups whose names do not begin like this (policy size limits).
-                    log_group_name=f"/aws/vendedlogs/states/{stage.prefix}-ingest_image",
+                    log_group_name=f"/aws/vendedlogs/states/{self.name}",
                     retention=stage.log_retention,
                     removal_policy=RemovalPolicy.DESTROY,
                 ),
@@ -92,6 +93,20 @@ class Saga(Construct):
             role,
             "AwsSolutions-IAM5[Resource::*]",
             "Log deliveries and X-Ray have no resources to name; the functions are named one by one.",
+        )
+
+    def watching(self) -> iam.PolicyStatement:
+        """Leave to ask after executions and to stop them."""
+        return iam.PolicyStatement(
+            actions=["states:DescribeExecution", "states:StopExecution"],
+            resources=[
+                Stack.of(self).format_arn(
+                    service="states",
+                    resource="execution",
+                    resource_name=f"{self.name}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
         )
 
     def starting(self) -> iam.PolicyStatement:

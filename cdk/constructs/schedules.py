@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdk.constructs.function import MarketFunction
 from cdk.constructs.queues import DeadLetters
+from cdk.stages import Stage
 
 
 class Schedules(Construct):
@@ -19,6 +20,7 @@ class Schedules(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        stage: Stage,
         dead_runs: DeadLetters,
         relay_outbox: MarketFunction,
         sweep_uploads: MarketFunction,
@@ -31,7 +33,7 @@ class Schedules(Construct):
         """Each rule with what it runs."""
         self._rule("EveryMinute", events.Schedule.rate(Duration.minutes(1)), relay_outbox)
         self._rule("EveryTenMinutes", events.Schedule.rate(Duration.minutes(10)), remediate_dead_letters)
-        self._rule("EveryHour", events.Schedule.rate(Duration.hours(1)), sweep_uploads)
+        self._rule("Sweeps", events.Schedule.rate(Duration.minutes(stage.sweep_minutes)), sweep_uploads)
         self._rule("EveryNight", events.Schedule.cron(minute="20", hour="3"), run_maintenance)
 
     def _rule(self, construct_id: str, schedule: events.Schedule, job: MarketFunction) -> None:

@@ -11,6 +11,10 @@ from constructs import Construct
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
 
+ENDED_TAG = {"state": "ended"}
+RETRY_WINDOW_DAYS = 30
+"""As `imagemarket.ingestion.models` has them: compensation tags by them."""
+
 
 class Storage(Construct):
     """Every bucket is private, encrypted, reached by TLS alone, and logged."""
@@ -53,6 +57,13 @@ class Storage(Construct):
                     id="replaced-versions",
                     noncurrent_version_expiration=Duration.days(30),
                     expired_object_delete_marker=True,
+                ),
+                # A picture that did not make it can be tried again for as long.
+                s3.LifecycleRule(
+                    id="ended-originals",
+                    prefix="originals/",
+                    tag_filters=ENDED_TAG,
+                    expiration=Duration.days(RETRY_WINDOW_DAYS),
                 ),
                 s3.LifecycleRule(
                     id="originals-rest",

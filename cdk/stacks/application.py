@@ -21,6 +21,7 @@ from cdk.constructs.function import MarketFunction
 from cdk.constructs.layers import Layers
 from cdk.constructs.queues import (
     CALL_WEBHOOKS_SECONDS,
+    END_EXECUTIONS_SECONDS,
     INDEX_IMAGES_SECONDS,
     START_INGESTION_SECONDS,
     TELL_CONTRIBUTORS_SECONDS,
@@ -320,16 +321,7 @@ class ApplicationStack(Stack):
             seconds=55,
             memory_mb=512,
             settings=self._database | self._originals | self._work | self._renditions,
-            grants=[
-                state.secrets.database.reading(),
-                _objects(renditions, "thumbnails", "DeleteObject"),
-                _objects(renditions, "watermarked", "DeleteObject"),
-                _objects(originals, "clean", "DeleteObject"),
-                _objects(work, "work", "DeleteObject"),
-                _listing(renditions, "thumbnails", "watermarked"),
-                _listing(originals, "clean"),
-                _listing(work, "work"),
-            ],
+            grants=[state.secrets.database.reading(), *self._compensating],
         )
         saga = Saga(
             self,
@@ -390,6 +382,15 @@ class ApplicationStack(Stack):
         self._drain(queues.notifications, "tell_contributors", batch=_SQS_BATCH, gather_seconds=0)
         # one at a time, so that a slow receiver keeps nobody else's deliveries waiting
         self._drain(queues.webhooks, "call_webhooks", batch=1, gather_seconds=0)
+        self._function(
+            "end_executions",
+            "ends the images of executions that ended badly",
+            seconds=END_EXECUTIONS_SECONDS,
+            memory_mb=512,
+            settings=self._database | self._originals | self._work | self._renditions,
+            grants=[state.secrets.database.reading(), *self._compensating],
+        )
+        self._drain(queues.endings, "end_executions", batch=_SQS_BATCH, gather_seconds=0)
         self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)
         self._drain(queues.index, "index_images", batch=_INDEX_BATCH, gather_seconds=stage.index_batch_seconds)
 
@@ -419,15 +420,24 @@ class ApplicationStack(Stack):
         )
         self._function(
             "sweep_uploads",
-            "ends uploads that were announced and never completed",
+            "looks after uploads and images that nothing carries on",
             seconds=300,
             memory_mb=512,
-            settings=self._database | self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
+            settings=self._database
+            | self._originals
+            | self._work
+            | self._renditions
+            | {
+                "state_machine_arn": saga.machine.state_machine_arn,
+                "stalled_after_seconds": str(stage.stalled_after_seconds),
+            },
             grants=[
                 state.secrets.database.reading(),
                 _objects(originals, "originals", "GetObject", "AbortMultipartUpload"),
                 _listing(originals, "originals"),
+                *self._compensating,
                 saga.starting(),
+                saga.watching(),
             ],
             dead_letters=dead_runs.queue,
         )
@@ -444,9 +454,17 @@ class ApplicationStack(Stack):
             ],
             dead_letters=dead_runs.queue,
         )
+        sweeping = self.functions["sweep_uploads"].function.role
+        assert sweeping is not None
+        acknowledge(
+            sweeping,
+            f"AwsSolutions-IAM5[Resource::arn:aws:states:{self.region}:{self.account}:execution:{saga.name}:*]",
+            "The executions of one machine, which are named after images that nobody knows beforehand.",
+        )
         schedules = Schedules(
             self,
             "Schedules",
+            stage=stage,
             dead_runs=dead_runs,
             relay_outbox=self.functions["relay_outbox"],
             sweep_uploads=self.functions["sweep_uploads"],
@@ -522,6 +540,24 @@ class ApplicationStack(Stack):
     @property
     def _webhook_rules(self) -> Settings:
         return {"webhook_loopback": str(self._stage.webhook_loopback).lower()}
+
+    # --- grants
+
+    @property
+    def _compensating(self) -> list[iam.PolicyStatement | _Objects]:
+        """Leave to remove what the saga made, and to mark an original for its lifecycle rule."""
+        storage = self._state.storage
+        originals, work, renditions = storage.originals, storage.work, storage.renditions
+        return [
+            _objects(renditions, "thumbnails", "DeleteObject"),
+            _objects(renditions, "watermarked", "DeleteObject"),
+            _objects(originals, "clean", "DeleteObject"),
+            _objects(work, "work", "DeleteObject"),
+            _objects(originals, "originals", "PutObjectTagging", "PutObjectVersionTagging"),
+            _listing(renditions, "thumbnails", "watermarked"),
+            _listing(originals, "clean"),
+            _listing(work, "work"),
+        ]
 
     # --- parts
 

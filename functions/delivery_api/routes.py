@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 
 from imagemarket import wiring
-from imagemarket.platform.errors import Forbidden, ImageNotFound, InvalidRequest, TokenExpired
+from imagemarket.platform.errors import Forbidden, ImageGone, ImageNotFound, InvalidRequest, TokenExpired
 from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
 
 router = APIRouter()
@@ -29,7 +29,7 @@ def _redirect(response: Response, url: str, cache_control: str) -> None:
     tags=["Delivery"],
     status_code=302,
     response_class=Response,
-    responses=problem_responses(ImageNotFound, InvalidRequest),
+    responses=problem_responses(ImageNotFound, ImageGone, InvalidRequest),
 )
 def get_image_preview(image_id: UUID, response: Response, accept: Accept = "*/*") -> None:
     """Redirects to the rendition on the CDN in the format that `Accept` prefers."""
@@ -43,7 +43,7 @@ def get_image_preview(image_id: UUID, response: Response, accept: Accept = "*/*"
     tags=["Delivery"],
     status_code=302,
     response_class=Response,
-    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, InvalidRequest),
+    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, ImageGone, InvalidRequest),
 )
 def get_clean_rendition(
     image_id: UUID,

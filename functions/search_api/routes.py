@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Respons
 from imagemarket import wiring
 from imagemarket.platform.errors import (
     Forbidden,
+    ImageGone,
     ImageNotFound,
     InvalidCursor,
     InvalidRequest,
@@ -93,7 +94,7 @@ def explain_search(query: Annotated[SearchQuery, Query()], _caller: Admin, respo
     summary="Everything the public may know of a picture",
     tags=["Search"],
     response_model=ImageDetail,
-    responses=_NOT_MODIFIED | problem_responses(ImageNotFound, InvalidRequest),
+    responses=_NOT_MODIFIED | problem_responses(ImageNotFound, ImageGone, InvalidRequest),
 )
 def get_image(image_id: UUID, if_none_match: IfNoneMatch = None) -> Response:
     """Of approved pictures alone."""
@@ -106,7 +107,8 @@ def get_image(image_id: UUID, if_none_match: IfNoneMatch = None) -> Response:
     summary="Pictures that look like a picture",
     tags=["Search"],
     response_model=SearchPage,
-    responses=_NOT_MODIFIED | problem_responses(ImageNotFound, InvalidRequest, InvalidCursor, SearchUnavailable),
+    responses=_NOT_MODIFIED
+    | problem_responses(ImageNotFound, ImageGone, InvalidRequest, InvalidCursor, SearchUnavailable),
 )
 def find_similar_images(
     image_id: UUID,
@@ -115,7 +117,11 @@ def find_similar_images(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Nearest first, with the filters of a search; the picture itself is left out."""
-    return _page(wiring.search().similar(image_id, query), query, request, if_none_match)
+    try:
+        page = wiring.search().similar(image_id, query)
+    except ImageNotFound:
+        raise wiring.image_details().absence(image_id) from None
+    return _page(page, query, request, if_none_match)
 
 
 def _page(page: SearchPage, query: Paging, request: Request, if_none_match: str | None) -> Response:

@@ -1,4 +1,4 @@
-"""Schedule, hourly: uploads that were announced a day ago and never completed."""
+"""Schedule, every few minutes: uploads that nobody finished or noticed, images that nothing carries on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imagemarket.platform.telemetry import scheduled
 
 
 def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    return wiring.upload_sweeper().run()
+    return {**wiring.upload_sweeper().run(), **wiring.execution_sweeper().run()}
 
 
 handler = scheduled(_run, wiring.message_journal)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
     from imagemarket.identity.tokens import PublicKeys, TokenVerifier
     from imagemarket.imaging.confinement import Inspector
+    from imagemarket.ingestion.endings import ExecutionEndings
+    from imagemarket.ingestion.executions import Executions
     from imagemarket.ingestion.records import StepRecords
     from imagemarket.ingestion.saga import (
         CompensateImage,
@@ -35,14 +37,16 @@ if TYPE_CHECKING:
         PublishImage,
     )
     from imagemarket.ingestion.starter import IngestionStarter
-    from imagemarket.ingestion.sweeper import UploadSweeper
+    from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.ingestion.withdrawal import Withdrawal
     from imagemarket.notifications.delivery import Deliveries, WebhookWorker
     from imagemarket.notifications.ports import Mailer
     from imagemarket.notifications.service import Inbox, Teller
     from imagemarket.notifications.targets import TargetRules
     from imagemarket.notifications.webhooks import Webhooks
     from imagemarket.platform.cache import Cache
+    from imagemarket.platform.cdn import Cdn
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
     from imagemarket.platform.maintenance import Maintenance
@@ -143,6 +147,14 @@ def renditions() -> ObjectStore:
 
 
 @cache
+def cdn() -> Cdn:
+    from imagemarket.platform.cdn import CloudFront, NoCdn
+
+    distribution = settings().cdn_distribution_id
+    return NoCdn() if distribution == "none" else CloudFront(aws().client("cloudfront"), distribution)
+
+
+@cache
 def outbox_relay() -> OutboxRelay:
     from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
     from imagemarket.platform.queue import Queue
@@ -232,22 +244,48 @@ def uploads() -> Uploads:
 
 
 @cache
+def executions() -> Executions:
+    from imagemarket.ingestion.executions import Executions
+
+    return Executions(aws().client("stepfunctions"), settings().state_machine_arn)
+
+
+@cache
 def ingestion_starter() -> IngestionStarter:
     from imagemarket.ingestion.starter import IngestionStarter
 
-    return IngestionStarter(
-        database=database(),
-        originals=originals(),
-        step_functions=aws().client("stepfunctions"),
-        state_machine_arn=settings().state_machine_arn,
-    )
+    return IngestionStarter(database=database(), originals=originals(), executions=executions())
 
 
 @cache
 def upload_sweeper() -> UploadSweeper:
     from imagemarket.ingestion.sweeper import UploadSweeper
 
-    return UploadSweeper(database=database(), originals=originals(), starter=ingestion_starter())
+    return UploadSweeper(
+        database=database(),
+        originals=originals(),
+        starter=ingestion_starter(),
+        unnoticed_after_seconds=settings().stalled_after_seconds,
+    )
+
+
+@cache
+def execution_sweeper() -> ExecutionSweeper:
+    from imagemarket.ingestion.sweeper import ExecutionSweeper
+
+    return ExecutionSweeper(
+        database=database(),
+        executions=executions(),
+        compensation=compensate_image(),
+        stalled_after_seconds=settings().stalled_after_seconds,
+    )
+
+
+@cache
+def execution_endings() -> ExecutionEndings:
+    from imagemarket.ingestion.endings import ExecutionEndings
+
+    return ExecutionEndings(compensate_image())
 
 
 @cache
@@ -327,6 +365,15 @@ def compensate_image() -> CompensateImage:
     from imagemarket.ingestion.saga import CompensateImage
 
     return CompensateImage(database=database(), originals=originals(), work=work(), renditions=renditions())
+
+
+@cache
+def withdrawal() -> Withdrawal:
+    from imagemarket.ingestion.withdrawal import Withdrawal
+
+    return Withdrawal(
+        database=database(), originals=originals(), renditions=renditions(), cdn=cdn(), relay=outbox_relay()
+    )
 
 
 def migrate() -> None:

@@ -14,7 +14,7 @@ Grants = dict[str, set[str]]
 _NOT_SAID = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 DATABASE = {"secretsmanager:GetSecretValue": {"Database"}}
-QUEUES = {"Uploads", "Index", "Notifications", "Webhooks"}
+QUEUES = {"Uploads", "Index", "Notifications", "Webhooks", "Endings"}
 DEAD = {f"{name}Dead" for name in QUEUES} | {"DeadRuns"}
 QUEUE_CONSUMER = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
 
@@ -22,6 +22,13 @@ QUEUE_CONSUMER = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttribute
 def _consuming(queue: str) -> Grants:
     return {f"sqs:{action}": {queue} for action in QUEUE_CONSUMER}
 
+
+COMPENSATING: Grants = {
+    "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
+    "s3:PutObjectTagging": {"Originals/originals"},
+    "s3:PutObjectVersionTagging": {"Originals/originals"},
+    "s3:ListBucket": {"Renditions", "Originals", "Work"},
+}
 
 EXPECTED: dict[str, Grants] = {
     "authorizer": {"ssm:GetParameter": {"jwks"}},
@@ -64,11 +71,8 @@ EXPECTED: dict[str, Grants] = {
     "embed_and_tag": DATABASE
     | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
     "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index", "Notifications"}},
-    "compensate_image": DATABASE
-    | {
-        "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
-        "s3:ListBucket": {"Renditions", "Originals", "Work"},
-    },
+    "compensate_image": DATABASE | COMPENSATING,
+    "end_executions": DATABASE | COMPENSATING | _consuming("Endings"),
     "index_images": DATABASE | _consuming("Index"),
     "tell_contributors": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Notifications"),
     "call_webhooks": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
@@ -83,11 +87,13 @@ EXPECTED: dict[str, Grants] = {
         "sqs:SendMessage": {*QUEUES, "DeadRuns"},
     },
     "sweep_uploads": DATABASE
+    | COMPENSATING
     | {
         "s3:GetObject": {"Originals/originals"},
         "s3:AbortMultipartUpload": {"Originals/originals"},
-        "s3:ListBucket": {"Originals"},
         "states:StartExecution": {"Machine"},
+        "states:DescribeExecution": {"executions"},
+        "states:StopExecution": {"executions"},
         "sqs:SendMessage": {"DeadRuns"},
     },
     "migrate_database": DATABASE,
@@ -108,6 +114,7 @@ _PLACES = {
     r"SecretsCursorKey": "CursorKey",
     **{rf"Queues{name}(?!Dead)": name for name in sorted(QUEUES)},
     **{rf"Queues{name}Dead": f"{name}Dead" for name in sorted(QUEUES)},
+    r":execution:imagemarket-local-ingest_image:\*$": "executions",
     r"DeadRuns": "DeadRuns",
     r"SagaMachine": "Machine",
     r":parameter/imagemarket/local/jwks$": "jwks",
@@ -120,7 +127,7 @@ def _place(resource: str) -> str:
         return "*"
     (name,) = {name for pattern, name in _PLACES.items() if re.search(pattern, resource)}
     folder = re.search(r"}/(\w+)/\*$", resource)
-    assert folder or not resource.endswith("*"), resource
+    assert folder or not resource.endswith("*") or name == "executions", resource
     return f"{name}/{folder[1]}" if folder else name
 
 

@@ -12,7 +12,9 @@ import pytest
 from cdk.constructs.assets import FUNCTIONS
 from cdk.constructs.saga import DEFINITION, THROTTLED, definition_for, steps_of
 from cdk.stages import Waiting
-from imagemarket.platform.errors import walk
+from imagemarket.ingestion.models import COMPENSATE, Step
+from imagemarket.ingestion.records import LEASE_SECONDS
+from imagemarket.platform.errors import ImageRejected, walk
 from tests.infra.conftest import Deployment
 
 Json = dict[str, Any]
@@ -77,17 +79,63 @@ def test_what_is_retried_by_name_is_an_error_of_ours_that_says_so() -> None:
     retried = {error for state, _ in TASKS.values() for retry in state["Retry"] for error in retry["ErrorEquals"]}
     named = {error for error in retried if not AWS_ERRORS.match(error)}
     errors = {error.__name__: error for error in walk()}
-    assert named == {"DependencyUnavailable", "ModelNotReady"}
+    assert named == {"DependencyUnavailable", "ModelNotReady", "StepUnderWay"}
     assert all(errors[name].retryable for name in named)
 
 
-def test_a_model_that_wakes_up_is_waited_for_patiently() -> None:
-    (retry,) = (r for r in TASKS["EmbedAndTag"][0]["Retry"] if "ModelNotReady" in r["ErrorEquals"])
-    waits = [
-        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
+def _waits(retry: Json) -> list[float]:
+    """Seconds at most before each further attempt; with full jitter half of it is to be expected."""
+    return [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry.get("MaxDelaySeconds", 3600))
         for n in range(retry["MaxAttempts"])
     ]
-    assert sum(waits) >= 15 * 60
+
+
+def _retry(name: str, error: str) -> Json:
+    (retry,) = (r for r in TASKS[name][0]["Retry"] if error in r["ErrorEquals"])
+    return retry
+
+
+def test_a_model_that_wakes_up_is_waited_for_patiently_and_not_for_ever() -> None:
+    waits = _waits(_retry("EmbedAndTag", "ModelNotReady"))
+    assert sum(waits) / 2 >= 15 * 60
+    assert sum(waits) < ASL["TimeoutSeconds"] - 15 * 60
+
+
+STEPS = sorted(set(TASKS) - {"Compensate"})
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_network_and_throttling_are_tried_again_after_1_2_and_4_seconds(name: str) -> None:
+    assert _waits(_retry(name, "DependencyUnavailable")) == [1, 2, 4]
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_bad_picture_is_never_tried_again(name: str) -> None:
+    retried = {error for retry in TASKS[name][0]["Retry"] for error in retry["ErrorEquals"]}
+    assert not retried & {error.__name__ for error in walk(ImageRejected)}
+    assert "States.ALL" not in retried
+    assert "States.TaskFailed" not in retried
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_the_lease_of_a_killed_delivery_is_waited_out(name: str, deployment: Deployment) -> None:
+    """A lease lasts as long as the function that holds it may live, and no longer than the state waits for it."""
+    function = re.sub(r"(?<!^)(?=[A-Z])", "_", steps_of(TASKS[name][0]["Parameters"]["FunctionName"]).pop()).lower()
+    step = COMPENSATE if name == "Compensate" else Step(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    lease = LEASE_SECONDS[step]
+    assert deployment.functions()[function]["Timeout"] <= lease <= TASKS[name][0]["TimeoutSeconds"]
+    retry = _retry(name, "States.ALL" if name == "Compensate" else "StepUnderWay")
+    assert sum(_waits(retry)) / 2 >= 2 * lease
+
+
+def test_the_sweeper_is_more_patient_than_any_state(deployment: Deployment) -> None:
+    """What an execution may be silent for: a throttled call's waits, or two attempts of a model that wakes up."""
+    variables = deployment.functions()["sweep_uploads"]["Environment"]["Variables"]
+    patience = int(variables["MARKET_STALLED_AFTER_SECONDS"])
+    for name in STEPS:
+        assert sum(_waits(_retry(name, THROTTLED))) < patience
+    assert _retry("EmbedAndTag", "ModelNotReady")["MaxDelaySeconds"] + LEASE_SECONDS[Step.EMBED_AND_TAG] < patience
 
 
 def test_every_state_is_reached_and_leads_on() -> None:

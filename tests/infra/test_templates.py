@@ -10,6 +10,7 @@ import pytest
 
 from cdk.constructs.api import ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
+from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
 from tests.infra.conftest import PASSWORD, Deployment, readable
 
 
@@ -81,7 +82,8 @@ def test_originals_keep_versions_and_tell_eventbridge(deployment: Deployment) ->
     (cors,) = originals["CorsConfiguration"]["CorsRules"]
     assert sorted(cors["AllowedMethods"]) == ["POST", "PUT"]
     assert cors["AllowedOrigins"] == ["http://127.0.0.1:18080"]
-    assert not any("ExpirationInDays" in rule for rule in originals["LifecycleConfiguration"]["Rules"])
+    kept = [rule for rule in originals["LifecycleConfiguration"]["Rules"] if "TagFilters" not in rule]
+    assert not any("ExpirationInDays" in rule for rule in kept)
 
 
 def test_what_passes_between_steps_is_gone_after_a_week(deployment: Deployment) -> None:
@@ -106,6 +108,7 @@ def test_every_queue_has_dead_letters_and_hides_a_message_six_times_as_long_as_w
         "index": "index_images",
         "notifications": "tell_contributors",
         "webhooks": "call_webhooks",
+        "endings": "end_executions",
     }
     assert set(working) == {f"imagemarket-local-{name}" for name in limits}
     for name, queue in working.items():
@@ -133,18 +136,44 @@ def test_queues_are_reached_by_tls_alone(deployment: Deployment) -> None:
 
 def test_consumers_give_back_single_messages_and_run_few_at_a_time(deployment: Deployment) -> None:
     mappings = deployment.resources("AWS::Lambda::EventSourceMapping").values()
-    assert len(mappings) == 4
+    assert len(mappings) == 5
     for mapping in mappings:
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
-def test_an_original_that_arrives_is_told_to_the_uploads_queue(deployment: Deployment) -> None:
+def _rule(deployment: Deployment, source: str) -> dict[str, Any]:
     (rule,) = (
         rule["Properties"]
         for rule in deployment.resources("AWS::Events::Rule").values()
-        if "EventPattern" in rule["Properties"]
+        if rule["Properties"].get("EventPattern", {}).get("source") == [source]
     )
+    return rule
+
+
+def test_an_execution_that_ended_badly_is_told_to_the_endings_queue(deployment: Deployment) -> None:
+    rule = _rule(deployment, "aws.states")
+    pattern = rule["EventPattern"]
+    assert pattern["detail-type"] == ["Step Functions Execution Status Change"]
+    (machine,) = pattern["detail"]["stateMachineArn"]
+    (deployed,) = deployment.resources("AWS::StepFunctions::StateMachine").values()
+    assert readable(machine).endswith(f":stateMachine:{deployed['Properties']['StateMachineName']}")
+    assert pattern["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    (target,) = rule["Targets"]
+    assert "QueuesEndings" in readable(target["Arn"])
+    assert "QueuesEndingsDead" in readable(target["DeadLetterConfig"]["Arn"])
+
+
+def test_originals_of_pictures_that_did_not_make_it_are_kept_for_the_retry_window(deployment: Deployment) -> None:
+    rules = _bucket(deployment, "Originals")["LifecycleConfiguration"]["Rules"]
+    (rule,) = (rule for rule in rules if "ExpirationInDays" in rule)
+    assert {tag["Key"]: tag["Value"] for tag in rule["TagFilters"]} == ENDED_TAG
+    assert rule["ExpirationInDays"] == RETRY_WINDOW_DAYS
+    assert rule["Prefix"] == "originals/"
+
+
+def test_an_original_that_arrives_is_told_to_the_uploads_queue(deployment: Deployment) -> None:
+    rule = _rule(deployment, "aws.s3")
     pattern = rule["EventPattern"]
     assert pattern["source"] == ["aws.s3"]
     assert pattern["detail-type"] == ["Object Created"]
@@ -156,17 +185,17 @@ def test_an_original_that_arrives_is_told_to_the_uploads_queue(deployment: Deplo
 
 def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
     schedules = {
-        rule["Properties"]["ScheduleExpression"]: re.sub(
-            r"Function.*", "", readable(rule["Properties"]["Targets"][0]["Arn"])
-        )
+        re.sub(r"Function.*", "", readable(rule["Properties"]["Targets"][0]["Arn"])): rule["Properties"][
+            "ScheduleExpression"
+        ]
         for rule in deployment.resources("AWS::Events::Rule").values()
         if "ScheduleExpression" in rule["Properties"]
     }
     assert schedules == {
-        "rate(1 minute)": "{RelayOutbox",
-        "rate(10 minutes)": "{RemediateDeadLetters",
-        "rate(1 hour)": "{SweepUploads",
-        "cron(20 3 * * ? *)": "{RunMaintenance",
+        "{RelayOutbox": "rate(1 minute)",
+        "{RemediateDeadLetters": "rate(10 minutes)",
+        "{SweepUploads": "rate(1 minute)",
+        "{RunMaintenance": "cron(20 3 * * ? *)",
     }
 
 

@@ -9,8 +9,11 @@ from uuid import UUID
 import pytest
 
 from functions.compensate_image.handler import handler as compensate_image
+from functions.end_executions.handler import handler as end_executions
 from functions.start_ingestion.handler import handler as start_ingestion
 from imagemarket import wiring
+from imagemarket.ingestion.endings import ExecutionEndings
+from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
@@ -62,7 +65,7 @@ def step_functions(
 ) -> RecordingStepFunctions:
     client: Any = RecordingStepFunctions()
     starter = IngestionStarter(
-        database=database, originals=originals, step_functions=client, state_machine_arn="arn:aws:states:test"
+        database=database, originals=originals, executions=Executions(client, "arn:aws:states:test")
     )
     monkeypatch.setattr(wiring, "ingestion_starter", lambda: starter)
     return client
@@ -88,6 +91,7 @@ def test_a_batch_starts_one_saga_and_returns_only_the_stranger(
         "contributor_id": str(contributor),
         "key": JOB["key"],
         "version_id": "v1",
+        "run": 1,
     }
 
 
@@ -116,17 +120,53 @@ def test_a_start_that_failed_is_made_up_for_with_the_version_decided_upon(
     assert database.fetch_one("SELECT updated_at FROM images WHERE id = %s", (IMAGE,)) == decided
 
 
-def test_what_a_catch_hands_over_ends_the_image(
-    contributor: UUID, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work, renditions = MemoryObjectStore("work"), MemoryObjectStore("renditions")
+@pytest.fixture
+def compensation(database: Database, originals: MemoryObjectStore, contributor: UUID) -> CompensateImage:
+    """With the picture in work, and a rendition of it made."""
+    renditions = MemoryObjectStore("renditions")
     renditions.put(f"thumbnails/{IMAGE}/150-0.webp", b"", content_type="image/webp")
-    service = CompensateImage(database=database, originals=originals, work=work, renditions=renditions)
-    monkeypatch.setattr(wiring, "compensate_image", lambda: service)
-    event = golden("step_functions/compensate_image.json")
-    assert compensate_image(event, LambdaContext()) == {"status": "rejected"}
+    with database.transaction() as connection:
+        connection.execute("UPDATE images SET object_version = 'v1' WHERE id = %s", (IMAGE,))
+    return CompensateImage(
+        database=database, originals=originals, work=MemoryObjectStore("work"), renditions=renditions
+    )
+
+
+def _ended(database: Database) -> tuple[str, dict[str, Any]]:
     row = database.fetch_one("SELECT status, rejection FROM images WHERE id = %s", (IMAGE,))
     assert row
-    assert (row["status"], row["rejection"]["code"]) == ("rejected", "unreadable-image")
-    assert not renditions.versions
+    return row["status"], row["rejection"]
+
+
+def test_what_a_catch_hands_over_ends_the_image(
+    compensation: CompensateImage, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "compensate_image", lambda: compensation)
+    event = golden("step_functions/compensate_image.json")
+    assert [compensate_image(event, LambdaContext()) for _ in range(2)] == [{"status": "rejected"}] * 2
+    status, reason = _ended(database)
+    assert (status, reason["code"]) == ("rejected", "unreadable-image")
+    assert not list(compensation._renditions.list_keys(""))
+    assert originals.tags[JOB["key"], "v1"] == {"state": "ended"}
+
+
+def test_an_execution_that_no_catch_saw_ends_in_the_same_place(
+    compensation: CompensateImage, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "execution_endings", lambda: ExecutionEndings(compensation))
+    event = golden("sqs/endings.json")
+    assert json.loads(event["Records"][0]["body"]) == golden("eventbridge/execution_timed_out.json")
+    for _ in range(2):
+        assert end_executions(event, LambdaContext()) == {"batchItemFailures": []}
+    status, reason = _ended(database)
+    assert (status, reason["code"], reason["cause"]) == ("processing_failed", "processing-failed", "States.Timeout")
+    assert not list(compensation._renditions.list_keys(""))
     assert JOB["key"] in originals.versions
+
+
+def test_an_ending_of_another_form_comes_back(compensation: CompensateImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "execution_endings", lambda: ExecutionEndings(compensation))
+    event = golden("sqs/endings.json")
+    (record,) = event["Records"]
+    record["body"] = json.dumps({"detail": {"status": "FAILED", "input": "{}"}})
+    assert end_executions(event, LambdaContext())["batchItemFailures"] == [{"itemIdentifier": record["messageId"]}]

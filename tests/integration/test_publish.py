@@ -10,7 +10,7 @@ from imagemarket.ingestion.models import IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import PublishImage, analysis_key
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.errors import DependencyUnavailable, JobSuperseded
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.vision.models import Analysis, Tag
@@ -101,8 +101,21 @@ def test_all_that_is_known_is_written_and_told_once(database: Database, job: Ing
 def test_an_image_that_has_ended_is_not_published(database: Database, job: IngestionJob) -> None:
     with database.transaction() as connection:
         connection.execute("UPDATE images SET status = 'rejected' WHERE id = %s", (job.image_id,))
-    assert publish(database, job, MemoryQueue()) == {"status": "rejected"}
+    with pytest.raises(JobSuperseded):
+        publish(database, job, MemoryQueue())
     assert database.fetch_one("SELECT 1 FROM outbox WHERE image_id = %s AND topic = 'index'", (job.image_id,)) is None
+
+
+def test_a_crash_between_publication_and_record_is_healed_by_the_next_try(
+    database: Database, job: IngestionJob
+) -> None:
+    queue = MemoryQueue()
+    publish(database, job, queue)
+    with database.transaction() as connection:
+        connection.execute("UPDATE processing_steps SET status = 'running', output = NULL WHERE step = 'publish'")
+    assert publish(database, job, queue) == {"status": "approved"}
+    row = database.fetch_one("SELECT version FROM images WHERE id = %s", (job.image_id,))
+    assert (row, len(queue.sent)) == ({"version": 2}, 1)
 
 
 def test_a_step_without_a_result_is_waited_for(database: Database) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.sweeper import UploadSweeper
 from imagemarket.platform.database import Database
@@ -39,9 +40,9 @@ def step_functions() -> RecordingStepFunctions:
 @pytest.fixture
 def sweeper(database: Database, originals: MemoryObjectStore, step_functions: Any) -> UploadSweeper:
     starter = IngestionStarter(
-        database=database, originals=originals, step_functions=step_functions, state_machine_arn="arn:aws:states:test"
+        database=database, originals=originals, executions=Executions(step_functions, "arn:aws:states:test")
     )
-    return UploadSweeper(database=database, originals=originals, starter=starter)
+    return UploadSweeper(database=database, originals=originals, starter=starter, unnoticed_after_seconds=600)
 
 
 def _is_there(database: Database, image: UUID) -> bool:
@@ -54,10 +55,10 @@ def test_row_and_parts_of_an_upload_that_never_came_are_removed(
     owner = a_contributor(database)
     parts = originals.start_multipart("originals/big.tif", content_type="image/tiff")
     originals.upload_part(parts, 1, b"the first of three")
-    in_parts = an_image(database, owner, created_at=LONG_AGO, multipart_id=parts, s3_original_key="originals/big.tif")
-    in_one = an_image(database, owner, created_at=LONG_AGO)
+    in_parts = an_image(database, owner, updated_at=LONG_AGO, multipart_id=parts, s3_original_key="originals/big.tif")
+    in_one = an_image(database, owner, updated_at=LONG_AGO)
     fresh = an_image(database, owner)
-    ended = an_image(database, owner, created_at=LONG_AGO, object_version="v1", status="approved")
+    ended = an_image(database, owner, updated_at=LONG_AGO, object_version="v1", status="approved")
     assert sweeper.run() == {"removed": 2, "started": 0}
     assert [_is_there(database, image) for image in (in_parts, in_one, fresh, ended)] == [False, False, True, True]
     assert not originals.uploads
@@ -71,9 +72,36 @@ def test_an_object_whose_event_was_lost_is_processed(
     step_functions: RecordingStepFunctions,
 ) -> None:
     owner = a_contributor(database)
-    image = an_image(database, owner, created_at=LONG_AGO)
+    image = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(minutes=11))
     originals.put(f"originals/{owner}/{image}.jpg", b"a picture", content_type="image/jpeg")
     assert sweeper.run() == {"removed": 0, "started": 1}
     assert [name[:36] for name in step_functions.started] == [str(image)]
     assert _is_there(database, image)
     assert sweeper.run() == {"removed": 0, "started": 0}
+
+
+def test_what_was_announced_a_moment_ago_is_left_to_its_event(
+    sweeper: UploadSweeper, database: Database, originals: MemoryObjectStore
+) -> None:
+    owner = a_contributor(database)
+    image = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(minutes=9))
+    originals.put(f"originals/{owner}/{image}.jpg", b"a picture", content_type="image/jpeg")
+    unsent = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(hours=23))
+    assert sweeper.run() == {"removed": 0, "started": 0}
+    assert _is_there(database, unsent)
+
+
+def test_other_bytes_that_never_came_leave_the_refusal_as_it_was(
+    sweeper: UploadSweeper, database: Database, originals: MemoryObjectStore
+) -> None:
+    owner = a_contributor(database)
+    key = f"originals/{owner}/refused.jpg"
+    originals.put(key, b"the bytes that were refused", content_type="image/jpeg")
+    refused = an_image(database, owner, updated_at=LONG_AGO, s3_original_key=key, refused_version="v1")
+    gone = an_image(database, owner, updated_at=LONG_AGO, refused_version="v0")
+    assert sweeper.run() == {"removed": 0, "started": 0}
+    rows = database.fetch_all("SELECT id, status, object_version FROM images ORDER BY id")
+    assert [(row["id"], row["status"], row["object_version"]) for row in rows] == [
+        (refused, "rejected", "v1"),
+        (gone, "rejected", "v0"),
+    ]

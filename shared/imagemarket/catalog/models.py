@@ -13,6 +13,10 @@ class ImageStatus(StrEnum):
     REJECTED = "rejected"
     PENDING_REVIEW = "pending_review"
     PROCESSING_FAILED = "processing_failed"
+    TAKEN_DOWN = "taken_down"
+    """Withdrawn by the staff, with a reason; can be restored."""
+    DELETED = "deleted"
+    """A tombstone: what licences need is kept, nothing is shown or found again."""
 
 
 class ImageType(StrEnum):

@@ -65,7 +65,7 @@ def search(
         )
         for rank, each in enumerate(answer["results"], start=1)
     ]
-    _show(("#", "title", "score", "categories", "contributor", "image id"), rows)
+    show(("#", "title", "score", "categories", "contributor", "image id"), rows)
     typer.echo(f"{len(rows)} of about {answer.get('estimated_total', len(rows))} ({answer.get('mode', '')})")
 
 
@@ -76,7 +76,7 @@ def categories(url: Url = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
-    _show(("slug", "name"), [(each["slug"], each["name"]) for each in answer])
+    show(("slug", "name"), [(each["slug"], each["name"]) for each in answer])
 
 
 def _name(contributor: Any) -> str:
@@ -85,7 +85,8 @@ def _name(contributor: Any) -> str:
     return contributor or ""
 
 
-def _show(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def show(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a table; wide enough for ids where nobody looks at a terminal."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

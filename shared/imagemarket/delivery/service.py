@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from imagemarket.catalog.absence import absence
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import ImageNotFound
 from imagemarket.platform.objects import ObjectStore
 
 SIGNED_URL_SECONDS = 300
@@ -37,7 +37,8 @@ class Delivery:
         self._media_base_url = media_base_url
 
     def preview_url(self, image_id: UUID, accept: str) -> str:
-        """Public URL of the watermarked preview. Raises `ImageNotFound` unless approved."""
+        """Public URL of the watermarked preview. Raises `ImageNotFound` unless approved, `ImageGone` when it was
+        taken down or deleted."""
         key = self._key(image_id, "preview", preferred_format(accept), "i.status = 'approved'", ())
         return f"{self._media_base_url}/{key}"
 
@@ -60,5 +61,5 @@ class Delivery:
             (image_id, kind, picture_format, *parameters),
         )
         if row is None:
-            raise ImageNotFound("There is no such image, or it is not available to you.")
+            raise absence(self._database, image_id)
         return row["key"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,10 @@ MAX_UPLOAD_BYTES = 200 * MIB
 MULTIPART_ABOVE_BYTES = 100 * MIB
 PART_BYTES = 16 * MIB
 UPLOAD_EXPIRES_SECONDS = 3600
+RETRY_WINDOW_DAYS = 30
+"""How long the original of an image that did not make it is kept for another try."""
+ENDED_TAG = {"state": "ended"}
+"""Tags of such an original, which a lifecycle rule of the bucket goes by."""
 MAX_TAGS = 50
 MAX_CATEGORIES = 5
 
@@ -178,6 +183,10 @@ class Step(StrEnum):
     PUBLISH = "publish"
 
 
+COMPENSATE = "compensate"
+"""The record of a compensation stands beside those of the steps; nobody waits to see it."""
+
+
 class StepProgress(BaseModel):
     """How far one step is."""
 
@@ -219,14 +228,24 @@ class IngestionJob(BaseModel):
     contributor_id: UUID
     key: str
     version_id: str
+    run: int = 1
+    """Which execution for this version it is: a replay or a retry is the next one."""
     execution: str = ""
+
+    @property
+    def _version(self) -> str:
+        """The version, as names can hold it."""
+        return hashlib.sha256(self.version_id.encode()).hexdigest()[:16]
 
     @property
     def work_prefix(self) -> str:
         """Where the steps keep what passes between them."""
-        import hashlib
+        return f"work/{self.image_id}/{self._version}/"
 
-        return f"work/{self.image_id}/{hashlib.sha256(self.version_id.encode()).hexdigest()[:16]}/"
+    @property
+    def execution_name(self) -> str:
+        """Follows from image, version and run, so that starting twice starts nothing the second time."""
+        return f"{self.image_id}-{self._version}" + (f"-{self.run}" if self.run > 1 else "")
 
 
 class FailedStep(BaseModel):

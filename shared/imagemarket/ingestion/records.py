@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
-from imagemarket.ingestion.models import IngestionJob, Step, StepOutput
+from imagemarket.ingestion.models import COMPENSATE, IngestionJob, Step, StepOutput
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import MarketError
+from imagemarket.platform.errors import DependencyUnavailable, JobSuperseded, MarketError, StepUnderWay
 from imagemarket.platform.telemetry import duration, logger
+
+LEASE_SECONDS: dict[Step | str, int] = {
+    Step.INSPECT: 110,
+    Step.DETECT_DUPLICATE: 25,
+    Step.MAKE_THUMBNAILS: 110,
+    Step.MAKE_WATERMARK: 110,
+    Step.EMBED_AND_TAG: 55,
+    Step.PUBLISH: 55,
+    COMPENSATE: 55,
+}
+"""How long a delivery has its step to itself: as long as its function may run, since after that it is not alive any
+more. A delivery that ends, well or not, gives its lease back at once; only one that was killed lets others wait."""
+
+_AT_WORK = ["processing"]
+_OPEN_IN: dict[Step | str, list[str]] = {
+    # The transaction that ends the image may have been committed by a delivery that died before its record was.
+    Step.PUBLISH: ["processing", "approved", "pending_review"],
+    COMPENSATE: ["processing", "rejected", "processing_failed"],
+}
+
+ENDED = frozenset({"rejected", "processing_failed"})
+"""What compensation leaves an image in."""
 
 
 class StepRecords:
-    """One row per (image, step): claimed before the work, completed with its output after it."""
+    """One row per (image, step): claimed before the work with the object version it is done for, completed with
+    its output after it.
+
+    A claim holds a lease. Its number (`attempts`) fences: a delivery that outlived its lease can neither complete
+    nor fail what another has claimed since. Work must be safe to repeat all the same, since a crash between its
+    effect and its record runs it again.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -19,92 +49,143 @@ class StepRecords:
     def once(
         self,
         job: IngestionJob,
-        step: Step,
+        step: Step | str,
         work: Callable[[], StepOutput],
         *,
         undo: Callable[[], None] | None = None,
     ) -> StepOutput:
         """Does `work` unless it was done for this version already; returns its output either way.
 
-        Work must be safe to repeat: a crash between its effect and its record runs it again. When
-        the image has ended meanwhile (a sibling branch failed and it was compensated), `undo`
-        removes what this step made after the compensation passed by.
+        When the image has ended meanwhile (a sibling branch failed and it was compensated), `undo` removes what this
+        step made after the compensation passed by; what cannot undo itself, or dies before, is found by its lease.
+
+        Raises `StepUnderWay` while another delivery has the step, and `JobSuperseded` when the image is no longer
+        this job's to work on.
         """
-        remembered = self._claim(job, step)
+        claim, remembered = self._claim(job, step)
         if remembered is not None:
-            logger.info("step was done already", step=step.value)
+            logger.info("step was done already", step=str(step))
             return remembered
         try:
             output = work()
-        except MarketError as error:
-            self._fail(job, step, error)
+        except BaseException as error:
+            with suppress(DependencyUnavailable):  # then the lease ends by itself
+                self._fail(job, step, claim, error)
             raise
-        if not self._complete(job, step, output) and undo is not None:
-            logger.warning("the image has ended; undoing", step=step.value)
+        if not self._complete(job, step, claim, output) and undo is not None:
+            logger.warning("the image has ended; undoing", step=str(step))
             undo()
+            self._give_back(job, step, claim)
         return output
+
+    def reopen(self, job: IngestionJob, step: Step | str) -> None:
+        """Lets a step that succeeded be done again; nothing while a delivery of it is at work."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE processing_steps SET status = 'failed', output = NULL"
+                " WHERE image_id = %s AND step = %s AND status = 'succeeded'",
+                (job.image_id, str(step)),
+            )
 
     def outputs(self, job: IngestionJob) -> dict[Step, StepOutput]:
         """The outputs of the steps that succeeded for this version."""
         rows = self._database.fetch_all(
             "SELECT step, output FROM processing_steps"
-            " WHERE image_id = %s AND input_version = %s AND status = 'succeeded'",
-            (job.image_id, job.version_id),
+            " WHERE image_id = %s AND input_version = %s AND status = 'succeeded' AND step <> %s",
+            (job.image_id, job.version_id, COMPENSATE),
         )
         return {Step(row["step"]): row["output"] for row in rows}
 
-    def _claim(self, job: IngestionJob, step: Step) -> StepOutput | None:
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                """
-                WITH claim AS (
-                    INSERT INTO processing_steps AS s (image_id, step, input_version, status, started_at)
-                    VALUES (%(image)s, %(step)s, %(version)s, 'running', clock_timestamp())
-                    ON CONFLICT (image_id, step) DO UPDATE
-                       SET status = 'running', attempts = s.attempts + 1, started_at = clock_timestamp(),
-                           finished_at = NULL, output = NULL, error = NULL,
-                           input_version = excluded.input_version
-                     WHERE NOT (s.status = 'succeeded' AND s.input_version = excluded.input_version)
-                    RETURNING 1
-                )
-                SELECT (SELECT count(*) FROM claim) AS claimed,
-                       (SELECT output FROM processing_steps
-                         WHERE image_id = %(image)s AND step = %(step)s) AS output
-                """,
-                {"image": job.image_id, "step": step.value, "version": job.version_id},
-            ).fetchone()
-        assert row is not None
-        # The second select sees the row as it was before the claim: the first result, if any.
-        return None if row["claimed"] else row["output"]
-
-    def _complete(self, job: IngestionJob, step: Step, output: StepOutput) -> bool:
-        from psycopg.types.json import Jsonb
-
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                "UPDATE processing_steps s"
-                "   SET status = 'succeeded', output = %s, finished_at = clock_timestamp()"
-                "  FROM images i WHERE i.id = s.image_id AND s.image_id = %s AND s.step = %s AND s.input_version = %s"
-                " RETURNING i.status, extract(epoch FROM s.finished_at - s.started_at) * 1000 AS milliseconds",
-                (Jsonb(output), job.image_id, step.value, job.version_id),
-            ).fetchone()
-        if row is None:
-            return False
-        duration(f"Step.{step.value}", float(row["milliseconds"]))
-        return row["status"] not in {"rejected", "processing_failed"}
-
-    def _fail(self, job: IngestionJob, step: Step, error: MarketError) -> None:
-        from psycopg.types.json import Jsonb
-
-        record = {
-            "error": type(error).__name__,
-            "code": error.slug,
-            "detail": error.detail,
-            **error.extensions,
+    def _claim(self, job: IngestionJob, step: Step | str) -> tuple[int, StepOutput | None]:
+        """The claim's number, or the first result."""
+        parameters = {
+            "image": job.image_id,
+            "step": str(step),
+            "version": job.version_id,
+            "run": job.run,
+            "open": _OPEN_IN.get(step, _AT_WORK),
+            "lease": LEASE_SECONDS[step],
         }
         with self._database.transaction() as connection:
+            claimed = connection.execute(
+                """
+                INSERT INTO processing_steps AS s (image_id, step, input_version, status, started_at, lease_until)
+                SELECT id, %(step)s, object_version, 'running', clock_timestamp(),
+                       clock_timestamp() + make_interval(secs => %(lease)s)
+                  FROM images
+                 WHERE id = %(image)s AND object_version = %(version)s AND run = %(run)s
+                   AND status = ANY(%(open)s)
+                ON CONFLICT (image_id, step) DO UPDATE
+                   SET status = 'running', attempts = s.attempts + 1, started_at = excluded.started_at,
+                       lease_until = excluded.lease_until, finished_at = NULL, output = NULL, error = NULL,
+                       input_version = excluded.input_version
+                 WHERE NOT (s.status = 'succeeded' AND s.input_version = excluded.input_version)
+                   AND (s.lease_until IS NULL OR s.lease_until <= clock_timestamp())
+                RETURNING attempts
+                """,
+                parameters,
+            ).fetchone()
+            if claimed is not None:
+                return claimed["attempts"], None
+            # A statement of its own, which sees what the claim had to wait for.
+            found = connection.execute(
+                """
+                SELECT i.object_version = %(version)s AND i.run = %(run)s AND i.status = ANY(%(open)s) AS ours,
+                       s.status = 'succeeded' AND s.input_version = %(version)s AS done, s.output
+                  FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id AND s.step = %(step)s
+                 WHERE i.id = %(image)s
+                """,
+                parameters,
+            ).fetchone()
+        if found is not None and found["done"]:
+            return 0, found["output"]
+        if found is None or not found["ours"]:
+            raise JobSuperseded("The image has ended, or goes on in another run or with another version.")
+        raise StepUnderWay("Another delivery of this step is at work; try again when it has ended.")
+
+    def _complete(self, job: IngestionJob, step: Step | str, claim: int, output: StepOutput) -> bool:
+        """Records the output; False when the image has ended and this delivery has to undo what it did."""
+        from psycopg.types.json import Jsonb
+
+        with self._database.transaction() as connection:
+            # Waits for a compensation that is about to end the image: it must not miss what this step made.
+            image = connection.execute("SELECT status FROM images WHERE id = %s FOR SHARE", (job.image_id,)).fetchone()
+            if image is None or (image["status"] in ENDED and step != COMPENSATE):
+                return False
+            row = connection.execute(
+                "UPDATE processing_steps"
+                "   SET status = 'succeeded', output = %s, finished_at = clock_timestamp(), lease_until = NULL"
+                " WHERE image_id = %s AND step = %s AND input_version = %s AND attempts = %s"
+                " RETURNING extract(epoch FROM finished_at - started_at) * 1000 AS milliseconds",
+                (Jsonb(output), job.image_id, str(step), job.version_id, claim),
+            ).fetchone()
+        if row is None:
+            logger.warning("another delivery has taken the step over", step=str(step))
+        else:
+            duration(f"Step.{step}", float(row["milliseconds"]))
+        return True
+
+    def _fail(self, job: IngestionJob, step: Step | str, claim: int, error: BaseException) -> None:
+        from psycopg.types.json import Jsonb
+
+        with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE processing_steps SET status = 'failed', error = %s, finished_at = clock_timestamp()"
-                " WHERE image_id = %s AND step = %s AND input_version = %s",
-                (Jsonb(record), job.image_id, step.value, job.version_id),
+                "UPDATE processing_steps"
+                "   SET status = 'failed', error = %s, finished_at = clock_timestamp(), lease_until = NULL"
+                " WHERE image_id = %s AND step = %s AND input_version = %s AND attempts = %s",
+                (Jsonb(cause_of(error)), job.image_id, str(step), job.version_id, claim),
             )
+
+    def _give_back(self, job: IngestionJob, step: Step | str, claim: int) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE processing_steps SET lease_until = NULL WHERE image_id = %s AND step = %s AND attempts = %s",
+                (job.image_id, str(step), claim),
+            )
+
+
+def cause_of(error: BaseException) -> dict[str, Any]:
+    """What is kept of a failure: its class, and what an error of ours says. The log has the rest."""
+    if isinstance(error, MarketError):
+        return {"error": type(error).__name__, "code": error.slug, "detail": error.detail, **error.extensions}
+    return {"error": type(error).__name__, "code": MarketError.slug, "detail": MarketError.title}

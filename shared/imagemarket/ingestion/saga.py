@@ -10,20 +10,23 @@ import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
-from imagemarket.ingestion.models import FailedStep, IngestionJob, Step, StepOutput
-from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.models import COMPENSATE, ENDED_TAG, FailedStep, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import (
     DependencyUnavailable,
     DuplicateImage,
     ImageRejected,
+    JobSuperseded,
+    NotFound,
     OriginalMismatch,
     walk,
 )
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 NSFW_REVIEW_FROM = 0.1
 """From this score on a person decides (specification 2.8)."""
+
+_NEVER_TOLD = 2
+"""An image that ends for the first time: no search engine has ever heard of it."""
 
 _AI_CATEGORIES = 3
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -327,7 +333,7 @@ def _update_image(
                phash = %(phash)s, thumbhash = %(thumbhash)s, color_palette = %(palette)s,
                colours = %(colours)s, technical_meta = %(technical)s, nsfw_score = %(nsfw_score)s,
                people = %(people)s, ai_description = %(description)s, model_version = %(model_version)s,
-               published_at = CASE WHEN %(approved)s THEN now() END, updated_at = now()
+               published_at = CASE WHEN %(approved)s THEN coalesce(published_at, now()) END, updated_at = now()
          WHERE id = %(image)s AND status = 'processing'
         RETURNING version
         """,
@@ -384,12 +390,14 @@ def _write_details(
 class CompensateImage:
     """Ends an image that did not make it: states the reason, removes what the steps made.
 
-    The original stays for the contributor's retry; lifecycle rules take it later.
+    The original stays for the contributor's retry, tagged so that a lifecycle rule takes it after
+    `RETRY_WINDOW_DAYS`. Safe to repeat: it is a step with a record of its own.
     """
 
     def __init__(
         self, *, database: Database, originals: ObjectStore, work: ObjectStore, renditions: ObjectStore
     ) -> None:
+        self._records = StepRecords(database)
         self._database = database
         self._originals = originals
         self._work = work
@@ -397,19 +405,52 @@ class CompensateImage:
 
     def run(self, job: IngestionJob, failure: FailedStep) -> StepOutput:
         """`{"status"}` of the image: `rejected` when the picture is at fault, else
-        `processing_failed`. The status comes first, so that a step still under way notices."""
-        status = self._end(job, failure)
-        if status in {ImageStatus.REJECTED, ImageStatus.PROCESSING_FAILED}:
-            for store, prefix in (
-                (self._renditions, f"thumbnails/{job.image_id}/"),
-                (self._renditions, f"watermarked/{job.image_id}/"),
-                (self._originals, f"clean/{job.image_id}/"),
-                (self._work, f"work/{job.image_id}/"),
-            ):
-                store.delete(store.list_keys(prefix))
+        `processing_failed`. The status comes first, so that a step still under way notices.
+
+        An image that is published, or goes on in another run, is left alone. Raises `StepUnderWay`
+        while another delivery of the same is at work.
+        """
+        try:
+            return self._records.once(job, COMPENSATE, lambda: self._compensate(job, failure))
+        except JobSuperseded:
+            row = self._database.fetch_one("SELECT status FROM images WHERE id = %s", (job.image_id,))
+            logger.info("nothing to compensate", status=row["status"] if row else "gone")
+            return {"status": row["status"] if row else "gone"}
+
+    def again(self, job: IngestionJob) -> StepOutput:
+        """Removes once more what an ended image must not have, after deliveries that were killed behind the back of
+        its compensation. The leases that told of them are given back."""
+        self._records.reopen(job, COMPENSATE)
+        return self.run(job, FailedStep())
+
+    def _compensate(self, job: IngestionJob, failure: FailedStep) -> StepOutput:
+        status, began = self._end(job, failure)
+        if status not in ENDED:
+            return {"status": status.value}  # a publication that was thought dead has come through
+        self._remove_objects(job)
+        try:
+            self._originals.tag(job.key, ENDED_TAG, version_id=_real_version(job.version_id))
+        except NotFound:
+            logger.info("the original is gone already")
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE processing_steps SET lease_until = NULL"
+                " WHERE image_id = %s AND step <> %s AND lease_until <= %s",
+                (job.image_id, COMPENSATE, began),
+            )
         return {"status": status.value}
 
-    def _end(self, job: IngestionJob, failure: FailedStep) -> ImageStatus:
+    def _remove_objects(self, job: IngestionJob) -> None:
+        for store, prefix in (
+            (self._renditions, f"thumbnails/{job.image_id}/"),
+            (self._renditions, f"watermarked/{job.image_id}/"),
+            (self._originals, f"clean/{job.image_id}/"),
+            (self._work, f"work/{job.image_id}/"),
+        ):
+            store.delete(store.list_keys(prefix))
+
+    def _end(self, job: IngestionJob, failure: FailedStep) -> tuple[ImageStatus, datetime]:
+        """The image's status from now on, and the time: leases that were over by then belong to the dead."""
         from psycopg.types.json import Jsonb
 
         rejections = {error.__name__: error for error in walk(ImageRejected)}
@@ -432,22 +473,42 @@ class CompensateImage:
                     "detail": "Processing failed on our side; your file is kept and can be processed again.",
                     "cause": failure.Error,
                 }
-            connection.execute(
+            changed = connection.execute(
                 "UPDATE images SET status = %s, rejection = %s, version = version + 1, updated_at = now()"
-                " WHERE id = %s AND status = 'processing'",
-                (status.value, Jsonb(reason), job.image_id),
-            )
-            now_is = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
-            ended = ImageStatus(now_is["status"]) if now_is else ImageStatus.PROCESSING_FAILED
-            if ended in {ImageStatus.REJECTED, ImageStatus.PROCESSING_FAILED}:
-                duplicates.forget(connection, job.image_id)
-                connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (job.image_id,))
-                connection.execute("DELETE FROM image_renditions WHERE image_id = %s", (job.image_id,))
+                " WHERE id = %s AND run = %s AND status = 'processing' RETURNING version",
+                (status.value, Jsonb(reason), job.image_id, job.run),
+            ).fetchone()
+            now_is = connection.execute(
+                "SELECT status, now() AS began FROM images WHERE id = %s", (job.image_id,)
+            ).fetchone()
+            if now_is is None:
+                raise JobSuperseded("The image is gone.")
+            ended = ImageStatus(now_is["status"])
+            if ended in ENDED:
+                _forget(connection, job.image_id)
+                # Their leases stay: a step that is still at work notices when it completes, and undoes itself.
                 connection.execute(
                     "UPDATE processing_steps SET status = 'failed', error = %s, finished_at = clock_timestamp()"
-                    " WHERE image_id = %s AND status = 'running'",
-                    (Jsonb({"error": failure.Error, "code": "interrupted"}), job.image_id),
+                    " WHERE image_id = %s AND status = 'running' AND step <> %s",
+                    (Jsonb({"error": failure.Error, "code": "interrupted"}), job.image_id, COMPENSATE),
                 )
-        count(f"Images.{ended.value}")
+            if changed is not None and changed["version"] > _NEVER_TOLD:
+                outbox.add(
+                    connection,
+                    topic=outbox.INDEX_TOPIC,
+                    image_id=job.image_id,
+                    payload={"image_id": str(job.image_id), "version": changed["version"]},
+                )
+        if changed is not None:
+            count(f"Images.{ended.value}")
         logger.info("image ended", status=ended.value, cause=failure.Error)
-        return ended
+        return ended, now_is["began"]
+
+
+def _forget(connection: Connection[Row], image_id: UUID) -> None:
+    """Takes the rows away that the steps wrote; what the contributor said stays."""
+    duplicates.forget(connection, image_id)
+    for table in ("image_embeddings", "image_renditions"):
+        connection.execute(f"DELETE FROM {table} WHERE image_id = %s", (image_id,))  # pyright: ignore[reportArgumentType]
+    for table in ("image_tags", "image_categories"):
+        connection.execute(f"DELETE FROM {table} WHERE image_id = %s AND source = 'ai'", (image_id,))  # pyright: ignore[reportArgumentType]

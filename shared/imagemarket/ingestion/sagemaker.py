@@ -6,12 +6,14 @@ import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from imagemarket.platform.aws import is_transient
 from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
 from imagemarket.vision.models import AnalyseRequest, AnalyseResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
+# An inference component that is scaled to zero has "no capacity to process this request", a ValidationError.
 _NOT_READY = {"ModelNotReadyException", "ModelNotReady", "ServiceUnavailable", "InternalDependencyException"}
 
 
@@ -43,9 +45,10 @@ class VisionEndpoint:
             code = str(error.response.get("Error", {}).get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
             # A server that is loading or full answers 503, which SageMaker passes on in a ModelError.
-            if code in _NOT_READY or status in {429, 503} or error.response.get("OriginalStatusCode") == 503:
+            asleep = code == "ValidationError" and "no capacity" in str(error)
+            if code in _NOT_READY or status in {429, 503} or error.response.get("OriginalStatusCode") == 503 or asleep:
                 raise ModelNotReady("The model is loading or fully occupied; try again.") from error
-            if status >= 500 or code in {"ThrottlingException", "ModelError"}:
+            if is_transient(error) or code == "ModelError":
                 raise DependencyUnavailable("The model endpoint failed; try again.") from error
             raise
         except BotoCoreError as error:

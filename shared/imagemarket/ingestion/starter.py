@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
+from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidRequest
+from imagemarket.platform.errors import ImageNotFound, InvalidRequest
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import annotate, logger
-
-if TYPE_CHECKING:
-    from mypy_boto3_stepfunctions import SFNClient
 
 _KEY = re.compile(r"originals/(?P<contributor>[0-9a-f-]{36})/(?P<image>[0-9a-f-]{36})\.[a-z0-9]{2,5}")
 
@@ -32,13 +28,10 @@ class IngestionStarter:
     upload to the same presigned form.
     """
 
-    def __init__(
-        self, *, database: Database, originals: ObjectStore, step_functions: SFNClient, state_machine_arn: str
-    ) -> None:
+    def __init__(self, *, database: Database, originals: ObjectStore, executions: Executions) -> None:
         self._database = database
         self._originals = originals
-        self._step_functions = step_functions
-        self._state_machine_arn = state_machine_arn
+        self._executions = executions
 
     def handle(self, event: dict[str, Any]) -> Outcome:
         """Handles one EventBridge event `Object Created` of the originals bucket.
@@ -65,43 +58,32 @@ class IngestionStarter:
         # "null" is S3's own name for the version of an object in a bucket without versioning.
         claimed = self._claim(image_id, key, current.version_id or "null")
         if claimed is None:
-            logger.info("nothing to start: the image has ended")
+            logger.info("nothing to start: the image has ended, or waits for other bytes than these")
             return "ignored"
-        self._start(claimed)
+        self._executions.start(claimed)
         return "started"
 
     def _claim(self, image_id: UUID, key: str, version_id: str) -> IngestionJob | None:
         with self._database.transaction() as connection:
             row = connection.execute(
-                "UPDATE images SET object_version = coalesce(object_version, %s),"
-                " updated_at = CASE WHEN object_version IS NULL THEN now() ELSE updated_at END"
-                " WHERE id = %s AND s3_original_key = %s RETURNING contributor_id, object_version, status",
-                (version_id, image_id, key),
+                "UPDATE images SET"
+                " object_version = coalesce(object_version, nullif(%(version)s, refused_version)),"
+                " updated_at = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
+                "                   THEN now() ELSE updated_at END"
+                " WHERE id = %(image)s AND s3_original_key = %(key)s"
+                " RETURNING contributor_id, object_version, run, status",
+                {"version": version_id, "image": image_id, "key": key},
             ).fetchone()
         if row is None:
             raise ImageNotFound("No image was announced for this object.")
-        if row["status"] != "processing":
+        if row["status"] != "processing" or row["object_version"] is None:
             return None
         # The version that was decided upon, whichever this event tells of: the start that should have followed
         # the decision may have failed, and starting is safe to repeat.
         return IngestionJob(
-            image_id=image_id, contributor_id=row["contributor_id"], key=key, version_id=row["object_version"]
+            image_id=image_id,
+            contributor_id=row["contributor_id"],
+            key=key,
+            version_id=row["object_version"],
+            run=row["run"],
         )
-
-    def _start(self, job: IngestionJob) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        version = hashlib.sha256(job.version_id.encode()).hexdigest()[:16]
-        try:
-            self._step_functions.start_execution(
-                stateMachineArn=self._state_machine_arn,
-                name=f"{job.image_id}-{version}",
-                input=json.dumps(job.model_dump(mode="json", exclude={"execution"})),
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ExecutionAlreadyExists":
-                logger.info("the saga of this version runs or has run")
-                return
-            raise DependencyUnavailable("Step Functions did not start the saga; try again.") from error
-        except BotoCoreError as error:
-            raise DependencyUnavailable("Step Functions is not answering; try again.") from error

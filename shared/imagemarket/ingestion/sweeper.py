@@ -1,15 +1,26 @@
-"""Uploads that were announced a day ago and never became a picture."""
+"""The safety net: uploads that nobody finished or noticed, and images that no execution is carrying on."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from imagemarket.ingestion.executions import Executions, ExecutionStatus
+from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
+from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import ImageNotFound, NotFound
+from imagemarket.platform.errors import ImageNotFound, MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import count, logger
 
 ABANDONED_AFTER_HOURS = 24
 """An upload's form and URLs end after an hour, so nothing can arrive any more."""
+
+MAX_REPLAYS = 2
+"""Runs that the sweeper starts by itself, beyond the one that somebody asked for."""
 
 _AT_ONCE = 500
 
@@ -17,41 +28,199 @@ _AT_ONCE = 500
 class UploadSweeper:
     """Removes what was announced and never sent, and starts what was sent and never noticed."""
 
-    def __init__(self, *, database: Database, originals: ObjectStore, starter: IngestionStarter) -> None:
+    def __init__(
+        self, *, database: Database, originals: ObjectStore, starter: IngestionStarter, unnoticed_after_seconds: int
+    ) -> None:
         self._database = database
         self._originals = originals
         self._starter = starter
+        self._unnoticed_after_seconds = unnoticed_after_seconds
 
     def run(self) -> dict[str, int]:
         """How many uploads were `removed` (row and parts), and `started` because their object is there although
         no event of it came through. At most 500 a run, the oldest first. Safe to repeat and to interrupt."""
         done = {"removed": 0, "started": 0}
-        for row in self._abandoned():
+        for row in self._waiting():
             try:
-                self._starter.begin(row["id"], row["s3_original_key"])
+                outcome = self._starter.begin(row["id"], row["s3_original_key"])
             except ImageNotFound:
                 logger.info("its contributor took the upload back meanwhile", image_id=str(row["id"]))
             except NotFound:
-                done["removed"] += self._remove(row)
+                done["removed"] += self._remove(row) if row["abandoned"] else 0
             else:
-                done["started"] += 1
+                if outcome == "started":
+                    done["started"] += 1
+                elif row["abandoned"]:
+                    self._refuse_again(row)
         for outcome, number in done.items():
             if number:
                 count(f"AbandonedUploads.{outcome}", number)
         return done
 
-    def _abandoned(self) -> list[Row]:
+    def _waiting(self) -> list[Row]:
         return self._database.fetch_all(
-            "SELECT id, s3_original_key, multipart_id FROM images"
+            "SELECT id, s3_original_key, multipart_id, refused_version,"
+            " updated_at < now() - make_interval(hours => %s) AS abandoned FROM images"
             " WHERE status = 'processing' AND object_version IS NULL"
-            " AND created_at < now() - make_interval(hours => %s) ORDER BY id LIMIT %s",
-            (ABANDONED_AFTER_HOURS, _AT_ONCE),
+            " AND updated_at < now() - make_interval(secs => %s) ORDER BY id LIMIT %s",
+            (ABANDONED_AFTER_HOURS, self._unnoticed_after_seconds, _AT_ONCE),
         )
 
     def _remove(self, row: Row) -> int:
         if row["multipart_id"] is not None:
             self._originals.abort_multipart(row["s3_original_key"], row["multipart_id"])
+        if row["refused_version"] is not None:
+            self._refuse_again(row)
+            return 0
         with self._database.transaction() as connection:
             return connection.execute(
                 "DELETE FROM images WHERE id = %s AND object_version IS NULL", (row["id"],)
             ).rowcount
+
+    def _refuse_again(self, row: Row) -> None:
+        """The other bytes that a refused image waited for never came: it is refused for the reason it was."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET status = 'rejected', object_version = refused_version, updated_at = now()"
+                " WHERE id = %s AND status = 'processing' AND object_version IS NULL",
+                (row["id"],),
+            )
+
+
+Action = Literal["resume", "replay", "fail"]
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """An image in processing of which nothing has been heard for too long, and what should be done about it.
+
+    `resume` starts the execution that was never started; `replay` starts the next run, which goes on after the steps
+    that succeeded; `fail` states the reason.
+    """
+
+    job: IngestionJob
+    last_heard: datetime
+    execution: ExecutionStatus | None
+    action: Action
+
+
+_LAST_HEARD = """
+    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.replays,
+           greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard
+      FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id
+     WHERE i.status = 'processing' AND i.object_version IS NOT NULL
+     GROUP BY i.id
+    HAVING greatest(i.updated_at, max(s.started_at), max(s.finished_at)) < now() - make_interval(secs => %s)
+       AND coalesce(max(s.lease_until) <= now(), true)
+     ORDER BY last_heard LIMIT %s
+"""
+
+# Of the last days: older ones were seen then, and `imagemarket verify` looks at all.
+_UNCLEAN = """
+    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run
+      FROM images i
+      LEFT JOIN processing_steps c ON c.image_id = i.id AND c.step = %s
+     WHERE i.status IN ('rejected', 'processing_failed') AND i.object_version IS NOT NULL
+       AND i.updated_at BETWEEN now() - interval '2 days' AND now() - make_interval(secs => %s)
+       AND coalesce(c.lease_until <= now(), true)
+       AND (c.status IS DISTINCT FROM 'succeeded'
+            OR EXISTS (SELECT 1 FROM processing_steps s WHERE s.image_id = i.id AND s.lease_until <= now()))
+     ORDER BY i.updated_at LIMIT %s
+"""
+
+
+class ExecutionSweeper:
+    """Sees to it that no image stays in processing, and that compensations come to their end."""
+
+    def __init__(
+        self, *, database: Database, executions: Executions, compensation: CompensateImage, stalled_after_seconds: int
+    ) -> None:
+        """After `stalled_after_seconds` without a step beginning or ending, with no lease running, a running
+        execution counts as dead; it must be longer than the machine waits between two attempts."""
+        self._database = database
+        self._executions = executions
+        self._compensation = compensation
+        self._stalled_after_seconds = stalled_after_seconds
+
+    def stuck(self) -> list[Stuck]:
+        """What is overdue, the longest first (500 at most), and how its execution stands."""
+        return [self._judge(row) for row in self._database.fetch_all(_LAST_HEARD, (self._stalled_after_seconds, 500))]
+
+    def run(self) -> dict[str, int]:
+        """Does what `stuck` says, and finishes compensations that were broken off. How many of each; `failed_to` are
+        those that something kept from being settled, which the next run tries again. Safe to repeat."""
+        done = {"resumed": 0, "replayed": 0, "failed": 0, "cleaned": 0, "failed_to": 0}
+        for stuck in self.stuck():
+            logger.append_keys(image_id=str(stuck.job.image_id))
+            try:
+                outcome = self._settle(stuck)
+            except MarketError:
+                logger.exception("the image could not be settled")
+                outcome = "failed_to"
+            done[outcome] += 1
+        for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, self._stalled_after_seconds, _AT_ONCE)):
+            logger.append_keys(image_id=str(row["id"]))
+            try:
+                self._compensation.again(_job(row))
+                done["cleaned"] += 1
+            except MarketError:
+                logger.exception("the image could not be cleaned up after")
+                done["failed_to"] += 1
+        for outcome, number in done.items():
+            if number:
+                count(f"Swept.{outcome}", number)
+        return done
+
+    def _judge(self, row: Row) -> Stuck:
+        job = _job(row)
+        execution = self._executions.status(job)
+        if execution is None:
+            action: Action = "resume"
+        elif row["replays"] < MAX_REPLAYS:
+            action = "replay"
+        else:
+            action = "fail"
+        return Stuck(job, row["last_heard"], execution, action)
+
+    def _settle(self, stuck: Stuck) -> str:
+        job = stuck.job
+        logger.warning("image is overdue", execution_status=stuck.execution, action=stuck.action, run=job.run)
+        if stuck.action == "resume":
+            with self._database.transaction() as connection:  # it is given as long as any other
+                connection.execute("UPDATE images SET updated_at = now() WHERE id = %s", (job.image_id,))
+            self._executions.start(job)
+            return "resumed"
+        if stuck.execution is ExecutionStatus.RUNNING:
+            self._executions.stop(job, "Nothing was heard of any step for too long.")
+        if stuck.action == "fail":
+            self._compensation.run(job, FailedStep(Error="Stalled", Cause="Replays did not bring it through."))
+            return "failed"
+        if not next_run(self._database, job):
+            return "failed_to"  # somebody else went on with it meanwhile
+        self._executions.start(job.model_copy(update={"run": job.run + 1}))
+        return "replayed"
+
+
+def next_run(database: Database, job: IngestionJob) -> bool:
+    """Numbers the next run of an image in processing, once: False where another was quicker. Its steps find the
+    records of those before; a crash before its start is resumed by the sweeper."""
+    with database.transaction() as connection:
+        return (
+            connection.execute(
+                "UPDATE images SET run = run + 1, replays = replays + 1, updated_at = now()"
+                " WHERE id = %s AND run = %s AND object_version = %s AND status = 'processing'",
+                (job.image_id, job.run, job.version_id),
+            ).rowcount
+            == 1
+        )
+
+
+def _job(row: Row) -> IngestionJob:
+    image_id: UUID = row["id"]
+    return IngestionJob(
+        image_id=image_id,
+        contributor_id=row["contributor_id"],
+        key=row["s3_original_key"],
+        version_id=row["object_version"],
+        run=row["run"],
+    )

@@ -221,7 +221,7 @@ class Uploads:
         if row is None:
             raise ImageNotFound("None of your images has this id.")
         rejection = None
-        if row["rejection"]:
+        if row["rejection"] and row["status"] != ImageStatus.PROCESSING:
             rejection = Rejection.model_validate(row["rejection"])
             if contributor_id is not None and row["earlier_contributor_id"] != contributor_id:
                 rejection.duplicate_of = None

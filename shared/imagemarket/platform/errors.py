@@ -105,6 +105,12 @@ class ImageNotFound(NotFound):
     slug, title, status = "image-not-found", "There is no such image", 404
 
 
+class ImageGone(NotFound):
+    """The image was here and was taken down or deleted; it is not coming back under this address by itself."""
+
+    slug, title, status = "image-gone", "The image was taken down", 410
+
+
 class Conflict(MarketError):
     """The request is right but the state of things is against it."""
 
@@ -127,6 +133,12 @@ class UploadIncomplete(Conflict):
     """The parts of a multipart upload do not make up the promised file."""
 
     slug, title, status = "upload-incomplete", "The uploaded parts do not make up the file", 409
+
+
+class JobSuperseded(Conflict):
+    """A late delivery: its image has ended, or goes on in another run or with another version of its object."""
+
+    slug, title, status = "job-superseded", "The image has gone on without this job", 409
 
 
 class TooManyRequests(MarketError):
@@ -198,6 +210,12 @@ class DependencyUnavailable(MarketError):
         503,
         True,
     )
+
+
+class StepUnderWay(DependencyUnavailable):
+    """Another delivery of this step is at work, or was and has not been heard of since."""
+
+    slug, title, status, retryable = "step-under-way", "Another delivery of this step is at work", 503, True
 
 
 class ModelNotReady(DependencyUnavailable):

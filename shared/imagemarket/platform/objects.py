@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagemarket.platform.aws import is_transient
 from imagemarket.platform.errors import DependencyUnavailable, NotFound
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def _s3_errors() -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchUpload"}:
             raise NotFound("The stored object is not there.") from error
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-        if code in {"SlowDown", "RequestTimeout", "Throttling"} or status >= 500:
+        if is_transient(error):
             raise DependencyUnavailable("The object store is not answering; try again.") from error
         raise
     except BotoCoreError as error:
@@ -101,6 +101,20 @@ class ObjectStore:
             if answer.get("Errors"):
                 raise DependencyUnavailable("The object store did not delete every object; try again.")
         return len(batch)
+
+    def tag(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
+        """Replaces the tags of one version of an object (the newest when not named). Raises `NotFound`."""
+        extra: dict[str, Any] = {"VersionId": version_id} if version_id else {}
+        named = [{"Key": name, "Value": value} for name, value in tags.items()]
+        with _s3_errors():
+            self._client.put_object_tagging(Bucket=self.bucket, Key=key, Tagging={"TagSet": named}, **extra)  # pyright: ignore[reportArgumentType]
+
+    def copy(self, key: str, source: ObjectStore, source_key: str) -> None:
+        """Copies an object of another bucket, with its type and headers, within the store. Raises `NotFound`."""
+        with _s3_errors():
+            self._client.copy_object(
+                Bucket=self.bucket, Key=key, CopySource={"Bucket": source.bucket, "Key": source_key}
+            )
 
     def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
         """A URL that reads one object for `expires_in` seconds."""

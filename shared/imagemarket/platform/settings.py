@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """Private bucket of what passes between the steps of the saga; expires."""
     renditions_bucket: str = _UNSET
     """Bucket of public renditions, read by the CDN alone."""
+    cdn_distribution_id: str = _UNSET
+    """CloudFront distribution in front of the public renditions; `none` where they are read from their bucket."""
     index_queue_url: str = _UNSET
     """SQS queue that the outbox feeds and `index_images` drains."""
     notifications_queue_url: str = _UNSET
@@ -56,6 +58,8 @@ class Settings(BaseSettings):
     """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
     state_machine_arn: str = _UNSET
     """The `ingest_image` state machine."""
+    stalled_after_seconds: int = 600
+    """How long nothing may be heard of an image in processing before the sweeper looks after it."""
     model_endpoint_name: str = _UNSET
     """SageMaker endpoint that analyses pictures."""
     model_bundle: str = _UNSET

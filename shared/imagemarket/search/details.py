@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from imagemarket.catalog.absence import absence
 from imagemarket.imaging.hashes import colour_names
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import ImageNotFound
+from imagemarket.platform.errors import NotFound
 from imagemarket.search.models import ContributorView, ImageDetail, RenditionView, TechnicalView
 
 # Columns are named one by one: what is not listed here does not get out.
@@ -39,10 +40,10 @@ class ImageDetails:
         self._public_base_url = public_base_url
 
     def detail(self, image_id: UUID) -> ImageDetail:
-        """Raises `ImageNotFound` unless the image is approved."""
+        """Raises `ImageNotFound` unless the image is approved, `ImageGone` when it was taken down or deleted."""
         row = self._database.fetch_one(_DETAIL, (image_id,))
         if row is None:
-            raise ImageNotFound("There is no such image, or it is not available to you.")
+            raise absence(self._database, image_id)
         contributor = ContributorView(id=row.pop("contributor_id"), name=row.pop("contributor_name"))
         technical = TechnicalView.model_validate(row.pop("technical"))
         renditions = [
@@ -58,3 +59,7 @@ class ImageDetails:
                 "preview_url": f"{self._public_base_url}/v1/images/{image_id}/preview",
             }
         )
+
+    def absence(self, image_id: UUID) -> NotFound:
+        """Why an image that nothing was found of is not shown."""
+        return absence(self._database, image_id)

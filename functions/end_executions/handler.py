@@ -1,0 +1,16 @@
+"""SQS `endings`: executions that failed, timed out or were aborted; their images end with a reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from imagemarket import wiring
+from imagemarket.platform.telemetry import batch_handler
+
+
+def _end(record: dict[str, Any]) -> None:
+    wiring.execution_endings().handle(json.loads(record["body"]))
+
+
+handler = batch_handler(_end)

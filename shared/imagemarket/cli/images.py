@@ -1,0 +1,140 @@
+"""`imagemarket images`: pictures that need a person, straight in the deployment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from getpass import getuser
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from imagemarket.cli.catalogue import show
+from imagemarket.platform.errors import MarketError
+
+app = typer.Typer(name="images", help="Pictures that need a person, straight in the deployment.", no_args_is_help=True)
+
+
+@app.callback()
+def images() -> None:
+    """Pictures that need a person, straight in the deployment."""
+
+
+Id = Annotated[UUID, typer.Argument(help="The image's id.")]
+Reason = Annotated[str, typer.Option(help="Why; kept for good, and told to the contributor.")]
+By = Annotated[str | None, typer.Option(help="Who; your name on this machine by default.")]
+
+
+@app.command("takedown")
+def takedown(image_id: Id, reason: Reason, by: By = None) -> None:
+    """Withdraw a published image: its address answers 410, search and previews are without it within a minute.
+
+    Its public renditions are put away until it is restored or deleted; the original and the clean renditions stay
+    where licences find them.
+    """
+    from imagemarket import wiring
+
+    with _said():
+        wiring.withdrawal().take_down(image_id, reason=reason, actor=by or getuser())
+    typer.echo(f"{image_id} is taken down.")
+
+
+@app.command("restore")
+def restore(image_id: Id, reason: Reason, by: By = None) -> None:
+    """Bring back an image that was taken down, with the status it had."""
+    from imagemarket import wiring
+
+    with _said():
+        status = wiring.withdrawal().restore(image_id, reason=reason, actor=by or getuser())
+    typer.echo(f"{image_id} is {status.value} again.")
+
+
+@app.command("delete")
+def delete(
+    image_id: Id,
+    reason: Reason,
+    by: By = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete an image for good, up to a tombstone that answers 410; what licences need is kept."""
+    from imagemarket import wiring
+
+    if not yes:
+        typer.confirm(f"Delete {image_id} for good?", abort=True)
+    with _said():
+        wiring.withdrawal().delete(image_id, reason=reason, actor=by or getuser())
+    typer.echo(f"{image_id} is deleted.")
+
+
+@app.command("history")
+def history(image_id: Id) -> None:
+    """Show what was done to an image, by whom and why."""
+    from imagemarket import wiring
+
+    with _said():
+        rows = wiring.withdrawal().history(image_id)
+    if not rows:
+        typer.echo("Nothing was ever done to this image.")
+        return
+    show(
+        ("at", "action", "by", "reason", "from", "to"),
+        [
+            (
+                row["at"].isoformat(timespec="seconds"),
+                row["action"],
+                row["actor"],
+                row["reason"],
+                row["status_before"],
+                row["status_after"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Errors of ours as one line and status 1."""
+    try:
+        yield
+    except MarketError as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command("stuck")
+def stuck(
+    settle: Annotated[bool, typer.Option("--settle", help="Do at once what the sweeper would do next.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show images in processing that nothing carries on, how their executions stand, and what will be done.
+
+    `resume` starts an execution that never was; `replay` starts the next run, which goes on after the steps that
+    succeeded; `fail` states the reason. The sweeper does it by itself every few minutes.
+    """
+    from imagemarket import wiring
+
+    with _said():
+        found = wiring.execution_sweeper().stuck()
+        done = wiring.execution_sweeper().run() if settle else None
+    rows = [
+        {
+            "image_id": str(each.job.image_id),
+            "run": each.job.run,
+            "last_heard": each.last_heard.isoformat(timespec="seconds"),
+            "execution": each.execution.value if each.execution else "none",
+            "action": each.action,
+        }
+        for each in found
+    ]
+    if as_json:
+        typer.echo(json.dumps({"stuck": rows, "done": done}, indent=2))
+        return
+    if rows:
+        show(("image id", "run", "last heard", "execution", "action"), [tuple(map(str, row.values())) for row in rows])
+    else:
+        typer.echo("No image is stuck.")
+    if done is not None:
+        typer.echo(", ".join(f"{outcome.replace('_', ' ')}: {number}" for outcome, number in done.items()))

@@ -1,0 +1,165 @@
+"""Taking a picture down, restoring it, and deleting it: by the staff, with a reason, and never without a trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from imagemarket.catalog.models import ImageStatus
+from imagemarket.ingestion import duplicates
+from imagemarket.platform import outbox
+from imagemarket.platform.cdn import Cdn
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageNotFound, InvalidRequest
+from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.outbox import OutboxRelay
+from imagemarket.platform.telemetry import logger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+PUBLIC_FOLDERS = ("thumbnails", "watermarked")
+"""Where public renditions lie in their bucket; CDN paths are the same."""
+
+Action = Literal["take_down", "restore", "delete"]
+
+_FROM: dict[Action, set[str]] = {
+    "take_down": {"approved", "pending_review"},
+    "restore": {"taken_down"},
+    "delete": {"approved", "pending_review", "taken_down", "rejected", "processing_failed"},
+}
+_MAX_REASON = 1000
+
+
+class Withdrawal:
+    """The status comes first, so that from then on the API answers 410; then the public objects, the CDN's copies and
+    the search document go. Each is safe to repeat, and to be repeated is the way out when one was broken off.
+
+    The original and the clean renditions stay: whoever bought a licence keeps what it grants.
+    """
+
+    def __init__(
+        self, *, database: Database, originals: ObjectStore, renditions: ObjectStore, cdn: Cdn, relay: OutboxRelay
+    ) -> None:
+        self._database = database
+        self._originals = originals
+        self._renditions = renditions
+        self._cdn = cdn
+        self._relay = relay
+
+    def take_down(self, image_id: UUID, *, reason: str, actor: str) -> None:
+        """Withdraws a published image; its public renditions are put away until it is restored. Its fingerprint
+        stays, so that the same picture is not uploaded again meanwhile.
+
+        Raises `ImageNotFound`, `Conflict` for an image that is not published, `InvalidRequest` without a reason.
+        """
+        self._change(image_id, "take_down", ImageStatus.TAKEN_DOWN, reason, actor)
+        for key in self._public_keys(image_id):
+            self._originals.copy(_put_away(image_id, key), self._renditions, key)
+            self._renditions.delete([key])
+        self._tell(image_id)
+
+    def restore(self, image_id: UUID, *, reason: str, actor: str) -> ImageStatus:
+        """Brings an image that was taken down back to the status it had, which is returned.
+
+        Raises `ImageNotFound`, `Conflict` for an image that was not taken down, `InvalidRequest` without a reason.
+        """
+        before = self._status_before(image_id)
+        prefix = _put_away(image_id, "")
+        for kept in self._originals.list_keys(prefix):
+            self._renditions.copy(kept.removeprefix(prefix), self._originals, kept)
+        self._change(image_id, "restore", before, reason, actor)
+        self._originals.delete(self._originals.list_keys(prefix))
+        self._tell(image_id)
+        return before
+
+    def delete(self, image_id: UUID, *, reason: str, actor: str) -> None:
+        """Leaves a tombstone, for good: nothing is shown or found, and the same picture may be uploaded again.
+
+        Raises `ImageNotFound`, `Conflict` while the image is in processing, `InvalidRequest` without a reason.
+        """
+        self._change(image_id, "delete", ImageStatus.DELETED, reason, actor)
+        self._renditions.delete(self._public_keys(image_id))
+        self._originals.delete(self._originals.list_keys(_put_away(image_id, "")))
+        self._tell(image_id)
+
+    def history(self, image_id: UUID) -> list[Row]:
+        """What was done to the image, by whom and why, the oldest first."""
+        return self._database.fetch_all(
+            "SELECT action, actor, reason, status_before, status_after, at FROM image_audit"
+            " WHERE image_id = %s ORDER BY id",
+            (image_id,),
+        )
+
+    def _change(self, image_id: UUID, action: Action, status: ImageStatus, reason: str, actor: str) -> None:
+        reason = reason.strip()
+        if not reason or len(reason) > _MAX_REASON:
+            raise InvalidRequest(f"reason: 1 to {_MAX_REASON} characters that say why.")
+        from psycopg.types.json import Jsonb
+
+        with self._database.transaction() as connection:
+            row = connection.execute("SELECT status FROM images WHERE id = %s FOR UPDATE", (image_id,)).fetchone()
+            if row is None:
+                raise ImageNotFound("There is no such image.")
+            if row["status"] == status:
+                logger.info("its status was changed already", status=status.value)
+                return
+            if row["status"] not in _FROM[action]:
+                raise Conflict(f"The image is {row['status']}; this is for {', '.join(sorted(_FROM[action]))}.")
+            withdrawn = action != "restore"
+            told = {"code": status.value.replace("_", "-"), "detail": reason} if withdrawn else None
+            changed = connection.execute(
+                "UPDATE images SET status = %s, rejection = %s, version = version + 1, updated_at = now(),"
+                " published_at = CASE WHEN %s THEN coalesce(published_at, now()) ELSE published_at END"
+                " WHERE id = %s RETURNING version",
+                (status.value, Jsonb(told) if told else None, status is ImageStatus.APPROVED, image_id),
+            ).fetchone()
+            assert changed is not None
+            connection.execute(
+                "INSERT INTO image_audit (image_id, action, actor, reason, status_before, status_after)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                (image_id, action, actor, reason, row["status"], status.value),
+            )
+            if action == "delete":
+                _strip(connection, image_id)
+            outbox.add(
+                connection,
+                topic=outbox.INDEX_TOPIC,
+                image_id=image_id,
+                payload={"image_id": str(image_id), "version": changed["version"]},
+            )
+
+    def _status_before(self, image_id: UUID) -> ImageStatus:
+        row = self._database.fetch_one(
+            "SELECT i.status, (SELECT a.status_before FROM image_audit a WHERE a.image_id = i.id"
+            "                    AND a.action = 'take_down' ORDER BY a.id DESC LIMIT 1) AS before"
+            " FROM images i WHERE i.id = %s",
+            (image_id,),
+        )
+        if row is None:
+            raise ImageNotFound("There is no such image.")
+        if row["before"] is None or row["status"] not in {"taken_down", row["before"]}:
+            raise Conflict(f"The image is {row['status']}; this is for taken_down.")
+        return ImageStatus(row["before"])
+
+    def _public_keys(self, image_id: UUID) -> list[str]:
+        return [key for folder in PUBLIC_FOLDERS for key in self._renditions.list_keys(f"{folder}/{image_id}/")]
+
+    def _tell(self, image_id: UUID) -> None:
+        self._cdn.invalidate([f"/{folder}/{image_id}/*" for folder in PUBLIC_FOLDERS])
+        try:
+            self._relay.drain()
+        except DependencyUnavailable:
+            logger.warning("the outbox waits for its schedule")
+
+
+def _put_away(image_id: UUID, key: str) -> str:
+    return f"withdrawn/{image_id}/{key}"
+
+
+def _strip(connection: Connection[Any], image_id: UUID) -> None:
+    """What finding and showing the image needed."""
+    duplicates.forget(connection, image_id)
+    connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
+    connection.execute("DELETE FROM image_renditions WHERE image_id = %s AND kind <> 'clean'", (image_id,))
+    connection.execute("DELETE FROM image_tags WHERE image_id = %s AND source = 'ai'", (image_id,))

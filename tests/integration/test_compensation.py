@@ -1,0 +1,170 @@
+"""What ends an image that did not make it: exactly what its execution made goes, at any moment, any number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imagemarket.ingestion import duplicates
+from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
+from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.saga import CompensateImage
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable, StepUnderWay
+from tests.fakes import MemoryObjectStore
+from tests.integration.rows import a_contributor, an_image
+
+pytestmark = pytest.mark.engines
+
+FAILED = FailedStep(Error="DependencyUnavailable")
+
+
+class Room:
+    """Three buckets and a compensation over them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.originals, self.work, self.renditions = (MemoryObjectStore(name) for name in ("o", "w", "r"))
+        self.compensation = CompensateImage(
+            database=database, originals=self.originals, work=self.work, renditions=self.renditions
+        )
+
+    def a_job(self) -> IngestionJob:
+        """An image in work with all that steps leave: objects, a fingerprint, and tags of the contributor's."""
+        owner = a_contributor(self.database)
+        image = an_image(self.database, owner, object_version="v1")
+        job = IngestionJob(image_id=image, contributor_id=owner, key=f"originals/{owner}/{image}.jpg", version_id="v1")
+        self.originals.put(job.key, b"original", content_type="image/jpeg")
+        self.originals.versions[job.key] = [("v1", b"original", "image/jpeg")]
+        for store, key in (
+            (self.renditions, f"thumbnails/{image}/150-a.webp"),
+            (self.renditions, f"watermarked/{image}/1000-b.webp"),
+            (self.originals, f"clean/{image}/1000-c.webp"),
+            (self.work, f"{job.work_prefix}master.png"),
+        ):
+            store.put(key, b"made", content_type="image/webp")
+        with self.database.transaction() as connection:
+            duplicates.claim(connection, image, duplicates.Fingerprint(image.bytes * 2, image.int & (2**64 - 1)))
+            for tag, source in (("sea", "contributor"), ("boat", "ai")):
+                connection.execute(
+                    "INSERT INTO image_tags (image_id, tag, confidence, source) VALUES (%s, %s, 1, %s)",
+                    (image, tag, source),
+                )
+        return job
+
+    def objects_of(self, job: IngestionJob) -> list[str]:
+        stores = (self.originals, self.work, self.renditions)
+        return [key for store in stores for key in store.versions if str(job.image_id) in key]
+
+    def one(self, sql: str, job: IngestionJob) -> dict[str, Any]:
+        row = self.database.fetch_one(sql, (job.image_id,))
+        assert row is not None
+        return row
+
+    def status_of(self, job: IngestionJob) -> str:
+        return self.one("SELECT status FROM images WHERE id = %s", job)["status"]
+
+
+@pytest.fixture
+def room(database: Database) -> Room:
+    return Room(database)
+
+
+def test_exactly_what_the_execution_made_is_removed(room: Room) -> None:
+    job, neighbour = room.a_job(), room.a_job()
+    untouched = room.objects_of(neighbour)
+    assert room.compensation.run(job, FAILED) == {"status": "processing_failed"}
+    assert room.objects_of(job) == [job.key]
+    assert room.originals.tags[job.key, "v1"] == {"state": "ended"}
+    assert room.one("SELECT array_agg(tag) AS tags FROM image_tags WHERE image_id = %s", job)["tags"] == ["sea"]
+    assert room.objects_of(neighbour) == untouched
+    assert room.status_of(neighbour) == "processing"
+    with room.database.transaction() as connection:
+        rows = connection.execute("SELECT image_id FROM image_fingerprints").fetchall()
+    assert [row["image_id"] for row in rows] == [neighbour.image_id]
+
+
+def test_again_it_answers_the_same_and_does_nothing(room: Room) -> None:
+    job = room.a_job()
+    assert [room.compensation.run(job, FAILED) for _ in range(3)] == [{"status": "processing_failed"}] * 3
+    row = room.one("SELECT version, rejection FROM images WHERE id = %s", job)
+    assert row["version"] == 2
+    assert room.compensation.run(job, FailedStep(Error="UnreadableImage")) == {"status": "processing_failed"}
+
+
+def test_broken_off_after_the_status_it_goes_on_at_the_next_try(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = room.a_job()
+    delete: Callable[..., int] = room.renditions.delete
+
+    def broken(keys: Any) -> int:
+        raise DependencyUnavailable("The object store is not answering; try again.")
+
+    monkeypatch.setattr(room.renditions, "delete", broken)
+    with pytest.raises(DependencyUnavailable):
+        room.compensation.run(job, FAILED)
+    assert room.status_of(job) == "processing_failed"
+    monkeypatch.setattr(room.renditions, "delete", delete)
+    assert room.compensation.run(job, FAILED) == {"status": "processing_failed"}
+    assert room.objects_of(job) == [job.key]
+
+
+def test_two_do_not_clean_side_by_side(room: Room) -> None:
+    job = room.a_job()
+    StepRecords(room.database)._claim(job, COMPENSATE)
+    with pytest.raises(StepUnderWay):
+        room.compensation.run(job, FAILED)
+
+
+@pytest.mark.parametrize("status", ["approved", "pending_review", "taken_down"])
+def test_a_published_image_is_left_alone(room: Room, status: str) -> None:
+    """Its publication committed, and whoever was to hear of it never did."""
+    job = room.a_job()
+    before = room.objects_of(job)
+    with room.database.transaction() as connection:
+        connection.execute("UPDATE images SET status = %s WHERE id = %s", (status, job.image_id))
+    assert room.compensation.run(job, FAILED) == {"status": status}
+    assert room.objects_of(job) == before
+
+
+def test_a_late_compensation_of_an_earlier_run_leaves_the_later_one_alone(room: Room) -> None:
+    job = room.a_job()
+    with room.database.transaction() as connection:
+        connection.execute("UPDATE images SET run = 2 WHERE id = %s", (job.image_id,))
+    before = room.objects_of(job)
+    assert room.compensation.run(job, FAILED) == {"status": "processing"}
+    assert room.objects_of(job) == before
+
+
+def test_a_step_at_work_undoes_itself_and_one_that_was_killed_is_cleaned_up_after(room: Room) -> None:
+    job = room.a_job()
+    records = StepRecords(room.database)
+    late = f"thumbnails/{job.image_id}/450-late.webp"
+
+    def work() -> dict[str, Any]:
+        records._claim(job, Step.MAKE_WATERMARK)  # a sibling, killed later
+        room.compensation.run(job, FAILED)
+        room.renditions.put(late, b"late", content_type="image/webp")
+        return {}
+
+    def remove(key: str) -> None:
+        room.renditions.delete([key])
+
+    records.once(job, Step.MAKE_THUMBNAILS, work, undo=lambda: remove(late))
+    assert room.objects_of(job) == [job.key]
+
+    room.renditions.put(late, b"by the one that was killed", content_type="image/webp")
+    with room.database.transaction() as connection:
+        connection.execute("UPDATE processing_steps SET lease_until = now() WHERE lease_until IS NOT NULL")
+    assert room.compensation.again(job) == {"status": "processing_failed"}
+    assert room.objects_of(job) == [job.key]
+    assert room.one("SELECT count(lease_until) AS n FROM processing_steps WHERE image_id = %s", job)["n"] == 0
+
+
+def test_an_image_that_was_published_before_is_told_to_the_search_engines(room: Room) -> None:
+    job = room.a_job()
+    with room.database.transaction() as connection:
+        connection.execute("UPDATE images SET version = 5, run = 2 WHERE id = %s", (job.image_id,))
+    room.compensation.run(job.model_copy(update={"run": 2}), FAILED)
+    assert room.one("SELECT payload FROM outbox WHERE image_id = %s", job)["payload"]["version"] == 6
