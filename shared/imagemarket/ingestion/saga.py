@@ -246,8 +246,12 @@ class EmbedAndTag:
         return self._records.once(job, Step.EMBED_AND_TAG, lambda: self._analyse(job))
 
     def _analyse(self, job: IngestionJob) -> StepOutput:
+        from imagemarket.vision.models import Analysis
+
         answer = self._endpoint.analyse([self._work.get(model_input_key(job))])
         analysis = answer.analyses[0]
+        if not isinstance(analysis, Analysis):
+            raise DependencyUnavailable(f"The model cannot look at the picture: {analysis.message}")
         self._work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
         return {"model_version": answer.model_version, "nsfw_score": analysis.nsfw_score}
 
