@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from imagemarket.platform.outbox import OutboxRelay
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
+    from imagemarket.search.encoding import QueryEncoders, TextTowers
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.service import Search
-    from imagemarket.vision.text import TextEncoder
 
 # --- platform ------------------------------------------------------------------------------------
 
@@ -319,12 +319,37 @@ def delivery() -> Delivery:
 
 
 @cache
-def text_encoder() -> TextEncoder:
+def text_towers() -> TextTowers:
+    import tempfile
     from pathlib import Path
 
+    from imagemarket.search.encoding import TextTowers, fetch_text_tower
     from imagemarket.vision.text import TextEncoder
 
-    return TextEncoder(Path(settings().model_bundle))
+    def load(place: str) -> TextEncoder:
+        kept = Path(tempfile.gettempdir()) / "bundles"
+        return TextEncoder(fetch_text_tower(s3(), place, kept) if place.startswith("s3://") else Path(place))
+
+    return TextTowers(settings().model_bundle.split(","), load)
+
+
+@cache
+def query_encoders() -> QueryEncoders:
+    from botocore.config import Config
+
+    from imagemarket.search.encoding import ModelInUse, QueryEncoders
+
+    # A search waits a second and a half for an engine, ten for the first time; trying again is for a busy function.
+    client = aws().client(
+        "lambda",
+        config=Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}),
+    )
+    return QueryEncoders(
+        model=ModelInUse(database()),
+        functions=client,
+        function_name=settings().encode_text_function,
+        cache=valkey(),
+    )
 
 
 @cache
@@ -343,7 +368,7 @@ def search() -> Search:
         keyword=postgres_search(),
         vector=postgres_search(),
         reader=postgres_search(),
-        encoder=text_encoder,
+        encoder=lambda: query_encoders().current(),
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,

@@ -25,7 +25,11 @@ EXPECTED: dict[str, Grants] = {
     "authorizer": {"ssm:GetParameter": {"jwks"}},
     "docs_api": {},
     "auth_api": {"secretsmanager:GetSecretValue": {"Database", "SigningKey"}, "ssm:GetParameter": {"jwks"}},
-    "search_api": {"secretsmanager:GetSecretValue": {"Database", "CursorKey"}},
+    "encode_text": {},
+    "search_api": {
+        "secretsmanager:GetSecretValue": {"Database", "CursorKey"},
+        "lambda:InvokeFunction": {"EncodeText"},
+    },
     "delivery_api": DATABASE | {"s3:GetObject": {"Originals/clean"}},
     "upload_api": DATABASE
     | {
@@ -94,6 +98,7 @@ _PLACES = {
     r"SecretsDatabase": "Database",
     r"SecretsSigningKey": "SigningKey",
     r"SecretsCursorKey": "CursorKey",
+    r"EncodeText": "EncodeText",
     r"QueuesUploads": "Uploads",
     r"QueuesIndex": "Index",
     r"DeadRuns": "DeadRuns",

@@ -368,6 +368,8 @@ def _write_details(
             " ON CONFLICT (image_id, category) DO NOTHING",
             [(image_id, category) for category in analysis.categories[:_AI_CATEGORIES]],
         )
+        # The first picture of all decides which model's vectors are compared; later only a re-embedding does.
+        cursor.execute("INSERT INTO model_in_use (version) VALUES (%s) ON CONFLICT DO NOTHING", (model_version,))
         cursor.execute(
             "INSERT INTO image_embeddings (image_id, model_version, embedding) VALUES (%s, %s, %s::halfvec)"
             " ON CONFLICT (image_id, model_version) DO UPDATE SET embedding = excluded.embedding",
