@@ -116,13 +116,7 @@ class Contrastive:
         self._neutral: Vector = tables["neutral_vectors"].mean(axis=0)
 
     def cut(self, picture: Image.Image) -> Pixels:
-        """The short edge at `size`, the middle cut out, as the encoder was trained."""
-        side = self._tower.size
-        share = side / min(picture.size)
-        size = (max(side, round(picture.width * share)), max(side, round(picture.height * share)))
-        fitted = picture.resize(size, Image.Resampling.BICUBIC)
-        left, top = (size[0] - side) // 2, (size[1] - side) // 2
-        return np.asarray(fitted.crop((left, top, left + side, top + side)))[None]
+        return cut_middle(picture, self._tower.size)[None]
 
     def see(self, pictures: Sequence[Pixels]) -> list[Sight]:
         return [self._sight(rows[0]) for rows in _in_batches(self._network, "embeddings", pictures)]
@@ -138,6 +132,15 @@ class Contrastive:
 
     def _odds(self, leads: Vector) -> Vector:
         return (1 / (1 + np.exp(-self._tower.slope * (leads - self._tower.lead)))).astype(np.float32)
+
+
+def cut_middle(picture: Image.Image, side: int) -> Pixels:
+    """(side, side, 3): the short edge at `side` pixels, the middle of the long one, as CLIP was trained."""
+    share = side / min(picture.size)
+    size = (max(side, round(picture.width * share)), max(side, round(picture.height * share)))
+    fitted = picture.resize(size, Image.Resampling.BICUBIC)
+    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    return np.asarray(fitted.crop((left, top, left + side, top + side)))
 
 
 def _in_batches(network: Network, output: str, pictures: Sequence[Pixels]) -> list[Matrix]:
