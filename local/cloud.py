@@ -195,6 +195,7 @@ class Cloud:
             "MARKET_MEDIA_BASE_URL": f"{layout.base_url}/media",
             "MARKET_CACHE_URL": f"valkey://{LOOPBACK}:{ports['valkey']}/0",
             "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
+            "MARKET_MODEL_ENDPOINT_NAME": "imagemarket-local-analyse",
             "PGHOST": LOOPBACK,
             "PGPORT": str(ports["postgres"]),
             "PGUSER": "postgres",

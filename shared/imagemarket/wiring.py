@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         MakeWatermark,
         PublishImage,
     )
+    from imagemarket.ingestion.sagemaker import VisionEndpoint
     from imagemarket.ingestion.starter import IngestionStarter
     from imagemarket.ingestion.sweeper import UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
     from imagemarket.search.postgres import PostgresSearch
+    from imagemarket.search.reembedding import Reembedding
     from imagemarket.search.service import Search
 
 # --- platform ------------------------------------------------------------------------------------
@@ -258,11 +260,10 @@ def make_watermark() -> MakeWatermark:
     return MakeWatermark(records=step_records(), work=work(), renditions=renditions())
 
 
-@cache
-def embed_and_tag() -> EmbedAndTag:
+def vision_endpoint(name: str) -> VisionEndpoint:
+    """The endpoint of that name."""
     from botocore.config import Config
 
-    from imagemarket.ingestion.saga import EmbedAndTag
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
     # The state machine owns the patience; a call must end well before the function's own limit.
@@ -270,9 +271,15 @@ def embed_and_tag() -> EmbedAndTag:
         "sagemaker-runtime",
         config=Config(read_timeout=45, connect_timeout=3, retries={"total_max_attempts": 1}),
     )
-    return EmbedAndTag(
-        records=step_records(), work=work(), endpoint=VisionEndpoint(client, settings().model_endpoint_name)
-    )
+    return VisionEndpoint(client, name)
+
+
+@cache
+def embed_and_tag() -> EmbedAndTag:
+    from imagemarket.ingestion.saga import EmbedAndTag
+
+    endpoint = vision_endpoint(settings().model_endpoint_name)
+    return EmbedAndTag(records=step_records(), work=work(), endpoint=endpoint)
 
 
 @cache
@@ -372,6 +379,17 @@ def search() -> Search:
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
+    )
+
+
+def reembedding(endpoint_name: str | None = None) -> Reembedding:
+    """The way over to another model, which the endpoint of that name serves; the deployment's own by default."""
+    from imagemarket.search.reembedding import Reembedding
+
+    return Reembedding(
+        database=database(),
+        analyse=lambda jpegs: vision_endpoint(endpoint_name or settings().model_endpoint_name).analyse(jpegs),
+        read=originals().get,
     )
 
 

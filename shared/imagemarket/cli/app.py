@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from imagemarket.cli import catalogue, upload, users
+from imagemarket.cli import catalogue, models, upload, users
 from imagemarket.cli.client import CliError
 from imagemarket.platform.telemetry import logger
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(users.app, name="users")
+app.add_typer(models.app, name="models")
 app.command("upload")(upload.upload)
 app.command("search")(catalogue.search)
 app.command("categories")(catalogue.categories)

@@ -129,6 +129,12 @@ class UploadIncomplete(Conflict):
     slug, title, status = "upload-incomplete", "The uploaded parts do not make up the file", 409
 
 
+class PicturesMissing(Conflict):
+    """Pictures without a vector of a model keep it from being used."""
+
+    slug, title, status = "pictures-missing", "Some pictures have no vector of this model yet", 409
+
+
 class TooManyRequests(MarketError):
     """A limit on attempts or requests was reached; `Retry-After` says when to come back."""
 
