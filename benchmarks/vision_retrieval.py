@@ -25,7 +25,7 @@ from benchmarks import report
 from imagemarket.vision.analyser import Analyser
 from imagemarket.vision.text import SentenceModel, TextEncoder
 from local.layout import REPOSITORY
-from sagemaker.builders.lite import build, read_vocabulary
+from sagemaker.builders.lite import build, read_classes
 
 _SAMPLES = REPOSITORY.parent / "shared" / "samples"
 _BUNDLE = REPOSITORY / ".market" / "models" / "lite"
@@ -49,7 +49,7 @@ def _model_input(path: Path) -> bytes:
 def _peer_vectors(views: list[NDArray[np.uint8]], names: NDArray[np.float32]) -> NDArray[np.float32]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(_BUNDLE / "image/classifier.onnx"), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(_BUNDLE / "image/tower.onnx"), providers=["CPUExecutionProvider"])
     vectors: list[NDArray[np.float32]] = []
     for view in views:
         logits = np.asarray(session.run(["logits"], {"pictures": view[:1]})[0], dtype=np.float32)[0]
@@ -101,7 +101,7 @@ def measure() -> list[report.Row]:
     ours = _ranks(texts, pictures, truth)
 
     plain = SentenceModel(_BUNDLE / "text", max_tokens=128)
-    names = np.stack([plain.encode(name) for name in read_vocabulary().names])
+    names = np.stack([plain.encode(name) for name in read_classes().names])
     peer_pictures = _peer_vectors([analyser.prepare(jpeg).views for jpeg in inputs], names)
     peer = _ranks(np.stack([plain.encode(text) for text, _ in queries]), peer_pictures, truth)
 

@@ -68,7 +68,7 @@ class Stage:
     cache_url: str
     model_endpoint_name: str
     model_bundle: str
-    """Folder of the text tower's bundle as functions see it."""
+    """Where the bundles lie whose text towers encode queries: folders or `s3://bucket/prefix`, commas between."""
     search_fusion: str
     """How hybrid search brings words and meaning together; see `imagemarket.search.fusion.Fusion.named`."""
     public_base_url: str
@@ -163,6 +163,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "make_thumbnails": 3,
                 "make_watermark": 3,
                 "embed_and_tag": 3,
+                "encode_text": 2,
                 "publish_image": 2,
                 "compensate_image": 2,
                 "end_executions": 1,

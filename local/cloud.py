@@ -200,6 +200,7 @@ class Cloud:
             "MARKET_CACHE_URL": f"valkey://{LOOPBACK}:{ports['valkey']}/0",
             "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
             "MARKET_CDN_DISTRIBUTION_ID": "none",
+            "MARKET_MODEL_ENDPOINT_NAME": "imagemarket-local-analyse",
             "PGHOST": LOOPBACK,
             "PGPORT": str(ports["postgres"]),
             "PGUSER": "postgres",

@@ -100,6 +100,10 @@ class MarketFunction(Construct):
             )
 
     @property
+    def function_name(self) -> str:
+        return self.function.function_name
+
+    @property
     def arn(self) -> str:
         return self.function.function_arn
 

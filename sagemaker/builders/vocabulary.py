@@ -1,9 +1,12 @@
-"""What the classifier's thousand classes mean in the words people search stock pictures by.
+"""The words that tags are chosen from, and what the classifier's thousand classes say of them.
 
 The classes are the leaves of ImageNet: breeds, tools, dishes. A buyer asks for a dog, for sport, for a
 kitchen. So each wider word of `words.tsv` names the classes it follows from, with the share of pictures of
 those classes for which it holds: 1 where it is so by definition (a poodle is a dog), less where it is
 likely (a restaurant shows people half the time). A word's probability is then a plain sum over the classes'.
+
+Beside these stand the words of WordNet (`wordnet.tsv`, made by `sagemaker.builders.wordnet`), some with the classes
+that they hold for by definition.
 
 Classes are given by their place in the classifier's output, `151-268` for a range.
 """
@@ -11,6 +14,7 @@ Classes are given by their place in the classifier's output, `151-268` for a ran
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -52,12 +56,31 @@ def shares(classes: int) -> dict[str, dict[int, float]]:
     return table
 
 
+@dataclass(frozen=True)
+class OpenWord:
+    """A word of WordNet that a picture can show."""
+
+    word: str
+    kind: str
+    wider: tuple[str, ...]
+    classes: tuple[int, ...]
+    definition: str
+
+
+def open_words() -> list[OpenWord]:
+    """All of them, in the order of the alphabet."""
+    return [
+        OpenWord(word, kind, tuple(wider.split(";")) if wider else (), tuple(_places(classes)), definition)
+        for word, kind, wider, classes, definition in _rows("wordnet.tsv", 5)
+    ]
+
+
 CATEGORY_WORDS: dict[str, tuple[str, ...]] = {
     "abstract": ("abstract", "pattern"),
     "animals": ("animal",),
     "arts": ("art", "painting", "sculpture", "music", "musical instrument", "theater", "concert", "pottery"),
     "backgrounds": ("pattern", "texture"),
-    "beauty-fashion": ("fashion", "beauty", "cosmetics", "jewelry", "clothing", "shoes", "glasses"),
+    "beauty-fashion": ("fashion", "beauty", "cosmetics", "jewelry", "clothing", "shoe", "glasses"),
     "buildings": ("building", "architecture", "bridge", "landmark", "tower"),
     "business": ("office", "business", "money", "desk"),
     "education": ("education", "book", "library", "school"),
@@ -69,7 +92,7 @@ CATEGORY_WORDS: dict[str, tuple[str, ...]] = {
     "nature": ("nature", "landscape", "sea", "mountain", "lake", "river", "beach", "forest"),
     "objects": ("container", "tool", "toy", "tableware", "clock", "bottle", "lamp", "box"),
     "parks-outdoor": ("park", "camping", "garden", "playground", "patio", "hiking", "bench"),
-    "people": ("person", "people", "portrait", "crowd"),
+    "people": ("person", "portrait", "crowd"),
     "plants": ("plant", "flower", "mushroom", "tree"),
     "religion": ("religion",),
     "science": ("science", "laboratory", "space", "dinosaur"),

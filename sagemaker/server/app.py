@@ -1,15 +1,18 @@
-"""Serves a model bundle as a SageMaker container does.
+"""Serves a model bundle as a SageMaker container does, and is the same program on one machine.
 
     python -m sagemaker.server.app --host 127.0.0.1 --port 8081 --bundle DIR
 
-`GET /ping` answers 200 once the model is loaded and 503 before. `POST /invocations` takes and answers what
-`imagemarket.vision.models` describes; `POST /endpoints/{name}/invocations` is the same behind the path of
-SageMaker's runtime API, so that an AWS client whose endpoint URL points here finds an endpoint.
+`GET /ping` answers 200 once the model is loaded and has looked at a picture, and 503 before. `POST /invocations`
+takes and answers what `imagemarket.vision.models` describes; `POST /endpoints/{name}/invocations` is the same behind
+the path of SageMaker's runtime API, so that an AWS client whose endpoint URL points here finds an endpoint.
+`GET /metrics` is for Prometheus.
 
-One thread looks at pictures, and the networks use all cores for each. Larger batches gain nothing on a CPU
-(65 ms a picture one by one, 66 in pairs, 71 in fours), so requests that come together take turns picture by
-picture, and a small one does not wait for the end of a large one. What cannot be answered in time is
-refused with what an AWS client knows as `ModelNotReadyException`, which callers retry.
+Pictures are decoded side by side and looked at in batches that gather from all requests under way
+(`sagemaker.server.batching`): up to 32 on a GPU. On a CPU, where a batch takes as long as its pictures one by one
+(65 ms a picture alone, 66 in pairs, 71 in fours), a small one keeps the turns short. What cannot be answered in
+time is refused with 429 and `Retry-After`, what comes before the model is ready with 503; an AWS client knows
+both as `ModelNotReadyException`, which callers retry. On SIGTERM no more connections are taken and requests
+under way are answered to their end.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvicorn
 from pydantic import ValidationError
@@ -37,23 +40,36 @@ from starlette.routing import Route
 
 from imagemarket.vision.analyser import Analyser, UnreadableImage, View
 from imagemarket.vision.models import (
+    JPEGS,
     MAX_BODY_BYTES,
+    MAX_IMAGE_BYTES,
     MAX_IMAGES,
     AnalyseRequest,
     AnalyseResponse,
     Analysis,
     Refusal,
+    unpack,
 )
+from imagemarket.vision.runtime import Device
+from sagemaker.server.batching import Batcher, QueueFull
+from sagemaker.server.metrics import Metrics
 
 _log = logging.getLogger("model-server")
 
-_MAX_WAITING = 2 * MAX_IMAGES
-"""Pictures taken in at a time. At about a tenth of a second each, the last is seen well within the minute
-that SageMaker gives a container."""
+BATCH: dict[Device, int] = {"cpu": 4, "cuda": 32}
+"""Pictures looked at together."""
 
+ROOM: dict[Device, int] = {"cpu": 2 * MAX_IMAGES, "cuda": 16 * MAX_IMAGES}
+"""Pictures taken in at a time. At a tenth of a second each on a CPU, the last is seen well within the minute that
+SageMaker gives a container."""
+
+_WAIT_SECONDS = 0.004
 _DECODERS = 2
-_GRACE_SECONDS = 10
+_GRACE_SECONDS = 30
+_LOADING_RETRY_SECONDS = 5
+_TELL_SECONDS = 60
 _CLIENT_LEFT = 499
+_LOOK_FOR_LEAVERS_SECONDS = 0.25
 
 
 class Model(Protocol):
@@ -62,25 +78,36 @@ class Model(Protocol):
     @property
     def model_version(self) -> str: ...
 
+    @property
+    def device(self) -> Device: ...
+
     def prepare(self, jpeg: bytes) -> View: ...
 
-    def look(self, view: View) -> Analysis: ...
+    def look(self, views: Sequence[View]) -> list[Analysis]: ...
+
+    def warm_up(self, batch: int) -> None: ...
 
 
 class Refused(Exception):
     """An answer other than 200, with the name under which an AWS client raises it."""
 
-    def __init__(self, status: int, kind: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, kind: str, message: str, field: str | None = None, *, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.refusal = Refusal(type=kind, message=message, field=field)
+        self.retry_after = retry_after
 
     def answer(self) -> Response:
+        headers = {"x-amzn-ErrorType": self.refusal.type}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
         return Response(
             self.refusal.model_dump_json(exclude_none=True),
             status_code=self.status,
             media_type="application/json",
-            headers={"x-amzn-ErrorType": self.refusal.type},
+            headers=headers,
         )
 
 
@@ -88,90 +115,142 @@ def _invalid(message: str, field: str, status: int = 400) -> Refused:
     return Refused(status, "ValidationError", message, field)
 
 
-def _not_ready(message: str) -> Refused:
-    return Refused(429, "ModelNotReadyException", message)
-
-
 class ModelServer:
     """One model and the requests that wait for it. `load` makes the model; it runs once, in a thread of its
     own, from `start` on."""
 
-    def __init__(self, load: Callable[[], Model]) -> None:
+    def __init__(self, load: Callable[[], Model], *, batch: int | None = None, decoders: int = _DECODERS) -> None:
         self._load = load
+        self._chosen_batch = batch
         self._model: Model | None = None
-        self._waiting = 0
-        self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
-        self._looker = ThreadPoolExecutor(1, "look")
+        self._batcher: Batcher | None = None
+        self._decoders = ThreadPoolExecutor(decoders, "decode")
+        self._metrics = Metrics(lambda: self._batcher.taken if self._batcher else 0)
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, failed: Callable[[Exception], None]) -> None:
+    async def start(self, failed: Callable[[Exception], None]) -> None:
         """Begins to load. `failed` is called when there can be no model."""
+        loop = asyncio.get_running_loop()
 
         def load() -> None:
             started = time.monotonic()
             try:
-                self._model = self._load()
+                model = self._load()
+                batch = self._chosen_batch or BATCH[model.device]
+                model.warm_up(batch)
             except Exception as error:  # noqa: BLE001
                 failed(error)  # whatever it was, there is no model
-            else:
-                _log.info("serving %s, loaded in %.1f s", self._model.model_version, time.monotonic() - started)
+                return
+            _log.info("%s on %s, loaded in %.1f s", model.model_version, model.device, time.monotonic() - started)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(self._serve, model, batch)
 
         threading.Thread(target=load, name="load", daemon=True).start()
 
-    def close(self) -> None:
+    def _serve(self, model: Model, batch: int) -> None:
+        batcher = Batcher(model.look, batch=batch, wait_seconds=_WAIT_SECONDS, room=ROOM[model.device])
+        batcher.on_batch = self._count_batch
+        batcher.start()
+        self._batcher, self._model = batcher, model
+        self._tasks.append(asyncio.get_running_loop().create_task(self._tell(model.model_version)))
+
+    def _count_batch(self, size: int, seconds: float) -> None:
+        self._metrics.batch_size.observe(size)
+        self._metrics.batch_seconds.observe(seconds)
+
+    async def _tell(self, model_version: str) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            print(self._metrics.log_line(model_version), flush=True)
+
+    async def close(self) -> None:
         """Lets go of the threads; what is being looked at is looked at to its end."""
-        self._looker.shutdown(cancel_futures=True)
+        for task in self._tasks:
+            task.cancel()
+        if self._batcher is not None:
+            await self._batcher.close()
         self._decoders.shutdown(cancel_futures=True)
 
     async def ping(self, _request: Request) -> Response:
-        """Whether the model is loaded."""
+        """Whether the model is loaded and warm."""
         return Response(status_code=503 if self._model is None else 200)
 
+    async def metrics(self, _request: Request) -> Response:
+        """The figures, in Prometheus's text format."""
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
     async def invocations(self, request: Request) -> Response:
-        """Answers one `AnalyseRequest`."""
+        """Answers one request for analyses."""
+        began = time.monotonic()
         try:
-            return await self._invoke(request)
+            response = await self._invoke(request)
         except Refused as refused:
-            return refused.answer()
+            response = refused.answer()
         except ClientDisconnect:
-            return Response(status_code=_CLIENT_LEFT)
+            response = Response(status_code=_CLIENT_LEFT)
+        self._metrics.requests.labels(str(response.status_code)).inc()
+        self._metrics.request_seconds.observe(time.monotonic() - began)
+        return response
 
     async def _invoke(self, request: Request) -> Response:
-        model = self._model
-        if model is None:
-            raise _not_ready("The model is loading.")
-        jpegs = _decode(await _read(request))
-        if self._waiting + len(jpegs) > _MAX_WAITING:
-            raise _not_ready(f"{self._waiting} pictures are waiting already.")
-        self._waiting += len(jpegs)
+        if self._model is None or self._batcher is None:
+            raise Refused(503, "ModelNotReadyException", "The model is loading.", retry_after=_LOADING_RETRY_SECONDS)
+        model, batcher = self._model, self._batcher
+        jpegs = _decode(await _read(request), _media_type(request))
         try:
-            analyses = await self._analyse(model, jpegs, request)
+            batcher.reserve(len(jpegs))
+        except QueueFull as full:
+            raise Refused(
+                429, "ModelNotReadyException", f"{full}; come again later.", retry_after=full.retry_after
+            ) from full
+        try:
+            analyses = await self._while_connected(request, self._analyse(model, batcher, jpegs))
         finally:
-            self._waiting -= len(jpegs)
+            batcher.release(len(jpegs))
+        for analysis in analyses:
+            self._metrics.pictures.labels(analysis.type if isinstance(analysis, Refusal) else "seen").inc()
         answer = AnalyseResponse(model_version=model.model_version, analyses=analyses)
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    async def _analyse(self, model: Model, jpegs: Sequence[bytes], request: Request) -> list[Analysis]:
+    async def _while_connected(self, request: Request, work: Any) -> list[Analysis | Refusal]:
+        """The result of `work`; given up when the client has gone. Raises `ClientDisconnect` then."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait([task], timeout=_LOOK_FOR_LEAVERS_SECONDS))[0]:
+                if await request.is_disconnected():
+                    raise ClientDisconnect
+            return task.result()
+        finally:
+            task.cancel()
+
+    async def _analyse(self, model: Model, batcher: Batcher, jpegs: Sequence[bytes]) -> list[Analysis | Refusal]:
         loop = asyncio.get_running_loop()
         decoding = [loop.run_in_executor(self._decoders, model.prepare, jpeg) for jpeg in jpegs]
-        views: list[View] = []
-        for place, result in enumerate(await asyncio.gather(*decoding, return_exceptions=True)):
-            if isinstance(result, UnreadableImage):
-                raise _invalid(f"images[{place}] cannot be looked at: {result}.", f"images[{place}]")
-            if isinstance(result, BaseException):
-                raise result
-            views.append(result)
-        analyses: list[Analysis] = []
-        for view in views:
-            if await request.is_disconnected():
-                raise ClientDisconnect
-            analyses.append(await loop.run_in_executor(self._looker, model.look, view))
-        return analyses
+        prepared = await asyncio.gather(*decoding, return_exceptions=True)
+        views = [each for each in prepared if isinstance(each, View)]
+        seen = iter(await batcher.submit(views))
+        return [_answer(place, next(seen) if isinstance(each, View) else each) for place, each in enumerate(prepared)]
+
+
+def _answer(place: int, result: Analysis | BaseException) -> Analysis | Refusal:
+    field = f"images[{place}]"
+    if isinstance(result, Analysis):
+        return result
+    if isinstance(result, UnreadableImage):
+        return Refusal(type="ValidationError", message=f"{field} cannot be looked at: {result}.", field=field)
+    if not isinstance(result, Exception):
+        raise result
+    _log.error("the model failed on a picture", exc_info=result)
+    return Refusal(type="InternalFailure", message=f"The model failed on {field}.", field=field)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read(request: Request) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise _invalid("The content type must be application/json.", "content-type", 415)
+    if _media_type(request) not in {"application/json", "image/jpeg", JPEGS}:
+        raise _invalid(f"The content type must be application/json, image/jpeg or {JPEGS}.", "content-type", 415)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -180,7 +259,25 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _decode(body: bytes) -> list[bytes]:
+def _decode(body: bytes, media_type: str) -> list[bytes]:
+    if media_type == "image/jpeg":
+        jpegs = [body]
+    elif media_type == JPEGS:
+        try:
+            jpegs = unpack(body)
+        except ValueError as error:
+            raise _invalid(f"The lengths in the body do not add up: {error}.", "body") from None
+        if not 1 <= len(jpegs) <= MAX_IMAGES:
+            raise _invalid(f"There are {len(jpegs)} pictures; 1 to {MAX_IMAGES} can be sent.", "images")
+    else:
+        jpegs = _decode_json(body)
+    for place, jpeg in enumerate(jpegs):
+        if len(jpeg) > MAX_IMAGE_BYTES:
+            raise _invalid(f"images[{place}] has more than {MAX_IMAGE_BYTES} bytes.", f"images[{place}]", 413)
+    return jpegs
+
+
+def _decode_json(body: bytes) -> list[bytes]:
     try:
         asked = AnalyseRequest.model_validate_json(body)
     except ValidationError as error:
@@ -201,19 +298,22 @@ async def _failed(_request: Request, error: Exception) -> Response:
     return Refused(500, "InternalFailure", "The model failed on this request.").answer()
 
 
-def create_app(load: Callable[[], Model], failed: Callable[[Exception], None]) -> Starlette:
-    """The server for the model that `load` makes."""
-    server = ModelServer(load)
+def create_app(
+    load: Callable[[], Model], failed: Callable[[Exception], None], *, batch: int | None = None
+) -> Starlette:
+    """The server for the model that `load` makes; `batch` pictures go through it together at most."""
+    server = ModelServer(load, batch=batch)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        server.start(failed)
+        await server.start(failed)
         yield
-        server.close()
+        await server.close()
 
     return Starlette(
         routes=[
             Route("/ping", server.ping, methods=["GET"]),
+            Route("/metrics", server.metrics, methods=["GET"]),
             Route("/invocations", server.invocations, methods=["POST"]),
             Route("/endpoints/{name}/invocations", server.invocations, methods=["POST"]),
         ],
@@ -225,10 +325,14 @@ def create_app(load: Callable[[], Model], failed: Callable[[Exception], None]) -
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; 1 when the model cannot be loaded."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("command", nargs="?", choices=["serve"], help="what SageMaker says to a container")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (%(default)s)")
     parser.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="the model bundle's folder")
-    parser.add_argument("--threads", type=int, default=2, help="cores that a picture may use (%(default)s)")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to run (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="cores that a picture may use on a CPU (%(default)s)")
+    parser.add_argument("--batch", type=int, help="pictures looked at together (cpu: 4, cuda: 32)")
+    parser.add_argument("--tensorrt", action="store_true", help="let TensorRT compile the image tower")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     failures: list[Exception] = []
@@ -238,7 +342,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failures.append(error)
         server.should_exit = True
 
-    app = create_app(lambda: Analyser(options.bundle, threads=options.threads), failed)
+    def load() -> Analyser:
+        return Analyser(options.bundle, device=options.device, threads=options.threads, tensorrt=options.tensorrt)
+
+    app = create_app(load, failed, batch=options.batch)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

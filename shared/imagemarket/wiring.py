@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         MakeWatermark,
         PublishImage,
     )
+    from imagemarket.ingestion.sagemaker import VisionEndpoint
     from imagemarket.ingestion.starter import IngestionStarter
     from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
@@ -56,11 +57,12 @@ if TYPE_CHECKING:
     from imagemarket.platform.refreshed import Refreshed
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
+    from imagemarket.search.encoding import QueryEncoders, TextTowers
     from imagemarket.search.postgres import PostgresSearch
+    from imagemarket.search.reembedding import Reembedding
     from imagemarket.search.service import Search
     from imagemarket.search.spelling import Speller
     from imagemarket.search.suggestions import Suggestions, SuggestionTable
-    from imagemarket.vision.text import TextEncoder
 
 # --- platform ------------------------------------------------------------------------------------
 
@@ -336,11 +338,10 @@ def make_watermark() -> MakeWatermark:
     return MakeWatermark(records=step_records(), work=work(), renditions=renditions())
 
 
-@cache
-def embed_and_tag() -> EmbedAndTag:
+def vision_endpoint(name: str) -> VisionEndpoint:
+    """The endpoint of that name."""
     from botocore.config import Config
 
-    from imagemarket.ingestion.saga import EmbedAndTag
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
     # The state machine owns the patience; a call must end well before the function's own limit.
@@ -348,9 +349,15 @@ def embed_and_tag() -> EmbedAndTag:
         "sagemaker-runtime",
         config=Config(read_timeout=45, connect_timeout=3, retries={"total_max_attempts": 1}),
     )
-    return EmbedAndTag(
-        records=step_records(), work=work(), endpoint=VisionEndpoint(client, settings().model_endpoint_name)
-    )
+    return VisionEndpoint(client, name)
+
+
+@cache
+def embed_and_tag() -> EmbedAndTag:
+    from imagemarket.ingestion.saga import EmbedAndTag
+
+    endpoint = vision_endpoint(settings().model_endpoint_name)
+    return EmbedAndTag(records=step_records(), work=work(), endpoint=endpoint)
 
 
 @cache
@@ -523,12 +530,37 @@ def delivery() -> Delivery:
 
 
 @cache
-def text_encoder() -> TextEncoder:
+def text_towers() -> TextTowers:
+    import tempfile
     from pathlib import Path
 
+    from imagemarket.search.encoding import TextTowers, fetch_text_tower
     from imagemarket.vision.text import TextEncoder
 
-    return TextEncoder(Path(settings().model_bundle))
+    def load(place: str) -> TextEncoder:
+        kept = Path(tempfile.gettempdir()) / "bundles"
+        return TextEncoder(fetch_text_tower(s3(), place, kept) if place.startswith("s3://") else Path(place))
+
+    return TextTowers(settings().model_bundle.split(","), load)
+
+
+@cache
+def query_encoders() -> QueryEncoders:
+    from botocore.config import Config
+
+    from imagemarket.search.encoding import ModelInUse, QueryEncoders
+
+    # A search waits a second and a half for an engine, ten for the first time; trying again is for a busy function.
+    client = aws().client(
+        "lambda",
+        config=Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}),
+    )
+    return QueryEncoders(
+        model=ModelInUse(database()),
+        functions=client,
+        function_name=settings().encode_text_function,
+        cache=valkey(),
+    )
 
 
 @cache
@@ -573,7 +605,7 @@ def search() -> Search:
         keyword=postgres_search(),
         vector=postgres_search(),
         reader=postgres_search(),
-        encoder=text_encoder,
+        encoder=lambda: query_encoders().current(),
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
         pages=PageCache(valkey(), clock()),
         queries=QueryReader(speller().get),
@@ -581,6 +613,17 @@ def search() -> Search:
         clock=clock(),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
+    )
+
+
+def reembedding(endpoint_name: str | None = None) -> Reembedding:
+    """The way over to another model, which the endpoint of that name serves; the deployment's own by default."""
+    from imagemarket.search.reembedding import Reembedding
+
+    return Reembedding(
+        database=database(),
+        analyse=lambda jpegs: vision_endpoint(endpoint_name or settings().model_endpoint_name).analyse(jpegs),
+        read=originals().get,
     )
 
 

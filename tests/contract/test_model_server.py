@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,9 +26,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from imagemarket.ingestion.sagemaker import VisionEndpoint
-from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.platform.errors import ModelNotReady
 from imagemarket.vision.analyser import UnreadableImage, View
-from imagemarket.vision.models import MAX_BODY_BYTES, MAX_IMAGES, Analysis, Tag
+from imagemarket.vision.models import JPEGS, MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES, Analysis, Refusal, Tag, pack
+from imagemarket.vision.runtime import Device
 from imagemarket.vision.text import padded_unit
 from local.layout import REPOSITORY, free_port
 from sagemaker.server.app import create_app
@@ -90,6 +91,8 @@ def test_sees_pictures_in_the_order_of_the_request(real: int) -> None:
     answer = _endpoint(real).analyse([cat, coffee, cat])
     assert answer.model_version.startswith("lite-")
     first, second, third = answer.analyses
+    assert isinstance(first, Analysis)
+    assert isinstance(second, Analysis)
     assert first == third
     assert first.tags[0].tag != second.tags[0].tag
     assert "animals" in first.categories
@@ -130,8 +133,11 @@ class SlowModel:
     """Takes `{"shows": …}` for a picture, and looks at it only while `eyes` is set."""
 
     model_version = "slow-1"
+    device: Device = "cpu"
 
     def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.warmed: list[int] = []
         self.eyes = threading.Event()
         self.eyes.set()
         self.looked: list[str] = []
@@ -140,11 +146,17 @@ class SlowModel:
         if jpeg == b"broken":
             raise UnreadableImage("it is broken")
         shown = np.frombuffer(jpeg, dtype=np.uint8)
-        return View(views=shown, nsfw=shown, small=shown)
+        return View(views=shown, nsfw=shown, colours={}, surest_face=0, medium=None)
 
-    def look(self, view: View) -> Analysis:
-        shown = view.views.tobytes().decode()
+    def warm_up(self, batch: int) -> None:
+        self.warmed.append(batch)
+
+    def look(self, views: Sequence[View]) -> list[Analysis]:
         assert self.eyes.wait(20)
+        self.batches.append(len(views))
+        return [self._look(view.views.tobytes().decode()) for view in views]
+
+    def _look(self, shown: str) -> Analysis:
         if shown == "crash":
             raise RuntimeError("out of memory at 0x7f")
         self.looked.append(shown)
@@ -170,10 +182,10 @@ class Served:
 
 
 @contextmanager
-def _serve(load: Any, model: SlowModel) -> Iterator[Served]:
+def _serve(load: Any, model: SlowModel, batch: int | None = None) -> Iterator[Served]:
     port = free_port()
     failures: list[Exception] = []
-    config = uvicorn.Config(create_app(load, failures.append), port=port, log_config=None, ws="none")
+    config = uvicorn.Config(create_app(load, failures.append, batch=batch), port=port, log_config=None, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -199,6 +211,11 @@ def _post(served: Served, **request: Any) -> httpx.Response:
     return httpx.post(f"http://127.0.0.1:{served.port}/invocations", **request)
 
 
+def _shown(analysis: Analysis | Refusal) -> str:
+    assert isinstance(analysis, Analysis)
+    return analysis.tags[0].tag
+
+
 def _coded(*pictures: bytes) -> dict[str, list[str]]:
     return {"images": [base64.b64encode(picture).decode() for picture in pictures]}
 
@@ -213,6 +230,8 @@ def test_while_it_loads_callers_are_told_to_come_again() -> None:
 
     with _serve(load, model) as served:
         assert httpx.get(f"http://127.0.0.1:{served.port}/ping").status_code == 503
+        answer = _post(served, content=b"{}", headers={"content-type": "application/json"})
+        assert (answer.status_code, int(answer.headers["retry-after"])) == (503, 5)
         with pytest.raises(ClientError) as caught:
             _client(served.port).invoke_endpoint(EndpointName="vision", ContentType="application/json", Body=b"{}")
         assert type(caught.value).__name__ == "ModelNotReadyException"
@@ -220,6 +239,7 @@ def test_while_it_loads_callers_are_told_to_come_again() -> None:
             served.endpoint.analyse([b"a"])
         loaded.set()
         _wait_until_ready(served.port)
+        assert model.warmed == [4]
         assert served.endpoint.analyse([b"a"]).model_version == "slow-1"
 
 
@@ -237,7 +257,7 @@ def test_a_model_that_cannot_be_loaded_is_reported() -> None:
 def test_a_full_request_is_answered_in_order(served: Served) -> None:
     asked = [f"picture {number}".encode() for number in range(MAX_IMAGES)]
     answer = served.endpoint.analyse(asked)
-    assert [analysis.tags[0].tag.encode() for analysis in answer.analyses] == asked
+    assert [_shown(analysis).encode() for analysis in answer.analyses] == asked
 
 
 @pytest.mark.parametrize(
@@ -247,7 +267,6 @@ def test_a_full_request_is_answered_in_order(served: Served) -> None:
         (_coded(*[b"a"] * (MAX_IMAGES + 1)), 400, "images"),
         ({"images": ["YQ==", "not base64!"]}, 400, "images[1]"),
         ({"images": ["YQ==", 7]}, 400, "images[1]"),
-        (_coded(b"a", b"b", b"broken"), 400, "images[2]"),
         ({}, 400, "images"),
         ({"images": ["YQ=="], "colour": True}, 400, "colour"),
         ([], 400, "body"),
@@ -262,11 +281,43 @@ def test_a_bad_request_names_its_field(served: Served, body: Any, status: int, f
     assert served.model.looked == []
 
 
+def test_a_picture_that_cannot_be_looked_at_leaves_the_others_their_answers(served: Served) -> None:
+    first, second, third = served.endpoint.analyse([b"a", b"broken", b"c"]).analyses
+    assert (_shown(first), _shown(third)) == ("a", "c")
+    assert isinstance(second, Refusal)
+    assert second.field == "images[1]"
+    assert second.message == "images[1] cannot be looked at: it is broken."
+
+
+def test_pictures_come_as_json_as_bytes_or_alone(served: Served) -> None:
+    many = _post(served, content=pack([b"one", b"two"]), headers={"content-type": JPEGS})
+    alone = _post(served, content=b"three", headers={"content-type": "image/jpeg"})
+    assert [each["tags"][0]["tag"] for each in many.json()["analyses"]] == ["one", "two"]
+    assert alone.json()["analyses"][0]["tags"][0]["tag"] == "three"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        (b"", 400, "images"),
+        (pack([b"a"] * (MAX_IMAGES + 1)), 400, "images"),
+        (pack([b"a", b"b"])[:-1], 400, "body"),
+        (b"\0\0", 400, "body"),
+        (b"\xff\xff\xff\xffa", 400, "body"),
+        (pack([b"a", b"b" * (MAX_IMAGE_BYTES + 1)]), 413, "images[1]"),
+    ],
+)
+def test_bytes_that_are_no_pictures_are_refused(served: Served, body: bytes, status: int, field: str) -> None:
+    answer = _post(served, content=body, headers={"content-type": JPEGS})
+    assert (answer.status_code, answer.json()["field"]) == (status, field)
+    assert served.model.looked == []
+
+
 def test_other_bodies_are_refused(served: Served) -> None:
     header = {"content-type": "application/json"}
     assert _post(served, content=b"{", headers=header).json()["field"] == "body"
     assert _post(served, content=b"\xff\xfe", headers=header).json()["field"] == "body"
-    assert _post(served, content=b"{}", headers={"content-type": "image/jpeg"}).status_code == 415
+    assert _post(served, content=b"{}", headers={"content-type": "image/png"}).status_code == 415
     large = _post(served, content=b" " * (MAX_BODY_BYTES + 1), headers=header)
     assert (large.status_code, large.json()["field"]) == (413, "body")
     assert httpx.get(f"http://127.0.0.1:{served.port}/invocations").status_code == 405
@@ -274,9 +325,9 @@ def test_other_bodies_are_refused(served: Served) -> None:
 
 def test_an_aws_client_raises_what_is_wrong_with_the_request(served: Served) -> None:
     with pytest.raises(ClientError) as caught:
-        served.endpoint.analyse([b"a", b"broken"])
+        served.endpoint.analyse([b"a"] * (MAX_IMAGES + 1))
     assert type(caught.value).__name__ == "ValidationError"
-    assert "images[1] cannot be looked at: it is broken." in str(caught.value)
+    assert "1 to 32 can be sent" in str(caught.value)
 
 
 def test_a_small_request_does_not_wait_for_the_end_of_a_large_one(served: Served) -> None:
@@ -289,7 +340,7 @@ def test_a_small_request_does_not_wait_for_the_end_of_a_large_one(served: Served
         served.model.eyes.set()
         large.result()
         small.result()
-    assert served.model.looked.index("small") < 4
+    assert served.model.looked.index("small") < 8
 
 
 def test_more_than_can_be_answered_in_time_is_refused_and_later_taken(served: Served) -> None:
@@ -327,15 +378,91 @@ def test_who_has_gone_is_not_served(served: Served) -> None:
     with pytest.raises(httpx.ReadTimeout):
         _post(served, json=_coded(*[b"gone"] * MAX_IMAGES), timeout=0.5)
     served.model.eyes.set()
-    assert served.endpoint.analyse([b"next"]).analyses[0].tags[0].tag == "next"
-    assert served.model.looked.count("gone") < 4
+    assert _shown(served.endpoint.analyse([b"next"]).analyses[0]) == "next"
+    assert served.model.looked.count("gone") < 8
 
 
-def test_a_fault_of_the_model_tells_nothing_of_its_inside(served: Served) -> None:
-    with pytest.raises(DependencyUnavailable):
-        served.endpoint.analyse([b"crash"])
-    answer = _post(served, json=_coded(b"crash"))
-    assert answer.status_code == 500
+def test_a_full_server_says_when_to_come_again(served: Served) -> None:
+    served.model.eyes.clear()
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(served.endpoint.analyse, [b"a"] * MAX_IMAGES)
+        time.sleep(0.5)
+        answer = _post(served, json=_coded(b"late"))
+        served.model.eyes.set()
+    assert answer.status_code == 429
+    assert answer.headers["x-amzn-errortype"] == "ModelNotReadyException"
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_fault_of_the_model_stays_its_pictures_own_and_tells_nothing_of_its_inside(served: Served) -> None:
+    answer = _post(served, json=_coded(b"good", b"crash", b"fine"))
+    assert answer.status_code == 200
+    first, second, third = answer.json()["analyses"]
+    assert (first["tags"][0]["tag"], third["tags"][0]["tag"]) == ("good", "fine")
+    assert second == {"type": "InternalFailure", "message": "The model failed on images[1].", "field": "images[1]"}
     assert "0x7f" not in answer.text
-    assert json.loads(answer.text)["type"] == "InternalFailure"
-    assert served.endpoint.analyse([b"next"]).analyses[0].tags[0].tag == "next"
+    assert _shown(served.endpoint.analyse([b"next"]).analyses[0]) == "next"
+
+
+def test_requests_that_come_together_are_looked_at_together() -> None:
+    model = SlowModel()
+    with _serve(lambda: model, model, batch=32) as served:
+        _wait_until_ready(served.port)
+        model.eyes.clear()
+        with ThreadPoolExecutor(24) as pool:
+            asked = [pool.submit(served.endpoint.analyse, [f"{number}".encode()]) for number in range(24)]
+            time.sleep(1.5)
+            model.eyes.set()
+            answers = [_shown(future.result().analyses[0]) for future in asked]
+    assert answers == [str(number) for number in range(24)]
+    assert max(model.batches) > 8
+    assert sum(model.batches) == 24
+
+
+def test_sixty_four_clients_lose_nothing_and_mix_nothing_up(served: Served) -> None:
+    """Each asks eight times for one to three pictures of its own, as JSON or as bytes, and comes again when told to."""
+
+    def client(number: int) -> int:
+        refused = 0
+        for turn in range(8):
+            asked = [f"{number}-{turn}-{place}".encode() for place in range(1 + (number + turn) % 3)]
+            headers = {"content-type": JPEGS if turn % 2 else "application/json"}
+            body = pack(asked) if turn % 2 else json.dumps(_coded(*asked)).encode()
+            while True:
+                answer = connection.post("/invocations", content=body, headers=headers)
+                if answer.status_code == 200:
+                    break
+                assert answer.status_code == 429, answer.text
+                refused += 1
+                time.sleep(0.05)
+            shown = [each["tags"][0]["tag"].encode() for each in answer.json()["analyses"]]
+            assert shown == asked
+        return refused
+
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{served.port}", timeout=60, limits=httpx.Limits(max_connections=64)
+    ) as connection:
+        with ThreadPoolExecutor(64) as pool:
+            refused = sum(pool.map(client, range(64)))
+        figures = connection.get("/metrics").text
+    asked = sum(1 + (number + turn) % 3 for number in range(64) for turn in range(8))
+    assert f'imagemarket_pictures_total{{outcome="seen"}} {asked}.0' in figures
+    assert f"imagemarket_batch_size_sum {asked}.0" in figures
+    assert "imagemarket_waiting 0.0" in figures
+    assert refused == 0 or f'imagemarket_requests_total{{status="429"}} {refused}.0' in figures
+
+
+def test_told_to_end_it_answers_what_is_under_way() -> None:
+    port = free_port()
+    process = _start(port, lite_bundle())
+    _wait_until_ready(port)
+    cat = jpeg(photo("chelsea.png"))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_endpoint(port).analyse, [cat] * 8)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        answer = asked.result(60)
+    process.communicate(timeout=40)
+    assert [isinstance(each, Analysis) for each in answer.analyses] == [True] * 8
+    assert process.returncode in {0, -signal.SIGTERM}

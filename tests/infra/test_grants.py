@@ -34,7 +34,11 @@ EXPECTED: dict[str, Grants] = {
     "authorizer": {"ssm:GetParameter": {"jwks"}},
     "docs_api": {},
     "auth_api": {"secretsmanager:GetSecretValue": {"Database", "SigningKey"}, "ssm:GetParameter": {"jwks"}},
-    "search_api": {"secretsmanager:GetSecretValue": {"Database", "CursorKey"}},
+    "encode_text": {},
+    "search_api": {
+        "secretsmanager:GetSecretValue": {"Database", "CursorKey"},
+        "lambda:InvokeFunction": {"EncodeText"},
+    },
     "delivery_api": DATABASE | {"s3:GetObject": {"Originals/clean"}},
     "upload_api": DATABASE
     | {
@@ -112,6 +116,7 @@ _PLACES = {
     r"SecretsDatabase": "Database",
     r"SecretsSigningKey": "SigningKey",
     r"SecretsCursorKey": "CursorKey",
+    r"EncodeText": "EncodeText",
     **{rf"Queues{name}(?!Dead)": name for name in sorted(QUEUES)},
     **{rf"Queues{name}Dead": f"{name}Dead" for name in sorted(QUEUES)},
     r":execution:imagemarket-local-ingest_image:\*$": "executions",

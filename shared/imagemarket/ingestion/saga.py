@@ -262,8 +262,12 @@ class EmbedAndTag:
         return self._records.once(job, Step.EMBED_AND_TAG, lambda: self._analyse(job))
 
     def _analyse(self, job: IngestionJob) -> StepOutput:
+        from imagemarket.vision.models import Analysis
+
         answer = self._endpoint.analyse([self._work.get(model_input_key(job))])
         analysis = answer.analyses[0]
+        if not isinstance(analysis, Analysis):
+            raise DependencyUnavailable(f"The model cannot look at the picture: {analysis.message}")
         self._work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
         return {"model_version": answer.model_version, "nsfw_score": analysis.nsfw_score}
 
@@ -380,6 +384,8 @@ def _write_details(
             " ON CONFLICT (image_id, category) DO NOTHING",
             [(image_id, category) for category in analysis.categories[:_AI_CATEGORIES]],
         )
+        # The first picture of all decides which model's vectors are compared; later only a re-embedding does.
+        cursor.execute("INSERT INTO model_in_use (version) VALUES (%s) ON CONFLICT DO NOTHING", (model_version,))
         cursor.execute(
             "INSERT INTO image_embeddings (image_id, model_version, embedding) VALUES (%s, %s, %s::halfvec)"
             " ON CONFLICT (image_id, model_version) DO UPDATE SET embedding = excluded.embedding",

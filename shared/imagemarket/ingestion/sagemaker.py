@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagemarket.platform.aws import is_transient
 from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
-from imagemarket.vision.models import AnalyseRequest, AnalyseResponse
+from imagemarket.vision.models import JPEGS, AnalyseResponse, pack
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -25,28 +24,28 @@ class VisionEndpoint:
         self._endpoint_name = endpoint_name
 
     def analyse(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
-        """One call for up to 32 JPEGs; analyses come back in their order.
+        """One call for up to 32 JPEGs; analyses come back in their order, refusals in place of those that the
+        model cannot look at.
 
         Raises `ModelNotReady` while the endpoint has no instance or is loading or full, and
         `DependencyUnavailable` when it breaks off.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        request = AnalyseRequest(images=[base64.b64encode(jpeg).decode() for jpeg in jpegs])
         try:
             answer = self._client.invoke_endpoint(
                 EndpointName=self._endpoint_name,
-                ContentType="application/json",
+                ContentType=JPEGS,
                 Accept="application/json",
-                Body=request.model_dump_json().encode(),
+                Body=pack(jpegs),
             )
             body = answer["Body"].read()
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-            # A server that is loading or full answers 503, which SageMaker passes on in a ModelError.
+            # A server that is loading answers 503, a full one 429, which SageMaker passes on in a ModelError.
             asleep = code == "ValidationError" and "no capacity" in str(error)
-            if code in _NOT_READY or status in {429, 503} or error.response.get("OriginalStatusCode") == 503 or asleep:
+            if code in _NOT_READY or {status, error.response.get("OriginalStatusCode")} & {429, 503} or asleep:
                 raise ModelNotReady("The model is loading or fully occupied; try again.") from error
             if is_transient(error) or code == "ModelError":
                 raise DependencyUnavailable("The model endpoint failed; try again.") from error

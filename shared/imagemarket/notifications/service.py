@@ -110,7 +110,8 @@ def fan_out(connection: Connection[Row], notification: Row) -> None:
     connection.execute(
         "INSERT INTO webhook_deliveries (endpoint_id, notification_id, image_id)"
         " SELECT id, %(id)s, %(image_id)s FROM webhook_endpoints"
-        "  WHERE account_id = %(account_id)s AND enabled AND %(image_id)s::uuid IS NOT NULL AND (event_types = '{}' OR %(type)s = ANY(event_types))"
+        "  WHERE account_id = %(account_id)s AND enabled AND %(image_id)s::uuid IS NOT NULL"
+        "    AND (event_types = '{}' OR %(type)s = ANY(event_types))"
         " ON CONFLICT (endpoint_id, notification_id) DO NOTHING",
         notification,
     )

@@ -141,6 +141,12 @@ class JobSuperseded(Conflict):
     slug, title, status = "job-superseded", "The image has gone on without this job", 409
 
 
+class PicturesMissing(Conflict):
+    """Pictures without a vector of a model keep it from being used."""
+
+    slug, title, status = "pictures-missing", "Some pictures have no vector of this model yet", 409
+
+
 class TooManyRequests(MarketError):
     """A limit on attempts or requests was reached; `Retry-After` says when to come back."""
 

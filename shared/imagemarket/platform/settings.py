@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     model_endpoint_name: str = _UNSET
     """SageMaker endpoint that analyses pictures."""
     model_bundle: str = _UNSET
-    """Folder of the model bundle whose text tower encodes queries."""
+    """Where the bundles lie whose text towers encode queries: folders or `s3://bucket/prefix`, with commas between."""
+    encode_text_function: str = _UNSET
+    """Name of the function that encodes queries."""
     search_fusion: str = "rrf"
     """How hybrid search brings words and meaning together: `rrf`, or `convex:` and the share of the meaning."""
     cursor_secret_arn: str = _UNSET

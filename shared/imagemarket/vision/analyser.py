@@ -1,201 +1,130 @@
-"""The image tower of a `lite` bundle: from a JPEG to a vector, words, categories and a sentence."""
+"""The image side of a bundle: from a JPEG to a vector, words, categories and a sentence."""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from imagemarket.vision.bundle import ImageTower, read_manifest, verify
+from imagemarket.vision.bundle import Manifest, read_manifest, verify
 from imagemarket.vision.colours import name_colours
-from imagemarket.vision.models import TAGS_PER_IMAGE, Analysis, Tag
+from imagemarket.vision.faces import FaceFinder
+from imagemarket.vision.medium import Medium, tell_medium
+from imagemarket.vision.models import Analysis
+from imagemarket.vision.pictures import UnreadableImage, decode
+from imagemarket.vision.runtime import Device, Network, Wanted, choose_device
 from imagemarket.vision.text import padded_unit
+from imagemarket.vision.towers import Pixels, Sight, load_tower
+from imagemarket.vision.understanding import Reader, Vocabulary, describe, tags
 
-_MAX_PIXELS = 40_000_000
-_SHORT_EDGE = 300
+__all__ = ["Analyser", "UnreadableImage", "View"]
+
 _COLOUR_SIDE = 64
 
 _NSFW_RESIZE, _NSFW_SIZE = 256, 224
 _NSFW_MEAN_BGR = (104, 117, 123)
 
-_MAX_CATEGORIES = 3
-_NOISE = 2
-"""Times the even share of a class."""
-_SURE, _LIKELY = 0.8, 0.4
-
-
-class UnreadableImage(Exception):
-    """The bytes are no picture that the tower can look at; the message says why, for people."""
-
 
 @dataclass(frozen=True)
 class View:
-    """A picture made ready: what the networks look at, as bytes. About 1.5 MB."""
+    """A picture made ready: what the networks look at, as bytes (about 1.5 MB), and what is known without them."""
 
-    views: NDArray[np.uint8]
-    """(n, size, size, 3) RGB: the whole picture first, then closer views."""
+    views: Pixels
+    """(n, size, size, 3) RGB, as the image tower cuts them."""
     nsfw: NDArray[np.uint8]
     """(224, 224, 3) RGB."""
-    small: NDArray[np.uint8]
-    """(64, 64, 3) RGB, for its colours."""
+    colours: dict[str, float]
+    """Share of the picture of each colour, the largest first."""
+    surest_face: float
+    """Score of the surest face, 0 where there is none."""
+    medium: Medium | None
 
 
 class Analyser:
-    """Looks at pictures. Threads may share one; each call uses `threads` cores.
+    """Looks at pictures. Threads may share one; on the CPU each call uses `threads` cores.
 
-    Raises `NotABundle` when `bundle` is not whole.
+    Raises `NotABundle` when `bundle` is not whole, and `DeviceUnavailable` when `device` is not there.
     """
 
-    def __init__(self, bundle: Path, *, threads: int = 2) -> None:
+    def __init__(self, bundle: Path, *, device: Wanted = "auto", threads: int = 2, tensorrt: bool = False) -> None:
         manifest = read_manifest(bundle)
         verify(bundle, manifest)
-        self._tower: ImageTower = manifest.image
-        self._model_version = manifest.model_version
-        lists = json.loads((bundle / "image/vocabulary.json").read_bytes())
-        self._words: list[str] = lists["words"]
-        self._categories: list[str] = lists["categories"]
-        with np.load(bundle / "image/tables.npz") as tables:
-            self._class_vectors: NDArray[np.float32] = tables["class_vectors"]
-            self._word_vectors: NDArray[np.float32] = tables["word_vectors"]
-            self._category_vectors: NDArray[np.float32] = _rows_at_unit(tables["category_vectors"])
-            self._shares: NDArray[np.float32] = tables["shares"]
-            self._category_shares: NDArray[np.float32] = tables["category_shares"]
-        self._person = self._words.index("person")
-        # Classes of one name are one word.
-        self._names = sorted(set(lists["classes"]))
-        place = {name: number for number, name in enumerate(self._names)}
-        self._class_names = np.zeros((len(lists["classes"]), len(self._names)), dtype=np.float32)
-        for number, name in enumerate(lists["classes"]):
-            self._class_names[number, place[name]] = 1
-        self._breadth = dict(zip(self._words, self._shares.sum(axis=1).tolist(), strict=True))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # The two networks take turns: the threads of one must not spin while the other works.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = ["CPUExecutionProvider"]
-        self._classifier = onnxruntime.InferenceSession(str(bundle / "image/classifier.onnx"), options, providers)
-        self._nsfw = onnxruntime.InferenceSession(str(bundle / "image/nsfw.onnx"), options, providers)
+        self._manifest: Manifest = manifest
+        self._device: Device = choose_device(device)
+        self._tower = load_tower(bundle, manifest, device=self._device, threads=threads, tensorrt=tensorrt)
+        self._vocabulary = Vocabulary.model_validate_json((bundle / "image/vocabulary.json").read_bytes())
+        self._reader = Reader(self._vocabulary, manifest.understanding)
+        self._faces = FaceFinder(bundle)
+        self._nsfw = Network(bundle / "image/nsfw.onnx", device=self._device, threads=threads)
 
     @property
     def model_version(self) -> str:
         """Names the space of the vectors."""
-        return self._model_version
+        return self._manifest.model_version
+
+    @property
+    def device(self) -> Device:
+        """Where the networks run."""
+        return self._device
 
     def prepare(self, jpeg: bytes) -> View:
-        """Decodes one picture. Raises `UnreadableImage`."""
-        try:
-            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as opened:
-                if opened.width * opened.height > _MAX_PIXELS:
-                    raise UnreadableImage(f"it has {opened.width} x {opened.height} pixels, more than 40 million")
-                opened.draft("RGB", (2 * _SHORT_EDGE, 2 * _SHORT_EDGE))
-                upright = ImageOps.exif_transpose(opened).convert("RGB")
-        except UnidentifiedImageError:
-            raise UnreadableImage("it is no JPEG") from None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UnreadableImage(f"it cannot be decoded: {str(error)[:120]}") from error
-        shrink = _SHORT_EDGE / min(upright.size)
-        if shrink < 1:
-            size = (max(1, round(upright.width * shrink)), max(1, round(upright.height * shrink)))
-            upright = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=2)
+        """Decodes one picture and finds what needs no large network. Raises `UnreadableImage`."""
+        picture = decode(jpeg)
+        small = np.asarray(picture.resize((_COLOUR_SIDE, _COLOUR_SIDE), Image.Resampling.BOX))
         return View(
-            views=np.stack([self._cut(upright, box) for box in self._boxes(*upright.size)]),
-            nsfw=_nsfw_input(upright),
-            small=np.asarray(upright.resize((_COLOUR_SIDE, _COLOUR_SIDE), Image.Resampling.BOX)),
+            views=self._tower.cut(picture),
+            nsfw=_nsfw_input(picture),
+            colours=name_colours(small),
+            surest_face=float(self._faces.find(picture)[:, 4].max(initial=0)),
+            medium=tell_medium(np.asarray(picture)),
         )
-
-    def _boxes(self, width: int, height: int) -> list[tuple[float, float, float, float]]:
-        share = self._tower.detail_scale
-        boxes: list[tuple[float, float, float, float]] = [(0, 0, width, height)]
-        for across, down in self._tower.detail_views:
-            left, top = across * (1 - share) * width, down * (1 - share) * height
-            boxes.append((left, top, left + share * width, top + share * height))
-        return boxes
-
-    def _cut(self, picture: Image.Image, box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-        side = self._tower.size
-        return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC, box=box))
 
     def analyse(self, jpegs: Sequence[bytes]) -> list[Analysis]:
         """What the pictures show, in their order. Raises `UnreadableImage`."""
-        return [self.look(self.prepare(jpeg)) for jpeg in jpegs]
+        return self.look([self.prepare(jpeg) for jpeg in jpegs])
 
-    def look(self, view: View) -> Analysis:
-        """What one prepared picture shows."""
-        (logits,) = self._classifier.run(["logits"], {"pictures": view.views})
-        scores = np.asarray(logits, dtype=np.float32)
-        by_view = _above_noise(_softmax(scores))
-        words = _somewhere(by_view @ self._shares.T)
-        names = _somewhere(by_view @ self._class_names)
-        vector = self._vector(_softmax(scores / self._tower.temperature).mean(axis=0))
-        colours = name_colours(view.small)
-        confidence = dict(zip(self._words, words.tolist(), strict=True))
-        for name, probability in zip(self._names, names.tolist(), strict=True):
-            confidence[name] = max(probability, confidence.get(name, 0.0))
-        people = words[self._person] >= self._tower.people_from
+    def look(self, views: Sequence[View]) -> list[Analysis]:
+        """What prepared pictures show, in their order; on a GPU all of them in one pass."""
+        if not views:
+            return []
+        sights = self._tower.see([view.views for view in views])
+        scores = self._nsfw_scores([view.nsfw for view in views])
+        return [self._read(*each) for each in zip(views, sights, scores, strict=True)]
+
+    def warm_up(self, batch: int) -> None:
+        """Looks at plain pictures, one and then `batch` of them, so that the first caller does not wait for what a
+        network does at its first run (memory, and on a GPU the choice of kernels)."""
+        plain = Image.new("RGB", (_NSFW_RESIZE, _NSFW_RESIZE), (120, 130, 140))
+        coded = io.BytesIO()
+        plain.save(coded, "JPEG")
+        view = self.prepare(coded.getvalue())
+        self.look([view])
+        if batch > 1 and self._device != "cpu":
+            self.look([view] * batch)
+
+    def _read(self, view: View, sight: Sight, nsfw_score: float) -> Analysis:
+        held = self._reader.confidences(sight, view.surest_face)
+        people = self._reader.people(held, view.surest_face)
         return Analysis(
-            embedding=padded_unit(vector),
-            tags=_tags(confidence, colours),
-            categories=self._choose_categories(by_view, vector),
-            nsfw_score=self._nsfw_score(view),
-            description=self._describe(confidence, colours),
-            # The classifier was never asked for people: that it sees none says nothing.
-            people=True if people else None,
+            embedding=padded_unit(sight.vector),
+            tags=tags(held, view.colours, people=people),
+            categories=self._reader.categories(sight),
+            nsfw_score=nsfw_score,
+            description=describe(held, view.colours, self._vocabulary.breadth, people=people),
+            people=people,
+            medium=view.medium,
         )
 
-    def _vector(self, classes: NDArray[np.float32]) -> NDArray[np.float32]:
-        by_class = _unit(classes @ self._class_vectors)
-        by_word = _unit((self._shares @ classes) @ self._word_vectors)
-        return _unit(by_class + self._tower.word_weight * by_word)
-
-    def _choose_categories(self, by_view: NDArray[np.float32], vector: NDArray[np.float32]) -> list[str]:
-        held = _somewhere(by_view @ self._category_shares.T)
-        alike = self._category_vectors @ vector
-        order = np.argsort(-(held + 0.3 * alike))
-        chosen = [int(place) for place in order if held[place] >= self._tower.category_from]
-        if not chosen and alike[order[0]] > 0:
-            chosen = [int(order[0])]
-        return [self._categories[place] for place in chosen[:_MAX_CATEGORIES]]
-
-    def _nsfw_score(self, view: View) -> float:
-        planes = view.nsfw[:, :, ::-1].astype(np.float32) - np.asarray(_NSFW_MEAN_BGR, dtype=np.float32)
-        (answer,) = self._nsfw.run(["outputs"], {"input:0": np.ascontiguousarray(planes)[None]})
-        return min(1.0, max(0.0, float(np.asarray(answer)[0, 1])))
-
-    def _describe(self, confidence: dict[str, float], colours: dict[str, float]) -> str:
-        """One sentence that claims no more than the classifier does."""
-        ranked = sorted(confidence, key=lambda word: -confidence[word])
-        sure = [word for word in ranked if confidence[word] >= _SURE]
-        likely = [word for word in ranked if _LIKELY <= confidence[word] < _SURE]
-        # Of the sure words the narrow ones say most; a class's own name is the narrowest.
-        sure.sort(key=lambda word: (self._breadth.get(word, 0.0), -confidence[word]))
-        if sure:
-            said = f"Shows {_listed(sure[:3], 'and')}"
-            said += f", perhaps with {_listed(likely[:2], 'or')}" if likely else ""
-        elif likely:
-            said = f"May show {_listed(likely[:3], 'or')}"
-        else:
-            said = f"Possibly shows {_listed(ranked[:2], 'or')}"
-        tints = list(colours)[:2]
-        return f"{said}; mostly {_listed(tints, 'and')}." if tints else f"{said}."
-
-
-def _tags(confidence: dict[str, float], colours: dict[str, float]) -> list[Tag]:
-    scores = confidence | colours
-    ranked = sorted(scores, key=lambda word: (-scores[word], word))[:TAGS_PER_IMAGE]
-    return [Tag(tag=word, confidence=round(min(1.0, scores[word]), 4)) for word in ranked]
-
-
-def _listed(words: Sequence[str], last: str) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+    def _nsfw_scores(self, pictures: Sequence[NDArray[np.uint8]]) -> list[float]:
+        planes = np.stack(pictures)[..., ::-1].astype(np.float32) - np.asarray(_NSFW_MEAN_BGR, dtype=np.float32)
+        batches = [planes[place : place + 1] for place in range(len(planes))] if self._device == "cpu" else [planes]
+        answers = [self._nsfw.run(["outputs"], {"input:0": np.ascontiguousarray(each)})[0] for each in batches]
+        return [min(1.0, max(0.0, float(row[1]))) for row in np.concatenate(answers)]
 
 
 def _nsfw_input(picture: Image.Image) -> NDArray[np.uint8]:
@@ -206,28 +135,3 @@ def _nsfw_input(picture: Image.Image) -> NDArray[np.uint8]:
     square.crop((edge, edge, edge + _NSFW_SIZE, edge + _NSFW_SIZE)).save(coded, "JPEG")
     with Image.open(coded, formats=["JPEG"]) as decoded:
         return np.asarray(decoded.convert("RGB"))
-
-
-def _above_noise(classes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Without the little that a classifier at a loss gives to every class: a third of them are animals, and
-    so would be any picture that it does not know."""
-    return np.maximum(classes - _NOISE / classes.shape[-1], 0)
-
-
-def _somewhere(by_view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The probability that something is in at least one of the views, from its probability in each. A softmax
-    divides one between all that a view shows; the closer views show less, so what is small comes through."""
-    return 1 - np.prod(1 - np.clip(by_view, 0, 1), axis=0)
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def _unit(vector: NDArray[Any]) -> NDArray[np.float32]:
-    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)
-
-
-def _rows_at_unit(matrix: NDArray[Any]) -> NDArray[np.float32]:
-    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)

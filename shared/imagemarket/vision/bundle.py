@@ -3,23 +3,27 @@
     bundle.json                     the manifest
     text/model.onnx                 the text tower, with
     text/tokenizer.json             its tokenizer
-    image/classifier.onnx           what the image tower is made of (see `imagemarket.vision.analyser`)
-    image/nsfw.onnx
-    image/tables.npz
-    image/vocabulary.json
+    image/tower.onnx                the image tower; more files of it for other devices
+    image/nsfw.onnx                 what scores whether a picture is safe for work
+    image/faces-*.onnx              what finds faces (MTCNN's three networks)
+    image/vocabulary.json           the words that tags are chosen from, and the categories
+    image/tables.npz                their vectors, and what follows from classes where the tower is a classifier
 
-Who encodes queries needs the manifest and `text/` alone.
+There are two kinds of tower on each side, and one loader for all of them: `imagemarket.vision.text.TextEncoder`
+and `imagemarket.vision.analyser.Analyser`. Who encodes queries needs the manifest and `text/` alone.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from imagemarket.vision.models import EMBEDDING_DIMENSIONS
 
 MANIFEST = "bundle.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class NotABundle(Exception):
@@ -37,25 +41,38 @@ class Part(BaseModel):
     licence: str
 
 
-class TextTower(BaseModel):
-    """A sentence encoder; `centre` is taken off its vectors, so that they spread around zero."""
+class SentenceTower(BaseModel):
+    """A sentence encoder: the mean over its tokens' states. `centre` is taken off its vectors, so that they
+    spread around zero."""
 
     model_config = ConfigDict(frozen=True)
 
-    dimensions: int
+    tower: Literal["sentence"] = "sentence"
     max_tokens: int
     centre: list[float]
 
 
-class ImageTower(BaseModel):
-    """A classifier, and how its classes become a vector and words.
+class ContrastiveTextTower(BaseModel):
+    """A text encoder that was trained together with the image tower (CLIP). Token ids are filled up with zeros
+    to `context`; the graph gives the vector."""
 
-    Softmax at `temperature` over the classes weighs the class vectors; the words that follow from the
-    classes add theirs with `word_weight`.
+    model_config = ConfigDict(frozen=True)
+
+    tower: Literal["contrastive"] = "contrastive"
+    context: int
+
+
+class ClassifierTower(BaseModel):
+    """A classifier, and how its classes become a vector and words (ConSE).
+
+    The graph takes `pictures`, uint8 (n, size, size, 3) RGB, and gives `logits` (n, classes). Softmax at
+    `temperature` over the classes weighs the class vectors; the words that follow from the classes add theirs
+    with `word_weight`.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    tower: Literal["classifier"] = "classifier"
     size: int
     temperature: float
     word_weight: float
@@ -63,8 +80,45 @@ class ImageTower(BaseModel):
     """Where the closer views lie: 0..1 of the room that is left, across and down."""
     detail_scale: float
     """Width and height of a closer view, as a share of the picture's."""
+
+
+class ContrastiveImageTower(BaseModel):
+    """An image encoder that was trained together with the text tower (CLIP).
+
+    The graph takes `pictures`, uint8 (n, size, size, 3) RGB: the short edge at `size`, the middle cut out. It
+    gives `embeddings` (n, dimensions) of unit length. A word's confidence is the logistic function of
+    `slope` times the cosine's lead over the mean cosine of the neutral prompts, less `lead`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tower: Literal["contrastive"] = "contrastive"
+    size: int
+    slope: float
+    lead: float
+
+
+class Understanding(BaseModel):
+    """From which confidence on the bundle claims something."""
+
+    model_config = ConfigDict(frozen=True)
+
     category_from: float
     people_from: float
+    """Confidence of "person" from which people are in the picture, faces aside."""
+    no_people_below: float
+    """Confidence of "person" below which, when there is no face either, nobody is in the picture."""
+
+
+class Measurement(BaseModel):
+    """Something that was measured of the finished bundle."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    value: float
+    on: str
+    """The data that it was measured on."""
 
 
 class Manifest(BaseModel):
@@ -72,12 +126,20 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
-    format: Literal[1]
+    format: Literal[2]
+    name: str
+    """Which builder made it: `lite`, `clip-vit-l-14`, …"""
     model_version: str
     recipe: str
     """Digest of everything the bundle was built from; equal recipes need no second building."""
-    text: TextTower
-    image: ImageTower
+    dimensions: Annotated[int, Field(ge=1, le=EMBEDDING_DIMENSIONS)]
+    """Of the vectors before they are filled up with zeros."""
+    text: Annotated[SentenceTower | ContrastiveTextTower, Field(discriminator="tower")]
+    image: Annotated[ClassifierTower | ContrastiveImageTower, Field(discriminator="tower")]
+    networks: dict[Literal["cpu", "cuda"], str]
+    """The image tower's file for each kind of device."""
+    understanding: Understanding
+    quality: list[Measurement]
     parts: dict[str, Part]
 
 

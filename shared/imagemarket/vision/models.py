@@ -1,11 +1,15 @@
-"""The wire contract with the model endpoint: what `POST /invocations` takes and answers, as JSON.
+"""The wire contract with the model endpoint: what `POST /invocations` takes and answers.
+
+A request is JSON (`AnalyseRequest`), the same pictures in bytes (`JPEGS`), or one picture as `image/jpeg`; the answer
+is JSON (`AnalyseResponse`).
 
 Every container that serves the endpoint, whatever model it holds, speaks exactly this.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +18,13 @@ EMBEDDING_DIMENSIONS = 768
 
 MAX_IMAGES = 32
 """Pictures in one request."""
+
+JPEGS = "application/vnd.imagemarket.jpegs"
+"""Media type of a request in bytes: of each picture its length, four bytes big-endian, and then the JPEG. A third
+shorter than base64 in JSON, and nothing to parse."""
+
+MAX_IMAGE_BYTES = 2 * 2**20
+"""Bytes of one picture."""
 
 MAX_BODY_BYTES = 6 * 2**20
 """Bytes of one request: SageMaker's own limit. A model input is a JPEG of some 50 kB."""
@@ -58,23 +69,46 @@ class Analysis(BaseModel):
     """One English sentence."""
     people: bool | None
     """Whether people are in the picture; None when the model cannot tell."""
-
-
-class AnalyseResponse(BaseModel):
-    """The analyses in the order of the request's images."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-    model_version: str
-    """Names the embedding space: vectors compare with vectors of the same version alone."""
-    analyses: list[Analysis]
+    medium: Literal["photo", "illustration"] | None = None
+    """How the picture was made; None when the pixels do not say."""
 
 
 class Refusal(BaseModel):
-    """The body of every answer that is not 200. `type` is also sent as `x-amzn-ErrorType`, so that an
-    AWS client raises the exception of that name."""
+    """What is said in place of an analysis, and the body of every answer that is not 200. `type` is also sent as
+    `x-amzn-ErrorType` then, so that an AWS client raises the exception of that name."""
+
+    model_config = ConfigDict(frozen=True)
 
     type: str
     message: str
     field: str | None = None
     """The part of the request at fault, such as `images[3]`."""
+
+
+class AnalyseResponse(BaseModel):
+    """The analyses in the order of the request's images; a picture that cannot be looked at has a refusal in its
+    place, and the others are answered all the same."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_version: str
+    """Names the embedding space: vectors compare with vectors of the same version alone."""
+    analyses: list[Analysis | Refusal]
+
+
+def pack(jpegs: Sequence[bytes]) -> bytes:
+    """Pictures as a body of the media type `JPEGS`."""
+    return b"".join(len(jpeg).to_bytes(4, "big") + jpeg for jpeg in jpegs)
+
+
+def unpack(body: bytes) -> list[bytes]:
+    """The pictures of a body of the media type `JPEGS`. Raises ValueError when the lengths do not add up."""
+    jpegs: list[bytes] = []
+    place = 0
+    while place < len(body):
+        length = int.from_bytes(body[place : place + 4], "big")
+        begin, place = place + 4, place + 4 + length
+        if begin > len(body) or place > len(body):
+            raise ValueError(f"picture {len(jpegs)} is cut off")
+        jpegs.append(body[begin:place])
+    return jpegs

@@ -1,10 +1,10 @@
-"""The text tower: from a query to a vector in the space of the pictures' vectors."""
+"""The text side of a bundle: from a query to a vector in the space of the pictures' vectors."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imagemarket.vision.bundle import read_manifest
 from imagemarket.vision.models import EMBEDDING_DIMENSIONS
@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 _REMEMBERED = 512
 
 
+class TextModel(Protocol):
+    """A text tower as its network has it; threads may share one."""
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        """The vector of `text`, of the bundle's dimensions."""
+        ...
+
+
 class SentenceModel:
-    """A sentence encoder in `folder` (`model.onnx`, `tokenizer.json`); threads may share one."""
+    """A sentence encoder in `folder` (`model.onnx`, `tokenizer.json`)."""
 
     def __init__(self, folder: Path, *, max_tokens: int, threads: int = 1) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
+
+        from imagemarket.vision.runtime import Network
 
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._network = Network(folder / "model.onnx", threads=threads)
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """The unit vector of `text`, as the model has it."""
@@ -39,7 +43,7 @@ class SentenceModel:
 
         # One text at a time and unpadded: the quantised model answers a padded batch a little differently.
         ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
-        (states,) = self._session.run(
+        (states,) = self._network.run(
             ["last_hidden_state"],
             {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)},
         )
@@ -47,8 +51,30 @@ class SentenceModel:
         return mean / np.linalg.norm(mean)
 
 
+class ContrastiveTextModel:
+    """CLIP's text encoder in `folder`: ids (1, context), filled up with zeros, to a unit vector."""
+
+    def __init__(self, folder: Path, *, context: int, threads: int = 1) -> None:
+        from tokenizers import Tokenizer
+
+        from imagemarket.vision.runtime import Network
+
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(context)
+        self._tokenizer.enable_padding(length=context, pad_id=0)
+        self._network = Network(folder / "model.onnx", threads=threads)
+
+    def encode(self, text: str) -> NDArray[np.float32]:
+        """The unit vector of `text`."""
+        import numpy as np
+
+        ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
+        (rows,) = self._network.run(["embeddings"], {"ids": ids})
+        return np.asarray(rows, dtype=np.float32)[0]
+
+
 class TextEncoder:
-    """Encodes short English texts for comparison with pictures; threads may share one.
+    """Encodes short English texts for comparison with pictures, on the CPU; threads may share one.
 
     Raises `NotABundle` when `bundle` is no folder of a bundle.
     """
@@ -58,8 +84,14 @@ class TextEncoder:
 
         manifest = read_manifest(bundle)
         self._model_version = manifest.model_version
-        self._centre = np.asarray(manifest.text.centre, dtype=np.float32)
-        self._model = SentenceModel(bundle / "text", max_tokens=manifest.text.max_tokens, threads=threads)
+        tower = manifest.text
+        self._model: TextModel
+        if tower.tower == "sentence":
+            self._centre = np.asarray(tower.centre, dtype=np.float32)
+            self._model = SentenceModel(bundle / "text", max_tokens=tower.max_tokens, threads=threads)
+        else:
+            self._centre = np.zeros(manifest.dimensions, dtype=np.float32)
+            self._model = ContrastiveTextModel(bundle / "text", context=tower.context, threads=threads)
         self._remembered = lru_cache(_REMEMBERED)(self._encode)
 
     @property

@@ -61,7 +61,7 @@ def test_needs_the_manifest_and_its_own_files_alone(tmp_path: Path) -> None:
 def test_says_what_is_wrong_with_the_folder(tmp_path: Path) -> None:
     with pytest.raises(NotABundle, match=r"no bundle\.json"):
         TextEncoder(tmp_path)
-    (tmp_path / "bundle.json").write_text('{"format": 2}')
+    (tmp_path / "bundle.json").write_text('{"format": 1}')
     with pytest.raises(NotABundle, match="format"):
         TextEncoder(tmp_path)
     shutil.copyfile(lite_bundle() / "bundle.json", tmp_path / "bundle.json")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from imagemarket.catalog.taxonomy import SLUGS
-from sagemaker.builders.lite import read_vocabulary
-from sagemaker.builders.vocabulary import CATEGORY_WORDS
+from sagemaker.builders.lite import read_classes
+from sagemaker.builders.vocabulary import CATEGORY_WORDS, open_words
 
 
 @pytest.fixture(scope="module")
 def holds() -> dict[tuple[str, str], float]:
     """`(word, name of a class)` to the share of that class's pictures for which the word holds."""
-    vocabulary = read_vocabulary()
+    vocabulary = read_classes()
     return {
         (word, name): float(vocabulary.shares[row, column])
-        for row, word in enumerate(vocabulary.words)
+        for row, word in enumerate(vocabulary.wide)
         for column, name in enumerate(vocabulary.names)
     }
 
@@ -67,14 +67,41 @@ def test_and_not_from_others(holds: dict[tuple[str, str], float], word: str, nam
 
 
 def test_every_category_is_reached_by_some_class() -> None:
-    vocabulary = read_vocabulary()
+    vocabulary = read_classes()
     assert set(vocabulary.categories) == set(CATEGORY_WORDS) == SLUGS
     assert (vocabulary.category_shares.max(axis=1) >= 0.6).all()
 
 
 def test_the_names_are_words_to_search_by() -> None:
-    vocabulary = read_vocabulary()
+    vocabulary = read_classes()
     assert len(vocabulary.names) == len(vocabulary.definitions) == 1000
-    for word in {*vocabulary.names, *vocabulary.words}:
+    for word in {*vocabulary.names, *vocabulary.wide}:
         assert word == word.strip().lower()
         assert 0 < len(word) <= 100
+
+
+def test_the_open_vocabulary_has_thousands_of_words_each_once_and_in_the_singular() -> None:
+    words = [word.word for word in open_words()]
+    assert 3000 < len(words) == len(set(words))
+    assert not {"dogs", "cars", "trees", "houses", "flowers"} & set(words)
+    for word in ("dog", "kitchen", "swimming", "joy", "winter", "cozy", "sunshine", "tulip", "bread", "vintage"):
+        assert word in words
+
+
+def test_wider_words_lead_from_a_beagle_to_an_animal() -> None:
+    wider = {word.word: word.wider for word in open_words()}
+    seen, waiting = set(), ["beagle"]
+    while waiting:
+        word = waiting.pop()
+        seen.add(word)
+        waiting += [each for each in wider.get(word, ()) if each not in seen]
+    assert {"beagle", "dog", "mammal", "animal"} <= seen
+    assert "cat" not in seen
+
+
+def test_a_word_of_wordnet_holds_for_the_classes_below_it() -> None:
+    classes = {word.word: set(word.classes) for word in open_words()}
+    names = read_classes().names
+    assert {names[place] for place in classes["dog"]} >= {"beagle", "toy poodle", "golden retriever"}
+    assert "siamese cat" not in {names[place] for place in classes["dog"]}
+    assert classes["dog"] <= classes["mammal"]

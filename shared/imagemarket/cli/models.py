@@ -1,0 +1,90 @@
+"""`imagemarket models`: the bundles that see pictures and read queries, and which of them is in use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imagemarket.platform.errors import MarketError
+
+app = typer.Typer(name="models", help="Model bundles, and which of them is in use.", no_args_is_help=True)
+
+
+class Bundle(StrEnum):
+    """What can be built."""
+
+    LITE = "lite"
+    CLIP = "clip-vit-l-14"
+    DATACOMP = "clip-vit-l-14-datacomp"
+
+
+@app.callback()
+def models() -> None:
+    """Model bundles, and which of them is in use."""
+
+
+@app.command("build")
+def build(
+    name: Annotated[Bundle, typer.Argument(help="Which bundle.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder.", metavar="DIR")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A CLIP model's weights, in place of those from the hub.", exists=True)
+    ] = None,
+    python: Annotated[
+        Path | None, typer.Option(help="The interpreter that has PyTorch, for CLIP models (docs/models.md).")
+    ] = None,
+) -> None:
+    """Build a bundle; quick when it stands already. CLIP models take PyTorch, in an environment of its own."""
+    interpreter = str(python or sys.executable)
+    if name is Bundle.LITE:
+        command = [interpreter, "-m", "sagemaker.builders.lite", "--out", str(out)]
+    else:
+        command = [interpreter, "-m", "sagemaker.builders.clip", name.value, "--out", str(out)]
+        command += ["--checkpoint", str(checkpoint)] if checkpoint else []
+    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models that there are vectors of."""
+    from imagemarket import wiring
+
+    try:
+        standings = wiring.reembedding().standings()
+    except MarketError as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+    for standing in standings:
+        typer.echo(f"{standing.model_version}  {standing.pictures} pictures{'  in use' if standing.in_use else ''}")
+
+
+@app.command("reembed")
+def reembed(
+    to: Annotated[str, typer.Option(help="The version to go over to; the endpoint must serve it.")],
+    endpoint: Annotated[
+        str | None, typer.Option(help="The endpoint that serves it; the deployment's own by default.")
+    ] = None,
+    switch: Annotated[bool, typer.Option(help="Use it when every picture has a vector.")] = True,
+) -> None:
+    """Give every picture another model's vector beside live traffic, then search by it.
+
+    A run that was broken off goes on where it was.
+    """
+    from imagemarket import wiring
+
+    def say(made: int, refused: int) -> None:
+        typer.echo(f"{made} vectors made" + (f", {refused} pictures refused" if refused else ""))
+
+    try:
+        reembedding = wiring.reembedding(endpoint)
+        made = reembedding.run(to, say) if switch else reembedding.fill(to, say)
+        wiring.outbox_relay().drain()
+    except MarketError as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{made} vectors of {to} were made" + ("; searches compare them now." if switch else "."))

@@ -1,0 +1,178 @@
+"""Another model's vectors for every picture, beside live traffic, and then the switch to them.
+
+Vectors are added picture by picture while searches go on with the model in use; what is there already is not made
+again, so a run that broke off goes on. The switch is one transaction: until it commits every search sees the old
+vectors, after it the new ones. A search under way at that moment compares with the model that it began with and
+finds by its words alone; none compares across models.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import Conflict, ModelNotReady, PicturesMissing
+from imagemarket.platform.outbox import INDEX_TOPIC
+from imagemarket.platform.telemetry import logger
+from imagemarket.vision.models import AnalyseResponse, Analysis
+
+BATCH = 16
+"""Pictures in one request; renditions of this size stay far below its limit."""
+
+_PATIENCE_SECONDS = 900
+_PAUSE_SECONDS = 5.0
+_SHORT_EDGE, _QUALITY = 300, 90
+"""As ingestion hands pictures to the model."""
+
+_MISSING = """
+    SELECT i.id, r.key FROM images i
+      JOIN image_renditions r ON r.image_id = i.id AND r.kind = 'clean' AND r.format = 'jpeg'
+     WHERE i.status IN ('approved', 'pending_review') AND i.id > %(after)s
+       AND NOT EXISTS (SELECT FROM image_embeddings e WHERE e.image_id = i.id AND e.model_version = %(version)s)
+     ORDER BY i.id LIMIT %(limit)s
+"""
+_WITHOUT = """
+    SELECT count(*) AS number FROM images i
+     WHERE i.status = 'approved'
+       AND NOT EXISTS (SELECT FROM image_embeddings e WHERE e.image_id = i.id AND e.model_version = %(version)s)
+"""
+# A document that was made before the switch and is written after it carries an older version and changes nothing.
+_BUMP = "UPDATE images SET version = version + 1 WHERE status = 'approved' RETURNING id"
+_BRING_OVER = """
+    UPDATE search_documents d
+       SET embedding = e.embedding, model_version = e.model_version, version = i.version, indexed_at = now()
+      FROM images i JOIN image_embeddings e ON e.image_id = i.id AND e.model_version = %(version)s
+     WHERE d.image_id = i.id AND d.listed AND i.status = 'approved'
+"""
+_TELL = """
+    INSERT INTO outbox (topic, image_id, payload)
+    SELECT %(topic)s, id, jsonb_build_object('image_id', id, 'version', version) FROM images
+     WHERE status = 'approved'
+"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a model's vectors reach."""
+
+    model_version: str
+    pictures: int
+    in_use: bool
+
+
+class Reembedding:
+    """`analyse` asks the endpoint that serves the new model, `read` gets a clean rendition by its key."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        analyse: Callable[[Sequence[bytes]], AnalyseResponse],
+        read: Callable[[str], bytes],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._database = database
+        self._analyse = analyse
+        self._read = read
+        self._pause = pause
+
+    def run(self, version: str, say: Callable[[int, int], None] = lambda _done, _refused: None) -> int:
+        """Gives every picture a vector of `version`, switches to it, and sees to those that came meanwhile; how many
+        were made. `say` hears how many were made and refused so far.
+
+        Raises `Conflict` when the endpoint serves another model, `PicturesMissing` when a picture cannot be looked
+        at, `ModelNotReady` when the endpoint is not ready for a quarter of an hour.
+        """
+        made = self.fill(version, say)
+        self.switch(version)
+        return made + self.fill(version, say)
+
+    def fill(self, version: str, say: Callable[[int, int], None] = lambda _done, _refused: None) -> int:
+        """Adds the vectors that are missing; how many."""
+        made = refused = 0
+        after = UUID(int=0)
+        while True:
+            rows = self._database.fetch_all(_MISSING, {"after": after, "version": version, "limit": BATCH})
+            if not rows:
+                return made
+            answer = self._patiently([_model_input(self._read(row["key"])) for row in rows])
+            if answer.model_version != version:
+                raise Conflict(f"The endpoint serves {answer.model_version}, not {version}.")
+            found = [
+                (row["id"], analysis.embedding)
+                for row, analysis in zip(rows, answer.analyses, strict=True)
+                if isinstance(analysis, Analysis)
+            ]
+            self._keep(version, found)
+            made += len(found)
+            refused += len(rows) - len(found)
+            after = rows[-1]["id"]
+            say(made, refused)
+
+    def switch(self, version: str) -> None:
+        """Searches compare `version`'s vectors from now on. Raises `PicturesMissing`."""
+        with self._database.transaction() as connection:
+            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SELECT FROM model_in_use FOR UPDATE")
+            row = connection.execute(_WITHOUT, {"version": version}).fetchone()
+            assert row is not None
+            if row["number"]:
+                raise PicturesMissing(f"{row['number']} approved pictures have no vector of {version}; run it again.")
+            connection.execute(
+                "INSERT INTO model_in_use (version) VALUES (%s)"
+                " ON CONFLICT (one) DO UPDATE SET version = excluded.version, since = now()",
+                (version,),
+            )
+            connection.execute(_BUMP)
+            brought = connection.execute(_BRING_OVER, {"version": version}).rowcount
+            connection.execute(_TELL, {"topic": INDEX_TOPIC})
+        logger.info("another model is in use", model_version=version, documents=brought)
+
+    def standings(self) -> list[Standing]:
+        """Every model that there are vectors of, the one in use first."""
+        rows = self._database.fetch_all(
+            "SELECT e.model_version, count(*) AS pictures, e.model_version = m.version AS in_use"
+            "  FROM image_embeddings e LEFT JOIN model_in_use m ON true"
+            " GROUP BY e.model_version, m.version ORDER BY in_use DESC NULLS LAST, pictures DESC"
+        )
+        return [Standing(row["model_version"], row["pictures"], bool(row["in_use"])) for row in rows]
+
+    def _keep(self, version: str, found: Sequence[tuple[UUID, Sequence[float]]]) -> None:
+        with self._database.transaction() as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO image_embeddings (image_id, model_version, embedding) VALUES (%s, %s, %s::halfvec)"
+                " ON CONFLICT (image_id, model_version) DO NOTHING",
+                [(image, version, json.dumps(list(vector))) for image, vector in found],
+            )
+            # Where the model is in use already, a search is to find the picture by meaning at once.
+            cursor.executemany(
+                "WITH changed AS (UPDATE images SET version = version + 1 WHERE id = %(image)s AND status = 'approved'"
+                " AND EXISTS (SELECT FROM model_in_use WHERE version = %(version)s) RETURNING id, version)"
+                " INSERT INTO outbox (topic, image_id, payload) SELECT %(topic)s, id,"
+                " jsonb_build_object('image_id', id, 'version', version) FROM changed",
+                [{"image": image, "version": version, "topic": INDEX_TOPIC} for image, _ in found],
+            )
+
+    def _patiently(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
+        waited = 0.0
+        while True:
+            try:
+                return self._analyse(jpegs)
+            except ModelNotReady:
+                if waited >= _PATIENCE_SECONDS:
+                    raise
+                self._pause(_PAUSE_SECONDS)
+                waited += _PAUSE_SECONDS
+
+
+def _model_input(jpeg: bytes) -> bytes:
+    from imagemarket.vision.pictures import decode, shrunk
+
+    out = io.BytesIO()
+    shrunk(decode(jpeg), _SHORT_EDGE).save(out, "JPEG", quality=_QUALITY)
+    return out.getvalue()
