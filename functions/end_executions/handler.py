@@ -13,4 +13,4 @@ def _end(record: dict[str, Any]) -> None:
     wiring.execution_endings().handle(json.loads(record["body"]))
 
 
-handler = batch_handler(_end)
+handler = batch_handler(_end, wiring.message_journal)

@@ -72,24 +72,6 @@ class Cache:
 
         return self._ask(question)
 
-    def get(self, *keys: str) -> list[bytes | None]:
-        """The values of the keys, None for one that is not there."""
-        from valkey.exceptions import ValkeyError
-
-        try:
-            return cast("list[bytes | None]", self._connected().mget(keys))
-        except ValkeyError as error:
-            raise DependencyUnavailable("The cache is not answering.") from error
-
-    def put(self, key: str, value: bytes | str, *, seconds: int) -> None:
-        """Keeps a value for so long."""
-        from valkey.exceptions import ValkeyError
-
-        try:
-            self._connected().set(key, value, ex=seconds)
-        except ValkeyError as error:
-            raise DependencyUnavailable("The cache is not answering.") from error
-
     def forget(self, *keys: str) -> None:
         """Deletes the keys."""
         self._ask(lambda client: client.delete(*keys))

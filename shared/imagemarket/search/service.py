@@ -239,7 +239,7 @@ class Search:
         hits = self._required(
             course, "vector", lambda: self._vector.nearest(vector, model_version, filters, limit=REACH)
         )
-        answer = self._page(Paging(limit=limit), _Ranking(hits, "similar"), None, course)
+        answer = self._page(Paging(limit=limit), _Ranking(hits, "similar"), None, course, {})
         return self._given(answer.model_copy(update={"passed": None}), Paging(limit=limit))
 
     def _position(self, query: Paging, scope: str = "") -> Position | None:
