@@ -98,7 +98,7 @@ class Saga(Construct):
     def watching(self) -> iam.PolicyStatement:
         """Leave to ask after executions and to stop them."""
         return iam.PolicyStatement(
-            actions=["states:DescribeExecution", "states:StopExecution"],
+            actions=["states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"],
             resources=[
                 Stack.of(self).format_arn(
                     service="states",

@@ -377,6 +377,10 @@ def test_who_has_gone_is_not_served(served: Served) -> None:
     served.model.eyes.clear()
     with pytest.raises(httpx.ReadTimeout):
         _post(served, json=_coded(*[b"gone"] * MAX_IMAGES), timeout=0.5)
+    deadline = time.monotonic() + 20
+    while "imagemarket_waiting 0.0" not in httpx.get(f"http://127.0.0.1:{served.port}/metrics").text:
+        assert time.monotonic() < deadline, "nobody noticed that the caller has gone"
+        time.sleep(0.05)
     served.model.eyes.set()
     assert _shown(served.endpoint.analyse([b"next"]).analyses[0]) == "next"
     assert served.model.looked.count("gone") < 8

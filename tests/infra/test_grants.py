@@ -97,6 +97,7 @@ EXPECTED: dict[str, Grants] = {
         "s3:AbortMultipartUpload": {"Originals/originals"},
         "states:StartExecution": {"Machine"},
         "states:DescribeExecution": {"executions"},
+        "states:GetExecutionHistory": {"executions"},
         "states:StopExecution": {"executions"},
         "sqs:SendMessage": {"DeadRuns"},
     },

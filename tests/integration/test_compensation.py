@@ -167,4 +167,6 @@ def test_an_image_that_was_published_before_is_told_to_the_search_engines(room: 
     with room.database.transaction() as connection:
         connection.execute("UPDATE images SET version = 5, run = 2 WHERE id = %s", (job.image_id,))
     room.compensation.run(job.model_copy(update={"run": 2}), FAILED)
-    assert room.one("SELECT payload FROM outbox WHERE image_id = %s", job)["payload"]["version"] == 6
+    assert (
+        room.one("SELECT payload FROM outbox WHERE image_id = %s AND topic = 'index'", job)["payload"]["version"] == 6
+    )

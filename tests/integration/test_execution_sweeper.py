@@ -99,6 +99,16 @@ def test_an_execution_that_carries_its_image_on_no_more_is_replayed_and_at_last_
     assert room.sweeper.run() == NOTHING
 
 
+def test_an_execution_that_waits_for_its_turn_is_left_alone(room: Room) -> None:
+    """In a crowd a step may be turned away for longer than a dead execution is silent."""
+    job = room.overdue()
+    room.executions.start(job)
+    room.states.last_events[job.execution_name] = datetime.now(UTC) - timedelta(seconds=20)
+    assert room.sweeper.run() == NOTHING
+    room.states.last_events[job.execution_name] = datetime.now(UTC) - timedelta(minutes=11)
+    assert room.sweeper.run() == {**NOTHING, "replayed": 1}
+
+
 def test_what_was_heard_of_is_left_alone(room: Room) -> None:
     young = room.overdue(minutes=9)
     working = room.overdue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,20 @@ class Executions:
         except BotoCoreError as error:
             raise DependencyUnavailable("Step Functions is not answering; try again.") from error
         return ExecutionStatus(answer["status"])
+
+    def last_event(self, job: IngestionJob) -> datetime | None:
+        """When the job's execution last did anything, tries turned away included; None where there is none."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._client.get_execution_history(executionArn=self._arn(job), reverseOrder=True, maxResults=1)
+        except ClientError as error:
+            if _code(error) == "ExecutionDoesNotExist":
+                return None
+            raise DependencyUnavailable("Step Functions did not tell the saga's history; try again.") from error
+        except BotoCoreError as error:
+            raise DependencyUnavailable("Step Functions is not answering; try again.") from error
+        return max((event["timestamp"] for event in answer["events"]), default=None)
 
     def stop(self, job: IngestionJob, cause: str) -> None:
         """Aborts the job's execution; fine when it has ended already. A step at work goes on to its end."""

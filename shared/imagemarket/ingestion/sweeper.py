@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -135,8 +135,8 @@ class ExecutionSweeper:
     def __init__(
         self, *, database: Database, executions: Executions, compensation: CompensateImage, stalled_after_seconds: int
     ) -> None:
-        """After `stalled_after_seconds` without a step beginning or ending, with no lease running, a running
-        execution counts as dead; it must be longer than the machine waits between two attempts."""
+        """After `stalled_after_seconds` without a step beginning or ending, with no lease running and no try of
+        its execution, a running execution counts as dead; it must be longer than the machine waits between two."""
         self._database = database
         self._executions = executions
         self._compensation = compensation
@@ -144,7 +144,8 @@ class ExecutionSweeper:
 
     def stuck(self) -> list[Stuck]:
         """What is overdue, the longest first (500 at most), and how its execution stands."""
-        return [self._judge(row) for row in self._database.fetch_all(_LAST_HEARD, (self._stalled_after_seconds, 500))]
+        overdue = self._database.fetch_all(_LAST_HEARD, (self._stalled_after_seconds, 500))
+        return [judged for row in overdue if (judged := self._judge(row)) is not None]
 
     def run(self) -> dict[str, int]:
         """Does what `stuck` says, and finishes compensations that were broken off. How many of each; `failed_to` are
@@ -171,9 +172,14 @@ class ExecutionSweeper:
                 count(f"Swept.{outcome}", number)
         return done
 
-    def _judge(self, row: Row) -> Stuck:
+    def _judge(self, row: Row) -> Stuck | None:
+        """None for an execution that lives: it waits for its turn at a busy function."""
         job = _job(row)
         execution = self._executions.status(job)
+        if execution is ExecutionStatus.RUNNING:
+            at_work = self._executions.last_event(job)
+            if at_work and datetime.now(UTC) - at_work < timedelta(seconds=self._stalled_after_seconds):
+                return None
         if execution is None:
             action: Action = "resume"
         elif row["replays"] < MAX_REPLAYS:

@@ -133,12 +133,14 @@ def _problem_response(request: Request, error: MarketError) -> Response:
 
 
 def _invalid_request(errors: Sequence[Any]) -> InvalidRequest:
-    """Names each field and its limit. Values of the address alone are repeated: one of a body may be a password."""
+    """Names each field and its limit. Values of the address's own parameters alone are repeated: one of a body may be
+    a password, one that nobody asked for a token."""
     fields: list[dict[str, Any]] = []
     for error in errors:
         place, *path = error["loc"]
         name = ".".join(str(step) for step in path) or "body"
-        value = {"value": str(error["input"])[:_SHOWN]} if place == "query" else {}
+        asked_for = place == "query" and error["type"] not in {"extra_forbidden", "missing"}
+        value = {"value": str(error["input"])[:_SHOWN]} if asked_for else {}
         fields.append({"in": place, "field": name, **value, "detail": error["msg"], **_limit_of(error.get("ctx"))})
     first = fields[0]
     more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""

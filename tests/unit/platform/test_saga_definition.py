@@ -45,7 +45,7 @@ def test_every_retry_is_bounded_and_every_task_has_a_time_limit() -> None:
     for name, state in states(DEFINITION):
         if state["Type"] == "Task":
             assert state["TimeoutSeconds"] <= 120, name
-            assert all(rule["MaxAttempts"] <= 40 for rule in state["Retry"]), name
+            assert all(rule["MaxAttempts"] <= 60 for rule in state["Retry"]), name
 
 
 def test_every_failure_ends_in_compensation() -> None:

@@ -16,7 +16,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="
 def test_the_page_lists_every_setting_with_its_default() -> None:
     section = PAGE.partition("## What `./market` reads")[0]
     listed = dict(re.findall(r"^\| `MARKET_(\w+)` \|.*\| (?:`(.*)`)? *\|$", section, flags=re.MULTILINE))
-    fields = {name.upper(): str(field.default) for name, field in Settings.model_fields.items()}
+    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+    fields = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in defaults.items()}
     assert listed == fields
 
 
