@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudfront import CloudFrontClient
 
 
 class Cdn(Protocol):
@@ -23,7 +20,7 @@ class Cdn(Protocol):
 class CloudFront:
     """One distribution. An invalidation is everywhere within seconds, most often."""
 
-    def __init__(self, client: CloudFrontClient, distribution_id: str) -> None:
+    def __init__(self, client: Any, distribution_id: str) -> None:
         self._client = client
         self._distribution_id = distribution_id
 
