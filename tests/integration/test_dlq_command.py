@@ -15,6 +15,7 @@ from imagemarket import wiring
 from imagemarket.cli.app import app
 from imagemarket.cli.dead_letters import SOMETHING_LEFT
 from imagemarket.deadletters.details import ImageInspector
+from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
 from tests.integration.rows import a_contributor, an_image
@@ -25,9 +26,13 @@ Dlq = Callable[..., Result]
 
 
 class NoExecutions:
-    def describe_execution(self, **_: Any) -> Any:
+    def __init__(self) -> None:
+        self.asked_for: list[str] = []
+
+    def describe_execution(self, *, executionArn: str) -> Any:  # noqa: N803
         from botocore.exceptions import ClientError
 
+        self.asked_for.append(executionArn)
         raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
 
 
@@ -97,6 +102,16 @@ def _all() -> Any:
     from imagemarket.deadletters.models import Choice
 
     return Choice()
+
+
+def test_the_execution_of_the_latest_run_is_looked_at(database: Database) -> None:
+    owner = a_contributor(database)
+    image = an_image(database, owner, object_version="v1", run=3)
+    client: Any = NoExecutions()
+    ImageInspector(database=database, step_functions=client, state_machine_arn="arn:stateMachine:x").image(image)
+    job = IngestionJob(image_id=image, contributor_id=owner, key="x", version_id="v1", run=3)
+    assert client.asked_for == [f"arn:execution:x:{job.execution_name}"]
+    assert job.execution_name.endswith("-3")
 
 
 def test_a_replay_reports_and_its_status_says_what_is_left(dlq: Dlq, room: Room) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from imagemarket.catalog.executions import execution_name
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 
@@ -63,7 +63,7 @@ class ImageInspector:
     def image(self, image_id: UUID) -> ImageDetails | None:
         """The image, or None when there is no row of it. Raises `DependencyUnavailable`."""
         row = self._database.fetch_one(
-            "SELECT id AS image_id, contributor_id, status, title, rejection, version, updated_at, object_version"
+            "SELECT id AS image_id, contributor_id, status, title, rejection, version, updated_at, object_version, run"
             " FROM images WHERE id = %s",
             (image_id,),
         )
@@ -73,11 +73,11 @@ class ImageInspector:
             "SELECT step, status, attempts, error FROM processing_steps WHERE image_id = %s ORDER BY started_at",
             (image_id,),
         )
-        version = row.pop("object_version")
+        version, run = row.pop("object_version"), row.pop("run")
         details = ImageDetails(**row, steps=[StepState.model_validate(step) for step in steps])
         if version is None:
             return details
-        name = f"{image_id}-{hashlib.sha256(version.encode()).hexdigest()[:16]}"
+        name = execution_name(image_id, version, run)
         return details.model_copy(update={"execution": name, **self._execution(name)})
 
     def _execution(self, name: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from imagemarket.catalog.executions import execution_name, version_digest
 from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 
@@ -233,19 +233,14 @@ class IngestionJob(BaseModel):
     execution: str = ""
 
     @property
-    def _version(self) -> str:
-        """The version, as names can hold it."""
-        return hashlib.sha256(self.version_id.encode()).hexdigest()[:16]
-
-    @property
     def work_prefix(self) -> str:
         """Where the steps keep what passes between them."""
-        return f"work/{self.image_id}/{self._version}/"
+        return f"work/{self.image_id}/{version_digest(self.version_id)}/"
 
     @property
     def execution_name(self) -> str:
-        """Follows from image, version and run, so that starting twice starts nothing the second time."""
-        return f"{self.image_id}-{self._version}" + (f"-{self.run}" if self.run > 1 else "")
+        """See `catalog.executions.execution_name`."""
+        return execution_name(self.image_id, self.version_id, self.run)
 
 
 class FailedStep(BaseModel):
