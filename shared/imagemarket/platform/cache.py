@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.resilience import Breaker
 
 if TYPE_CHECKING:
     from valkey import Valkey
-
-T = TypeVar("T")
 
 _TIMEOUT_SECONDS = 0.25
 
