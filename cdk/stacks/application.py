@@ -272,7 +272,11 @@ class ApplicationStack(Stack):
             seconds=110,
             memory_mb=3008,
             layers=["imaging"],
-            settings=self._database | self._originals | self._work | self._renditions,
+            settings=self._database
+            | self._originals
+            | self._work
+            | self._renditions
+            | {"public_base_url": stage.public_base_url},
             grants=[
                 state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),
@@ -288,7 +292,7 @@ class ApplicationStack(Stack):
             seconds=110,
             memory_mb=3008,
             layers=["imaging"],
-            settings=self._database | self._work | self._renditions,
+            settings=self._database | self._work | self._renditions | {"public_base_url": stage.public_base_url},
             grants=[
                 state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),

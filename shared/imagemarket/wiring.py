@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         MakeThumbnails,
         MakeWatermark,
         PublishImage,
+        RightsOfImages,
     )
     from imagemarket.ingestion.sagemaker import VisionEndpoint
     from imagemarket.ingestion.starter import IngestionStarter
@@ -325,17 +326,30 @@ def detect_duplicate() -> DetectDuplicate:
 
 
 @cache
+def rights_of_images() -> RightsOfImages:
+    from imagemarket.ingestion.saga import RightsOfImages
+
+    return RightsOfImages(database=database(), public_base_url=settings().public_base_url)
+
+
+@cache
 def make_thumbnails() -> MakeThumbnails:
     from imagemarket.ingestion.saga import MakeThumbnails
 
-    return MakeThumbnails(records=step_records(), work=work(), renditions=renditions(), originals=originals())
+    return MakeThumbnails(
+        records=step_records(),
+        rights=rights_of_images(),
+        work=work(),
+        renditions=renditions(),
+        originals=originals(),
+    )
 
 
 @cache
 def make_watermark() -> MakeWatermark:
     from imagemarket.ingestion.saga import MakeWatermark
 
-    return MakeWatermark(records=step_records(), work=work(), renditions=renditions())
+    return MakeWatermark(records=step_records(), rights=rights_of_images(), work=work(), renditions=renditions())
 
 
 def vision_endpoint(name: str) -> VisionEndpoint:

@@ -261,11 +261,11 @@ def _png(file: BinaryIO) -> Header:
         (length,) = struct.unpack(">I", head[:4])
         metadata += length
         transparent |= head[4:] == b"tRNS"
+        behind = file.tell() + length + 4
         if head[4:] in _PNG_COMPRESSED:
             room -= _unfolded(file.read(length), room)
-            file.seek(-length, 1)
         _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
-        file.seek(length + 4, 1)
+        file.seek(behind)
     else:
         raise ImageTooLarge(f"The PNG has more than {_SEGMENTS_MAX} chunks before its pixels.")
     channels = _PNG_CHANNELS.get(colour, 4) + (transparent and colour in {0, 2})

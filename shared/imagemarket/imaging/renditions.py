@@ -11,6 +11,8 @@ from imagemarket.imaging.models import Rendition, RenditionFormat, RenditionKind
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from imagemarket.imaging.rights import Rights
+
 THUMBNAIL_LONG_EDGES = (150, 450)
 CLEAN_LONG_EDGE = 1000
 
@@ -23,15 +25,17 @@ _ENCODERS: dict[RenditionFormat, tuple[str, dict[str, Any]]] = {
 }
 
 
-def make_thumbnails(master: bytes) -> list[Rendition]:
+def make_thumbnails(master: bytes, rights: Rights | None = None) -> list[Rendition]:
     """150 and 450 px ("thumbnail") and 1000 px ("clean") on the long edge, each as AVIF, WebP and JPEG.
 
-    A master smaller than a size is not enlarged to it. The bytes carry no metadata; their colours are sRGB.
+    A master smaller than a size is not enlarged to it. The bytes carry the rights as XMP and no other metadata;
+    their colours are sRGB.
     """
     picture = open_master(master)
-    made = encode_all(picture, "clean", CLEAN_LONG_EDGE)
+    made = encode_all(picture, "clean", CLEAN_LONG_EDGE, rights)
     for long_edge in sorted(THUMBNAIL_LONG_EDGES, reverse=True):
-        made += encode_all(_scaled(picture, long_edge), "thumbnail", long_edge)
+        picture = _scaled(picture, long_edge)  # each from the next larger
+        made += encode_all(picture, "thumbnail", long_edge, rights)
     return made
 
 
@@ -59,12 +63,13 @@ def flattened(picture: Image) -> Image:
     return Image.alpha_composite(ground, picture).convert("RGB")
 
 
-def encode_all(picture: Image, kind: RenditionKind, long_edge: int) -> list[Rendition]:
+def encode_all(picture: Image, kind: RenditionKind, long_edge: int, rights: Rights | None = None) -> list[Rendition]:
     """The picture in every format."""
     made = []
+    metadata = {"xmp": rights.xmp()} if rights else {}
     for name, (encoder, options) in _ENCODERS.items():
         out = io.BytesIO()
-        (flattened(picture) if name == "jpeg" else picture).save(out, encoder, **options)
+        (flattened(picture) if name == "jpeg" else picture).save(out, encoder, **options, **metadata)
         data = out.getvalue()
         made.append(
             Rendition(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from imagemarket.imaging.confinement import Inspector
     from imagemarket.imaging.models import Inspection, Rendition
+    from imagemarket.imaging.rights import Rights
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
 NSFW_REVIEW_FROM = 0.1
@@ -46,6 +47,9 @@ NSFW_REVIEW_FROM = 0.1
 
 _NEVER_TOLD = 2
 """An image that ends for the first time: no search engine has ever heard of it."""
+
+MARKET_NAME = "imagemarket"
+"""As it stands in credit lines."""
 
 _AI_CATEGORIES = 3
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -173,13 +177,41 @@ class DetectDuplicate:
             duplicates.forget(connection, job.image_id)
 
 
+class RightsOfImages:
+    """What the renditions of an image say of its rights."""
+
+    def __init__(self, *, database: Database, public_base_url: str) -> None:
+        self._database = database
+        self._public_base_url = public_base_url
+
+    def of(self, image_id: UUID) -> Rights:
+        """The contributor as the public knows them, and the image's page."""
+        from imagemarket.imaging.rights import Rights
+
+        row = self._database.fetch_one(
+            "SELECT u.display_name FROM images i JOIN users u ON u.id = i.contributor_id WHERE i.id = %s", (image_id,)
+        )
+        assert row is not None
+        name = row["display_name"]
+        return Rights(
+            creator=name, credit=f"{name} / {MARKET_NAME}", page_url=f"{self._public_base_url}/v1/images/{image_id}"
+        )
+
+
 class MakeThumbnails:
     """The clean renditions: 150 and 450 px public, 1000 px private (decision 9)."""
 
     def __init__(
-        self, *, records: StepRecords, work: ObjectStore, renditions: ObjectStore, originals: ObjectStore
+        self,
+        *,
+        records: StepRecords,
+        rights: RightsOfImages,
+        work: ObjectStore,
+        renditions: ObjectStore,
+        originals: ObjectStore,
     ) -> None:
         self._records = records
+        self._rights = rights
         self._work = work
         self._renditions = renditions
         self._originals = originals
@@ -192,7 +224,7 @@ class MakeThumbnails:
     def _make(self, job: IngestionJob) -> StepOutput:
         from imagemarket.imaging.renditions import make_thumbnails
 
-        made = make_thumbnails(self._work.get(master_key(job)))
+        made = make_thumbnails(self._work.get(master_key(job)), self._rights.of(job.image_id))
         public = [rendition for rendition in made if rendition.kind != "clean"]
         private = [rendition for rendition in made if rendition.kind == "clean"]
         stored = _store(self._renditions, job.image_id, public) + _store(self._originals, job.image_id, private)
@@ -206,8 +238,11 @@ class MakeThumbnails:
 class MakeWatermark:
     """The public 1000 px preview, marked visibly and invisibly."""
 
-    def __init__(self, *, records: StepRecords, work: ObjectStore, renditions: ObjectStore) -> None:
+    def __init__(
+        self, *, records: StepRecords, rights: RightsOfImages, work: ObjectStore, renditions: ObjectStore
+    ) -> None:
         self._records = records
+        self._rights = rights
         self._work = work
         self._renditions = renditions
 
@@ -219,7 +254,7 @@ class MakeWatermark:
     def _make(self, job: IngestionJob) -> StepOutput:
         from imagemarket.imaging.watermark import make_watermarked
 
-        made = make_watermarked(self._work.get(master_key(job)), job.image_id)
+        made = make_watermarked(self._work.get(master_key(job)), job.image_id, self._rights.of(job.image_id))
         return {"renditions": _store(self._renditions, job.image_id, made)}
 
     def _remove(self, image_id: UUID) -> None:

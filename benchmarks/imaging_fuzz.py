@@ -1,0 +1,367 @@
+"""Hostile files by the thousand: does every one end in a picture or in a refusal that says why?
+
+    python -m benchmarks.imaging_fuzz [--cases N] [--seed S] [--samples DIR] [--keep DIR] [--json FILE]
+
+Each case is a small picture of a kind that the decoder accepts, damaged by a few mutations: bytes flipped, set to
+extremes, cut out, doubled or moved, the file cut short, two files spliced, and numbers in headers set to what
+programs trip over. Case `i` of a seed is always the same file, so `--seed S --first i --cases 1` makes it again.
+
+Cases run in worker processes under limits on memory; one that dies or takes longer than `SECONDS` is a finding, as
+is any exception that is no refusal, and memory that goes on growing. `--keep` writes the files that were findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import io
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import random
+import resource
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import report
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+CASES = 20_000
+SECONDS = 20.0
+"""More than any of these small files can need on a busy machine."""
+ADDRESS_SPACE_BYTES = 2 * 1024**3
+GROWTH_LIMIT_MB = 300
+"""Of a worker over all of its cases, after the first tenth of them. What arithmetic lets a lying header ask for
+comes and goes; a leak stays."""
+_SEED_BYTES_MAX = 150_000
+_INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+
+
+@lru_cache(maxsize=1)
+def generated() -> tuple[bytes, ...]:
+    """Small pictures of every kind, with the metadata that parsers of metadata read."""
+    import numpy as np
+    from PIL import Image, ImageCms
+
+    across, down = np.meshgrid(np.linspace(0, 255, 96), np.linspace(0, 255, 72))
+    plane = np.stack([across, down, (across + down) / 2], axis=-1).astype(np.uint8)
+    colours = Image.fromarray(plane)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "ACME", 6
+    exif.get_ifd(0x8769).update({0x829A: 0.004, 0x829D: 2.8, 0x8827: 400, 0x9003: "2024:05:06 07:08:09"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made: list[bytes] = []
+
+    def save(picture: Image.Image, encoder: str, **options: Any) -> None:
+        out = io.BytesIO()
+        picture.save(out, encoder, **options)
+        made.append(out.getvalue())
+
+    for options in ({}, {"progressive": True}, {"subsampling": 0, "quality": 30}, {"restart_marker_blocks": 2}):
+        save(colours, "JPEG", exif=exif, icc_profile=profile, **options)
+    save(colours.convert("CMYK"), "JPEG")
+    save(colours.convert("L"), "JPEG", comment=b"grey")
+    see_through = colours.copy()
+    see_through.putalpha(Image.fromarray(plane[..., 0]))
+    for picture in (colours, see_through, colours.convert("L"), colours.quantize(16), colours.convert("1")):
+        save(picture, "PNG", exif=exif, icc_profile=profile)
+    save(Image.fromarray(plane[..., 0].astype(np.uint16) * 257), "PNG")
+    for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        save(colours, "TIFF", compression=compression, exif=exif, icc_profile=profile)
+    save(colours.convert("1"), "TIFF", compression="group4")
+    save(colours.convert("CMYK"), "TIFF")
+    save(colours, "TIFF", save_all=True, append_images=[colours.rotate(90)])
+    save(see_through, "TIFF", big_tiff=True)
+    made.extend(_by_libvips(plane))
+    made.append(_negative(plane))
+    return tuple(made)
+
+
+def _by_libvips(plane: Any) -> Iterator[bytes]:
+    import pyvips
+
+    picture = pyvips.Image.new_from_array(plane)
+    yield picture.pngsave_buffer(interlace=True)
+    yield picture.tiffsave_buffer(tile=True, tile_width=16, tile_height=16, compression="deflate")
+    yield picture.tiffsave_buffer(tile=True, tile_width=32, tile_height=32, pyramid=True, subifd=True)
+    yield (picture / 255).copy(interpretation="scrgb").tiffsave_buffer()
+
+
+def _negative(plane: Any) -> bytes:
+    """A DNG of a mosaic, as small as they come."""
+    mosaic = plane[..., 0].astype("<u2") * 64
+    entries = [
+        *((254, 4, 0), (256, 4, mosaic.shape[1]), (257, 4, mosaic.shape[0]), (258, 3, 16), (259, 3, 1)),
+        *(
+            (262, 3, 32803),
+            (273, 4, 1000),
+            (274, 3, 6),
+            (277, 3, 1),
+            (278, 4, mosaic.shape[0]),
+            (279, 4, mosaic.nbytes),
+        ),
+        *((33421, 3, 2 | 2 << 16), (33422, 1, 0x02010100), (50706, 1, 0x00000401), (50717, 4, 16383)),
+    ]
+    counts = {33421: 2, 33422: 4, 50706: 4}
+    table = b"".join(struct.pack("<HHII", tag, kind, counts.get(tag, 1), value) for tag, kind, value in entries)
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4)
+    return head.ljust(1000, b"\0") + mosaic.tobytes()
+
+
+def seeds(samples: Path | None = None) -> tuple[bytes, ...]:
+    """What is mutated: the generated pictures, and the small ones of a folder of samples."""
+    found = sorted(path for path in samples.rglob("*") if path.is_file()) if samples else []
+    return (*generated(), *(path.read_bytes() for path in found if path.stat().st_size <= _SEED_BYTES_MAX))
+
+
+def mutated(number: int, seed: int, sources: Sequence[bytes]) -> bytes:
+    """Case `number` of a seed."""
+    chance = random.Random(f"{seed}/{number}")
+    data = bytearray(sources[chance.randrange(len(sources))])
+    for _ in range(chance.choice((1, 1, 2, 3, 6, 12))):
+        _MUTATIONS[chance.randrange(len(_MUTATIONS))](data, chance, sources)
+        if not data:
+            break
+    return bytes(data)
+
+
+def _place(data: bytearray, chance: random.Random) -> int:
+    """Headers are where numbers lie: half of the mutations go there."""
+    return chance.randrange(min(len(data), 600)) if chance.random() < 0.5 else chance.randrange(len(data))
+
+
+def _flip(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    data[_place(data, chance)] ^= 1 << chance.randrange(8)
+
+
+def _byte(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    data[_place(data, chance)] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+
+
+def _number(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    at, order, code = _place(data, chance), chance.choice("<>"), chance.choice("HI")
+    value = chance.choice(_INTERESTING) & (0xFFFF if code == "H" else 0xFFFFFFFF)
+    written = struct.pack(order + code, value)
+    data[at : at + len(written)] = written
+
+
+def _cut(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    del data[_place(data, chance) :]
+
+
+def _drop(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    at = _place(data, chance)
+    del data[at : at + chance.randrange(1, 64)]
+
+
+def _double(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    at, size = _place(data, chance), chance.randrange(1, 512)
+    data[at:at] = data[at : at + size] * chance.choice((1, 2, 20))
+
+
+def _move(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    start, end, size = _place(data, chance), _place(data, chance), chance.randrange(1, 64)
+    data[end : end + size] = data[start : start + size]
+
+
+def _splice(data: bytearray, chance: random.Random, sources: Sequence[bytes]) -> None:
+    other = sources[chance.randrange(len(sources))]
+    at = _place(data, chance)
+    data[at:] = other[min(at, len(other)) :]
+
+
+def _noise(data: bytearray, chance: random.Random, _: Sequence[bytes]) -> None:
+    at, size = _place(data, chance), chance.randrange(1, 200)
+    data[at : at + size] = chance.randbytes(size)
+
+
+_MUTATIONS: tuple[Callable[[bytearray, random.Random, Sequence[bytes]], None], ...] = (
+    *(_flip, _byte, _number, _cut, _drop, _double, _move, _splice, _noise),
+)
+
+
+# --- running them ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Findings:
+    """What became of the cases."""
+
+    outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
+    """By "picture", the refusal's class, or what kind of finding."""
+    found: list[tuple[int, str]] = field(default_factory=list)
+    """Cases that ended in neither a picture nor a refusal, and how."""
+    growth_mb: float = 0.0
+    """Of the worker that grew most."""
+    slowest: tuple[float, int] = (0.0, -1)
+
+
+def look(data: bytes, folder: Path) -> str:
+    """ "picture", or the class of the refusal; whatever else is raised is a finding."""
+    from imagemarket.imaging.inspection import inspect
+    from imagemarket.imaging.renditions import open_master
+    from imagemarket.platform.errors import ImageRejected
+
+    path = folder / "case"
+    path.write_bytes(data)
+    try:
+        found = inspect(path)
+    except ImageRejected as error:
+        return type(error).__name__
+    open_master(found.master)
+    return "picture"
+
+
+def _work(channel: multiprocessing.connection.Connection, seed: int, sources: tuple[bytes, ...]) -> None:
+    os.environ |= {"VIPS_CONCURRENCY": "1", "OPENBLAS_NUM_THREADS": "1"}
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process
+    os.dup2(sys.stderr.fileno(), 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    with tempfile.TemporaryDirectory() as folder:
+        while (number := channel.recv()) is not None:
+            try:
+                outcome = look(mutated(number, seed, sources), Path(folder))
+            except MemoryError:
+                outcome = "finding: MemoryError"
+            except Exception as error:  # noqa: BLE001 - that is what is looked for
+                outcome = f"finding: {type(error).__name__}: {str(error)[:200]}"
+            channel.send((outcome, _resident_mb()))
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+class _Worker:
+    def __init__(self, seed: int, sources: tuple[bytes, ...]) -> None:
+        context = multiprocessing.get_context("spawn")
+        ends: tuple[Any, Any] = context.Pipe()
+        self.channel, other = ends
+        self.process: BaseProcess = context.Process(target=_work, args=(other, seed, sources), daemon=True)
+        self.process.start()
+        other.close()
+        self.number: int | None = None
+        self.began = 0.0
+        self.cases = 0
+        self.settled_mb = 0.0
+
+    def give(self, number: int) -> None:
+        self.number, self.began = number, time.monotonic()
+        self.channel.send(number)
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.channel.send(None)
+        self.process.join(2)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.channel.close()
+
+
+def fuzz(*, cases: int, seed: int, first: int = 0, samples: Path | None = None, workers: int = 2) -> Findings:
+    """Run cases `first` to `first + cases` in worker processes."""
+    sources, findings = seeds(samples), Findings()
+    waiting = iter(range(first, first + cases))
+    running: dict[Any, _Worker] = {}
+
+    def next_case(worker: _Worker) -> None:
+        number = next(waiting, None)
+        if number is None:
+            worker.end()
+        else:
+            running[worker.channel] = worker
+            worker.give(number)
+
+    for _ in range(workers):
+        next_case(_Worker(seed, sources))
+    settled_after = max(50, cases // workers // 10)
+    while running:
+        for channel in multiprocessing.connection.wait(list(running), timeout=1.0):
+            worker = running.pop(channel)
+            assert worker.number is not None
+            taken = time.monotonic() - worker.began
+            try:
+                outcome, resident = worker.channel.recv()
+            except EOFError:
+                worker.process.join()
+                _note(findings, worker.number, f"finding: died with status {worker.process.exitcode}")
+                worker.end()
+                next_case(_Worker(seed, sources))
+                continue
+            worker.cases += 1
+            if worker.cases == settled_after:
+                worker.settled_mb = resident
+            if worker.settled_mb:
+                findings.growth_mb = max(findings.growth_mb, resident - worker.settled_mb)
+            if worker.cases > 1:  # the first has the imports in it
+                findings.slowest = max(findings.slowest, (taken, worker.number))
+            _note(findings, worker.number, outcome)
+            next_case(worker)
+        for worker in [each for each in running.values() if time.monotonic() - each.began > SECONDS]:
+            assert worker.number is not None
+            del running[worker.channel]
+            worker.process.kill()
+            _note(findings, worker.number, f"finding: longer than {SECONDS:g} s")
+            worker.end()
+            next_case(_Worker(seed, sources))
+    return findings
+
+
+def _note(findings: Findings, number: int, outcome: str) -> None:
+    findings.outcomes[outcome.split(":", maxsplit=1)[0] if outcome.startswith("finding") else outcome] += 1
+    if outcome.startswith("finding"):
+        findings.found.append((number, outcome.removeprefix("finding: ")))
+
+
+def measure(options: argparse.Namespace) -> list[report.Row]:
+    """The cases of the command line."""
+    findings = fuzz(cases=options.cases, seed=options.seed, first=options.first, samples=options.samples)
+    print(f"seed {options.seed}: {dict(findings.outcomes.most_common())}", file=sys.stderr)
+    print(f"slowest: case {findings.slowest[1]}, {findings.slowest[0]:.2f} s", file=sys.stderr)
+    for number, what in findings.found:
+        print(f"case {number}: {what}", file=sys.stderr)
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
+            data = mutated(number, options.seed, seeds(options.samples))
+            (options.keep / f"{options.seed}-{number}").write_bytes(data)
+    of = f"{options.cases:,} mutated files"
+    return [
+        report.at_most(
+            f"{of}: crashes, hangs and errors that are no refusal", ours=len(findings.found), unit="cases", limit=0
+        ),
+        report.at_most(f"{of}: growth of a worker", ours=findings.growth_mb, unit="MB", limit=GROWTH_LIMIT_MB),
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Hostile files by the thousand.")
+    parser.add_argument("--cases", type=int, default=CASES)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--samples", type=Path, help="a folder whose small files are mutated as well")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="write the files of findings here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
+    options = parser.parse_args(arguments)
+    rows = measure(options)
+    report.print_table(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    return 1 if any(row["holds"] is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
