@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -219,6 +219,23 @@ class MarketClient:
             return response.json()
         except ValueError:
             raise CliError(f"{self.base_url}{path} did not answer JSON; is this the API's address?") from None
+
+    def picture(self, path: str) -> bytes:
+        """The bytes of a public rendition: the API says where they lie, and gets no token for it.
+
+        Raises `ApiProblem` for a refusal and `CliError` when nothing answers.
+        """
+        try:
+            where = self.patience.send(lambda: self._http.get(path, headers={"Accept": "image/jpeg"}))
+            if where.status_code >= 400:
+                raise _problem(where)
+            address = urljoin(f"{self.base_url}/", where.headers.get("location", ""))
+            picture = self.patience.send(lambda: self.store.get(address))
+        except httpx.TransportError as error:
+            raise CliError(f"nothing answers at {self.base_url} ({type(error).__name__}); is it up?") from error
+        if picture.status_code != 200:
+            raise CliError(f"{self.base_url}{path} leads to no picture ({picture.status_code})")
+        return picture.content
 
     def path_of(self, url: str) -> str:
         """The path of one of the API's own absolute URLs, so that a token only ever goes to `base_url`."""
