@@ -27,14 +27,14 @@ from imagemarket.vision.text import SentenceModel, TextEncoder
 from local.layout import REPOSITORY
 from sagemaker.builders.lite import build, read_classes
 
-_SAMPLES = REPOSITORY.parent / "shared" / "samples"
-_BUNDLE = REPOSITORY / ".market" / "models" / "lite"
+SAMPLES = REPOSITORY.parent / "shared" / "samples"
+BUNDLE = REPOSITORY / ".market" / "models" / "lite"
 _FIRST = (1, 5, 10, 20)
 _GOALS = {1: 0.4, 5: 0.75, 10: 0.85, 20: 0.9}
 _PEER_CLASSES = 10
 
 
-def _model_input(path: Path) -> bytes:
+def model_input(path: Path) -> bytes:
     """As the ingestion hands a picture to the model: upright, short edge 300."""
     out = io.BytesIO()
     with Image.open(path) as opened:
@@ -49,7 +49,7 @@ def _model_input(path: Path) -> bytes:
 def _peer_vectors(views: list[NDArray[np.uint8]], names: NDArray[np.float32]) -> NDArray[np.float32]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(_BUNDLE / "image/tower.onnx"), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(BUNDLE / "image/tower.onnx"), providers=["CPUExecutionProvider"])
     vectors: list[NDArray[np.float32]] = []
     for view in views:
         logits = np.asarray(session.run(["logits"], {"pictures": view[:1]})[0], dtype=np.float32)[0]
@@ -82,25 +82,25 @@ def _timed(encode: Callable[[Any], list[float]], things: Sequence[Any]) -> tuple
 
 def measure() -> list[report.Row]:
     """Share of captions whose photo is among the first, and what a text and a picture cost."""
-    manifest = _SAMPLES / "manifest.json"
+    manifest = SAMPLES / "manifest.json"
     if not manifest.exists():
         return [
             report.unmeasured(
                 "captions that find their photo", unit="share", goal="", reason="the sample photos are not here"
             )
         ]
-    build(_BUNDLE)
+    build(BUNDLE)
     entries = [entry for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")]
     queries = [(text, place) for place, entry in enumerate(entries) for text in entry.get("captions", [])]
     truth = np.asarray([place for _, place in queries])
 
-    analyser, encoder = Analyser(_BUNDLE), TextEncoder(_BUNDLE)
-    inputs = [_model_input(_SAMPLES / entry["file"]) for entry in entries]
+    analyser, encoder = Analyser(BUNDLE, device="cpu"), TextEncoder(BUNDLE)
+    inputs = [model_input(SAMPLES / entry["file"]) for entry in entries]
     pictures, per_picture = _timed(lambda jpeg: analyser.analyse([jpeg])[0].embedding, inputs)
     texts, per_text = _timed(encoder.encode, [text for text, _ in queries])
     ours = _ranks(texts, pictures, truth)
 
-    plain = SentenceModel(_BUNDLE / "text", max_tokens=128)
+    plain = SentenceModel(BUNDLE / "text", max_tokens=128)
     names = np.stack([plain.encode(name) for name in read_classes().names])
     peer_pictures = _peer_vectors([analyser.prepare(jpeg).views for jpeg in inputs], names)
     peer = _ranks(np.stack([plain.encode(text) for text, _ in queries]), peer_pictures, truth)

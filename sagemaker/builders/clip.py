@@ -55,6 +55,7 @@ from sagemaker.builders.folder import (
     digest,
     sha256,
 )
+from sagemaker.builders.quantise import halve, quantise
 from sagemaker.builders.vocabulary import open_words, shares
 
 Matrix = NDArray[np.float32]
@@ -113,7 +114,7 @@ def build(
     """Makes the folder `out` hold the bundle of an OpenCLIP `model`; `origin` tells its weights from others."""
     recipe = {
         "origin": origin,
-        "code": code_digest("clip.py", "vocabulary.py", "words.tsv", "wordnet.tsv"),
+        "code": code_digest("clip.py", "quantise.py", "vocabulary.py", "words.tsv", "wordnet.tsv"),
         "prompts": [list(category.prompts) for category in CATEGORIES],
         "format": FORMAT,
     }
@@ -246,18 +247,11 @@ def export_towers(model: Any, folder: Path, *, size: int, context: int, say: Pro
     say("image tower: FP32")
     _export(image, pictures, "pictures", plain)
     compare("image tower FP32", plain, "pictures", pictures, true_images, FP32_LIKENESS, on_pictures)
-    _quantise(plain, folder / "image/tower.int8.onnx", say)
-    compare(
-        "image tower INT8",
-        folder / "image/tower.int8.onnx",
-        "pictures",
-        pictures,
-        true_images,
-        INT8_LIKENESS,
-        on_pictures,
-    )
+    small = folder / "image/tower.int8.onnx"
+    quantise(plain, small)
+    compare("image tower INT8", small, "pictures", pictures, true_images, INT8_LIKENESS, on_pictures)
     say("image tower: FP16")
-    _halve(plain, folder / "image/tower.fp16.onnx")
+    halve(plain, folder / "image/tower.fp16.onnx")
     half = folder / "image/tower.fp16.onnx"
     compare("image tower FP16", half, "pictures", pictures, true_images, FP16_LIKENESS, on_pictures)
     plain.unlink()
@@ -265,7 +259,7 @@ def export_towers(model: Any, folder: Path, *, size: int, context: int, say: Pro
     say("text tower: FP32")
     _export(text, ids, "ids", plain)
     compare("text tower FP32", plain, "ids", ids, true_texts, FP32_LIKENESS, on_texts)
-    _quantise(plain, folder / "text/model.onnx", say)
+    quantise(plain, folder / "text/model.onnx")
     compare("text tower INT8", folder / "text/model.onnx", "ids", ids, true_texts, INT8_LIKENESS, on_texts)
     plain.unlink()
     return found
@@ -324,32 +318,6 @@ def _export(graph: Any, example: NDArray[Any], name: str, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-
-
-def _halve(plain: Path, path: Path) -> None:
-    """Half precision throughout but for the normalisations of layers, whose sums would overflow."""
-    import onnx
-    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
-
-    kept = [*DEFAULT_OP_BLOCK_LIST, "LayerNormalization", "ReduceL2", "Cast"]
-    onnx.save(convert_float_to_float16(onnx.load(plain), keep_io_types=True, op_block_list=kept), path)
-
-
-def _quantise(plain: Path, path: Path, say: Progress) -> None:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    began = time.monotonic()
-    quantize_dynamic(
-        str(plain),
-        str(path),
-        op_types_to_quantize=["MatMul", "Gemm", "Gather"],
-        per_channel=True,
-        reduce_range=False,
-        weight_type=QuantType.QInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )
-    before, after = plain.stat().st_size / 1e6, path.stat().st_size / 1e6
-    say(f"{path.name}: {before:.0f} MB are {after:.0f} MB, {time.monotonic() - began:.0f} s")
 
 
 def _pictures(size: int) -> NDArray[np.uint8]:

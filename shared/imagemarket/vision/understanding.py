@@ -13,7 +13,7 @@ from imagemarket.vision.towers import Sight
 _MAX_CATEGORIES = 3
 _SURE, _LIKELY = 0.8, 0.4
 _FACE_FROM = 0.98
-_PLAIN_COLOUR = 0.25
+_PLAIN_COLOUR = 0.5
 """Share of the picture that a colour covers to be plainly there."""
 _LEAST = 0.01
 """Words below it are not guesses any more."""

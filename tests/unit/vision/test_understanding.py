@@ -42,8 +42,8 @@ def test_a_picture_without_colour_has_no_hue() -> None:
     assert said == {"black and white": 1.0, "sky": 0.5}
 
 
-def test_a_colour_is_sure_when_it_covers_a_quarter() -> None:
-    said = {tag.tag: tag.confidence for tag in tags({}, {"blue": 0.5, "red": 0.125}, people=None)}
+def test_a_colour_is_sure_when_it_covers_half() -> None:
+    said = {tag.tag: tag.confidence for tag in tags({}, {"blue": 0.6, "red": 0.25}, people=None)}
     assert said == {"blue": 1.0, "red": 0.5}
 
 
