@@ -42,6 +42,7 @@ ROUTES = (
     Route("POST", "/v1/images/upload", "upload_api", signed_in=True),
     Route("POST", "/v1/images/{image_id}/upload/complete", "upload_api", signed_in=True),
     Route("DELETE", "/v1/images/{image_id}/upload", "upload_api", signed_in=True),
+    Route("POST", "/v1/images/{image_id}/retry", "upload_api", signed_in=True),
     Route("GET", "/v1/images/{image_id}/status", "upload_api", signed_in=True),
     Route("GET", "/v1/categories", "upload_api"),
     Route("GET", "/v1/notifications", "notifications_api", signed_in=True),

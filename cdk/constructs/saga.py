@@ -95,6 +95,10 @@ class Saga(Construct):
             "Log deliveries and X-Ray have no resources to name; the functions are named one by one.",
         )
 
+    def starting(self) -> iam.PolicyStatement:
+        """Leave to start executions."""
+        return iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
+
     def watching(self) -> iam.PolicyStatement:
         """Leave to ask after executions and to stop them."""
         return iam.PolicyStatement(
@@ -108,7 +112,3 @@ class Saga(Construct):
                 )
             ],
         )
-
-    def starting(self) -> iam.PolicyStatement:
-        """Leave to start executions."""
-        return iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])

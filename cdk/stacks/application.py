@@ -132,118 +132,6 @@ class ApplicationStack(Stack):
             },
         )
 
-        # --- HTTP
-        self._function(
-            "authorizer",
-            "who sends this request?",
-            seconds=10,
-            memory_mb=512,
-            layers=["api"],
-            settings=self._jwks | {"token_issuer": stage.token_issuer},
-            grants=[self._parameter("ssm:GetParameter")],
-        )
-        self._function(
-            "auth_api",
-            "accounts, sign-in, public keys",
-            seconds=29,
-            memory_mb=1769,  # one whole core: bcrypt is all CPU
-            layers=["api"],
-            settings=self._database
-            | self._signing_key
-            | self._jwks
-            | {
-                "token_issuer": stage.token_issuer,
-                "bcrypt_cost": str(stage.bcrypt_cost),
-                "cache_url": stage.cache_url,
-            },
-            grants=[
-                state.secrets.database.reading(),
-                state.secrets.signing_key.reading(),
-                self._parameter("ssm:GetParameter"),
-            ],
-        )
-        self._function(
-            "upload_api",
-            "announcing uploads and asking how they go",
-            seconds=29,
-            memory_mb=1024,
-            layers=["api"],
-            settings=self._database | self._originals | {"public_base_url": stage.public_base_url},
-            grants=[
-                state.secrets.database.reading(),
-                # a presigned form or URL may do what its signer may
-                _objects(
-                    originals, "originals", "PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"
-                ),
-                _listing(originals, "originals"),
-            ],
-        )
-        self._function(
-            "encode_text",
-            "the vector of a query's words",
-            seconds=29,
-            memory_mb=1769,  # one whole core, which is what encoding a text takes
-            layers=["vision"],
-            settings=self._s3 | {"model_bundle": stage.model_bundle},
-            grants=self._reading_bundles(),
-        )
-        self._function(
-            "search_api",
-            "finding pictures and looking at one",
-            seconds=29,
-            memory_mb=1769,
-            layers=["api", "search"],
-            settings=self._database
-            | {
-                "cursor_secret_arn": state.secrets.cursor_key.arn,
-                "encode_text_function": self.functions["encode_text"].function_name,
-                "search_fusion": stage.search_fusion,
-                "public_base_url": stage.public_base_url,
-                "media_base_url": stage.media_base_url,
-                "cache_url": stage.cache_url,
-            },
-            grants=[
-                state.secrets.database.reading(),
-                state.secrets.cursor_key.reading(),
-                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
-            ],
-        )
-        self._function(
-            "delivery_api",
-            "previews for anyone, clean renditions for those with a right",
-            seconds=29,
-            memory_mb=512,
-            layers=["api"],
-            settings=self._database | self._originals | {"media_base_url": stage.media_base_url},
-            grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
-        )
-        self._function(
-            "notifications_api",
-            "what contributors are told, and where they want to be told",
-            seconds=29,
-            memory_mb=512,
-            layers=["api"],
-            settings=self._database | self._webhooks_queue | self._webhook_rules,
-            grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
-        )
-        self._function(
-            "docs_api",
-            "health, the OpenAPI document, the docs page",
-            seconds=10,
-            memory_mb=512,
-            layers=["api"],
-            settings={"public_base_url": stage.public_base_url},
-            grants=[],
-        )
-        api = Api(
-            self,
-            "Api",
-            stage=stage,
-            functions={name: self.functions[name] for name in {route.function for route in ROUTES}},
-            authorizer=self.functions["authorizer"],
-        )
-        api.stage.node.add_dependency(schema, keys)  # nobody is served before there is a schema and a key
-
         # --- the saga
         self._function(
             "inspect_image",
@@ -354,6 +242,126 @@ class ApplicationStack(Stack):
                 "CompensateImage": self.functions["compensate_image"],
             },
         )
+
+        # --- HTTP
+        self._function(
+            "authorizer",
+            "who sends this request?",
+            seconds=10,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._jwks | {"token_issuer": stage.token_issuer},
+            grants=[self._parameter("ssm:GetParameter")],
+        )
+        self._function(
+            "auth_api",
+            "accounts, sign-in, public keys",
+            seconds=29,
+            memory_mb=1769,  # one whole core: bcrypt is all CPU
+            layers=["api"],
+            settings=self._database
+            | self._signing_key
+            | self._jwks
+            | {
+                "token_issuer": stage.token_issuer,
+                "bcrypt_cost": str(stage.bcrypt_cost),
+                "cache_url": stage.cache_url,
+            },
+            grants=[
+                state.secrets.database.reading(),
+                state.secrets.signing_key.reading(),
+                self._parameter("ssm:GetParameter"),
+            ],
+        )
+        self._function(
+            "upload_api",
+            "announcing uploads and asking how they go",
+            seconds=29,
+            memory_mb=1024,
+            layers=["api"],
+            settings=self._database
+            | self._originals
+            | {
+                "public_base_url": stage.public_base_url,
+                "state_machine_arn": saga.machine.state_machine_arn,
+            },
+            grants=[
+                state.secrets.database.reading(),
+                # a presigned form or URL may do what its signer may
+                _objects(
+                    originals, "originals", "PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"
+                ),
+                # a next try finds the version that was kept, and takes its mark off
+                _objects(originals, "originals", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging"),
+                _listing(originals, "originals"),
+                saga.starting(),
+            ],
+        )
+        self._function(
+            "encode_text",
+            "the vector of a query's words",
+            seconds=29,
+            memory_mb=1769,  # one whole core, which is what encoding a text takes
+            layers=["vision"],
+            settings=self._s3 | {"model_bundle": stage.model_bundle},
+            grants=self._reading_bundles(),
+        )
+        self._function(
+            "search_api",
+            "finding pictures and looking at one",
+            seconds=29,
+            memory_mb=1769,
+            layers=["api", "search"],
+            settings=self._database
+            | {
+                "cursor_secret_arn": state.secrets.cursor_key.arn,
+                "encode_text_function": self.functions["encode_text"].function_name,
+                "search_fusion": stage.search_fusion,
+                "public_base_url": stage.public_base_url,
+                "media_base_url": stage.media_base_url,
+                "cache_url": stage.cache_url,
+            },
+            grants=[
+                state.secrets.database.reading(),
+                state.secrets.cursor_key.reading(),
+                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
+            ],
+        )
+        self._function(
+            "delivery_api",
+            "previews for anyone, clean renditions for those with a right",
+            seconds=29,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database | self._originals | {"media_base_url": stage.media_base_url},
+            grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
+        )
+        self._function(
+            "notifications_api",
+            "what contributors are told, and where they want to be told",
+            seconds=29,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database | self._webhooks_queue | self._webhook_rules,
+            grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
+        )
+        self._function(
+            "docs_api",
+            "health, the OpenAPI document, the docs page",
+            seconds=10,
+            memory_mb=512,
+            layers=["api"],
+            settings={"public_base_url": stage.public_base_url},
+            grants=[],
+        )
+        api = Api(
+            self,
+            "Api",
+            stage=stage,
+            functions={name: self.functions[name] for name in {route.function for route in ROUTES}},
+            authorizer=self.functions["authorizer"],
+        )
+        api.stage.node.add_dependency(schema, keys)  # nobody is served before there is a schema and a key
 
         # --- queues and schedules
         self._function(

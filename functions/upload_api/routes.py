@@ -1,4 +1,4 @@
-"""`/v1/images/upload`, its parts and its status; `/v1/categories`."""
+"""`/v1/images/upload`, its parts, its status and its next try; `/v1/categories`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from pydantic import BaseModel
 
 from imagemarket import wiring
 from imagemarket.catalog.taxonomy import CATEGORIES
-from imagemarket.ingestion.models import CompleteUpload, ImageProgress, UploadRequest, UploadTicket
+from imagemarket.ingestion.models import (
+    CompleteUpload,
+    ImageProgress,
+    RetryRequest,
+    RetryTicket,
+    UploadRequest,
+    UploadTicket,
+)
 from imagemarket.platform.errors import (
     Conflict,
     Forbidden,
@@ -27,6 +34,11 @@ router = APIRouter()
 
 Contributor = Annotated[Caller, Depends(require_role("contributor"))]
 ContributorOrAdmin = Annotated[Caller, Depends(require_role("contributor", "admin"))]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
+]
 
 
 class CategoryView(BaseModel):
@@ -48,10 +60,7 @@ def announce_upload(
     body: UploadRequest,
     caller: Contributor,
     response: Response,
-    idempotency_key: Annotated[
-        str | None,
-        Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> UploadTicket:
     """The bytes go straight to the object store: by a form of exactly the announced size, type and
     checksum, above 100 MB in parts. Processing starts by itself when they have arrived."""
@@ -83,6 +92,36 @@ def complete_upload(image_id: UUID, body: CompleteUpload, caller: Contributor) -
 def abort_upload(image_id: UUID, caller: Contributor) -> None:
     """Throws away what has arrived; refused once processing has begun."""
     wiring.uploads().abort(caller.account_id, image_id)
+
+
+@router.post(
+    "/v1/images/{image_id}/retry",
+    operation_id="retryImage",
+    summary="Try again with an image that did not make it",
+    tags=["Upload"],
+    status_code=202,
+    responses=problem_responses(
+        TokenExpired,
+        Forbidden,
+        ImageNotFound,
+        Conflict,
+        InvalidRequest,
+        IdempotencyKeyReused,
+        IdempotencyInFlight,
+    ),
+)
+def retry_image(
+    image_id: UUID,
+    body: RetryRequest,
+    caller: Contributor,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> RetryTicket:
+    """An image that is `processing_failed` starts again from the file that was kept. Where the bytes were at fault
+    (`original-mismatch`, `unreadable-image`), or are no longer kept after 30 days, `upload` takes others. A refusal
+    with `Retry-After` means that the last run is still being cleaned up after."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.retries().retry(caller.account_id, image_id, body, idempotency_key=idempotency_key)
 
 
 @router.get(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.endings import ExecutionEndings
     from imagemarket.ingestion.executions import Executions
     from imagemarket.ingestion.records import StepRecords
+    from imagemarket.ingestion.retries import Retries
     from imagemarket.ingestion.saga import (
         CompensateImage,
         DetectDuplicate,
@@ -243,6 +244,19 @@ def uploads() -> Uploads:
         originals=originals(),
         idempotency=IdempotencyKeys(database(), clock()),
         public_base_url=settings().public_base_url,
+    )
+
+
+@cache
+def retries() -> Retries:
+    from imagemarket.ingestion.retries import Retries
+    from imagemarket.platform.idempotency import IdempotencyKeys
+
+    return Retries(
+        uploads=uploads(),
+        originals=originals(),
+        executions=executions(),
+        idempotency=IdempotencyKeys(database(), clock()),
     )
 
 

@@ -14,6 +14,7 @@ SIGNED_IN: dict[str, set[Role]] = {
     "announceUpload": {"contributor"},
     "completeUpload": {"contributor"},
     "abortUpload": {"contributor"},
+    "retryImage": {"contributor"},
     "getImageStatus": {"admin", "contributor"},
     "getCleanRendition": {"admin", "contributor"},
     "explainSearch": {"admin"},

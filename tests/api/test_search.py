@@ -377,6 +377,14 @@ def test_nothing_but_approved_images_is_ever_shown(database: Database, engine: P
     assert get("/v1/search", sort="oldest")["estimated_total"] == 1
 
 
+@pytest.mark.parametrize("status", ["taken_down", "deleted"])
+def test_a_tombstone_says_that_something_was_there(database: Database, engine: PostgresSearch, status: str) -> None:
+    image = an_approved_image(database, a_contributor(database))
+    set_status(database, image, status, 3)
+    for path in (f"/v1/images/{image}", f"/v1/images/{image}/similar"):
+        assert problem(path)[:2] == (410, "/v1/problems/image-gone")
+
+
 def test_a_search_leaves_no_words_in_the_log(engine: PostgresSearch, capsys: pytest.CaptureFixture[str]) -> None:
     engine.write([document("Red boat", published_at=PUBLISHED + timedelta(days=1), model_version=MODEL)], [])
     get("/v1/search", q="embarrassing boat")

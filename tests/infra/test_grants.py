@@ -46,6 +46,10 @@ EXPECTED: dict[str, Grants] = {
         "s3:GetObject": {"Originals/originals"},
         "s3:AbortMultipartUpload": {"Originals/originals"},
         "s3:ListMultipartUploadParts": {"Originals/originals"},
+        "s3:GetObjectVersion": {"Originals/originals"},
+        "s3:PutObjectTagging": {"Originals/originals"},
+        "s3:PutObjectVersionTagging": {"Originals/originals"},
+        "states:StartExecution": {"Machine"},
         "s3:ListBucket": {"Originals"},
     },
     "start_ingestion": DATABASE

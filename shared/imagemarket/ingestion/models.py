@@ -155,6 +155,28 @@ class UploadTicket(BaseModel):
     expires_in: int = UPLOAD_EXPIRES_SECONDS
 
 
+class RetryRequest(BaseModel):
+    """What is different about the file this time; what is not said stays as it was announced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size_bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_UPLOAD_BYTES)] | None = Field(
+        default=None, examples=[8388608]
+    )
+    sha256: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="Lowercase hex; when given, other bytes are refused."
+    )
+
+
+class RetryTicket(BaseModel):
+    """The image is in processing again: from the file that was kept, or as soon as `upload` brings another."""
+
+    image_id: UUID
+    status: ImageStatus
+    upload: Annotated[PostUpload | MultipartUpload, Field(discriminator="method")] | None = None
+    expires_in: int | None = None
+
+
 class UploadedPart(BaseModel):
     """A part the store took, with the ETag it answered."""
 

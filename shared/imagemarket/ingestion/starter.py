@@ -69,7 +69,9 @@ class IngestionStarter:
                 "UPDATE images SET"
                 " object_version = coalesce(object_version, nullif(%(version)s, refused_version)),"
                 " updated_at = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
-                "                   THEN now() ELSE updated_at END"
+                "                   THEN now() ELSE updated_at END,"
+                " rejection = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
+                "                  THEN NULL ELSE rejection END"
                 " WHERE id = %(image)s AND s3_original_key = %(key)s"
                 " RETURNING contributor_id, object_version, run, status",
                 {"version": version_id, "image": image_id, "key": key},

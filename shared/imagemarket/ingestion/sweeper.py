@@ -11,6 +11,7 @@ from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.ingestion.uploads import refuse_again
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import ImageNotFound, MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
@@ -78,13 +79,8 @@ class UploadSweeper:
             ).rowcount
 
     def _refuse_again(self, row: Row) -> None:
-        """The other bytes that a refused image waited for never came: it is refused for the reason it was."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE images SET status = 'rejected', object_version = refused_version, updated_at = now()"
-                " WHERE id = %s AND status = 'processing' AND object_version IS NULL",
-                (row["id"],),
-            )
+            refuse_again(connection, row["id"])
 
 
 Action = Literal["resume", "replay", "fail"]

@@ -73,9 +73,7 @@ class Uploads:
     def _create(self, connection: Connection[Row], contributor_id: UUID, request: UploadRequest) -> UploadTicket:
         image_id = new_id()
         key = f"originals/{contributor_id}/{image_id}.{request.extension}"
-        multipart_id = None
-        if request.size_bytes > MULTIPART_ABOVE_BYTES:
-            multipart_id = self._originals.start_multipart(key, content_type=request.content_type)
+        multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)
         connection.execute(
             "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, filename,"
             " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id)"
@@ -104,20 +102,43 @@ class Uploads:
             "INSERT INTO image_categories (image_id, category, source) SELECT %s, unnest(%s::text[]), 'contributor'",
             (image_id, request.categories),
         )
-        upload = (
-            self._multipart(image_id, key, multipart_id, request.size_bytes)
-            if multipart_id
-            else self._post(key, request)
+        return UploadTicket(
+            image_id=image_id,
+            upload=self.way_up(
+                image_id,
+                key,
+                content_type=request.content_type,
+                size_bytes=request.size_bytes,
+                sha256=request.sha256,
+                multipart_id=multipart_id,
+            ),
         )
-        return UploadTicket(image_id=image_id, upload=upload)
 
-    def _post(self, key: str, request: UploadRequest) -> PostUpload:
-        fields = {"Content-Type": request.content_type}
-        if request.sha256:
+    def start_parts(self, key: str, *, content_type: str, size_bytes: int) -> str | None:
+        """Opens a multipart upload for a file that is sent in parts; its id."""
+        if size_bytes <= MULTIPART_ABOVE_BYTES:
+            return None
+        return self._originals.start_multipart(key, content_type=content_type)
+
+    def way_up(
+        self,
+        image_id: UUID,
+        key: str,
+        *,
+        content_type: str,
+        size_bytes: int,
+        sha256: str | None,
+        multipart_id: str | None,
+    ) -> PostUpload | MultipartUpload:
+        """Where the bytes go: by a form of exactly this size, type and checksum (hex), or in parts."""
+        if multipart_id:
+            return self._multipart(image_id, key, multipart_id, size_bytes)
+        fields = {"Content-Type": content_type}
+        if sha256:
             fields["x-amz-checksum-algorithm"] = "SHA256"
-            fields["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(request.sha256)).decode()
+            fields["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
         form = self._originals.presign_post(
-            key, fields=fields, size_bytes=request.size_bytes, expires_in=UPLOAD_EXPIRES_SECONDS
+            key, fields=fields, size_bytes=size_bytes, expires_in=UPLOAD_EXPIRES_SECONDS
         )
         return PostUpload(url=form["url"], fields=form["fields"])
 
@@ -147,7 +168,7 @@ class Uploads:
         try:
             arrived = {number: (etag, size) for number, etag, size in self._originals.list_parts(key, multipart_id)}
         except NotFound:
-            if self._exists(key):
+            if self._exists(key, other_than=image["refused_version"]):
                 return
             raise Conflict("The multipart upload was aborted; announce the image again.") from None
         expected = dict(part_sizes(image["announced_bytes"]))
@@ -169,32 +190,38 @@ class Uploads:
         try:
             self._originals.complete_multipart(key, multipart_id, sorted((n, arrived[n][0]) for n in expected))
         except NotFound:
-            if not self._exists(key):
+            if not self._exists(key, other_than=image["refused_version"]):
                 raise
 
-    def _exists(self, key: str) -> bool:
+    def _exists(self, key: str, *, other_than: str | None) -> bool:
+        """Whether there is a current version, other than the one that was refused."""
         try:
-            self._originals.head(key)
+            current = self._originals.head(key)
         except NotFound:
             return False
-        return True
+        return other_than is None or current.version_id != other_than
 
     def abort(self, contributor_id: UUID, image_id: UUID) -> None:
-        """Gives up an upload whose bytes have not all arrived: the parts and the row go away.
+        """Gives up an upload whose bytes have not all arrived: the parts and the row go away, or the image is refused
+        again for the reason that other bytes were to mend.
 
         Raises `ImageNotFound`, and `Conflict` once processing has begun.
         """
         image = self._own(contributor_id, image_id)
-        if image["object_version"] is not None or self._exists(image["s3_original_key"]):
+        refused = image["refused_version"]
+        if image["object_version"] is not None or self._exists(image["s3_original_key"], other_than=refused):
             raise Conflict("The upload has arrived already and is being processed.")
         if image["multipart_id"] is not None:
             self._originals.abort_multipart(image["s3_original_key"], image["multipart_id"])
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,))
+            if refused is None:
+                connection.execute("DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,))
+            else:
+                refuse_again(connection, image_id)
 
     def _own(self, contributor_id: UUID, image_id: UUID) -> Row:
         row = self._database.fetch_one(
-            "SELECT s3_original_key, multipart_id, announced_bytes, object_version FROM images"
+            "SELECT s3_original_key, multipart_id, announced_bytes, object_version, refused_version FROM images"
             " WHERE id = %s AND contributor_id = %s",
             (image_id, contributor_id),
         )
@@ -254,6 +281,15 @@ class Uploads:
             if found.status is not ImageStatus.PROCESSING or left <= 0:
                 return found
             sleep(min(_LOOK_EVERY_SECONDS, left))
+
+
+def refuse_again(connection: Connection[Row], image_id: UUID) -> None:
+    """The other bytes that a refused image waited for do not come: it is refused for the reason it was."""
+    connection.execute(
+        "UPDATE images SET status = 'rejected', object_version = refused_version, updated_at = now()"
+        " WHERE id = %s AND status = 'processing' AND object_version IS NULL AND refused_version IS NOT NULL",
+        (image_id,),
+    )
 
 
 def part_sizes(size_bytes: int) -> list[tuple[int, int]]:

@@ -1,0 +1,161 @@
+"""A contributor's next try with an image that did not make it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from imagemarket.catalog.models import ImageStatus
+from imagemarket.ingestion.executions import Executions
+from imagemarket.ingestion.models import (
+    COMPENSATE,
+    UPLOAD_EXPIRES_SECONDS,
+    IngestionJob,
+    RetryRequest,
+    RetryTicket,
+)
+from imagemarket.ingestion.uploads import Uploads
+from imagemarket.platform.database import Row
+from imagemarket.platform.errors import (
+    Conflict,
+    DependencyUnavailable,
+    ImageNotFound,
+    NotFound,
+    OriginalMismatch,
+    UnreadableImage,
+)
+from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.telemetry import logger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+BYTES_AT_FAULT = {OriginalMismatch.slug, UnreadableImage.slug}
+"""Rejections that other bytes of the same picture can mend: it was cut short, or is not the file that was meant."""
+
+_TRY_AGAIN_SECONDS = 60
+
+
+class Retries:
+    """The use case behind `POST /v1/images/{id}/retry`."""
+
+    def __init__(
+        self, *, uploads: Uploads, originals: ObjectStore, executions: Executions, idempotency: IdempotencyKeys
+    ) -> None:
+        self._uploads = uploads
+        self._originals = originals
+        self._executions = executions
+        self._idempotency = idempotency
+
+    def retry(
+        self, contributor_id: UUID, image_id: UUID, request: RetryRequest, *, idempotency_key: str | None
+    ) -> RetryTicket:
+        """Starts an image that is `processing_failed` again from the file that was kept, as the next run. Where the
+        bytes were at fault, or are no longer kept, the ticket says where to send others.
+
+        Raises `ImageNotFound`; `Conflict` for an image in another status or rejected for what it shows, and with
+        `Retry-After` while its last run is still being cleaned up after; what `IdempotencyKeys.run` raises.
+        """
+        jobs: list[IngestionJob] = []
+
+        def work(connection: Connection[Row]) -> dict[str, object]:
+            ticket, job = self._again(connection, contributor_id, image_id, request)
+            if job is not None:
+                jobs.append(job)
+            return ticket.model_dump(mode="json")
+
+        answer = self._idempotency.run(
+            account_id=contributor_id,
+            operation="retry",
+            key=idempotency_key,
+            request={"image_id": str(image_id), **request.model_dump(mode="json")},
+            work=work,
+        )
+        for job in jobs:  # after the commit: the steps look for the new run
+            self._start(job)
+        return RetryTicket.model_validate(answer)
+
+    def _start(self, job: IngestionJob) -> None:
+        try:
+            self._originals.tag(job.key, {}, version_id=None if job.version_id == "null" else job.version_id)
+            self._executions.start(job)
+        except DependencyUnavailable:
+            logger.warning("the sweeper starts it", image_id=str(job.image_id))
+
+    def _again(
+        self, connection: Connection[Row], contributor_id: UUID, image_id: UUID, request: RetryRequest
+    ) -> tuple[RetryTicket, IngestionJob | None]:
+        image = self._may_be_tried_again(connection, contributor_id, image_id)
+        connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image_id,))
+        key, version = image["s3_original_key"], image["object_version"]
+        other_bytes = request.size_bytes is not None or request.sha256 is not None
+        if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
+            row = connection.execute(
+                "UPDATE images SET status = 'processing', rejection = NULL, run = run + 1, replays = 0,"
+                " version = version + 1, updated_at = now() WHERE id = %s RETURNING run",
+                (image_id,),
+            ).fetchone()
+            assert row is not None
+            job = IngestionJob(
+                image_id=image_id, contributor_id=contributor_id, key=key, version_id=version, run=row["run"]
+            )
+            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), job
+        size = request.size_bytes or image["announced_bytes"]
+        announced = image["announced_sha256"]
+        same_file = request.size_bytes is None and image["status"] == "processing_failed"
+        sha256 = request.sha256 or (bytes(announced).hex() if announced and same_file else None)
+        multipart_id = self._uploads.start_parts(key, content_type=image["content_type"], size_bytes=size)
+        # The reason stands until other bytes are there; should they never come, it is the reason again.
+        connection.execute(
+            "UPDATE images SET status = 'processing', object_version = NULL, refused_version = object_version,"
+            " run = run + 1, replays = 0, announced_bytes = %s, announced_sha256 = %s, multipart_id = %s,"
+            " version = version + 1, updated_at = now() WHERE id = %s",
+            (size, bytes.fromhex(sha256) if sha256 else None, multipart_id, image_id),
+        )
+        upload = self._uploads.way_up(
+            image_id,
+            key,
+            content_type=image["content_type"],
+            size_bytes=size,
+            sha256=sha256,
+            multipart_id=multipart_id,
+        )
+        return RetryTicket(
+            image_id=image_id, status=ImageStatus.PROCESSING, upload=upload, expires_in=UPLOAD_EXPIRES_SECONDS
+        ), None
+
+    @staticmethod
+    def _may_be_tried_again(connection: Connection[Row], contributor_id: UUID, image_id: UUID) -> Row:
+        image = connection.execute(
+            "SELECT status, rejection, s3_original_key, object_version, content_type, announced_bytes,"
+            " announced_sha256 FROM images WHERE id = %s AND contributor_id = %s FOR UPDATE",
+            (image_id, contributor_id),
+        ).fetchone()
+        if image is None:
+            raise ImageNotFound("None of your images has this id.")
+        code = (image["rejection"] or {}).get("code")
+        if image["status"] == "rejected" and code not in BYTES_AT_FAULT:
+            raise Conflict("The picture itself was refused; upload another one.")
+        if image["status"] not in {"rejected", "processing_failed"}:
+            raise Conflict(f"The image is {image['status']}; only one that is processing_failed can be tried again.")
+        # What of the last run may still be at work would disturb the next one.
+        left = connection.execute(
+            "SELECT bool_or(step = %s AND status = 'succeeded') AS cleaned, count(lease_until) AS leases"
+            " FROM processing_steps WHERE image_id = %s",
+            (COMPENSATE, image_id),
+        ).fetchone()
+        assert left is not None
+        if left["leases"] or not left["cleaned"]:
+            raise Conflict(
+                f"Its last run is still being cleaned up after; try again in {_TRY_AGAIN_SECONDS} seconds.",
+                headers={"Retry-After": str(_TRY_AGAIN_SECONDS)},
+            )
+        return image
+
+    def _is_kept(self, key: str, version: str) -> bool:
+        try:
+            self._originals.head(key, version_id=None if version == "null" else version)
+        except NotFound:
+            return False
+        return True
