@@ -244,7 +244,7 @@ def _problems(operation: Json, shared: Json) -> dict[int, list[str]]:
 
 def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
     from imagemarket.platform.errors import Forbidden, InvalidRequest, MarketError, Unauthenticated
-    from imagemarket.platform.gateway import MAX_BODY_BYTES
+    from imagemarket.platform.gateway import BODY_INSTEAD, MAX_BODY_BYTES
     from imagemarket.platform.http import problem_responses
 
     for error in (Unauthenticated, Forbidden, InvalidRequest, MarketError):
@@ -258,7 +258,7 @@ def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
                 "type": "about:blank",
                 "title": "Content Too Large",
                 "status": 413,
-                "detail": f"A request body takes at most {MAX_BODY_BYTES} bytes; pictures go to the presigned URL.",
+                "detail": f"A request body takes at most {MAX_BODY_BYTES} bytes; {BODY_INSTEAD}.",
                 "instance": "Kb1xqhJ5FiAEPjg=",
             },
         }

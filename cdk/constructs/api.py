@@ -58,6 +58,8 @@ ROUTES = (
     Route("GET", "/v1/search", "search_api"),
     Route("GET", "/v1/search/explain", "search_api", signed_in=True),
     Route("GET", "/v1/search/suggest", "search_api"),
+    Route("POST", "/v1/search/by-image", "picture_api"),
+    Route("POST", "/v1/search/by-image/upload", "picture_api"),
     Route("GET", "/v1/images/{image_id}", "search_api"),
     Route("GET", "/v1/images/{image_id}/similar", "search_api"),
     Route("GET", "/v1/images/{image_id}/preview", "delivery_api"),

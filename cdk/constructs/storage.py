@@ -85,7 +85,20 @@ class Storage(Construct):
         self.work = self._bucket(
             "Work",
             removal_policy=RemovalPolicy.DESTROY,  # it can be made again from the originals
-            lifecycle_rules=[s3.LifecycleRule(id="passing", expiration=Duration.days(7)), abandoned],
+            cors=[
+                s3.CorsRule(
+                    allowed_methods=[s3.HttpMethods.POST],
+                    allowed_origins=list(stage.upload_origins),
+                    allowed_headers=["*"],
+                    max_age=3600,
+                )
+            ],
+            lifecycle_rules=[
+                s3.LifecycleRule(id="passing", expiration=Duration.days(7)),
+                # Pictures that people search by are deleted once that is done; these are the ones nobody came back for.
+                s3.LifecycleRule(id="queries", prefix="queries/", expiration=Duration.days(1)),
+                abandoned,
+            ],
         )
         self.renditions = self._bucket("Renditions", removal_policy=stage.removal, lifecycle_rules=[abandoned])
 

@@ -197,14 +197,7 @@ class ApplicationStack(Stack):
             grants=[
                 state.secrets.database.reading(),
                 _objects(work, "work", "GetObject", "PutObject"),
-                iam.PolicyStatement(
-                    actions=["sagemaker:InvokeEndpoint"],
-                    resources=[
-                        self.format_arn(
-                            service="sagemaker", resource="endpoint", resource_name=stage.model_endpoint_name
-                        )
-                    ],
-                ),
+                self._asking_the_model(),
             ],
         )
         self._function(
@@ -325,6 +318,27 @@ class ApplicationStack(Stack):
                 state.secrets.database.reading(),
                 state.secrets.cursor_key.reading(),
                 iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
+            ],
+        )
+        self._function(
+            "picture_api",
+            "finding pictures by a picture",
+            seconds=29,
+            memory_mb=1769,
+            layers=["api", "imaging"],
+            settings=self._database
+            | self._work
+            | {
+                "model_endpoint_name": stage.model_endpoint_name,
+                "public_base_url": stage.public_base_url,
+                "media_base_url": stage.media_base_url,
+            },
+            grants=[
+                state.secrets.database.reading(),
+                # a presigned form may do what its signer may
+                _objects(work, "queries", "PutObject", "GetObject", "DeleteObject"),
+                _listing(work, "queries"),
+                self._asking_the_model(),
             ],
         )
         self._function(
@@ -648,6 +662,14 @@ class ApplicationStack(Stack):
             if place.startswith("s3://")
             for name in ("bundle.json", "text/model.onnx", "text/tokenizer.json")
         ]
+
+    def _asking_the_model(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=["sagemaker:InvokeEndpoint"],
+            resources=[
+                self.format_arn(service="sagemaker", resource="endpoint", resource_name=self._stage.model_endpoint_name)
+            ],
+        )
 
     def _parameter(self, *actions: str) -> iam.PolicyStatement:
         return iam.PolicyStatement(

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
+    from imagemarket.search.pictures import PictureSearch
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.reembedding import Reembedding
     from imagemarket.search.service import Search
@@ -653,6 +654,28 @@ def reembedding(endpoint_name: str | None = None) -> Reembedding:
         analyse=lambda jpegs: vision_endpoint(endpoint_name or settings().model_endpoint_name).analyse(jpegs),
         read=originals().get,
     )
+
+
+@cache
+def picture_search() -> PictureSearch:
+    from botocore.config import Config
+
+    from imagemarket.ingestion.sagemaker import VisionEndpoint
+    from imagemarket.search.pictures import PictureSearch
+    from imagemarket.search.service import Search
+
+    # Shorter than the function's own time; trying again is the service's to decide.
+    client = aws().client(
+        "sagemaker-runtime", config=Config(read_timeout=15, connect_timeout=2, retries={"total_max_attempts": 1})
+    )
+    by_vectors = Search(
+        keyword=postgres_search(),
+        vector=postgres_search(),
+        reader=postgres_search(),
+        media_base_url=settings().media_base_url,
+        public_base_url=settings().public_base_url,
+    )
+    return PictureSearch(search=by_vectors, work=work(), model=VisionEndpoint(client, settings().model_endpoint_name))
 
 
 @cache

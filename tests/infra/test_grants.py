@@ -39,6 +39,14 @@ EXPECTED: dict[str, Grants] = {
         "secretsmanager:GetSecretValue": {"Database", "CursorKey"},
         "lambda:InvokeFunction": {"EncodeText"},
     },
+    "picture_api": DATABASE
+    | {
+        "s3:PutObject": {"Work/queries"},
+        "s3:GetObject": {"Work/queries"},
+        "s3:DeleteObject": {"Work/queries"},
+        "s3:ListBucket": {"Work"},
+        "sagemaker:InvokeEndpoint": {"analyse"},
+    },
     "delivery_api": DATABASE | {"s3:GetObject": {"Originals/clean"}},
     "upload_api": DATABASE
     | {

@@ -88,7 +88,10 @@ def test_originals_keep_versions_and_tell_eventbridge(deployment: Deployment) ->
 
 def test_what_passes_between_steps_is_gone_after_a_week(deployment: Deployment) -> None:
     rules = _bucket(deployment, "Work")["LifecycleConfiguration"]["Rules"]
-    assert [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule] == [7]
+    assert {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == {
+        "": 7,
+        "queries/": 1,
+    }
 
 
 def test_parts_of_uploads_never_finished_are_gone_after_a_day(deployment: Deployment) -> None:

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 256 * 1024
-"""No request of this API needs a larger body: pictures go straight to the object store."""
+"""Few requests of this API need a larger body: pictures go straight to the object store."""
+BODY_INSTEAD = "pictures go to the presigned URL"
 
 Event = dict[str, Any]
 
 
-def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], dict[str, Any]]:
-    """The Lambda handler of an HTTP function; the app is built at the first request."""
+def lambda_handler(
+    build_api: Callable[[], FastAPI], *, max_body_bytes: int = MAX_BODY_BYTES, instead: str = BODY_INSTEAD
+) -> Callable[[Event, Any], dict[str, Any]]:
+    """The Lambda handler of an HTTP function; the app is built at the first request.
+
+    `max_body_bytes` are those of the event, where a binary body is base64; `instead` is where a larger one goes.
+    """
     adapter: Any = None
 
     def handler(event: Event, context: Any) -> dict[str, Any]:
@@ -38,8 +44,8 @@ def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], d
             )
         logger.clear_state()
         annotate(request_id=(event.get("requestContext") or {}).get("requestId"))
-        if len(event.get("body") or "") > MAX_BODY_BYTES:
-            return _too_large(event)
+        if len(event.get("body") or "") > max_body_bytes:
+            return _too_large(event, max_body_bytes, instead)
         try:
             return adapter(event, context)
         finally:
@@ -48,14 +54,14 @@ def lambda_handler(build_api: Callable[[], FastAPI]) -> Callable[[Event, Any], d
     return traced(handler)
 
 
-def _too_large(event: Event) -> dict[str, Any]:
+def _too_large(event: Event, max_body_bytes: int, instead: str) -> dict[str, Any]:
     import json
 
     document = {
         "type": "about:blank",
         "title": "Content Too Large",
         "status": 413,
-        "detail": f"A request body takes at most {MAX_BODY_BYTES} bytes; pictures go to the presigned URL.",
+        "detail": f"A request body takes at most {max_body_bytes} bytes; {instead}.",
         "instance": (event.get("requestContext") or {}).get("requestId", "no-gateway"),
     }
     return {

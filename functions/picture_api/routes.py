@@ -1,0 +1,118 @@
+"""`/v1/search/by-image` and the form by which a picture comes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from imagemarket import wiring
+from imagemarket.platform.errors import (
+    ImageTooLarge,
+    ImageTooSmall,
+    InvalidRequest,
+    ModelNotReady,
+    PictureNotFound,
+    SearchUnavailable,
+    UnreadableImage,
+    UnsupportedFormat,
+)
+from imagemarket.platform.http import create_api, problem_responses
+from imagemarket.search.models import SearchHit, SearchPage
+from imagemarket.search.pictures import (
+    MAX_DIRECT_BYTES,
+    ByUpload,
+    OfferPicture,
+    PictureForm,
+    PictureQuery,
+    PictureType,
+)
+
+router = APIRouter()
+
+_TYPES: tuple[str, ...] = get_args(PictureType)
+_PICTURE = {"schema": {"type": "string", "format": "binary", "maxLength": MAX_DIRECT_BYTES}}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": ByUpload.model_json_schema()},
+        **dict.fromkeys(_TYPES, _PICTURE),
+    },
+}
+
+
+@router.post(
+    "/v1/search/by-image/upload",
+    operation_id="offerPicture",
+    summary="Get a form to send a picture that is searched by",
+    tags=["Search"],
+    status_code=201,
+    responses=problem_responses(InvalidRequest),
+)
+def offer_picture(body: OfferPicture, response: Response) -> PictureForm:
+    """Up to 10 MB, straight to the object store, for ten minutes. The picture is deleted once it was searched by,
+    and within a day in any case."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.picture_search().offer(body)
+
+
+@router.post(
+    "/v1/search/by-image",
+    operation_id="searchByImage",
+    summary="Find pictures that look like one of yours",
+    tags=["Search"],
+    response_model=SearchPage,
+    openapi_extra={"requestBody": _BODY},
+    responses=problem_responses(
+        InvalidRequest,
+        PictureNotFound,
+        UnsupportedFormat,
+        UnreadableImage,
+        ImageTooLarge,
+        ImageTooSmall,
+        ModelNotReady,
+        SearchUnavailable,
+    ),
+)
+async def search_by_image(request: Request, query: Annotated[PictureQuery, Query()]) -> Response:
+    """The picture itself as the body (JPEG, PNG or TIFF, up to 4 MiB: what the gateway hands on), or the `upload` of
+    a form as JSON. With all the filters of a search; one page, since the picture is not kept."""
+    body = await request.body()
+    page = await run_in_threadpool(_search, request.headers.get("content-type", ""), body, query)
+    shown = {"id", *query.fields} if query.fields else None
+    left_out: Any = None if shown is None else {"results": {"__all__": set(SearchHit.model_fields) - shown}}
+    return Response(
+        page.model_dump_json(exclude=left_out), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def _search(content_type: str, body: bytes, query: PictureQuery) -> SearchPage:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            asked = ByUpload.model_validate_json(body)
+        except ValidationError as error:
+            raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
+        return wiring.picture_search().by_upload(asked.upload, query)
+    if kind not in _TYPES:
+        raise _refused(f"Content-Type must be application/json, {' or '.join(_TYPES)}")
+    if not body:
+        raise _refused("the picture is missing")
+    if len(body) > MAX_DIRECT_BYTES:
+        raise _refused(
+            f"a picture takes at most {MAX_DIRECT_BYTES} bytes here;"
+            " a larger one goes by the form of POST /v1/search/by-image/upload"
+        )
+    return wiring.picture_search().by_bytes(body, query)
+
+
+def _refused(detail: str) -> InvalidRequest:
+    return InvalidRequest(f"body: {detail}.", errors=[{"in": "body", "field": "body", "detail": detail}])
+
+
+def build_api() -> FastAPI:
+    """The app of this function."""
+    return create_api("imagemarket: search by picture", router)

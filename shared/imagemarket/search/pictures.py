@@ -1,0 +1,177 @@
+"""Searching by a picture of one's own: looked at once, and not kept.
+
+A picture comes by a presigned form into `queries/` of the work bucket, up to 10 MB, or in the request
+itself, up to 4 MiB: API Gateway takes 10 MB, but Lambda's own limit is 6 MB of JSON, in which a binary body
+is base64 and a third longer.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from imagemarket.platform.errors import (
+    DependencyUnavailable,
+    InvalidRequest,
+    ModelNotReady,
+    NotFound,
+    PictureNotFound,
+)
+from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, retried
+from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.models import Filters, HitField, SearchPage
+from imagemarket.search.service import Search
+from imagemarket.vision.models import AnalyseResponse
+
+MAX_PICTURE_BYTES = 10 * 1000 * 1000
+MAX_DIRECT_BYTES = 4 * 1024 * 1024
+FORM_SECONDS = 600
+FOLDER = "queries"
+
+_MODEL_SECONDS = 15.0
+_LOOKING_SECONDS = 20.0
+
+PictureType = Literal["image/jpeg", "image/png", "image/tiff"]
+
+
+class PictureAnalyser(Protocol):
+    """What is needed of the model endpoint."""
+
+    def analyse(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
+        """Raises `ModelNotReady` or `DependencyUnavailable`."""
+        ...
+
+
+class OfferPicture(BaseModel):
+    """A picture that is to be searched by."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content_type: PictureType
+    size_bytes: int = Field(ge=1, le=MAX_PICTURE_BYTES, strict=True, description="Exactly as many bytes as will come.")
+
+
+class PictureForm(BaseModel):
+    """A form to send the bytes with: every field as it is, the file last."""
+
+    upload: UUID = Field(description="Names the picture in `POST /v1/search/by-image`, once.")
+    url: str
+    fields: dict[str, str]
+    expires_in: int = Field(description="Seconds.")
+
+
+class ByUpload(BaseModel):
+    """A picture that was sent by its form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: UUID
+
+
+class PictureQuery(Filters):
+    """What the pictures found must be, and how many are wanted. There is one page: the picture is not kept."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Results on the page.")
+    fields: list[HitField] = Field(
+        default=[], max_length=13, description="Only these fields of each result, besides `id`."
+    )
+
+
+class PictureSearch:
+    """The use cases of searching by a picture."""
+
+    def __init__(self, *, search: Search, work: ObjectStore, model: PictureAnalyser) -> None:
+        self._search = search
+        self._work = work
+        self._model = model
+        self._asked = Dependency("model", seconds=_MODEL_SECONDS, workers=2, waiting=4, blameless=(ModelNotReady,))
+
+    def offer(self, offered: OfferPicture) -> PictureForm:
+        """A form that takes exactly this picture for ten minutes."""
+        upload = uuid4()  # not to be guessed: who knows it may search by the picture
+        form = self._work.presign_post(
+            _key(upload),
+            fields={"Content-Type": offered.content_type},
+            size_bytes=offered.size_bytes,
+            expires_in=FORM_SECONDS,
+        )
+        return PictureForm(upload=upload, url=form["url"], fields=form["fields"], expires_in=FORM_SECONDS)
+
+    def by_upload(self, upload: UUID, query: PictureQuery) -> SearchPage:
+        """Pictures like the one that was sent by its form; it is deleted, whatever comes of it.
+
+        Raises `PictureNotFound`, and what `by_bytes` raises.
+        """
+        key = _key(upload)
+        try:
+            stored = self._work.head(key)
+            if stored.size_bytes > MAX_PICTURE_BYTES:
+                raise InvalidRequest(f"upload: the picture has more than {MAX_PICTURE_BYTES} bytes.")
+            data = self._work.get(key)
+        except NotFound as error:
+            raise PictureNotFound(
+                "upload: no picture came by this form, or it was searched by already; get a new form at"
+                " POST /v1/search/by-image/upload."
+            ) from error
+        try:
+            return self.by_bytes(data, query)
+        finally:
+            self._delete(key)
+
+    def by_bytes(self, data: bytes, query: PictureQuery) -> SearchPage:
+        """Pictures like this one, the nearest first.
+
+        Raises `UnsupportedFormat`, `UnreadableImage`, `ImageTooLarge` or `ImageTooSmall` for what is no
+        picture, `ModelNotReady` or `SearchUnavailable` where nobody can look at it or search.
+        """
+        looked = self._look(_model_input(data))
+        count("SearchesByImage")
+        return self._search.like_vector(
+            looked.analyses[0].embedding, looked.model_version, query.filters(), limit=query.limit
+        )
+
+    def _look(self, jpeg: bytes) -> AnalyseResponse:
+        """Looking is idempotent, so a model that is still waking up is asked again."""
+        try:
+            return retried(
+                lambda: self._asked.call(lambda: self._model.analyse([jpeg])),
+                budget=TimeBudget(_LOOKING_SECONDS),
+                errors=(ModelNotReady,),
+            )
+        except ModelNotReady as error:
+            raise _not_ready(30) from error
+        except Unanswered as error:
+            raise _not_ready(max(5, int(error.retry_after) + 1)) from error
+
+    def _delete(self, key: str) -> None:
+        try:
+            self._work.delete([key])
+        except DependencyUnavailable:
+            # The bucket's lifecycle does it within a day.
+            logger.warning("a picture that was searched by could not be deleted yet")
+            count("QueryPicturesLeft")
+
+
+def _key(upload: UUID) -> str:
+    return f"{FOLDER}/{upload}"
+
+
+def _model_input(data: bytes) -> bytes:
+    """The picture as the models read it, by the same safe decode as an original's."""
+    from imagemarket.imaging.inspection import inspect
+
+    with tempfile.NamedTemporaryFile(prefix="query-") as file:
+        file.write(data)
+        file.flush()
+        return inspect(Path(file.name)).model_input
+
+
+def _not_ready(seconds: int) -> ModelNotReady:
+    headers: dict[str, Any] = {"Retry-After": str(seconds)}
+    return ModelNotReady(f"The model is not answering; try again in {seconds} seconds.", headers=headers)

@@ -1,0 +1,171 @@
+"""Searching by a picture through its Lambda handler: both ways in, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+import pytest
+from PIL import Image
+
+from functions.picture_api import handler as module
+from functions.picture_api.handler import handler
+from imagemarket import wiring
+from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.search import pictures
+from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
+from imagemarket.vision.models import AnalyseResponse, Analysis
+from tests.api.events import LambdaContext, http_event, json_of
+from tests.fakes import MemoryObjectStore
+from tests.unit.search.kit import MODEL, MemorySearch, document, pointing
+from tests.unit.search.test_service import service
+
+PATH = "/v1/search/by-image"
+
+
+class Model:
+    """Sees every picture at ten degrees; `trouble` is raised instead."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+        self.trouble: Exception | None = None
+
+    def analyse(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
+        if self.trouble is not None:
+            raise self.trouble
+        self.seen += jpegs
+        analysis = Analysis(
+            embedding=list(pointing(10)), tags=[], categories=[], nsfw_score=0, description="A picture.", people=None
+        )
+        return AnalyseResponse(model_version=MODEL, analyses=[analysis])
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+def work() -> MemoryObjectStore:
+    return MemoryObjectStore("work")
+
+
+@pytest.fixture(autouse=True)
+def engine(model: Model, work: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch) -> MemorySearch:
+    engine = MemorySearch()
+    engine.write([document(str(angle), embedding=pointing(angle), colours=("red",)) for angle in (0, 30, 60)], [])
+    engine.write([document("blue", embedding=pointing(11), colours=("blue",))], [])
+    search = PictureSearch(search=service(engine), work=work, model=model)
+    monkeypatch.setattr(wiring, "picture_search", lambda: search)
+    monkeypatch.setattr(pictures, "_LOOKING_SECONDS", 0.1)
+    return engine
+
+
+def picture(encoder: str = "JPEG", size: tuple[int, int] = (400, 300)) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, (200, 30, 30)).save(out, encoder)
+    return out.getvalue()
+
+
+def send(body: Any, content_type: str = "application/json", path: str = PATH, **query: Any) -> dict[str, Any]:
+    headers = {"content-type": content_type}
+    return handler(http_event("POST", path, body, headers, query=urlencode(query, doseq=True)), LambdaContext())
+
+
+def titles(answer: dict[str, Any]) -> list[str]:
+    assert answer["statusCode"] == 200, answer["body"]
+    return [hit["title"] for hit in json_of(answer)["results"]]
+
+
+@pytest.mark.parametrize(("encoder", "kind"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("TIFF", "image/tiff")])
+def test_a_small_picture_is_the_body(encoder: str, kind: str, model: Model, work: MemoryObjectStore) -> None:
+    answer = send(picture(encoder), kind)
+    assert titles(answer) == ["blue", "0", "30", "60"]
+    page = json_of(answer)
+    assert (page["mode"], page["next_cursor"]) == ("similar", None)
+    assert answer["headers"]["cache-control"] == "no-store"
+    with Image.open(io.BytesIO(model.seen[0])) as looked:
+        assert (looked.format, looked.size) == ("JPEG", (400, 300))
+    assert work.versions == {}
+
+
+def test_with_all_the_filters_and_fields() -> None:
+    assert titles(send(picture(), "image/jpeg", color="red", limit=2, fields=["title"])) == ["0", "30"]
+    answer = send(picture(), "image/jpeg", colour="red")
+    assert json_of(answer)["errors"][0]["field"] == "colour"
+    assert json_of(send(picture(), "image/jpeg", cursor="x"))["errors"][0]["field"] == "cursor"
+
+
+def test_a_large_picture_comes_by_a_form_and_is_deleted(work: MemoryObjectStore) -> None:
+    data = picture("PNG", (1500, 1500))
+    answer = send({"content_type": "image/png", "size_bytes": len(data)}, path=f"{PATH}/upload")
+    assert answer["statusCode"] == 201
+    form = json_of(answer)
+    assert form["fields"]["key"] == f"queries/{form['upload']}"
+    assert form["fields"]["Content-Type"] == "image/png"
+    work.put(form["fields"]["key"], data, content_type="image/png")
+    assert titles(send({"upload": form["upload"]}, color="red")) == ["0", "30", "60"]
+    assert work.versions == {}
+    again = json_of(send({"upload": form["upload"]}))
+    assert (again["status"], again["type"]) == (404, "/v1/problems/picture-not-found")
+
+
+def test_a_picture_is_deleted_also_when_nothing_comes_of_it(work: MemoryObjectStore, model: Model) -> None:
+    for data, trouble, status in ((b"no picture", None, 422), (picture(), ModelNotReady("loading"), 503)):
+        upload = uuid4()
+        work.put(f"queries/{upload}", data, content_type="image/jpeg")
+        model.trouble = trouble
+        assert send({"upload": str(upload)})["statusCode"] == status
+        assert work.versions == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "slug"),
+    [
+        (b"GIF89a no picture", "image/jpeg", "unsupported-format"),
+        (picture()[:200], "image/jpeg", "unreadable-image"),
+        (picture(size=(20, 20)), "image/jpeg", "image-too-small"),
+        (b"", "image/png", "invalid-request"),
+        (picture(), "image/gif", "invalid-request"),
+        (b"x" * (MAX_DIRECT_BYTES + 1), "image/jpeg", "invalid-request"),
+        ({"upload": "no id"}, "application/json", "invalid-request"),
+        ({"upload": str(UUID(int=4)), "more": 1}, "application/json", "invalid-request"),
+        (b"{", "application/json", "invalid-request"),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_a_reason(
+    body: Any, kind: str, slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(body, bytes) and len(body) > MAX_DIRECT_BYTES:
+        from fastapi.testclient import TestClient
+
+        from functions.picture_api.routes import build_api
+
+        told = TestClient(build_api()).post(PATH, content=body, headers={"content-type": kind}).json()
+    else:
+        told = json_of(send(body, kind))
+    assert (told["status"], told["type"]) == (422, f"/v1/problems/{slug}")
+
+
+@pytest.mark.parametrize("size", [0, MAX_PICTURE_BYTES + 1, "many"])
+def test_a_form_names_its_limit(size: Any) -> None:
+    told = json_of(send({"content_type": "image/jpeg", "size_bytes": size}, path=f"{PATH}/upload"))
+    assert told["errors"][0]["field"] == "size_bytes"
+
+
+@pytest.mark.parametrize("trouble", [ModelNotReady("loading"), DependencyUnavailable("broke"), RuntimeError("a bug")])
+def test_when_nobody_can_look_the_client_is_told_when_to_return(model: Model, trouble: Exception) -> None:
+    model.trouble = trouble
+    answer = send(picture(), "image/jpeg")
+    assert (answer["statusCode"], json_of(answer)["type"]) == (503, "/v1/problems/model-not-ready")
+    assert int(answer["headers"]["retry-after"]) > 0
+
+
+def test_the_gateway_limit_is_the_largest_picture_in_base64() -> None:
+    assert module._MAX_BODY_BYTES == (MAX_DIRECT_BYTES + 2) // 3 * 4
+    event = http_event("POST", PATH, b"x" * (MAX_DIRECT_BYTES + 3), {"content-type": "image/jpeg"})
+    assert json_of(handler(event, LambdaContext()))["status"] == 413
+    assert module._MAX_BODY_BYTES < 6 * 1024 * 1024 - 64 * 1024, "Lambda's own limit, less the rest of the event"
