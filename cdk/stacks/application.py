@@ -277,6 +277,7 @@ class ApplicationStack(Stack):
             | {
                 "public_base_url": stage.public_base_url,
                 "state_machine_arn": saga.machine.state_machine_arn,
+                "cache_url": stage.cache_url,
             },
             grants=[
                 state.secrets.database.reading(),
@@ -329,6 +330,7 @@ class ApplicationStack(Stack):
             settings=self._database
             | self._work
             | {
+                "cache_url": stage.cache_url,
                 "model_endpoint_name": stage.model_endpoint_name,
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
@@ -347,7 +349,9 @@ class ApplicationStack(Stack):
             seconds=29,
             memory_mb=512,
             layers=["api"],
-            settings=self._database | self._originals | {"media_base_url": stage.media_base_url},
+            settings=self._database
+            | self._originals
+            | {"media_base_url": stage.media_base_url, "cache_url": stage.cache_url},
             grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
         )
         self._function(

@@ -261,4 +261,4 @@ def get_jwks(response: Response) -> dict[str, Any]:
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: identity", router)
+    return create_api("imagemarket: identity", router, limiter=wiring.rate_limiter)

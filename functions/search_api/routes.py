@@ -159,4 +159,4 @@ def _answer(body: str, cache_control: str, if_none_match: str | None, *, state: 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: search", router)
+    return create_api("imagemarket: search", router, limiter=wiring.rate_limiter)

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from imagemarket.platform.messages import MessageJournal
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
+    from imagemarket.platform.ratelimits import RateLimiter
     from imagemarket.platform.refreshed import Refreshed
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
@@ -114,6 +115,14 @@ def valkey() -> Cache:
     from imagemarket.platform.cache import Cache
 
     return Cache(settings().cache_url)
+
+
+@cache
+def rate_limiter() -> RateLimiter:
+    """Counts the requests of one caller; reaches for the cache when there is something to count."""
+    from imagemarket.platform.ratelimits import RateLimiter
+
+    return RateLimiter(valkey)
 
 
 @cache

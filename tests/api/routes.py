@@ -75,5 +75,6 @@ def break_every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("an engine broke")
 
     for name, value in list(vars(wiring).items()):
-        if callable(value) and getattr(value, "__module__", "") == wiring.__name__:
+        # Who comes from loopback is not counted, so the limiter reaches for nothing.
+        if name != "rate_limiter" and callable(value) and getattr(value, "__module__", "") == wiring.__name__:
             monkeypatch.setattr(wiring, name, broken)

@@ -7,11 +7,11 @@ bcrypt's cost is the brake, which allows a few guesses per second and process, a
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from typing import Protocol
 
 from imagemarket.platform.errors import DependencyUnavailable, TooManyRequests
+from imagemarket.platform.ratelimits import network_of
 from imagemarket.platform.telemetry import count, logger
 
 
@@ -61,7 +61,7 @@ class AttemptLimiter:
         self._count_address("registration", address, REGISTRATIONS_PER_ADDRESS, what="registrations from this address")
 
     def _count_address(self, purpose: str, address: str, limit: Limit, *, what: str) -> None:
-        network = _network(address)
+        network = network_of(address)
         if network is not None:
             self._count(f"attempts:{purpose}:address:{network}", limit, what=what)
 
@@ -89,22 +89,3 @@ def _say_unavailable() -> None:
 def _account_key(email: str) -> str:
     """A digest, so that whoever reads the cache does not read who signs in."""
     return "attempts:sign-in:account:" + hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()
-
-
-def _network(address: str) -> str | None:
-    """What counts as one address: an IPv4 address, or the /64 that an IPv6 host has to itself.
-
-    None for loopback, which no gateway reports of a stranger: it is this machine's own user, and a
-    whole test run comes from there.
-    """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    if parsed.is_loopback:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
-    return str(parsed)

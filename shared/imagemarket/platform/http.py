@@ -6,12 +6,13 @@ Errors are RFC 9457 `application/problem+json`; `type` is a relative URL that th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
@@ -24,6 +25,7 @@ from imagemarket.platform.errors import (
     MarketError,
     NotFound,
     TokenExpired,
+    TooManyRequests,
     Unauthenticated,
 )
 from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
@@ -32,6 +34,10 @@ from imagemarket.platform.telemetry import count, duration, logger
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from imagemarket.platform.ratelimits import RateLimiter, Verdict
+
+_TOLD_LETTERS = 100
 
 Role = Literal["contributor", "buyer", "admin"]
 
@@ -139,12 +145,18 @@ def _invalid_request(errors: Sequence[Any]) -> InvalidRequest:
     for error in errors:
         place, *path = error["loc"]
         name = ".".join(str(step) for step in path) or "body"
-        asked_for = place == "query" and error["type"] not in {"extra_forbidden", "missing"}
-        value = {"value": str(error["input"])[:_SHOWN]} if asked_for else {}
-        fields.append({"in": place, "field": name, **value, "detail": error["msg"], **_limit_of(error.get("ctx"))})
+        asked_for = place in {"query", "path"} and error["type"] not in {"extra_forbidden", "missing"}
+        told = _value_of(error.get("input")) if asked_for else {}
+        fields.append({"in": place, "field": name, "detail": error["msg"], **told, **_limit_of(error.get("ctx"))})
     first = fields[0]
     more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
     return InvalidRequest(f"{first['field']}: {first['detail']}{more}.", errors=fields)
+
+
+def _value_of(value: Any) -> dict[str, Any]:
+    if not isinstance(value, str | int | float):
+        return {}
+    return {"value": value if len(str(value)) <= _TOLD_LETTERS else f"{str(value)[:_TOLD_LETTERS]}\u2026"}
 
 
 def _limit_of(context: Any) -> dict[str, Any]:
@@ -153,10 +165,11 @@ def _limit_of(context: Any) -> dict[str, Any]:
 
 
 class _Frame:
-    """ASGI middleware: bounds the body, stamps the request id, logs and measures each request."""
+    """ASGI middleware: limits the rate, stamps the request id, logs and measures each request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, limiter: Callable[[], RateLimiter] | None = None) -> None:
         self._app = app
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -165,6 +178,7 @@ class _Frame:
         identifier = request_id(scope)
         started = time.perf_counter()
         status = 500
+        verdict: Verdict | None = None
 
         async def stamped(message: Message) -> None:
             nonlocal status
@@ -174,11 +188,17 @@ class _Frame:
                     *message["headers"],
                     (b"x-request-id", identifier.encode()),
                     (b"x-content-type-options", b"nosniff"),
+                    *_encoded(verdict.headers if verdict is not None else {}),
                 ]
             await send(message)
 
         try:
-            await self._app(scope, receive, stamped)
+            if self._limiter is not None and "aws.event" in scope:
+                verdict = await run_in_threadpool(_take, self._limiter(), Request(scope))
+            if verdict is None or verdict.allowed:
+                await self._app(scope, receive, stamped)
+            else:
+                await _problem_response(Request(scope), _limited(verdict))(scope, receive, stamped)
         except Exception:  # noqa: BLE001
             # Past every handler, so a bug: the log gets it all, the client a request id to quote.
             logger.exception("unhandled")
@@ -200,8 +220,26 @@ class _Frame:
             duration("RequestDuration", milliseconds)
 
 
-def create_api(title: str, *routers: APIRouter) -> FastAPI:
-    """A FastAPI app with the house's errors, request ids, CORS and logging around `routers`."""
+def _take(limiter: RateLimiter, request: Request) -> Verdict:
+    return limiter.take(address=client_address(request), account=_authorizer_context(request).get("account_id"))
+
+
+def _limited(verdict: Verdict) -> TooManyRequests:
+    told = " and ".join(
+        f"{each.policy.quota} requests per {each.policy.name} in {each.policy.seconds} seconds"
+        for each in verdict.standings
+    )
+    wait = verdict.retry_after
+    return TooManyRequests(f"At most {told}; try again in {wait} seconds.", retry_after=wait)
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimiter] | None = None) -> FastAPI:
+    """A FastAPI app with the house's errors, request ids, CORS and logging around `routers`; what `limiter` gives
+    counts each request before anything else looks at it."""
 
     api = FastAPI(title=title, version="1.0.0", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
@@ -230,14 +268,16 @@ def create_api(title: str, *routers: APIRouter) -> FastAPI:
 
     for router in routers:
         api.include_router(router)
-    api.add_middleware(_Frame)
+    api.add_middleware(_Frame, limiter=limiter)
     # Tokens travel in a header and never in a cookie, so any origin may call.
     api.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
-        expose_headers=["Link", "Location", "Retry-After", "X-Request-Id", "ETag"],
+        expose_headers=[
+            *("Link", "Location", "Retry-After", "X-Request-Id", "ETag", "RateLimit", "RateLimit-Policy"),
+        ],
         max_age=86400,
     )
     return api

@@ -1,0 +1,97 @@
+"""Limits in a real Valkey: true to the last place under concurrency, and told truly in headers."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import APIRouter
+
+from imagemarket.platform.cache import Cache
+from imagemarket.platform.http import Caller, create_api, lambda_handler
+from imagemarket.platform.ratelimits import Policy, RateLimiter
+from local.layout import free_port
+from local.valkey import url_of
+from tests.api.events import LambdaContext, http_event, json_of
+
+pytestmark = pytest.mark.engines
+
+STRANGER = "203.0.113.7"
+
+
+@pytest.fixture
+def limiter(valkey_url: str) -> RateLimiter:
+    cache = Cache(valkey_url)
+    return RateLimiter(lambda: cache, address=Policy("address", 50, 600), account=Policy("account", 20, 600))
+
+
+def test_no_place_is_given_twice_however_many_ask_at_once(limiter: RateLimiter) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        verdicts = list(pool.map(lambda _: limiter.take(address=STRANGER, account=None), range(120)))
+    allowed = [each for each in verdicts if each.allowed]
+    # One place comes back each 12 s, which a slow machine may see once.
+    assert 50 <= len(allowed) <= 51
+    assert len({each.standings[0].remaining for each in allowed}) == 50, "each was told another number"
+    assert all(each.standings[0].remaining == 0 and each.retry_after >= 1 for each in verdicts if not each.allowed)
+
+
+def test_what_is_told_is_what_happens(valkey_url: str) -> None:
+    cache = Cache(valkey_url)
+    limiter = RateLimiter(lambda: cache, address=Policy("address", 5, 5))
+    told = [limiter.take(address=STRANGER, account=None) for _ in range(5)]
+    assert [each.standings[0].remaining for each in told] == [4, 3, 2, 1, 0]
+    assert told[-1].headers == {"RateLimit-Policy": '"address";q=5;w=5', "RateLimit": '"address";r=0;t=5'}
+    refused = limiter.take(address=STRANGER, account=None)
+    assert not refused.allowed
+    time.sleep(refused.retry_after)
+    assert limiter.take(address=STRANGER, account=None).allowed
+
+
+def test_each_address_and_each_account_has_its_own(limiter: RateLimiter) -> None:
+    ada, bob = str(uuid4()), str(uuid4())
+    for _ in range(20):
+        assert limiter.take(address=STRANGER, account=ada).allowed
+    refused = limiter.take(address=STRANGER, account=ada)
+    assert not refused.allowed
+    assert [each.remaining for each in refused.standings] == [30, 0], "a refusal takes no place anywhere"
+    assert limiter.take(address=STRANGER, account=bob).allowed
+    assert limiter.take(address=STRANGER, account=None).standings[0].remaining == 28
+    assert limiter.take(address="2001:db8::1", account=None).standings[0].remaining == 49
+    assert limiter.take(address="2001:db8::2", account=None).standings[0].remaining == 48, "one host has a /64"
+    assert limiter.take(address="127.0.0.1", account=ada).standings == ()
+
+
+def test_without_a_cache_requests_go_through() -> None:
+    cache = Cache(url_of(free_port()))
+    verdict = RateLimiter(lambda: cache).take(address=STRANGER, account=None)
+    assert (verdict.allowed, verdict.headers) == (True, {})
+
+
+def test_answers_carry_the_state_and_a_refusal_says_when_to_return(valkey_url: str) -> None:
+    router = APIRouter()
+
+    @router.get("/here")
+    def here() -> str:
+        return "here"
+
+    cache = Cache(valkey_url)
+    limiter = RateLimiter(lambda: cache, address=Policy("address", 3, 300), account=Policy("account", 9, 300))
+    handler = lambda_handler(lambda: create_api("test", router, limiter=lambda: limiter))
+
+    def send(who: Caller | None = None) -> Any:
+        return handler(http_event("GET", "/here", caller=who, address=STRANGER), LambdaContext())
+
+    first = send(Caller(uuid4(), "buyer"))
+    assert first["headers"]["ratelimit-policy"] == '"address";q=3;w=300, "account";q=9;w=300'
+    assert re.fullmatch(r'"address";r=2;t=\d+, "account";r=8;t=\d+', first["headers"]["ratelimit"])
+    assert [send()["statusCode"] for _ in range(3)] == [200, 200, 429]
+    refused = send()
+    problem = json_of(refused)
+    assert problem["type"] == "/v1/problems/too-many-requests"
+    assert "3 requests per address in 300 seconds" in problem["detail"]
+    assert 1 <= int(refused["headers"]["retry-after"]) <= 100
+    assert refused["headers"]["ratelimit"].startswith('"address";r=0;')
