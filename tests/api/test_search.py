@@ -87,7 +87,7 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
             {
                 "id": str(shown.image_id),
                 "title": "Golden sunset",
-                "score": pytest.approx(2 / 61, abs=1e-5),
+                "score": pytest.approx(1, abs=1e-4),
                 "contributor": {"id": str(shown.contributor_id), "name": "Ada"},
                 "categories": ["nature"],
                 "image_type": "photo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,10 @@ def search(
     image_type: Annotated[ImageType | None, typer.Option("--type", help="Only this kind of picture.")] = None,
     license_type: Annotated[LicenseType | None, typer.Option("--license", help="Only with this licence.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many to show.")] = 10,
+    open_sheet: Annotated[
+        bool, typer.Option("--open", help="Draw the results as a contact sheet, and show it where a viewer is.")
+    ] = False,
+    sheet: Annotated[Path | None, typer.Option(help="Where the contact sheet goes, a PNG.")] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,6 +56,8 @@ def search(
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return
+    for line in _remarks(answer):
+        typer.echo(line)
     if not answer["results"]:
         typer.echo("Nothing found.")
         return
@@ -67,6 +74,46 @@ def search(
     ]
     show(("#", "title", "score", "categories", "contributor", "image id"), rows)
     typer.echo(f"{len(rows)} of about {answer.get('estimated_total', len(rows))} ({answer.get('mode', '')})")
+    if open_sheet or sheet:
+        _contact_sheet(answer["results"], sheet, show=open_sheet)
+
+
+def _remarks(answer: dict[str, Any]) -> list[str]:
+    """What the search made of the words, and what is missing from the answer."""
+    lines = []
+    if spelling := answer.get("spelling"):
+        lines.append(
+            f"Showing results for \u201c{spelling['searched']}\u201d instead of \u201c{spelling['asked']}\u201d."
+        )
+    lines += [
+        f"\u201c{each['words']}\u201d: {each['parameter']} {each['value']} ({each['effect']})"
+        for each in answer.get("interpreted") or []
+    ]
+    lines += [f"{each['part']}: {each['effect']}" for each in answer.get("degraded") or []]
+    return lines
+
+
+def _contact_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bool) -> None:
+    import tempfile
+
+    import httpx
+
+    from imagemarket.cli import contact_sheet
+
+    with httpx.Client(timeout=20, follow_redirects=True) as client:
+
+        def fetch(address: str) -> bytes:
+            try:
+                return client.get(address).raise_for_status().content
+            except httpx.HTTPError as error:
+                raise OSError(str(error)) from error
+
+        drawn = contact_sheet.draw(results, fetch)
+    if path is None:
+        path = Path(tempfile.mkdtemp(prefix="imagemarket-")) / "search.png"
+    drawn.save(path, "PNG")
+    seen = show and contact_sheet.show(path)
+    typer.echo(f"Contact sheet: {path}{' (opened)' if seen else ''}")
 
 
 def categories(url: Url = None, as_json: AsJson = False) -> None:

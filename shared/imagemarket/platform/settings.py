@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     """Where the bundles lie whose text towers encode queries: folders or `s3://bucket/prefix`, with commas between."""
     encode_text_function: str = _UNSET
     """Name of the function that encodes queries."""
-    search_fusion: str = "rrf"
+    search_fusion: str = "convex:0.5"
     """How hybrid search brings words and meaning together: `rrf`, or `convex:` and the share of the meaning."""
     cursor_secret_arn: str = _UNSET
     """Secret string that signs cursors."""

@@ -65,7 +65,7 @@ def test_a_combination_gives_every_hit_once_between_0_and_1(words: list[Hit], me
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize(("name", "fusion"), [("rrf", Fusion()), ("convex:0.7", Fusion("convex", 0.7))])
+@pytest.mark.parametrize(("name", "fusion"), [("rrf", Fusion("rrf")), ("convex:0.7", Fusion("convex", 0.7))])
 def test_a_fusion_has_a_name(name: str, fusion: Fusion) -> None:
     assert Fusion.named(name) == fusion
     assert str(fusion) == name

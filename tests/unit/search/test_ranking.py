@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import Hit, Mode, SearchQuery
 from imagemarket.search.ranking import CATEGORY, COLOUR, EXACT_TAG, FRESH, POPULAR, WINDOW, gains, lifted
 from imagemarket.search.understanding import Wanted
@@ -65,7 +66,7 @@ def test_a_colour_in_the_words_lifts_pictures_of_that_colour() -> None:
 def test_an_explanation_accounts_for_every_score() -> None:
     engine = MemorySearch()
     engine.write(random_documents(80), [])
-    explained = service(engine).explain(SearchQuery(q="red boat", limit=30))
+    explained = service(engine, fusion=Fusion("rrf")).explain(SearchQuery(q="red boat", limit=30))
     assert explained.fusion == "rrf"
     assert [each.id for each in explained.explanations] == [hit.id for hit in explained.page.results]
     for each, hit in zip(explained.explanations, explained.page.results, strict=True):

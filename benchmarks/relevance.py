@@ -1,0 +1,376 @@
+"""How well searches find what is meant: captioned photos among distractors, by every way of ranking.
+
+The photos lie beside the clone in `../shared/samples`; without them nothing is measured. A photo's first caption
+is its title, as a contributor would write it, and its tags and vector are the model's. The queries are its other
+captions whole, what is on it in one word, the same misspelt and by a synonym, and with filters. Distractors are
+the other photos and mixtures of two: a vector between theirs, tags of both.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import report
+from benchmarks.road_search import _database
+from benchmarks.vision_retrieval import _BUNDLE, _SAMPLES, _model_input
+from imagemarket.platform.database import Database
+from imagemarket.platform.ids import new_id
+from imagemarket.platform.migrations import upgrade
+from imagemarket.search import synonyms
+from imagemarket.search.fusion import Fusion
+from imagemarket.search.models import REACH, Filters, Hit, SearchDocument, SearchQuery, Sort
+from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.ranking import gains, lifted
+from imagemarket.search.spelling import MOST_WORDS, Speller
+from imagemarket.search.suggestions import SuggestionTable
+from imagemarket.search.understanding import QueryReader, Reading, Understood
+
+MIXTURES = 1000
+FOLDS = 5
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Shares of the meaning that are tried for the convex combination."""
+
+DEFAULT = str(Fusion())
+"""What hybrid search does unless told otherwise."""
+
+_NOW = datetime(2026, 6, 1, tzinfo=UTC)
+_DEPTH = 10
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query, what it is an example of, and the photos that answer it."""
+
+    kind: str
+    text: str
+    relevant: frozenset[UUID]
+    fold: int
+    filters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """nDCG@10, recall@10 and reciprocal rank of one answer, each from 0 to 1."""
+
+    ndcg: float
+    recall: float
+    reciprocal: float
+
+
+def judge(found: Sequence[UUID], relevant: frozenset[UUID]) -> Judged:
+    """nDCG with relevance 0 or 1 (Järvelin and Kekäläinen, 2002)."""
+    places = [place for place, image_id in enumerate(found, 1) if image_id in relevant]
+    best = sum(1 / math.log2(place + 1) for place in range(1, min(len(relevant), _DEPTH) + 1))
+    gained = sum(1 / math.log2(place + 1) for place in places if place <= _DEPTH)
+    return Judged(
+        ndcg=gained / best,
+        recall=sum(place <= _DEPTH for place in places) / min(len(relevant), _DEPTH),
+        reciprocal=1 / places[0] if places else 0.0,
+    )
+
+
+@dataclass
+class Corpus:
+    """The documents of photos and distractors, and the questions about them."""
+
+    documents: list[SearchDocument]
+    questions: list[Question]
+
+
+def corpus(seed: int = 7) -> Corpus:
+    """Made anew from the photos each time, the same for the same seed."""
+    from sagemaker.builders.lite import build
+
+    build(_BUNDLE)
+    entries = [
+        each for each in json.loads((_SAMPLES / "manifest.json").read_text()) if each["file"].startswith("photos/")
+    ]
+    photos = _photos(entries)
+    numbers = random.Random(seed)
+    mixtures = [_mixture(numbers, *numbers.sample(photos, 2)) for _ in range(MIXTURES)]
+    return Corpus([*photos, *mixtures], list(_questions(entries, photos, numbers)))
+
+
+def _photos(entries: Sequence[dict[str, Any]]) -> list[SearchDocument]:
+    import io
+
+    from PIL import Image
+
+    from imagemarket.imaging import hashes
+    from imagemarket.vision.analyser import Analyser
+
+    analyser = Analyser(_BUNDLE)
+    made = []
+    for entry in entries:
+        jpeg = _model_input(_SAMPLES / entry["file"])
+        (seen,) = analyser.analyse([jpeg])
+        with Image.open(io.BytesIO(jpeg)) as picture:
+            colours = hashes.colour_names(hashes.palette(picture.convert("RGB")))
+            width, height = picture.size
+        tags = tuple(tag.tag for tag in seen.tags)
+        made.append(
+            _document(
+                title=entry["captions"][0].strip() if entry.get("captions") else f"{tags[0]} and {tags[1]}",
+                tags=tags,
+                categories=tuple(seen.categories),
+                description=seen.description,
+                colours=tuple(colours),
+                orientation=_orientation(width, height),
+                embedding=tuple(seen.embedding),
+                model_version=analyser.model_version,
+            )
+        )
+    return made
+
+
+def _orientation(width: int, height: int) -> str:
+    if abs(width - height) <= 0.05 * max(width, height):
+        return "square"
+    return "landscape" if width > height else "portrait"
+
+
+def _document(**fields: Any) -> SearchDocument:
+    return SearchDocument(
+        image_id=new_id(),
+        version=1,
+        contributor_id=UUID(int=1),
+        contributor_name="Ada",
+        image_type="photo",  # pyright: ignore[reportArgumentType]
+        license_types=("standard",),  # pyright: ignore[reportArgumentType]
+        width=600,
+        height=400,
+        published_at=datetime(2026, 1, 1, tzinfo=UTC),
+        **fields,
+    )
+
+
+def _mixture(numbers: random.Random, one: SearchDocument, other: SearchDocument) -> SearchDocument:
+    """A picture that never was, with something of both."""
+    assert one.embedding
+    assert other.embedding
+    share = numbers.uniform(0.3, 0.7)
+    mixed = [share * a + (1 - share) * b for a, b in zip(one.embedding, other.embedding, strict=True)]
+    length = math.sqrt(sum(value * value for value in mixed))
+    tags = tuple(dict.fromkeys(numbers.sample(one.tags, 8) + numbers.sample(other.tags, 8)))
+    return _document(
+        title=f"{tags[0]} and {tags[-1]}",
+        tags=tags,
+        categories=one.categories,
+        description=other.description,
+        colours=other.colours,
+        orientation=one.orientation,
+        embedding=tuple(value / length for value in mixed),
+        model_version=one.model_version,
+    )
+
+
+def _misspelt(numbers: random.Random, word: str) -> str:
+    """One slip behind the first letter: two letters swapped, one left out, doubled or another."""
+    place = numbers.randrange(1, len(word) - 1)
+    slips = (
+        word[:place] + word[place + 1] + word[place] + word[place + 2 :],
+        word[:place] + word[place + 1 :],
+        word[:place] + word[place] + word[place:],
+        word[:place] + numbers.choice("aeiorstn") + word[place + 1 :],
+    )
+    return numbers.choice([slip for slip in slips if slip != word])
+
+
+def _questions(
+    entries: Sequence[dict[str, Any]], photos: Sequence[SearchDocument], numbers: random.Random
+) -> Iterator[Question]:
+    shown: dict[str, set[UUID]] = {}
+    for place, (entry, photo) in enumerate(zip(entries, photos, strict=True)):
+        for label in entry.get("labels", []):
+            shown.setdefault(label, set()).add(photo.image_id)
+        fold, own = place % FOLDS, frozenset({photo.image_id})
+        captions = [caption.strip().rstrip(".") for caption in entry.get("captions", [])]
+        for caption in captions[1:3]:
+            yield Question("caption", caption, own, fold)
+        if len(captions) > 3:
+            yield Question("filtered", captions[3], own, fold, {"orientation": [photo.orientation]})
+            words = captions[-1].split()
+            long = [word for word in words if len(word) > 5 and word.isalpha()]
+            if long:
+                wrong = numbers.choice(long)
+                misspelt = " ".join(_misspelt(numbers, word) if word == wrong else word for word in words)
+                yield Question("misspelt caption", misspelt, own, fold)
+    known = synonyms.shipped()
+    for place, (label, images) in enumerate(sorted(shown.items())):
+        fold = place % FOLDS
+        yield Question("noun", label, frozenset(images), fold)
+        if len(label) > 4 and " " not in label:
+            yield Question("misspelt noun", _misspelt(numbers, label), frozenset(images), fold)
+        for other in known.get(label, ())[:1]:
+            yield Question("synonym", other, frozenset(images), fold)
+
+
+# --- ways of ranking -------------------------------------------------------------------------------
+
+Way = Callable[[Sequence[Hit], Sequence[Hit]], list[Hit]]
+
+WAYS: dict[str, Way] = {
+    "keyword": lambda by_words, _: list(by_words),
+    "semantic": lambda _, by_meaning: list(by_meaning),
+    "rrf": Fusion("rrf").of,
+    **{f"convex:{share:g}": Fusion("convex", share).of for share in SHARES},
+}
+READINGS = {
+    "plain": Reading(spelling=False, synonyms=False, interpretation=False),
+    "spelling": Reading(synonyms=False, interpretation=False),
+    "synonyms": Reading(spelling=False, interpretation=False),
+    "all": Reading(),
+}
+
+Scores = dict[tuple[str, str], list[Judged]]
+"""By reading and way, one for each question."""
+
+
+@contextmanager
+def engine_with(documents: Sequence[SearchDocument]) -> Iterator[tuple[PostgresSearch, Speller]]:
+    with _database() as dsn:
+        upgrade(dsn)
+        database = Database(lambda: dsn)
+        engine, table = PostgresSearch(database), SuggestionTable(database)
+        for begin in range(0, len(documents), 100):
+            engine.write(documents[begin : begin + 100], [])
+            table.write(documents[begin : begin + 100], [])
+        yield engine, Speller(table.words(MOST_WORDS))
+        database.close()
+
+
+def scores(
+    made: Corpus, engine: PostgresSearch, speller: Speller, readings: Mapping[str, Reading] = READINGS
+) -> Scores:
+    """Every question asked in every reading, and its answer judged for every way, gains included."""
+    from imagemarket.vision.text import TextEncoder
+
+    encoder = TextEncoder(_BUNDLE)
+    documents = {document.image_id: document for document in made.documents}
+    found: Scores = {}
+    for reading_name, reading in readings.items():
+        reader = QueryReader(lambda: speller, None, reading)
+        for question in made.questions:
+            query = SearchQuery(q=question.text[:200], **question.filters)
+            asked = reader.read(query, lambda word: bool(_match(engine, word, Filters())))
+            by_words = _matched(engine, asked)
+            by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=REACH)
+            gained = {
+                hit.image_id: gains(documents[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]
+            }
+            for way_name, way in WAYS.items():
+                ranked = lifted(way(by_words, by_meaning), gained)
+                judged = judge([hit.image_id for hit in ranked], question.relevant)
+                found.setdefault((reading_name, way_name), []).append(judged)
+    return found
+
+
+def _match(engine: PostgresSearch, text: str, filters: Filters) -> list[Hit]:
+    return engine.match(text, filters, sort=Sort.RELEVANCE, limit=REACH)
+
+
+def _matched(engine: PostgresSearch, asked: Understood) -> list[Hit]:
+    """As `Search` does."""
+    if len(asked.phrasings) > 1 and (found := _match(engine, " or ".join(asked.phrasings), asked.filters)):
+        return found
+    return _match(engine, asked.text, asked.filters)
+
+
+def mean(judged: Sequence[Judged], measure: str = "ndcg") -> float:
+    """Over questions; `measure` is a field of `Judged`."""
+    return statistics.fmean(getattr(each, measure) for each in judged)
+
+
+def cross_validated(made: Corpus, found: Scores) -> tuple[float, str]:
+    """nDCG@10 of the convex combination on questions that did not choose its share, and the share that all of
+    them choose together."""
+    names = [f"convex:{share:g}" for share in SHARES]
+    held_out: list[Judged] = []
+    for fold in range(FOLDS):
+        inside = [place for place, question in enumerate(made.questions) if question.fold != fold]
+        best = max(names, key=lambda name: mean([found["all", name][place] for place in inside]))
+        held_out += [
+            found["all", best][place] for place, question in enumerate(made.questions) if question.fold == fold
+        ]
+    return mean(held_out), max(names, key=lambda name: mean(found["all", name]))
+
+
+def measure() -> list[report.Row]:
+    """The table of every way and reading, and the claims that the defaults stand on."""
+    if not (_SAMPLES / "manifest.json").exists():
+        reason = "the sample photos are not here"
+        return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=reason)]
+    made = corpus()
+    with engine_with(made.documents) as (engine, speller):
+        found = scores(made, engine, speller)
+    console = Console(width=140)
+    table = Table("reading", "way", "nDCG@10", "recall@10", "MRR", title=f"{len(made.questions)} queries, all kinds")
+    for (reading, way), judged in found.items():
+        table.add_row(reading, way, *(f"{mean(judged, name):.3f}" for name in ("ndcg", "recall", "reciprocal")))
+    console.print(table)
+    kinds = list(dict.fromkeys(question.kind for question in made.questions))
+    console.print(_by_kind(made, found, kinds))
+    convex, share = cross_validated(made, found)
+    console.print(f"convex, its share chosen on the other folds: nDCG@10 {convex:.3f}; on all together {share}")
+
+    def of(reading: str, way: str, kind: str | None = None, what: str = "ndcg") -> float:
+        chosen = [j for q, j in zip(made.questions, found[reading, way], strict=True) if kind in {None, q.kind}]
+        return mean(chosen, what)
+
+    default = DEFAULT
+    return [
+        report.at_least(
+            "convex combination, cross-validated; the peer is RRF",
+            ours=convex, peer=of("all", "rrf"), unit="nDCG@10", limit=of("all", "rrf"),
+        ),
+        report.at_least(
+            f"hybrid ({default}), every kind; the peer is keyword search",
+            ours=of("all", default), peer=of("all", "keyword"), unit="nDCG@10", limit=0.6,
+        ),
+        report.at_least(
+            f"hybrid ({default}), every kind; the peer is semantic search",
+            ours=of("all", default), peer=of("all", "semantic"), unit="nDCG@10", limit=0.6,
+        ),
+        report.at_least(
+            "misspelt nouns with spelling; the peer is without",
+            ours=of("all", default, "misspelt noun"), peer=of("plain", default, "misspelt noun"),
+            unit="nDCG@10", limit=of("plain", default, "misspelt noun"),
+        ),
+        report.at_least(
+            "synonyms with the lists; the peer is without",
+            ours=of("all", default, "synonym"), peer=of("plain", default, "synonym"),
+            unit="nDCG@10", limit=of("plain", default, "synonym"),
+        ),
+        report.at_least(
+            "captions lose next to nothing by the reading; the peer is without",
+            ours=of("all", default, "caption"), peer=of("plain", default, "caption"),
+            unit="nDCG@10", limit=0.98 * of("plain", default, "caption"),
+        ),
+    ]  # fmt: skip
+
+
+def _by_kind(made: Corpus, found: Scores, kinds: Sequence[str]) -> Table:
+    table = Table("reading", "way", *kinds, title="nDCG@10 by kind of query")
+    for (reading, way), judged in found.items():
+        if way.startswith("convex") and way not in {"convex:0.5", "convex:0.7"}:
+            continue
+        of_kind = {kind: [j for q, j in zip(made.questions, judged, strict=True) if q.kind == kind] for kind in kinds}
+        table.add_row(reading, way, *(f"{mean(each):.3f}" for each in of_kind.values()))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(report.main(measure))
