@@ -42,7 +42,6 @@ _TOLD_LETTERS = 100
 Role = Literal["contributor", "buyer", "admin"]
 
 
-_SHOWN = 100  # characters of a refused value
 
 
 class Problem(BaseModel):
