@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from imagemarket.platform.database import Database
+from local import opensearch
 from local.layout import REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import Supervisor
@@ -98,3 +100,20 @@ def valkey_url(valkey_server: str) -> str:
     with valkey.Valkey.from_url(valkey_server) as client:
         client.flushall()
     return valkey_server
+
+
+@pytest.fixture(scope="session")
+def opensearch_server(engine_room: Layout) -> Iterator[str]:
+    """Address of a real OpenSearch of this test process alone; skips aloud where Java or Maven is missing."""
+    if missing := opensearch.missing_tools():
+        told = f"OPENSEARCH WAS NOT TESTED: this machine lacks {', '.join(missing)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+    engine_room.state.mkdir(parents=True, exist_ok=True)
+    installed = opensearch.install_opensearch(engine_room)
+    part = opensearch.opensearch_part(installed, engine_room.data / "opensearch", free_port())
+    supervisor = Supervisor(engine_room)
+    supervisor.start(part)
+    yield opensearch.url_of(part.port)
+    supervisor.stop(part)

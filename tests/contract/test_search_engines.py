@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any, Protocol
+from uuid import UUID
 
 import pytest
+from qdrant_client import QdrantClient
 
-from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.ids import new_id
 from imagemarket.search import postgres
-from imagemarket.search.models import Filters, Removal, Sort
+from imagemarket.search.models import Filters, Removal, SearchDocument, Sort
+from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
 from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.qdrant import QdrantEngine
+from local.layout import free_port
+from tests.serverless import NotServerless, serverless_client
 from tests.unit.search.kit import (
     ADA,
     BOB,
@@ -27,17 +35,97 @@ from tests.unit.search.kit import (
     random_unit,
 )
 
+# Qdrant's in-process mode has no indexes and says so of each.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Local mode"),
+]
+
 
 class Engine(KeywordEngine, VectorEngine, DocumentReader, Protocol):
     """All the roles; here one thing plays them."""
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.engines)])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    if request.param == "memory":
-        return MemorySearch()
-    database: Database = request.getfixturevalue("database")
-    return PostgresSearch(database)
+class Pair:
+    """Two engines that share the roles, as a stage joins them."""
+
+    def __init__(self, words: Any, vectors: Any) -> None:
+        self._engines = (words, vectors)
+        self.match, self.tally, self.tally_of, self.documents = (
+            words.match,
+            words.tally,
+            words.tally_of,
+            words.documents,
+        )
+        self.nearest, self.vector_of = vectors.nearest, vectors.vector_of
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        changed = {engine.write(documents, removals) for engine in self._engines}
+        assert len(changed) == 1, "both take the same"
+        return changed.pop()
+
+    def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
+        words, vectors = (engine.versions(image_ids) for engine in self._engines)
+        assert words == vectors
+        return words
+
+    def listed(self) -> Iterator[UUID]:
+        words, vectors = (sorted(engine.listed()) for engine in self._engines)
+        assert words == vectors
+        yield from words
+
+
+class Refreshed(OpenSearchEngine):
+    """What is written is found at once; the service itself takes its time, and has no such request."""
+
+    def __init__(self, url: str, **details: Any) -> None:
+        super().__init__(serverless_client(url), vectors=True, **details)
+        self._open = connect(url)
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        try:
+            return super().write(documents, removals)
+        finally:
+            self._open.indices.refresh(index="images*")
+
+    def remove(self) -> None:
+        self._open.indices.delete(index="images*")
+
+
+@pytest.fixture
+def opensearch(opensearch_server: str) -> Iterator[Refreshed]:
+    """An OpenSearch without any index, held to what Serverless offers."""
+    engine = Refreshed(opensearch_server)
+    yield engine
+    engine.remove()
+
+
+@pytest.fixture
+def qdrant() -> QdrantEngine:
+    return QdrantEngine(QdrantClient(":memory:"))
+
+
+_REAL = pytest.mark.engines
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("postgres", marks=_REAL),
+        pytest.param("opensearch", marks=_REAL),
+        "memory and qdrant",
+    ]
+)
+def engine(request: pytest.FixtureRequest) -> Any:
+    match request.param:
+        case "memory":
+            return MemorySearch()
+        case "postgres":
+            return PostgresSearch(request.getfixturevalue("database"))
+        case "opensearch":
+            return request.getfixturevalue("opensearch")
+        case _:
+            return Pair(MemorySearch(), request.getfixturevalue("qdrant"))
 
 
 def titles(engine: Engine, hits: Any) -> list[str]:
@@ -98,6 +186,28 @@ def test_documents_keep_the_order_asked_for_and_skip_the_unknown(engine: Engine)
     assert [each.title for each in engine.documents(asked)] == ["3", "0", "4"]
 
 
+def test_what_is_listed_and_its_versions(engine: Engine) -> None:
+    made = [document(str(number), version=number + 1) for number in range(5)]
+    engine.write(made, [])
+    engine.write([], [Removal(made[4].image_id, 9), Removal(new_id(), 1)])
+    assert set(engine.listed()) == {each.image_id for each in made[:4]}
+    asked = [made[1].image_id, made[4].image_id, new_id()]
+    assert engine.versions(asked) == {made[1].image_id: 2}
+    assert engine.versions([]) == {}
+
+
+def test_an_engine_that_nothing_was_written_to_has_nothing(engine: Engine) -> None:
+    assert engine.match("", Filters(), sort=Sort.NEWEST, limit=5) == []
+    assert engine.match("boat", Filters(color=["red"]), sort=Sort.RELEVANCE, limit=5) == []
+    assert engine.match("", Filters(), sort=Sort.RANDOM, limit=5) == []
+    assert engine.nearest(pointing(0), MODEL, Filters(people=True), limit=5) == []
+    assert engine.vector_of(new_id()) is None
+    assert engine.documents([new_id()]) == engine.documents([]) == []
+    assert engine.tally("boat", Filters(color=["red"])).total == 0
+    assert list(engine.listed()) == []
+    assert engine.write([], []) == 0
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 
@@ -137,6 +247,39 @@ def test_signs_are_no_commands(engine: Engine, asked: str) -> None:
     engine.write([document("Red boat")], [])
     assert matched(engine, asked) == []
     assert engine.tally(asked, Filters()).total == 0
+
+
+@pytest.mark.parametrize(
+    ("title", "asked"),
+    [
+        ("東京タワーの夜景", "東京タワーの夜景"),
+        ("Сани зимой", "САНИ"),
+        ("قارب أحمر", "قارب"),
+        ("סירה אדומה", "סירה"),
+        ("Straße 66", "straße"),
+        ("Naïve façade", "facade"),
+        ("Boat \U0001f6f6 on a lake", "boat \U0001f6f6"),
+        ("O'Neill's “quoted” pier", "pier"),
+        ("100% wool & silk <b>", "wool"),
+        ("C:\\temp\\boat", "boat"),
+        ("a" * 250, "a" * 250),
+    ],
+)
+def test_odd_words_are_found_again(engine: Engine, title: str, asked: str) -> None:
+    engine.write([document(title), document("Meadow")], [])
+    assert matched(engine, asked) == [title]
+    assert engine.tally(asked, Filters()).total == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["boat " * 1000, "x" * 5000, " ".join(f"w{number}" for number in range(1000)), '"' * 5000, "-(" * 2500],
+)
+def test_endless_words_are_no_trouble(engine: Engine, asked: str) -> None:
+    engine.write([document("Red boat")], [])
+    expected = ["Red boat"] if "boat" in asked else []
+    assert matched(engine, asked) == expected
+    assert engine.tally(asked, Filters()).total == len(expected)
 
 
 def test_orders(engine: Engine) -> None:
@@ -228,6 +371,35 @@ def test_every_filter_holds_in_every_question(engine: Engine) -> None:
         assert engine.tally("", filters).total == len(passing), chosen
 
 
+def test_any_question_is_answered_as_by_comparing_everything(engine: Engine) -> None:
+    made = random_documents(250, seed=20)
+    engine.write(made, [])
+    memory = MemorySearch()
+    memory.write(made, [])
+    numbers = random.Random(21)
+    for _ in range(40):
+        chosen: dict[str, Any] = {}
+        for each in numbers.sample(FILTERS, numbers.randrange(4)):
+            chosen |= each
+        if chosen.get("date_to", date.max) < chosen.get("date_from", date.min):
+            continue
+        filters = Filters(**chosen)
+        text = numbers.choice(["", "boat", "lake forest", "tower zeppelin"])
+        limit = numbers.choice([1, 10, 300])
+        for sort in (Sort.NEWEST, Sort.OLDEST, Sort.POPULAR, Sort.RANDOM):
+            asked = {"sort": sort, "limit": limit, "seed": numbers.randrange(100)}
+            found = [hit.image_id for hit in engine.match(text, filters, **asked)]
+            assert found == [hit.image_id for hit in memory.match(text, filters, **asked)], (text, chosen, sort)
+        by_words = {hit.image_id for hit in engine.match(text, filters, sort=Sort.RELEVANCE, limit=300)}
+        assert by_words == {hit.image_id for hit in memory.match(text, filters, sort=Sort.RELEVANCE, limit=300)}
+        assert engine.tally(text, filters) == memory.tally(text, filters), (text, chosen)
+        vector = random_unit(numbers)
+        near = engine.nearest(vector, MODEL, filters, limit=limit)
+        true = memory.nearest(vector, MODEL, filters, limit=limit)
+        assert [hit.score for hit in near] == pytest.approx([hit.score for hit in true], abs=2e-3), chosen
+        assert len({hit.image_id for hit in near} & {hit.image_id for hit in true}) >= 0.95 * len(true)
+
+
 def test_facets_count_the_matches(engine: Engine) -> None:
     made = random_documents(60)
     engine.write(made, [])
@@ -301,3 +473,102 @@ def test_the_graph_gives_full_lists_that_pass_every_filter(engine: Engine, monke
         exact = {hit.image_id for hit in memory.nearest(vector, MODEL, filters, limit=10)}
         found = {hit.image_id for hit in engine.nearest(vector, MODEL, filters, limit=10)}
         assert len(exact & found) >= 0.8 * len(exact), chosen
+
+
+# --- what one engine alone promises --------------------------------------------------------------
+
+
+@_REAL
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ('"red boat"', {"Red boat at sea"}),
+        ('"boat red"', {"A boat, red"}),
+        ("red -sea", {"A boat, red", "Red sky"}),
+        ("sky or harbour", {"Red sky"}),
+        ("running", {"The Who run"}),
+        ("the who", {"The Who run"}),
+        ("stormy sailing", {"Sails in a storm"}),
+        ('"boat sky"', set()),
+        ("red -red", set()),
+    ],
+)
+def test_how_opensearch_reads_words(opensearch: Refreshed, asked: str, found: set[str]) -> None:
+    """As PostgreSQL does, see its own tests."""
+    titles = ("Red boat at sea", "A boat, red", "Red sky", "The Who run", "Sails in a storm")
+    opensearch.write([document(title) for title in titles], [])
+    assert set(matched(opensearch, asked)) == found
+
+
+@_REAL
+def test_opensearch_names_the_documents_it_did_not_take_and_takes_the_others(opensearch: Refreshed) -> None:
+    good = [document(f"boat {number}") for number in range(3)]
+    bad = document("boat").model_copy(update={"width": 2**40})
+    with pytest.raises(IndexingIncomplete) as refused:
+        opensearch.write([good[0], bad, *good[1:]], [])
+    assert refused.value.image_ids == {bad.image_id}
+    assert len(matched(opensearch, "boat")) == 3
+
+
+@_REAL
+def test_opensearch_reads_synonyms_when_it_is_asked(opensearch_server: str) -> None:
+    client = connect(opensearch_server)
+    client.indices.create(index="images-alike", body=definition(vectors=False, synonyms=["sofa, couch, settee"]))
+    engine = OpenSearchEngine(serverless_client(opensearch_server), name="images-alike")
+    engine.write([document("A red sofa"), document("A red boat")], [])
+    client.indices.refresh(index="images-alike")
+    assert matched(engine, "couch") == ["A red sofa"]  # pyright: ignore[reportArgumentType]
+    client.indices.delete(index="images-alike")
+
+
+@_REAL
+@pytest.mark.parametrize(
+    ("language", "written", "asked"),
+    [("german", "Häuser am Fluß", "haus"), ("french", "Les chevaux blancs", "cheval"), ("spanish", "Gatos", "gato")],
+)
+def test_opensearch_reads_a_language(opensearch_server: str, language: str, written: str, asked: str) -> None:
+    client = connect(opensearch_server)
+    client.indices.create(index="images-foreign", body=definition(vectors=False, language=language))
+    engine = OpenSearchEngine(serverless_client(opensearch_server), name="images-foreign")
+    engine.write([document(written), document("Meadow")], [])
+    client.indices.refresh(index="images-foreign")
+    assert matched(engine, asked) == [written]  # pyright: ignore[reportArgumentType]
+    client.indices.delete(index="images-foreign")
+
+
+@_REAL
+def test_the_restricted_client_refuses_what_serverless_does_not_offer(opensearch_server: str) -> None:
+    client = serverless_client(opensearch_server)
+    for ask in (
+        lambda: client.indices.refresh(index="images"),
+        client.cluster.health,
+        lambda: client.update_by_query(index="images", body={}),
+        lambda: client.reindex(body={}),
+        lambda: client.indices.create(index="images-x", body={"settings": {"number_of_shards": 3}}),
+        lambda: client.index(index="images", id="1", body={}, params={"version": "3", "version_type": "external"}),
+    ):
+        with pytest.raises(NotServerless):
+            ask()
+
+
+def test_an_engine_that_is_away_says_that_it_may_be_tried_again() -> None:
+    for engine in (
+        OpenSearchEngine(connect(f"http://127.0.0.1:{free_port()}")),
+        QdrantEngine(QdrantClient(url=f"http://127.0.0.1:{free_port()}", check_compatibility=False)),
+    ):
+        with pytest.raises(DependencyUnavailable):
+            engine.nearest(pointing(0), MODEL, Filters(), limit=1)
+        with pytest.raises(DependencyUnavailable):
+            engine.write([document()], [])
+
+
+@_REAL
+def test_writers_side_by_side_leave_the_newest_in_opensearch(opensearch: Refreshed) -> None:
+    made = [document(f"t{number}") for number in range(10)]
+    rounds = [
+        [each.model_copy(update={"version": version, "title": f"v{version}"}) for each in made]
+        for version in range(1, 7)
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda place: opensearch.write(rounds[place], []), (3, 5, 0, 4, 2, 1)))
+    assert matched(opensearch, "") == ["v6"] * 10

@@ -9,7 +9,7 @@ _EPSILON = 216 / 24389
 _KAPPA = 24389 / 27
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def lab_of(hex_colour: str) -> tuple[float, float, float]:
     """`(L*, a*, b*)` of the sRGB colour `#rrggbb`: L* from 0 (black) to 100 (white), a* and b* about -110 to 110.
 

@@ -7,8 +7,9 @@ a class changes the saga; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class MarketError(Exception):
@@ -234,6 +235,16 @@ class ModelNotReady(DependencyUnavailable):
     """The embedding endpoint is scaled to zero or still loading its model."""
 
     slug, title, status, retryable = "model-not-ready", "The model is not ready yet", 503, True
+
+
+class IndexingIncomplete(DependencyUnavailable):
+    """A search engine did not take every document; `image_ids` names the images to try again."""
+
+    slug, title, status, retryable = "indexing-incomplete", "Some documents were not indexed", 503, True
+
+    def __init__(self, image_ids: Iterable[UUID]) -> None:
+        self.image_ids = frozenset(image_ids)
+        super().__init__(f"{len(self.image_ids)} documents were not indexed; try them again.")
 
 
 class SearchUnavailable(DependencyUnavailable):

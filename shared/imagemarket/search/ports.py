@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -17,7 +17,37 @@ class SearchIndex(Protocol):
 
         What carries an older version than the index has seen of that image changes nothing, also
         when what it saw last was a removal, so messages may come twice and in any order.
+        Raises `IndexingIncomplete` when it took some of them only.
         """
+        ...
+
+    def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The versions of those of the images that are listed."""
+        ...
+
+    def listed(self) -> Iterator[UUID]:
+        """Every listed image, in any order; what changes meanwhile may be in it or not."""
+        ...
+
+    def rebuild(self) -> Rebuild:
+        """A new, empty index beside this one."""
+        ...
+
+
+class Rebuild(Protocol):
+    """An index that is being filled while another serves."""
+
+    @property
+    def index(self) -> SearchIndex:
+        """Where its documents are written."""
+        ...
+
+    def switch(self) -> None:
+        """Puts it in the other's place at once, and removes the other."""
+        ...
+
+    def abandon(self) -> None:
+        """Removes it; the other goes on."""
         ...
 
 

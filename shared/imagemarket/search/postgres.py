@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from imagemarket.search.colours import cells_near, cells_of
 from imagemarket.search.facets import MOST_CONTRIBUTORS, ordered
 from imagemarket.search.models import FACETED, REACH, FacetCount, Filters, Hit, Removal, SearchDocument, Sort, Tally
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
+from imagemarket.search.words import read
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -20,6 +23,7 @@ EXACT_UP_TO = 5000
 """Up to so many survivors of the filters all are compared: cheaper than walking the graph past those
 that the filters drop, and exact."""
 
+_PAGE = 1000
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
 _MAX_SCAN_TUPLES = 200_000
 
@@ -126,11 +130,36 @@ class PostgresSearch:
             *((gone.image_id, _REMOVE, {"image_id": gone.image_id, "version": gone.version}) for gone in removals),
         ]
         with self._database.transaction() as connection, connection.pipeline():
+            _take_vectors(connection)
             cursors = [
                 connection.execute(cast("LiteralString", sql), parameters)
                 for _, sql, parameters in sorted(changes, key=lambda change: change[0])
             ]
         return sum(cursor.rowcount for cursor in cursors)
+
+    def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """See `SearchIndex.versions`."""
+        rows = self._database.fetch_all(
+            "SELECT image_id, version FROM search_documents WHERE listed AND image_id = ANY(%s)", (list(image_ids),)
+        )
+        return {row["image_id"]: row["version"] for row in rows}
+
+    def listed(self) -> Iterator[UUID]:
+        """See `SearchIndex.listed`."""
+        after = UUID(int=0)
+        while True:
+            rows = self._database.fetch_all(
+                "SELECT image_id FROM search_documents WHERE listed AND image_id > %s ORDER BY image_id LIMIT %s",
+                (after, _PAGE),
+            )
+            yield from (row["image_id"] for row in rows)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1]["image_id"]
+
+    def rebuild(self) -> PostgresRebuild:
+        """See `SearchIndex.rebuild`."""
+        return PostgresRebuild(self)
 
     # --- words -----------------------------------------------------------------------------------
 
@@ -223,7 +252,7 @@ class PostgresSearch:
                   FROM chosen
                 """,
             ),
-            {**parameters, "text": text},
+            {**parameters, "text": read(text).write()},
         ).fetchone()
         assert row is not None
         words: str = row["words"]
@@ -246,11 +275,12 @@ class PostgresSearch:
         many the HNSW graph is walked, iteratively, so that the filters do not shorten the list."""
         condition, parameters = _condition(filters)
         condition += " AND d.model_version = %(model_version)s"
-        parameters |= {"model_version": model_version, "vector": _literal(vector), "limit": limit}
+        parameters |= {"model_version": model_version, "vector": _Vector(vector), "limit": limit}
         if exclude is not None:
             condition += " AND d.image_id <> %(exclude)s"
             parameters["exclude"] = exclude
         with self._database.transaction() as connection:
+            _take_vectors(connection)
             if filters == Filters() or self._are_many(connection, condition, parameters):
                 found = self._walk(connection, condition, parameters, limit)
                 if len(found) == limit:
@@ -321,6 +351,20 @@ class PostgresSearch:
         return [SearchDocument.model_validate(row) for row in rows]
 
 
+@dataclass(frozen=True)
+class PostgresRebuild:
+    """The table itself: every row is written anew in its place, in transactions, so that searching goes on and
+    nothing has to be switched."""
+
+    index: PostgresSearch
+
+    def switch(self) -> None:
+        """See `Rebuild.switch`."""
+
+    def abandon(self) -> None:
+        """See `Rebuild.abandon`."""
+
+
 def columns_of(document: SearchDocument) -> dict[str, Any]:
     """The columns of a document's row, and `tag_words` and `category_words`, of which its words are made."""
     from psycopg.types.json import Jsonb
@@ -336,15 +380,32 @@ def columns_of(document: SearchDocument) -> dict[str, Any]:
         "palette_cells": list(cells_of(document.palette)),
         "place": place_of(document.image_id),
         "renditions": Jsonb([rendition.model_dump() for rendition in document.renditions]),
-        "embedding": None if document.embedding is None else _literal(document.embedding),
+        "embedding": None if document.embedding is None else _Vector(document.embedding),
         # Full stops keep the words of two tags from looking like a phrase.
         "tag_words": ". ".join(document.tags),
         "category_words": ". ".join(document.categories).replace("-", " "),
     }
 
 
-def _literal(vector: Sequence[float]) -> str:
-    return "[" + ",".join(f"{value:.6g}" for value in vector) + "]"
+@dataclass(frozen=True)
+class _Vector:
+    """A parameter that PostgreSQL reads as `halfvec`."""
+
+    values: Sequence[float]
+
+
+def _take_vectors(connection: Connection[Row]) -> None:
+    """Lets the connection send `_Vector` in pgvector's binary form: writing 768 numbers out costs 20 times as much."""
+    from psycopg.adapt import Dumper
+    from psycopg.pq import Format
+
+    class HalfVector(Dumper):
+        format = Format.BINARY
+
+        def dump(self, obj: _Vector) -> bytes:
+            return struct.pack(f">hh{len(obj.values)}e", len(obj.values), 0, *obj.values)
+
+    connection.adapters.register_dumper(_Vector, HalfVector)
 
 
 def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:

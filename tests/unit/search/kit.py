@@ -6,7 +6,7 @@ import math
 import random
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -139,6 +139,16 @@ class MemorySearch:
                 changed += 1
         return changed
 
+    def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
+        found = {image_id: self.held.get(image_id, (0, None)) for image_id in image_ids}
+        return {image_id: version for image_id, (version, content) in found.items() if content is not None}
+
+    def listed(self) -> Iterator[UUID]:
+        yield from [image_id for image_id, (_, content) in self.held.items() if content is not None]
+
+    def rebuild(self) -> MemoryRebuild:
+        return MemoryRebuild(self)
+
     def _listed(self, filters: Filters) -> list[SearchDocument]:
         return [content for _, content in self.held.values() if content is not None and passes(content, filters)]
 
@@ -213,6 +223,18 @@ class MemorySearch:
     def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
         found = [self.held.get(image_id, (0, None))[1] for image_id in image_ids]
         return [each.model_copy(update={"embedding": None}) for each in found if each is not None]
+
+
+class MemoryRebuild:
+    def __init__(self, old: MemorySearch) -> None:
+        self.index = MemorySearch()
+        self._old = old
+
+    def switch(self) -> None:
+        self._old.held = self.index.held
+
+    def abandon(self) -> None:
+        self.index.held = {}
 
 
 def _having(asked: list[str], listed: list[SearchDocument], enough: Any) -> list[tuple[float, SearchDocument]]:

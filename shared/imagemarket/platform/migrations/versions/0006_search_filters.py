@@ -8,12 +8,14 @@ revision = "0006"
 down_revision = "0005"
 
 _STATEMENTS = (
+    # `signs` of a vector lie in the row, where the vector is moved out of it: a sixteenth of what is to be read.
     """
     ALTER TABLE search_documents
         ADD COLUMN palette jsonb NOT NULL DEFAULT '[]',
         ADD COLUMN palette_cells int[] NOT NULL DEFAULT '{}',
         ADD COLUMN safe boolean NOT NULL DEFAULT true,
-        ADD COLUMN place int NOT NULL DEFAULT 0
+        ADD COLUMN place int NOT NULL DEFAULT 0,
+        ADD COLUMN signs bit(768) GENERATED ALWAYS AS (binary_quantize(embedding)::bit(768)) STORED
     """,
     # Every filter that is not a range in one index: its columns are intersected inside it, led by the rarest.
     "DROP INDEX search_documents_filters",
@@ -41,7 +43,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX search_documents_filters, search_documents_width, search_documents_height")
-    for column in ("palette", "palette_cells", "safe", "place"):
+    for column in ("palette", "palette_cells", "safe", "place", "signs"):
         op.execute(f"ALTER TABLE search_documents DROP COLUMN {column}")
     op.execute(
         "CREATE INDEX search_documents_filters ON search_documents"

@@ -1,0 +1,79 @@
+"""A PostgreSQL of a benchmark's own, filled with a synthetic catalogue."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import LiteralString, cast
+
+from benchmarks.material.catalogue import Catalogue
+from imagemarket.platform.database import Database
+from imagemarket.search.postgres import PostgresSearch
+
+_BATCH = 500
+_WORKERS = 2
+
+
+@contextmanager
+def own_database(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The DSN of an empty database, or of the one that `MARKET_BENCH_DSN` names."""
+    given = os.environ.get("MARKET_BENCH_DSN")
+    if given:
+        yield given
+        return
+    from local.layout import REPOSITORY, Layout, free_port
+    from local.postgres import dsn_of, make_cluster, make_database, postgres_part
+    from local.processes import Supervisor
+
+    with tempfile.TemporaryDirectory(prefix="imagemarket-bench-") as folder:
+        state = Path(folder)
+        state.chmod(0o755)  # the server runs unprivileged
+        password, port = secrets.token_urlsafe(12), free_port()
+        make_cluster(state / "postgres", password)
+        part = postgres_part(state / "postgres", port, password, settings)
+        supervisor = Supervisor(Layout(made=REPOSITORY / ".market", state=state, port=free_port()))
+        supervisor.start(part)
+        try:
+            make_database(port, password, "bench")
+            yield dsn_of(port, password, "bench")
+        finally:
+            supervisor.stop(part)
+
+
+def fill(dsn: str, documents: int, *, part: int = 0) -> None:
+    """Adds so many pictures of the catalogue, by the engine's own `write` from two processes."""
+    shares = [(documents + worker) // _WORKERS for worker in range(_WORKERS)]
+    with ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn")) as pool:
+        list(pool.map(partial(_fill, dsn), shares, [part * _WORKERS + worker for worker in range(_WORKERS)]))
+
+
+def _fill(dsn: str, documents: int, part: int) -> None:
+    database = Database(lambda: dsn, statement_timeout_ms=0)
+    engine = PostgresSearch(database)
+    waiting = Catalogue(part=part).documents(documents)
+    while batch := list(islice(waiting, _BATCH)):
+        engine.write(batch, [])
+    database.close()
+
+
+def drop_indexes(database: Database) -> dict[str, str]:
+    """Drops the table's indexes but for the primary key; returns the statements that make them, by name.
+
+    An index that is made afterwards costs a fraction of one that grows with every row.
+    """
+    found = database.fetch_all(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'search_documents'"
+        " AND indexname <> 'search_documents_pkey'"
+    )
+    with database.transaction() as connection:
+        for row in found:
+            connection.execute(cast("LiteralString", f"DROP INDEX {row['indexname']}"))
+    return {row["indexname"]: row["indexdef"] for row in found}

@@ -1,0 +1,543 @@
+"""OpenSearch as keyword engine, as vector engine where its collection holds vectors, and as reader.
+
+Only operations that OpenSearch Serverless offers are used. One index behind an alias: Serverless decides
+on shards itself, so an index for each month would only spread every search over all of them. It has no
+external versions to count on, so a newer document is kept from an older one by a script that runs within the
+update, under the engine's own check that nobody wrote in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
+from imagemarket.search.colours import cells_near, cells_of
+from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, ordered
+from imagemarket.search.models import (
+    DIMENSIONS,
+    REACH,
+    FacetCount,
+    Filters,
+    Hit,
+    Removal,
+    SearchDocument,
+    Sort,
+    Tally,
+)
+from imagemarket.search.shuffle import beginning_of, place_of, shuffled
+from imagemarket.search.words import Clause, Words, read
+
+if TYPE_CHECKING:
+    from boto3 import Session
+    from opensearchpy import OpenSearch
+
+ALIAS = "images"
+"""The name that everybody reads and writes by."""
+
+_TIMEOUT_SECONDS = 5
+_BULK_SECONDS = 30
+_BULK = 200  # documents in one request: about 2 MB with vectors
+_PAGE = 1000
+_LEAST_NEIGHBOURS = (
+    100  # Lucene looks around no further than what is asked for, so asking for few finds few of the best
+)
+
+_KEEP_THE_NEWER = """
+    if (ctx.op == 'create' || ctx._source.version <= params.document.version) { ctx._source = params.document }
+    else { ctx.op = 'none' }
+"""
+
+_ENGLISH_STOP_WORDS = (
+    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this"
+    " to was will with"
+)
+STOP_WORDS = frozenset(_ENGLISH_STOP_WORDS.split())
+"""Lucene's English ones."""
+
+_STEMMED = ("title^8", "tags^3", "category_words^1.5", "contributor_name^1.5", "description")
+_AS_THEY_STAND = (
+    "title.plain^8",
+    "tags.plain^3",
+    "category_words.plain^1.5",
+    "contributor_name^1.5",
+    "description.plain",
+)
+
+_FACETS: Mapping[str, Mapping[str, Any]] = {
+    "category": {"terms": {"field": "categories", "size": 100}},
+    "color": {"terms": {"field": "colours", "size": 100}},
+    "license": {"terms": {"field": "license_types", "size": 10}},
+    "orientation": {"terms": {"field": "orientation", "size": 10}},
+    "type": {"terms": {"field": "image_type", "size": 10}},
+    "people": {"terms": {"field": "people", "size": 2}},
+    "date": {"terms": {"field": "month", "size": MONTHS, "order": {"_key": "desc"}}},
+    "contributor": {
+        "terms": {
+            "field": "contributor_id",
+            "size": MOST_CONTRIBUTORS,
+            "shard_size": 1000,
+            "order": [{"_count": "desc"}, {"_key": "asc"}],
+        },
+        "aggs": {"name": {"terms": {"field": "contributor_name.whole", "size": 1}}},
+    },
+}
+
+_ORDERS: Mapping[Sort, list[dict[str, str]]] = {
+    Sort.RELEVANCE: [{"_score": "desc"}, {"image_id": "desc"}],
+    Sort.NEWEST: [{"published_at": "desc"}, {"image_id": "desc"}],
+    Sort.OLDEST: [{"published_at": "asc"}, {"image_id": "asc"}],
+    Sort.POPULAR: [{"popularity": "desc"}, {"published_at": "desc"}, {"image_id": "desc"}],
+    Sort.RANDOM: [{"place": "asc"}, {"image_id": "asc"}],
+}
+
+
+def connect(endpoint: str, *, session: Session | None = None) -> OpenSearch:
+    """A client of the collection at `endpoint`. With a session its requests are signed for Serverless."""
+    from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth, Urllib3HttpConnection
+
+    signed: dict[str, Any] = {}
+    if session is not None:
+        signed["http_auth"] = Urllib3AWSV4SignerAuth(session.get_credentials(), session.region_name, "aoss")
+    return OpenSearch(
+        hosts=[endpoint],
+        connection_class=Urllib3HttpConnection,
+        timeout=_TIMEOUT_SECONDS,
+        max_retries=1,
+        retry_on_timeout=False,
+        pool_maxsize=8,
+        http_compress=True,
+        **signed,
+    )
+
+
+def definition(*, vectors: bool, language: str = "english", synonyms: Sequence[str] = ()) -> dict[str, Any]:
+    """The index: how text is read, and what each field is.
+
+    `language` names a stemmer and stop words of Lucene. `synonyms` are lines such as `sofa, couch`, read when a
+    query is, so that changing them needs no rebuilding. `vectors` adds the field of embeddings, which a search
+    collection of Serverless does not take.
+    """
+    folded = ["lowercase", "asciifolding"]
+    stemmed = [*folded, "stop_words", "stemmer_of_language"]
+    filters: dict[str, Any] = {
+        "possessive": {"type": "stemmer", "language": "possessive_english"},
+        "stop_words": {"type": "stop", "stopwords": sorted(STOP_WORDS) if language == "english" else f"_{language}_"},
+        "stemmer_of_language": {"type": "stemmer", "language": language},
+    }
+    first = ["possessive"] if language == "english" else []
+    asked = [*first, *folded, "alike", *stemmed[2:]] if synonyms else [*first, *stemmed]
+    if synonyms:
+        filters["alike"] = {"type": "synonym_graph", "synonyms": list(synonyms)}
+    text = {"type": "text", "analyzer": "stemmed", "search_analyzer": "asked"}
+    both = {**text, "fields": {"plain": {"type": "text", "analyzer": "plain"}}}
+    keyword, whole = {"type": "keyword"}, {"type": "integer"}
+    kept = {"type": "object", "enabled": False}  # given back, never searched
+    properties: dict[str, Any] = {
+        "image_id": keyword,
+        "version": {"type": "long"},
+        "listed": {"type": "boolean"},
+        "title": both,
+        "description": both,
+        "tags": both,
+        "category_words": both,
+        "categories": keyword,
+        "contributor_id": keyword,
+        "contributor_name": {"type": "text", "analyzer": "plain", "fields": {"whole": keyword}},
+        "image_type": keyword,
+        "license_types": keyword,
+        "orientation": keyword,
+        "colours": keyword,
+        "palette": kept,
+        "palette_cells": whole,
+        "width": whole,
+        "height": whole,
+        "aspect_ratio": {"type": "double"},
+        "people": {"type": "boolean"},
+        "safe": {"type": "boolean"},
+        "published_at": {"type": "date"},
+        "month": keyword,
+        "popularity": {"type": "double"},
+        "place": whole,
+        "thumbhash": {"type": "keyword", "index": False, "doc_values": False},
+        "renditions": kept,
+        "model_version": keyword,
+    }
+    if vectors:
+        properties["embedding"] = {
+            "type": "knn_vector",
+            "dimension": DIMENSIONS,
+            "method": {
+                "name": "hnsw",
+                "engine": "lucene",
+                "space_type": "cosinesimil",
+                "parameters": {"m": 16, "ef_construction": 100},
+            },
+        }
+    return {
+        "settings": {
+            "index": {"knn": True} if vectors else {},
+            "analysis": {
+                "filter": filters,
+                "analyzer": {
+                    "stemmed": {"type": "custom", "tokenizer": "standard", "filter": [*first, *stemmed]},
+                    "asked": {"type": "custom", "tokenizer": "standard", "filter": asked},
+                    "plain": {"type": "custom", "tokenizer": "standard", "filter": folded},
+                },
+            },
+        },
+        "mappings": {"dynamic": "strict", "properties": properties},
+    }
+
+
+class OpenSearchEngine:
+    """One index of documents, by its alias or by its own name."""
+
+    def __init__(self, client: OpenSearch, *, vectors: bool = False, name: str = ALIAS) -> None:
+        self._client = client
+        self._vectors = vectors
+        self._name = name
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
+        """See `SearchIndex.write`. Raises `IndexingIncomplete` with the images that were not taken; the others
+        are written. What was written is found after the next refresh, on Serverless within about 10 s."""
+        changes = [*(self._fields(each) for each in documents), *(_removed(each) for each in removals)]
+        changed = 0
+        failed: set[UUID] = set()
+        for begin in range(0, len(changes), _BULK):
+            results = self._bulk(changes[begin : begin + _BULK])
+            changed += sum(each["result"] in {"created", "updated"} for each in results if each["status"] < 300)
+            failed |= {UUID(each["_id"]) for each in results if each["status"] >= 300}
+        if failed:
+            raise IndexingIncomplete(failed)
+        return changed
+
+    def _bulk(self, changes: Sequence[dict[str, Any]], *, again: bool = True) -> list[dict[str, Any]]:
+        body: list[dict[str, Any]] = []
+        for fields in changes:
+            body.append({"update": {"_id": fields["image_id"], "retry_on_conflict": 5}})
+            script = {"lang": "painless", "source": _KEEP_THE_NEWER, "params": {"document": fields}}
+            body.append({"script": script, "scripted_upsert": True, "upsert": {}})
+        by_alias = self._name == ALIAS
+        parameters = {"require_alias": str(by_alias).lower(), "request_timeout": _BULK_SECONDS}
+        with _answering():
+            answer = self._client.bulk(body=body, index=self._name, params=parameters)
+        results = [item["update"] for item in answer["items"]]
+        missing = any(each.get("error", {}).get("type") == "index_not_found_exception" for each in results)
+        if missing and by_alias and again:
+            self._begin()
+            return self._bulk(changes, again=False)
+        return results
+
+    def _begin(self) -> None:
+        """Makes the first index and the alias. Whoever comes second finds both made."""
+        from opensearchpy import RequestError
+
+        first = f"{ALIAS}-first"
+        with _answering():
+            try:
+                self._client.indices.create(index=first, body=definition(vectors=self._vectors))
+            except RequestError as error:
+                if error.error != "resource_already_exists_exception":
+                    raise
+            self._client.indices.put_alias(index=first, name=ALIAS)
+
+    def _fields(self, document: SearchDocument) -> dict[str, Any]:
+        fields = document.model_dump(mode="json", exclude=set() if self._vectors else {"embedding"}, exclude_none=True)
+        return {
+            **fields,
+            "listed": True,
+            "category_words": [each.replace("-", " ") for each in document.categories],
+            "palette_cells": list(cells_of(document.palette)),
+            "aspect_ratio": document.width / document.height,
+            "month": document.published_at.astimezone(UTC).strftime("%Y-%m"),
+            "place": place_of(document.image_id),
+        }
+
+    # --- rebuilding ------------------------------------------------------------------------------
+
+    def rebuild(self) -> OpenSearchRebuild:
+        """See `Rebuildable.rebuild`."""
+        name = f"{ALIAS}-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
+        with _answering():
+            self._client.indices.create(index=name, body=definition(vectors=self._vectors))
+        return OpenSearchRebuild(self._client, OpenSearchEngine(self._client, vectors=self._vectors, name=name), name)
+
+    def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """See `SearchIndex.versions`."""
+        found = self._search(_with_ids(image_ids), size=len(image_ids), source=["version"])
+        return {UUID(each["_id"]): each["_source"]["version"] for each in found["hits"]["hits"]}
+
+    def listed(self) -> Iterator[UUID]:
+        """See `SearchIndex.listed`."""
+        after: dict[str, Any] = {}
+        while True:
+            body = {"query": {"term": {"listed": True}}, "sort": [{"image_id": "asc"}], **after}
+            hits = self._search(body, size=_PAGE)["hits"]["hits"]
+            yield from (UUID(each["_id"]) for each in hits)
+            if len(hits) < _PAGE:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+
+    # --- words -----------------------------------------------------------------------------------
+
+    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+        """See `KeywordEngine.match`. Ranked by BM25 of the best field, titles before tags before the rest."""
+        if sort is Sort.RELEVANCE and not text:
+            sort = Sort.NEWEST
+        narrow = _narrowed(filters)
+        for query in _readings(text):
+            if sort is Sort.RANDOM:
+                hits = self._circle(query, narrow, beginning_of(seed))
+                found = shuffled(hits, seed)[:limit]
+            else:
+                found = self._hits(query, narrow, sort, limit)
+            if found:
+                return found
+        return []
+
+    def _circle(self, query: dict[str, Any], narrow: list[dict[str, Any]], beginning: int) -> list[Hit]:
+        """The `REACH` documents that follow a place on the circle."""
+        found: list[Hit] = []
+        for half in ({"gte": beginning}, {"lt": beginning}):
+            found += self._hits(query, [*narrow, {"range": {"place": half}}], Sort.RANDOM, REACH - len(found))
+            if len(found) == REACH:
+                break
+        return found
+
+    def _hits(self, query: dict[str, Any], narrow: list[dict[str, Any]], sort: Sort, limit: int) -> list[Hit]:
+        body = {"query": {"bool": {"must": [query], "filter": narrow}}, "sort": _ORDERS[sort], "track_scores": True}
+        found = self._search({**body, "track_total_hits": False}, size=limit)
+        scored = "match_all" not in query
+        return [Hit(UUID(each["_id"]), each["_score"] if scored else 0.0) for each in found["hits"]["hits"]]
+
+    def tally(self, text: str, filters: Filters) -> Tally:
+        """See `KeywordEngine.tally`. Every match is counted, so nothing is estimated."""
+        tally = Tally(0, ordered({}))
+        for query in _readings(text):
+            tally = self._tally(query, _facetless(filters), _chosen(filters))
+            if tally.total:
+                return tally
+        # Nothing passes every filter, and yet a facet may have something to widen to.
+        return tally
+
+    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+        """See `KeywordEngine.tally_of`."""
+        return self._tally(_with_ids(image_ids)["query"], [], {})
+
+    def _tally(self, query: dict[str, Any], narrow: list[dict[str, Any]], chosen: dict[str, dict[str, Any]]) -> Tally:
+        counting: dict[str, Any] = {"total": {"filter": {"bool": {"filter": list(chosen.values())}}}}
+        for facet, values in _FACETS.items():
+            others = [each for name, each in chosen.items() if name != facet]
+            counting[facet] = {"filter": {"bool": {"filter": others}}, "aggs": {"values": values}}
+        body = {"query": {"bool": {"filter": [query, *narrow]}}, "aggs": counting, "track_total_hits": False}
+        answer = self._search(body, size=0).get("aggregations")
+        if answer is None:
+            return Tally(0, ordered({}))
+        counts = {
+            facet: [
+                FacetCount(
+                    value=str(each.get("key_as_string", each["key"])),
+                    count=each["doc_count"],
+                    label=each["name"]["buckets"][0]["key"] if "name" in each else None,
+                )
+                for each in answer[facet]["values"]["buckets"]
+            ]
+            for facet in _FACETS
+        }
+        return Tally(answer["total"]["doc_count"], ordered(counts))
+
+    # --- vectors ---------------------------------------------------------------------------------
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        model_version: str,
+        filters: Filters,
+        *,
+        limit: int,
+        exclude: UUID | None = None,
+    ) -> list[Hit]:
+        """See `VectorEngine.nearest`. Lucene filters while it walks its graph, and compares one by one where
+        the filters leave few."""
+        narrow: list[dict[str, Any]] = [*_narrowed(filters), {"term": {"model_version": model_version}}]
+        if exclude is not None:
+            narrow.append({"bool": {"must_not": [{"term": {"image_id": str(exclude)}}]}})
+        near = {"vector": list(vector), "k": max(limit, _LEAST_NEIGHBOURS), "filter": {"bool": {"filter": narrow}}}
+        body = {"query": {"knn": {"embedding": near}}, "sort": _ORDERS[Sort.RELEVANCE], "track_scores": True}
+        found = self._search(body, size=limit)["hits"]["hits"]
+        return [Hit(UUID(each["_id"]), 2 * each["_score"] - 1) for each in found]  # scores are (1 + cosine) / 2
+
+    def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
+        """See `VectorEngine.vector_of`."""
+        found = self._search(_with_ids([image_id]), size=1, source=["model_version", "embedding"])["hits"]["hits"]
+        source = found[0]["_source"] if found else {}
+        return (source["model_version"], source["embedding"]) if "embedding" in source else None
+
+    # --- pages -----------------------------------------------------------------------------------
+
+    def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
+        """See `DocumentReader.documents`."""
+        found = self._search(_with_ids(image_ids), size=len(image_ids), source=sorted(_GIVEN_BACK))["hits"]["hits"]
+        documents = {each["_id"]: SearchDocument.model_validate(each["_source"]) for each in found}
+        return [documents[name] for name in map(str, image_ids) if name in documents]
+
+    def _search(self, body: dict[str, Any], *, size: int, source: list[str] | bool = False) -> Any:
+        with _answering():
+            return self._client.search(
+                index=self._name,
+                body={**body, "size": size, "_source": source},
+                # A collection that nothing was written to yet has no index, and nothing to find.
+                params={"ignore_unavailable": "true"},
+            )
+
+
+class OpenSearchRebuild:
+    """A new index beside the one in use."""
+
+    def __init__(self, client: OpenSearch, index: OpenSearchEngine, name: str) -> None:
+        self._client = client
+        self._name = name
+        self.index = index
+
+    def switch(self) -> None:
+        """See `Rebuild.switch`."""
+        with _answering():
+            others = [name for name in self._aliased() if name != self._name]
+            actions = [{"remove": {"index": name, "alias": ALIAS}} for name in others]
+            self._client.indices.update_aliases(
+                body={"actions": [*actions, {"add": {"index": self._name, "alias": ALIAS}}]}
+            )
+            for name in others:
+                self._client.indices.delete(index=name)
+
+    def abandon(self) -> None:
+        """See `Rebuild.abandon`."""
+        with _answering():
+            self._client.indices.delete(index=self._name)
+
+    def _aliased(self) -> list[str]:
+        from opensearchpy import NotFoundError
+
+        try:
+            return list(self._client.indices.get_alias(name=ALIAS))
+        except NotFoundError:
+            return []
+
+
+_GIVEN_BACK = set(SearchDocument.model_fields) - {"embedding"}
+
+
+def _removed(gone: Removal) -> dict[str, Any]:
+    return {"image_id": str(gone.image_id), "version": gone.version, "listed": False}
+
+
+def _with_ids(image_ids: Sequence[UUID]) -> dict[str, Any]:
+    names = [str(each) for each in image_ids]
+    return {"query": {"bool": {"filter": [{"ids": {"values": names}}, {"term": {"listed": True}}]}}}
+
+
+# --- what is asked, in the engine's language -------------------------------------------------------
+
+
+def _readings(text: str) -> Iterator[dict[str, Any]]:
+    """The queries of a text, to be tried one after the other: all its words, then any of them."""
+    if not text:
+        yield {"match_all": {}}
+        return
+    words = read(text)
+    if words.groups:
+        yield _query(words, "must")
+        if words.plain and len(words.groups) > 1:
+            yield _query(words, "should")
+
+
+def _query(words: Words, wanted: str) -> dict[str, Any]:
+    said = [group for group in words.groups if any(not _is_stop(clause) for clause in group)]
+    # "The Who" is nothing but stop words; then they are looked for as they stand.
+    fields = _STEMMED if said else _AS_THEY_STAND
+    parts = [
+        _clause(group[0], fields)
+        if len(group) == 1
+        else {"bool": {"should": [_clause(clause, fields) for clause in group], "minimum_should_match": 1}}
+        for group in said or words.groups
+    ]
+    return {"bool": {wanted: parts, "minimum_should_match": 1 if wanted == "should" else 0}}
+
+
+def _is_stop(clause: Clause) -> bool:
+    return all(word in STOP_WORDS for word in clause.text.lower().split())
+
+
+def _clause(clause: Clause, fields: Sequence[str]) -> dict[str, Any]:
+    how = {"type": "phrase"} if clause.phrase else {"type": "best_fields", "operator": "and", "tie_breaker": 0.3}
+    found = {"multi_match": {"query": clause.text, "fields": list(fields), **how}}
+    return {"bool": {"must_not": [found]}} if clause.excluded else found
+
+
+def _narrowed(filters: Filters) -> list[dict[str, Any]]:
+    return [*_facetless(filters), *_chosen(filters).values()]
+
+
+def _facetless(filters: Filters) -> list[dict[str, Any]]:
+    """The filters that no facet shows."""
+    narrow: list[dict[str, Any]] = [{"term": {"listed": True}}]
+    if filters.safe:
+        narrow.append({"term": {"safe": True}})
+    ranges = {
+        "width": {"gte": filters.min_width},
+        "height": {"gte": filters.min_height},
+        "aspect_ratio": {"gte": filters.min_aspect_ratio, "lte": filters.max_aspect_ratio},
+    }
+    for field, limits in ranges.items():
+        given = {name: value for name, value in limits.items() if value is not None}
+        if given:
+            narrow.append({"range": {field: given}})
+    return narrow
+
+
+def _chosen(filters: Filters) -> dict[str, dict[str, Any]]:
+    """The filters that choose among a facet's values, by facet."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for facet, field, values in (
+        ("category", "categories", filters.category),
+        ("license", "license_types", filters.license),
+        ("orientation", "orientation", filters.orientation),
+        ("type", "image_type", filters.type),
+    ):
+        if values:
+            chosen[facet] = {"terms": {field: list(values)}}
+    if filters.color:
+        cells = {cell for each in filters.color if each[0] == "#" for cell in cells_near(each, filters.color_tolerance)}
+        named = {"terms": {"colours": [each for each in filters.color if each[0] != "#"]}}
+        chosen["color"] = {"bool": {"should": [named, {"terms": {"palette_cells": sorted(cells)}}]}}
+    if filters.contributor:
+        chosen["contributor"] = {"term": {"contributor_id": str(filters.contributor)}}
+    if filters.people is not None:
+        chosen["people"] = {"term": {"people": filters.people}}
+    days = {"gte": filters.date_from, "lte": filters.date_to}
+    given = {name: f"{day.isoformat()}||/d" for name, day in days.items() if day is not None}
+    if given:
+        chosen["date"] = {"range": {"published_at": {**given, "format": "yyyy-MM-dd"}}}
+    return chosen
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turns what the client raises when the engine does not answer into an error of the house."""
+    from opensearchpy import ConnectionError as NoConnection
+    from opensearchpy import TransportError
+
+    try:
+        yield
+    except NoConnection as error:
+        raise DependencyUnavailable("The search engine is not answering; try again.") from error
+    except TransportError as error:
+        if error.status_code not in {408, 429, 500, 502, 503, 504}:
+            raise
+        raise DependencyUnavailable("The search engine is not answering; try again.") from error

@@ -1,0 +1,53 @@
+"""What a query's words ask for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemarket.search.words import Clause, read
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("red boat", [[Clause("red")], [Clause("boat")]]),
+        ('"red boat" sea', [[Clause("red boat", phrase=True)], [Clause("sea")]]),
+        ("red -sea", [[Clause("red")], [Clause("sea", excluded=True)]]),
+        ('-"red boat"', [[Clause("red boat", phrase=True, excluded=True)]]),
+        ("sky or harbour OR quay", [[Clause("sky"), Clause("harbour"), Clause("quay")]]),
+        ("or sky or", [[Clause("sky")]]),
+        ("semi-circle", [[Clause("semi-circle")]]),
+        ('un"closed', [[Clause("un")], [Clause("closed")]]),
+        ('! - \U0001f642 -- "" \'', []),
+    ],
+)
+def test_how_a_text_is_read(text: str, groups: list[list[Clause]]) -> None:
+    assert [list(group) for group in read(text).groups] == groups
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('  red -"old boat" or  -sea((( ', 'red -"old boat" or -sea'),
+        ("a-(-(-(b", "a b"),
+        ("-a(b", '-"a b"'),
+        ("C:\\temp rock'n'roll 66.5", "C temp rock'n'roll 66.5"),
+        ("-(" * 100, ""),
+    ],
+)
+def test_signs_that_mean_nothing_are_left_out(text: str, written: str) -> None:
+    assert read(text).write() == written
+
+
+def test_only_plain_words_may_be_loosened() -> None:
+    assert read("red boat").plain
+    assert not any(read(text).plain for text in ('"red boat"', "red -boat", "red or boat"))
+
+
+@given(st.text(max_size=400))
+def test_anything_can_be_read(text: str) -> None:
+    words = read(text)
+    assert read(words.write()).write() == words.write()
+    assert all(any(letter.isalnum() for letter in clause.text) for group in words.groups for clause in group)
