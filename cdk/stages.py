@@ -53,6 +53,29 @@ class Concurrency:
 
 
 @dataclass(frozen=True)
+class SearchEngines:
+    """What pictures are found with. PostgreSQL needs nothing more than the database."""
+
+    keyword: str = "postgres"
+    """postgres or opensearch."""
+    vector: str = "postgres"
+    """postgres, opensearch or qdrant."""
+    opensearch_endpoint: str = ""
+    """Address of the OpenSearch collection, where one is used."""
+    opensearch_arn: str = ""
+    """The collection, where functions have to be let in by IAM."""
+    qdrant_secret_arn: str = ""
+    """Secret with `{url, api_key}` of the Qdrant cluster, where one is used."""
+    qdrant_shards: int = 1
+    qdrant_replicas: int = 1
+
+    @property
+    def layers(self) -> list[str]:
+        """What functions carry for it."""
+        return sorted({self.keyword, self.vector} - {"postgres"})
+
+
+@dataclass(frozen=True)
 class Stage:
     """One deployment of the app."""
 
@@ -66,6 +89,7 @@ class Stage:
     database: Mapping[str, Any] | None = field(repr=False)
     """`{host, port, username, password, dbname}` of a PostgreSQL that stands already."""
     cache_url: str
+    search: SearchEngines
     model_endpoint_name: str
     model_bundle: str
     """Where the bundles lie whose text towers encode queries: folders or `s3://bucket/prefix`, commas between."""
@@ -136,6 +160,10 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         interpreter=said("MARKET_PYTHON"),
         database=json.loads(said("MARKET_DATABASE")),
         cache_url=said("MARKET_VALKEY_URL"),
+        search=SearchEngines(
+            keyword="opensearch" if environment.get("MARKET_OPENSEARCH_URL") else "postgres",
+            opensearch_endpoint=environment.get("MARKET_OPENSEARCH_URL", ""),
+        ),
         model_endpoint_name="imagemarket-local-analyse",
         model_bundle=said("MARKET_MODEL_BUNDLE"),
         search_fusion="convex:0.5",

@@ -21,6 +21,7 @@ USAGE = """\
 usage: ./market COMMAND
 
   up [--demo DIR]      environment, engines, deploy, demo content; prints what to try. Again: only what is missing
+     [--search ENGINE] finds pictures by words with opensearch (needs Java and Maven) or, as at first, postgres
   down                 stop all of it
   status               each part: up or not, address, pid, memory
   logs [PART] [-f]     the last lines of each part's log, or one part's; -f follows
@@ -40,6 +41,9 @@ def _up(layout: Layout, arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--demo", type=Path, metavar="DIR", help="upload the pictures of this folder instead of the demo's"
     )
+    parser.add_argument(
+        "--search", choices=["postgres", "opensearch"], help="the engine that finds by words; stays until changed"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.demo and not chosen.demo.is_dir():
         raise LocalError(f"--demo {chosen.demo}: there is no such folder")
@@ -47,7 +51,7 @@ def _up(layout: Layout, arguments: Sequence[str]) -> int:
 
     began = time.monotonic()
     cloud = Cloud(layout)
-    cloud.up()
+    cloud.up(search=chosen.search)
     load_demo(cloud, chosen.demo)
     console.print(f"\nUp in {time.monotonic() - began:.0f} s.")
     tell(cloud)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import urllib.error
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from local import deployment
 from local.emulator import answers, aws_environment, clear_scratch, emulator_part, endpoint_of, forget_unfinished
 from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, port_is_free, write_private
+from local.opensearch import install_opensearch, installed_folder, opensearch_part, url_of
 from local.postgres import make_cluster, make_database, postgres_part
 from local.processes import Part, Standing, Supervisor
 from local.progress import console, step
@@ -51,10 +53,14 @@ class Cloud:
         return [
             postgres_part(layout.data / "postgres", ports["postgres"], layout.secret("postgres")),
             valkey_part(layout.data, ports["valkey"]),
+            *([self._opensearch(ports["opensearch"])] if layout.uses_opensearch else []),
             self._models(ports["models"]),
             emulator_part(layout),
             self._front_door(),
         ]
+
+    def _opensearch(self, port: int) -> Part:
+        return opensearch_part(installed_folder(self.layout), self.layout.data / "opensearch", port)
 
     def _models(self, port: int) -> Part:
         # fmt: off
@@ -94,14 +100,39 @@ class Cloud:
             sources=[REPOSITORY / "local" / "front_door.py"],
         )
 
-    def up(self) -> None:
-        """Start what is missing, deploy what changed. Safe to interrupt and to run again."""
+    def up(self, *, search: str | None = None) -> None:
+        """Start what is missing, deploy what changed. Safe to interrupt and to run again. `search` chooses
+        the engine that finds pictures by words; its index is then made anew."""
         with _only_one(self.layout):
             self._check_room()
             self._move_off_taken_ports()
             if strays := self.supervisor.sweep_strays():
                 console.print(f"Ended {strays} processes that had outlived a part that was killed")
+            changed = search is not None and self._choose_search(search)
             self._start_all()
+            if changed and search is not None:
+                self._reindex(search)
+
+    def _choose_search(self, engine: str) -> bool:
+        unused = self._opensearch(self.layout.ports()["opensearch"])
+        changed = self.layout.use_for_search(engine)
+        if not self.layout.uses_opensearch and self.supervisor.process(unused.name) is not None:
+            self.supervisor.stop(unused)
+        return changed
+
+    def _reindex(self, engine: str) -> None:
+        with step(f"Search documents into {engine}") as say:
+            done = subprocess.run(
+                [str(self.layout.python), "-m", "imagemarket.cli", "search", "reindex", "--engine", engine],
+                cwd=REPOSITORY,
+                env=os.environ | self.environment() | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode != 0:
+                raise LocalError(f"the search documents could not be written:\n{(done.stdout + done.stderr)[-3000:]}")
+            say("written")
 
     def _check_room(self) -> None:
         self.layout.data.mkdir(parents=True, exist_ok=True)
@@ -126,6 +157,9 @@ class Cloud:
         with step("Node tools") as say:
             say("installed" if install_node_tools(layout) else "there")
         self._build_models()
+        if layout.uses_opensearch:
+            with step("OpenSearch's jars"):
+                install_opensearch(layout)
         with step("PostgreSQL data folder"):
             make_cluster(layout.data / "postgres", layout.secret("postgres"))
         if self.supervisor.process("aws") is None:
@@ -207,6 +241,8 @@ class Cloud:
             "PGPASSWORD": layout.secret("postgres"),
             "PGDATABASE": deployment.DATABASE,
         }
+        if layout.uses_opensearch:
+            named |= {"MARKET_KEYWORD_ENGINE": "opensearch", "MARKET_OPENSEARCH_ENDPOINT": url_of(ports["opensearch"])}
         from_outputs = {
             "MARKET_DATABASE_SECRET_ARN": "DatabaseSecretArn",
             "MARKET_ORIGINALS_BUCKET": "OriginalsBucket",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of, keeps_stacks
 from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, write_private
+from local.opensearch import url_of as opensearch_url
 from local.postgres import USER
 from local.processes import without_aws
 from local.progress import Say
@@ -34,7 +35,8 @@ def stage_environment(layout: Layout) -> dict[str, str]:
         "password": layout.secret("postgres"),
         "dbname": DATABASE,
     }
-    return {
+    search = {"MARKET_OPENSEARCH_URL": opensearch_url(ports["opensearch"])} if layout.uses_opensearch else {}
+    return search | {
         "MARKET_PYTHON": str(layout.python),
         "MARKET_PORT": str(layout.port),
         "MARKET_DATABASE": json.dumps(database),

@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8080
-_INNER_PARTS = ("postgres", "valkey", "models", "aws")
+_INNER_PARTS = ("postgres", "valkey", "models", "aws", "opensearch")
 
 
 class LocalError(RuntimeError):
@@ -118,6 +118,17 @@ class Layout:
             return {}
         stacks: dict[str, dict[str, str]] = json.loads(self.outputs_file.read_text())
         return {name: value for stack in stacks.values() for name, value in stack.items()}
+
+    @property
+    def uses_opensearch(self) -> bool:
+        """Whether this state finds pictures by words with OpenSearch in place of PostgreSQL."""
+        return (self.data / "search").exists() and (self.data / "search").read_text() == "opensearch"
+
+    def use_for_search(self, engine: str) -> bool:
+        """Choose `postgres` or `opensearch`, remembered until another is chosen. Whether that changed anything."""
+        before = self.uses_opensearch
+        write_private(self.data / "search", engine)
+        return self.uses_opensearch != before
 
     def ports(self) -> dict[str, int]:
         """The ports of the inner parts, chosen once and remembered."""

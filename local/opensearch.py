@@ -23,13 +23,18 @@ def missing_tools() -> list[str]:
     return [f"{tool} ({what})" for tool, what in _TOOLS.items() if shutil.which(tool) is None]
 
 
+def installed_folder(layout: Layout) -> Path:
+    """Where the node's classes and jars lie, or will."""
+    return layout.made / "opensearch" / digest_of([_SOURCES])[:16]
+
+
 def install_opensearch(layout: Layout) -> Path:
     """The folder with the node's classes and jars, fetched and compiled where it is not there yet.
 
     Raises:
         LocalError: Java or Maven is missing, or the jars could not be fetched.
     """
-    folder = layout.made / "opensearch" / digest_of([_SOURCES])[:16]
+    folder = installed_folder(layout)
     if folder.is_dir():
         return folder
     if missing := missing_tools():

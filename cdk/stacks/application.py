@@ -305,8 +305,9 @@ class ApplicationStack(Stack):
             "finding pictures and looking at one",
             seconds=29,
             memory_mb=1769,
-            layers=["api", "search"],
+            layers=["api", "search", *stage.search.layers],
             settings=self._database
+            | self._search_engines
             | {
                 "cursor_secret_arn": state.secrets.cursor_key.arn,
                 "encode_text_function": self.functions["encode_text"].function_name,
@@ -319,6 +320,7 @@ class ApplicationStack(Stack):
                 state.secrets.database.reading(),
                 state.secrets.cursor_key.reading(),
                 iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
+                *self._searching,
             ],
         )
         self._function(
@@ -326,8 +328,9 @@ class ApplicationStack(Stack):
             "finding pictures by a picture",
             seconds=29,
             memory_mb=1769,
-            layers=["api", "imaging"],
+            layers=["api", "imaging", *stage.search.layers],
             settings=self._database
+            | self._search_engines
             | self._work
             | {
                 "cache_url": stage.cache_url,
@@ -341,6 +344,7 @@ class ApplicationStack(Stack):
                 _objects(work, "queries", "PutObject", "GetObject", "DeleteObject"),
                 _listing(work, "queries"),
                 self._asking_the_model(),
+                *self._searching,
             ],
         )
         self._function(
@@ -400,9 +404,9 @@ class ApplicationStack(Stack):
             "writes search documents",
             seconds=INDEX_IMAGES_SECONDS,
             memory_mb=512,
-            layers=["api"],
-            settings=self._database | {"cache_url": stage.cache_url},
-            grants=[state.secrets.database.reading()],
+            layers=["api", *stage.search.layers],
+            settings=self._database | self._search_engines | {"cache_url": stage.cache_url},
+            grants=[state.secrets.database.reading(), *self._searching],
         )
         self._function(
             "tell_contributors",
@@ -551,6 +555,31 @@ class ApplicationStack(Stack):
     @property
     def _jwks(self) -> Settings:
         return {"jwks_parameter": self._stage.jwks_parameter}
+
+    @property
+    def _search_engines(self) -> Settings:
+        engines = self._stage.search
+        return {
+            "keyword_engine": engines.keyword,
+            "vector_engine": engines.vector,
+            "opensearch_endpoint": engines.opensearch_endpoint,
+            "qdrant_secret_arn": engines.qdrant_secret_arn,
+            "qdrant_shards": str(engines.qdrant_shards),
+            "qdrant_replicas": str(engines.qdrant_replicas),
+        }
+
+    @property
+    def _searching(self) -> list[iam.PolicyStatement]:
+        """Leave to reach the engines that IAM guards; what may be done in a collection its own policy says."""
+        engines = self._stage.search
+        grants: list[iam.PolicyStatement] = []
+        if engines.opensearch_arn:
+            grants.append(iam.PolicyStatement(actions=["aoss:APIAccessAll"], resources=[engines.opensearch_arn]))
+        if engines.qdrant_secret_arn:
+            grants.append(
+                iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[engines.qdrant_secret_arn])
+            )
+        return grants
 
     @property
     def _originals(self) -> Settings:

@@ -11,11 +11,20 @@ from imagemarket import wiring
 from imagemarket.platform.telemetry import bulk_handler
 
 
-def _index(records: Sequence[dict[str, Any]]) -> None:
+def _index(records: Sequence[dict[str, Any]]) -> list[str]:
+    """The ids of the messages whose images an engine did not take."""
+    from imagemarket.platform.errors import IndexingIncomplete
     from imagemarket.search.models import Removal
 
-    messages = [json.loads(record["body"]) for record in records]
-    wiring.indexer().index(Removal(UUID(message["image_id"]), int(message["version"])) for message in messages)
+    told: dict[str, Removal] = {}
+    for record in records:
+        message = json.loads(record["body"])
+        told[record["messageId"]] = Removal(UUID(message["image_id"]), int(message["version"]))
+    try:
+        wiring.indexer().index(told.values())
+    except IndexingIncomplete as error:
+        return [message_id for message_id, image in told.items() if image.image_id in error.image_ids]
+    return []
 
 
 handler = bulk_handler(_index, wiring.message_journal)

@@ -8,11 +8,13 @@ always read as `settings().name`, inside the function that needs it.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from imagemarket.platform.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import boto3
     from mypy_boto3_s3 import S3Client
 
@@ -62,11 +64,16 @@ if TYPE_CHECKING:
     from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
     from imagemarket.search.pictures import PictureSearch
+    from imagemarket.search.opensearch import OpenSearchEngine
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.reembedding import Reembedding
+    from imagemarket.search.qdrant import QdrantEngine
     from imagemarket.search.service import Search
     from imagemarket.search.spelling import Speller
     from imagemarket.search.suggestions import Suggestions, SuggestionTable
+    from imagemarket.search.upkeep import Upkeep
+
+Engine = TypeVar("Engine")
 
 # --- platform ------------------------------------------------------------------------------------
 
@@ -632,6 +639,50 @@ def suggestions() -> Suggestions:
 
 
 @cache
+def opensearch() -> OpenSearchEngine:
+    from imagemarket.search.opensearch import OpenSearchEngine, connect
+
+    endpoint = settings().opensearch_endpoint
+    signed = endpoint.startswith("https://")
+    return OpenSearchEngine(
+        connect(endpoint, session=aws() if signed else None), vectors=settings().vector_engine == "opensearch"
+    )
+
+
+@cache
+def qdrant() -> QdrantEngine:
+    import json
+
+    from imagemarket.search.qdrant import Placement, QdrantEngine, connect
+
+    cluster = json.loads(secret(settings().qdrant_secret_arn))
+    replicas = settings().qdrant_replicas
+    placement = Placement(
+        shards=settings().qdrant_shards, replicas=replicas, acknowledged_by=replicas // 2 + 1, quantised=True
+    )
+    return QdrantEngine(connect(cluster["url"], api_key=cluster["api_key"]), placement=placement)
+
+
+@cache
+def keyword_engine() -> PostgresSearch | OpenSearchEngine:
+    """The engine that finds by words, counts facets and gives documents back."""
+    return _engine_of({"postgres": postgres_search, "opensearch": opensearch}, "keyword", settings().keyword_engine)
+
+
+@cache
+def vector_engine() -> PostgresSearch | OpenSearchEngine | QdrantEngine:
+    """The engine that finds by meaning."""
+    engines = {"postgres": postgres_search, "opensearch": opensearch, "qdrant": qdrant}
+    return _engine_of(engines, "vector", settings().vector_engine)
+
+
+def _engine_of(engines: dict[str, Callable[[], Engine]], role: str, name: str) -> Engine:
+    if name not in engines:
+        raise ValueError(f"MARKET_{role.upper()}_ENGINE is {name!r}; it must be one of {', '.join(engines)}")
+    return engines[name]()
+
+
+@cache
 def search() -> Search:
     from imagemarket.search.cursor import CursorSigner
     from imagemarket.search.fusion import Fusion
@@ -640,9 +691,9 @@ def search() -> Search:
     from imagemarket.search.understanding import QueryReader
 
     return Search(
-        keyword=postgres_search(),
-        vector=postgres_search(),
-        reader=postgres_search(),
+        keyword=keyword_engine(),
+        vector=vector_engine(),
+        reader=keyword_engine(),
         encoder=lambda: query_encoders().current(),
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
         pages=PageCache(valkey(), clock()),
@@ -678,9 +729,9 @@ def picture_search() -> PictureSearch:
         "sagemaker-runtime", config=Config(read_timeout=15, connect_timeout=2, retries={"total_max_attempts": 1})
     )
     by_vectors = Search(
-        keyword=postgres_search(),
-        vector=postgres_search(),
-        reader=postgres_search(),
+        keyword=keyword_engine(),
+        vector=vector_engine(),
+        reader=keyword_engine(),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
     )
@@ -701,5 +752,14 @@ def indexer() -> Indexer:
     from imagemarket.search.documents import DocumentBuilder, Indexer
     from imagemarket.search.pages import TakeDowns
 
+    engines = dict.fromkeys((keyword_engine(), vector_engine()))
     # What leaves the catalogue leaves the kept pages last, when no engine can find it any more.
-    return Indexer(DocumentBuilder(database()), [postgres_search(), suggestion_table(), TakeDowns(valkey())])
+    return Indexer(DocumentBuilder(database()), [*engines, suggestion_table(), TakeDowns(valkey())])
+
+
+@cache
+def search_upkeep() -> Upkeep:
+    from imagemarket.search.upkeep import Upkeep
+
+    indexes = {settings().keyword_engine: keyword_engine(), settings().vector_engine: vector_engine()}
+    return Upkeep(database(), indexes)

@@ -12,15 +12,21 @@ from uuid import UUID
 import pytest
 from qdrant_client import QdrantClient
 
-from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
+from imagemarket.platform import outbox
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete, NotFound
 from imagemarket.platform.ids import new_id
 from imagemarket.search import postgres
+from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, SearchDocument, Sort
 from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
 from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
+from imagemarket.search.upkeep import Differences, Upkeep
 from local.layout import free_port
+from tests.integration.rows import a_contributor
+from tests.integration.test_search_documents import an_approved_image, set_status
 from tests.serverless import NotServerless, serverless_client
 from tests.unit.search.kit import (
     ADA,
@@ -473,6 +479,113 @@ def test_the_graph_gives_full_lists_that_pass_every_filter(engine: Engine, monke
         exact = {hit.image_id for hit in memory.nearest(vector, MODEL, filters, limit=10)}
         found = {hit.image_id for hit in engine.nearest(vector, MODEL, filters, limit=10)}
         assert len(exact & found) >= 0.8 * len(exact), chosen
+
+
+# --- made anew from the truth, and held against it -----------------------------------------------
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("memory", marks=_REAL),
+        pytest.param("postgres", marks=_REAL),
+        pytest.param("opensearch", marks=_REAL),
+        pytest.param("qdrant", marks=_REAL),
+    ]
+)
+def kept(request: pytest.FixtureRequest, database: Database) -> Any:
+    """An index, and its upkeep over an empty truth."""
+    match request.param:
+        case "memory":
+            index: Any = MemorySearch()
+        case "postgres":
+            index = PostgresSearch(database)
+        case _:
+            index = request.getfixturevalue(request.param)
+    return index, Upkeep(database, {"engine": index})
+
+
+def some_images(database: Database, number: int) -> list[UUID]:
+    contributor = a_contributor(database)
+    return [an_approved_image(database, contributor, title=f"boat {place}") for place in range(number)]
+
+
+def test_verify_finds_every_kind_of_difference_and_repairs_it(kept: Any, database: Database) -> None:
+    index, upkeep = kept
+    images = some_images(database, 5)
+    assert upkeep.verify("engine") == Differences(seen=5, missing=5)
+    assert upkeep.verify("engine", repair=True) == Differences(seen=5, missing=5)
+    assert upkeep.verify("engine") == Differences(seen=5)
+    set_status(database, images[0], "rejected", 3)
+    set_status(database, images[1], "approved", 4)
+    stray = document(version=8)
+    index.write([stray], [])
+    found = Differences(seen=4, outdated=1, strays=2)
+    assert upkeep.verify("engine") == found
+    assert upkeep.verify("engine", repair=True) == found
+    assert upkeep.verify("engine") == Differences(seen=4)
+    assert index.versions([*images, stray.image_id]) == {images[1]: 4, **dict.fromkeys(images[2:], 2)}
+
+
+def test_what_is_ahead_of_the_truth_is_told_and_made_anew(kept: Any, database: Database) -> None:
+    index, upkeep = kept
+    (image,) = some_images(database, 1)
+    index.write([document(image_id=image, version=9)], [])
+    assert upkeep.verify("engine", repair=True) == Differences(seen=1, ahead=1)
+    if not isinstance(index, PostgresSearch):  # which is the truth's own table, and is written to in its place
+        assert upkeep.reindex("engine") == Differences(seen=1)
+        assert index.versions([image]) == {image: 2}
+
+
+def test_an_index_is_made_anew_while_changes_go_on(kept: Any, database: Database, monkeypatch: Any) -> None:
+    """Every change that the old index hears of meanwhile is in the new one, whenever it comes."""
+    index, upkeep = kept
+    images = some_images(database, 4)
+    index.write([document(version=5)], [])  # a stray that a fresh index has not
+    upkeep.verify("engine", repair=True)
+
+    def change(image: UUID, status: str) -> None:
+        with database.transaction() as connection:
+            connection.execute("UPDATE images SET status = %s, version = 3 WHERE id = %s", (status, image))
+            outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={})
+        Indexer(DocumentBuilder(database), [index]).index([Removal(image, 3)])
+
+    write, caught_up = upkeep._write, upkeep._catch_up
+    change(images[0], "approved")
+
+    def write_and_change(*details: Any, **more: Any) -> None:
+        write(*details, **more)
+        monkeypatch.setattr(upkeep, "_write", write)
+        change(images[1], "rejected")  # after it was copied
+
+    def catch_up_and_change(*details: Any) -> None:
+        caught_up(*details)
+        monkeypatch.setattr(upkeep, "_catch_up", caught_up)
+        change(images[2], "rejected")  # between the last look and the switch
+
+    monkeypatch.setattr(upkeep, "_write", write_and_change)
+    monkeypatch.setattr(upkeep, "_catch_up", catch_up_and_change)
+    assert upkeep.reindex("engine") == Differences(seen=2)
+    assert index.versions(images) == {images[0]: 3, images[3]: 2}
+    assert upkeep.verify("engine") == Differences(seen=2)
+
+
+def test_a_failed_rebuild_leaves_the_index_that_serves(kept: Any, database: Database, monkeypatch: Any) -> None:
+    index, upkeep = kept
+    images = some_images(database, 2)
+    upkeep.verify("engine", repair=True)
+
+    def fail(*_: Any) -> None:
+        raise DependencyUnavailable("gone")
+
+    monkeypatch.setattr(upkeep, "_catch_up", fail)
+    with pytest.raises(DependencyUnavailable):
+        upkeep.reindex("engine")
+    assert set(index.listed()) == set(images)
+
+
+def test_an_engine_that_is_not_used_is_named_with_those_that_are(kept: Any) -> None:
+    with pytest.raises(NotFound, match="engine: 'solr' is not used here; there is engine"):
+        kept[1].verify("solr")
 
 
 # --- what one engine alone promises --------------------------------------------------------------

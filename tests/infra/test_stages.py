@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from cdk.app import chosen_stage
-from cdk.stages import MissingVariable, Stage, local_stage
-from tests.infra.conftest import ENVIRONMENT, PASSWORD
+from cdk.stages import MissingVariable, SearchEngines, Stage, local_stage
+from tests.infra.conftest import ENVIRONMENT, PASSWORD, synthesize
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
@@ -23,6 +26,48 @@ def test_the_local_stage_is_on_this_machine_alone(stage: Stage) -> None:
     assert stage.public_base_url == "http://127.0.0.1:18080"
     assert stage.media_base_url == "http://127.0.0.1:18080/media"
     assert stage.account == "000000000000"
+
+
+def test_pictures_are_found_with_opensearch_where_the_launcher_started_one(stage: Stage) -> None:
+    assert (stage.search.keyword, stage.search.vector, stage.search.layers) == ("postgres", "postgres", [])
+    other = local_stage(ENVIRONMENT | {"MARKET_OPENSEARCH_URL": "http://127.0.0.1:19200"}).search
+    assert (other.keyword, other.vector, other.opensearch_endpoint) == (
+        "opensearch",
+        "postgres",
+        "http://127.0.0.1:19200",
+    )
+    assert other.layers == ["opensearch"]
+
+
+def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage, tmp_path: Path) -> None:
+    engines = SearchEngines(
+        keyword="opensearch",
+        vector="qdrant",
+        opensearch_endpoint="https://abc.us-east-1.aoss.amazonaws.com",
+        opensearch_arn="arn:aws:aoss:us-east-1:000000000000:collection/abc",
+        qdrant_secret_arn="arn:aws:secretsmanager:us-east-1:000000000000:secret:qdrant-123456",
+        qdrant_shards=4,
+        qdrant_replicas=2,
+    )
+    deployment = synthesize(replace(stage, search=engines), tmp_path)
+    for name, properties in deployment.functions().items():
+        actions = {
+            action: statement["resources"]
+            for statement in deployment.statements(name)
+            for action in statement["actions"]
+        }
+        searches = name in {"search_api", "index_images"}
+        assert actions.get("aoss:APIAccessAll") == ([engines.opensearch_arn] if searches else None), name
+        secrets = {
+            resource
+            for statement in deployment.statements(name)
+            if "secretsmanager:GetSecretValue" in statement["actions"]
+            for resource in statement["resources"]
+        }
+        assert (engines.qdrant_secret_arn in secrets) == searches, name
+        variables = properties["Environment"]["Variables"]
+        assert variables.get("MARKET_QDRANT_SHARDS") == ("4" if searches else None)
+        assert variables.get("MARKET_KEYWORD_ENGINE") == ("opensearch" if searches else None)
 
 
 def test_an_unknown_stage_is_refused() -> None:

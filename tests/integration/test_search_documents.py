@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from functions.index_images.handler import handler
 from imagemarket import wiring
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
 from imagemarket.search.documents import DocumentBuilder, Indexer
@@ -25,7 +25,7 @@ from imagemarket.search.postgres import PostgresSearch
 from local.postgres import make_database
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
-from tests.unit.search.kit import document, pointing
+from tests.unit.search.kit import MemorySearch, document, pointing
 
 pytestmark = pytest.mark.engines
 
@@ -232,6 +232,51 @@ def test_nothing_is_lost_while_the_database_is_away(index: Any, monkeypatch: pyt
 
     monkeypatch.setattr(wiring, "indexer", Away)
     assert index((new_id(), 1), (new_id(), 1)) == ["0", "1"]
+
+
+def test_only_images_that_an_engine_did_not_take_come_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [an_approved_image(database, a_contributor(database)) for _ in range(3)]
+
+    class Choosy(MemorySearch):
+        def write(self, documents: Any, removals: Any) -> int:
+            super().write([each for each in documents if each.image_id != images[1]], removals)
+            raise IndexingIncomplete([images[1]])
+
+    choosy, sound = Choosy(), MemorySearch()
+    indexer = Indexer(DocumentBuilder(database), [choosy, sound])
+    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    records = [
+        {"messageId": str(place), "body": json.dumps({"image_id": str(image), "version": 2})}
+        for place, image in enumerate([*images, images[1]])
+    ]
+    answer = handler({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]}
+    assert set(choosy.listed()) == {images[0], images[2]}
+    assert set(sound.listed()) == set(images), "the other engine has what it can have"
+
+
+def test_a_batch_is_not_tried_image_by_image_while_an_engine_is_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [an_approved_image(database, a_contributor(database)) for _ in range(3)]
+    asked: list[int] = []
+
+    class Away(MemorySearch):
+        def write(self, documents: Any, removals: Any) -> int:
+            asked.append(len(documents))
+            raise DependencyUnavailable("away")
+
+    indexer = Indexer(DocumentBuilder(database), [Away(), PostgresSearch(database)])
+    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    records = [
+        {"messageId": str(place), "body": json.dumps({"image_id": str(image), "version": 2})}
+        for place, image in enumerate(images)
+    ]
+    assert len(handler({"Records": records}, None)["batchItemFailures"]) == 3
+    assert asked == [3]
+    assert listed(database) == set(images)
 
 
 def test_writers_side_by_side_leave_the_newest_and_never_block_each_other(database: Database) -> None:

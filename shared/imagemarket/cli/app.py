@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from imagemarket.cli import catalogue, dead_letters, images, models, upload, users, watermark
+from imagemarket.cli import catalogue, dead_letters, images, models, search, upload, users, watermark
 from imagemarket.cli.client import CliError
 from imagemarket.platform.telemetry import logger
 
@@ -23,7 +23,7 @@ app.add_typer(images.app, name="images")
 app.add_typer(models.app, name="models")
 app.add_typer(watermark.app, name="watermark")
 app.command("upload")(upload.upload)
-app.command("search")(catalogue.search)
+app.add_typer(search.app, name="search")
 app.command("categories")(catalogue.categories)
 
 

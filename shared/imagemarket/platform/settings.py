@@ -68,6 +68,18 @@ class Settings(BaseSettings):
     """Name of the function that encodes queries."""
     search_fusion: str = "convex:0.5"
     """How hybrid search brings words and meaning together: `rrf`, or `convex:` and the share of the meaning."""
+    keyword_engine: str = "postgres"
+    """Which engine finds by words: postgres or opensearch."""
+    vector_engine: str = "postgres"
+    """Which engine finds by meaning: postgres, opensearch or qdrant."""
+    opensearch_endpoint: str = _UNSET
+    """Address of the OpenSearch collection; requests are signed where it is https."""
+    qdrant_secret_arn: str = _UNSET
+    """Secret with `{url, api_key}` of the Qdrant cluster."""
+    qdrant_shards: int = 1
+    """Parts that a new Qdrant collection is made of."""
+    qdrant_replicas: int = 1
+    """Copies of each part of a new Qdrant collection."""
     cursor_secret_arn: str = _UNSET
     """Secret string that signs cursors."""
     signing_key_secret_arn: str = _UNSET

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from imagemarket.platform.errors import MarketError
+from imagemarket.platform.errors import DependencyUnavailable, MarketError
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, Failure, MessageJournal
 
 if TYPE_CHECKING:
@@ -201,15 +201,16 @@ def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJo
     return traced(handler)
 
 
-def bulk_handler(work: Callable[[Sequence[Event]], None], journal: Callable[[], MessageJournal]) -> Handler:
+def bulk_handler(work: Callable[[Sequence[Event]], Sequence[str]], journal: Callable[[], MessageJournal]) -> Handler:
     """An SQS consumer that takes a batch as one piece of work.
 
-    When the batch fails, or holds a replay, its messages are taken one by one, so that only those at fault come
-    again; `work` must be safe to repeat.
+    `work` returns the ids of the messages that are to come again. When it raises, or the batch holds a replay, the
+    messages are taken one by one, so that only those at fault come again; it must be safe to repeat.
     """
 
     def one(record: Event) -> None:
-        work([record])
+        if work([record]):
+            raise DependencyUnavailable("The message is to come again.")
 
     one_by_one = batch_handler(one, journal)
 
@@ -218,11 +219,14 @@ def bulk_handler(work: Callable[[Sequence[Event]], None], journal: Callable[[], 
             return one_by_one(event, context)
         logger.clear_state()
         try:
-            work(event["Records"])
+            failed = work(event["Records"])
         except Exception:
             logger.exception("batch failed")
             return one_by_one(event, context)
+        if failed:
+            logger.warning("messages failed", message_ids=list(failed))
+            count("MessagesFailed", len(failed))
         flush_metrics()
-        return {"batchItemFailures": []}
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     return traced(handler)

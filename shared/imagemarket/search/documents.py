@@ -10,6 +10,7 @@ from uuid import UUID
 from imagemarket.imaging.hashes import colour_names
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.ports import SearchIndex
@@ -87,14 +88,29 @@ class Indexer:
 
     def index(self, told: Iterable[Removal]) -> int:
         """Writes what the truth says now of each image told, whatever the message said; returns how
-        many changed. An image that has no row any more is removed as of the version told."""
+        many changed. An image that has no row any more is removed as of the version told.
+
+        Every engine is written to, also when one before it fails. Raises `IndexingIncomplete` with the images
+        that some engine did not take.
+        """
         versions: dict[UUID, int] = {}
         for each in told:
             versions[each.image_id] = max(each.version, versions.get(each.image_id, 0))
         documents, removals = self._builder.build(versions)
         known = {document.image_id for document in documents} | {gone.image_id for gone in removals}
         removals += [Removal(image_id, version) for image_id, version in versions.items() if image_id not in known]
-        changed = max((engine.write(documents, removals) for engine in self._engines), default=0)
+        changed = 0
+        failed: set[UUID] = set()
+        for engine in self._engines:
+            try:
+                changed = max(changed, engine.write(documents, removals))
+            except IndexingIncomplete as error:
+                failed |= error.image_ids
+            except DependencyUnavailable:
+                logger.exception("a search engine is away", engine=type(engine).__name__)
+                failed |= versions.keys()
+        if failed:
+            raise IndexingIncomplete(failed)
         count("DocumentsIndexed", len(documents))
         count("DocumentsRemoved", len(removals))
         logger.info("indexed", documents=len(documents), removals=len(removals), changed=changed)

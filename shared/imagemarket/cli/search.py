@@ -1,0 +1,73 @@
+"""`imagemarket search`: finding pictures, and looking after the engines that find them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from imagemarket.cli import catalogue
+from imagemarket.platform.errors import MarketError
+
+if TYPE_CHECKING:
+    from imagemarket.search.upkeep import Differences
+
+
+class _FindByDefault(TyperGroup):
+    """`search a red boat` is `search find a red boat`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["find", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="search",
+    cls=_FindByDefault,
+    help="Find pictures: search 'a red boat'. And look after the engines that find them.",
+    no_args_is_help=True,
+)
+app.command("find")(catalogue.search)
+
+Engine = Annotated[str | None, typer.Option(help="One engine alone; all that this stage uses by default.")]
+
+
+@app.command()
+def reindex(engine: Engine = None) -> None:
+    """Make an engine's index anew from the database, beside the one that serves, and put it in its place."""
+    _each(engine, reindexing=True, repair=True)
+
+
+@app.command()
+def verify(
+    engine: Engine = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Put right what differs.")] = False,
+) -> None:
+    """Hold an engine's index against the database; status 1 when they differ and were not repaired."""
+    if _each(engine, reindexing=False, repair=repair) and not repair:
+        raise typer.Exit(1)
+
+
+def _each(engine: str | None, *, reindexing: bool, repair: bool) -> bool:
+    """Whether any engine differed."""
+    from imagemarket import wiring
+
+    differ = False
+    try:
+        upkeep = wiring.search_upkeep()
+        for name in [engine] if engine else upkeep.engines:
+            found = upkeep.reindex(name) if reindexing else upkeep.verify(name, repair=repair)
+            typer.echo(_told(name, found, repaired=repair))
+            differ = differ or found.any
+    except MarketError as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from error
+    return differ
+
+
+def _told(name: str, found: Differences, *, repaired: bool) -> str:
+    counts = ", ".join(f"{getattr(found, kind)} {kind}" for kind in ("missing", "outdated", "ahead", "strays"))
+    ending = " (repaired, but for those ahead)" if repaired and found.any else ""
+    return f"{name}: {found.seen} approved images; {counts}{ending}."

@@ -1,0 +1,157 @@
+"""Making a search index anew from the truth, and holding the two against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import IndexingIncomplete, NotFound
+from imagemarket.platform.outbox import INDEX_TOPIC
+from imagemarket.platform.telemetry import logger
+from imagemarket.search.documents import DocumentBuilder
+from imagemarket.search.models import Removal
+from imagemarket.search.ports import SearchIndex
+
+_BATCH = 500
+
+_APPROVED = "SELECT id, version FROM images WHERE status = 'approved' AND id > %s ORDER BY id LIMIT %s"
+
+# A minute before, for a change that was under way and had its time already.
+_CHANGED = """
+    SELECT DISTINCT image_id FROM outbox WHERE topic = %s AND created_at >= %s - interval '1 minute' ORDER BY image_id
+"""
+
+
+@dataclass
+class Differences:
+    """How an index differs from the truth, in images."""
+
+    seen: int = 0
+    """Approved images that were looked at."""
+    missing: int = 0
+    """Approved, and not in the index."""
+    outdated: int = 0
+    """In the index as they were before."""
+    ahead: int = 0
+    """In the index with a version that the truth has not reached, as after restoring a backup; only making the
+    index anew helps."""
+    strays: int = 0
+    """In the index, and not approved."""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.missing or self.outdated or self.ahead or self.strays)
+
+
+class Upkeep:
+    """Looks after the indexes of a stage, by the names of their engines."""
+
+    def __init__(self, database: Database, indexes: Mapping[str, SearchIndex]) -> None:
+        self._database = database
+        self._builder = DocumentBuilder(database)
+        self._indexes = dict(indexes)
+
+    @property
+    def engines(self) -> list[str]:
+        """The engines that this stage uses."""
+        return list(self._indexes)
+
+    def reindex(self, engine: str) -> Differences:
+        """Fills a new index from the truth beside the one that serves, puts it in its place, and returns how it
+        then differed, which is put right as well.
+
+        Changes go on meanwhile: they reach the old index, and what changed since the beginning is written to the
+        new one before it is put in its place and once more after. Raises `NotFound` for an engine that this
+        stage does not use.
+        """
+        index = self._index(engine)
+        began = self._now()
+        rebuild = index.rebuild()
+        try:
+            for batch in self._approved():
+                self._write(rebuild.index, batch)
+                logger.info("reindexing", engine=engine, up_to=str(max(batch)))
+            self._catch_up(rebuild.index, began)
+        except BaseException:
+            rebuild.abandon()
+            raise
+        rebuild.switch()
+        self._catch_up(index, began)
+        return self.verify(engine, repair=True)
+
+    def verify(self, engine: str, *, repair: bool = False) -> Differences:
+        """Holds the index against the truth, both ways. What is in the queue at that moment counts as a difference;
+        to repair it twice does no harm."""
+        index = self._index(engine)
+        found = Differences()
+        for batch in self._approved():
+            held = index.versions(list(batch))
+            found.seen += len(batch)
+            missing = batch.keys() - held.keys()
+            outdated = {image_id for image_id, version in held.items() if version < batch[image_id]}
+            found.missing += len(missing)
+            found.outdated += len(outdated)
+            found.ahead += sum(version > batch[image_id] for image_id, version in held.items())
+            if repair:
+                self._write(index, missing | outdated)
+        for listed in _batches(index.listed()):
+            documents, _ = self._builder.build(listed)
+            strays = set(listed) - {document.image_id for document in documents}
+            found.strays += len(strays)
+            if repair:
+                self._write(index, strays, versions=index.versions(list(strays)))
+        return found
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    def _index(self, engine: str) -> SearchIndex:
+        if engine not in self._indexes:
+            raise NotFound(f"engine: {engine!r} is not used here; there is {', '.join(self._indexes)}.")
+        return self._indexes[engine]
+
+    def _now(self) -> datetime:
+        row = self._database.fetch_one("SELECT clock_timestamp() AS now")
+        assert row is not None
+        return row["now"]
+
+    def _approved(self) -> Iterator[dict[UUID, int]]:
+        """The versions of all approved images by id, in batches."""
+        after = UUID(int=0)
+        while rows := self._database.fetch_all(_APPROVED, (after, _BATCH)):
+            yield {row["id"]: row["version"] for row in rows}
+            after = rows[-1]["id"]
+
+    def _catch_up(self, index: SearchIndex, since: datetime) -> None:
+        changed = (row["image_id"] for row in self._database.fetch_all(_CHANGED, (INDEX_TOPIC, since)))
+        for batch in _batches(changed):
+            self._write(index, batch)
+
+    def _write(
+        self, index: SearchIndex, image_ids: Iterable[UUID], *, versions: Mapping[UUID, int] | None = None
+    ) -> None:
+        """What the truth says of the images; one that has no row any more is removed as of its version in
+        `versions`."""
+        wanted = list(image_ids)
+        if not wanted:
+            return
+        documents, removals = self._builder.build(wanted)
+        held = versions or {}
+        known = {document.image_id for document in documents} | {gone.image_id for gone in removals}
+        removals += [Removal(each, version) for each, version in held.items() if each not in known]
+        # An index that has it from a truth since lost must let go of it all the same.
+        removals = [Removal(gone.image_id, max(gone.version, held.get(gone.image_id, 0))) for gone in removals]
+        try:
+            index.write(documents, removals)
+        except IndexingIncomplete as error:  # one bad document is no reason to give up on all; it stays a difference
+            logger.error("documents were not taken", image_ids=sorted(map(str, error.image_ids)))
+
+
+def _batches(image_ids: Iterable[UUID]) -> Iterator[list[UUID]]:
+    waiting = iter(image_ids)
+    while batch := list(islice(waiting, _BATCH)):
+        yield batch

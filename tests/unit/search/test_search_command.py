@@ -1,0 +1,85 @@
+"""`imagemarket search`, by its own command line."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import pytest
+from typer.testing import CliRunner
+
+from imagemarket import wiring
+from imagemarket.cli import catalogue
+from imagemarket.cli.app import app
+from imagemarket.platform.errors import NotFound
+from imagemarket.search.upkeep import Differences
+
+
+class _Upkeep:
+    engines = ("postgres", "qdrant")
+
+    def __init__(self, **found: int) -> None:
+        self.found = Differences(seen=7, **found)
+        self.calls: list[Any] = []
+
+    def reindex(self, engine: str) -> Differences:
+        self.calls.append(("reindex", engine))
+        return self.found
+
+    def verify(self, engine: str, *, repair: bool) -> Differences:
+        self.calls.append(("verify", engine, repair))
+        if engine == "solr":
+            raise NotFound("engine: 'solr' is not used here.")
+        return self.found
+
+
+def run(monkeypatch: pytest.MonkeyPatch, upkeep: _Upkeep, *words: str) -> Any:
+    monkeypatch.setattr(wiring, "search_upkeep", lambda: upkeep)
+    return CliRunner().invoke(app, ["search", *words])
+
+
+def test_every_engine_of_the_stage_is_made_anew_or_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    upkeep = _Upkeep()
+    done = run(monkeypatch, upkeep, "reindex")
+    assert (done.exit_code, upkeep.calls) == (0, [("reindex", "postgres"), ("reindex", "qdrant")])
+    assert "qdrant: 7 approved images; 0 missing, 0 outdated, 0 ahead, 0 strays." in done.output
+    upkeep.calls.clear()
+    run(monkeypatch, upkeep, "reindex", "--engine", "qdrant")
+    assert upkeep.calls == [("reindex", "qdrant")]
+
+
+def test_a_difference_is_told_by_the_status_unless_it_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    upkeep = _Upkeep(missing=2)
+    assert run(monkeypatch, upkeep, "verify", "--engine", "qdrant").exit_code == 1
+    repaired = run(monkeypatch, upkeep, "verify", "--engine", "qdrant", "--repair")
+    assert (repaired.exit_code, upkeep.calls[-1]) == (0, ("verify", "qdrant", True))
+    assert "2 missing" in repaired.output
+    assert run(monkeypatch, _Upkeep(), "verify").exit_code == 0
+
+
+def test_an_unknown_engine_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(monkeypatch, _Upkeep(), "verify", "--engine", "solr")
+    assert (done.exit_code, done.stderr.strip()) == (1, "engine: 'solr' is not used here.")
+
+
+@pytest.mark.parametrize("words", [["a red boat"], ["find", "a red boat"], ["--limit", "3", "a red boat"]])
+def test_words_find_pictures(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    asked: list[Any] = []
+
+    class Market:
+        def __init__(self, url: str) -> None:
+            """Any address will do."""
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was opened."""
+
+        def get(self, path: str, *, params: dict[str, Any]) -> dict[str, Any]:
+            asked.append((path, params["q"]))
+            return {"results": []}
+
+    monkeypatch.setattr(catalogue, "MarketClient", Market)
+    done = CliRunner().invoke(app, ["search", *words])
+    assert (done.exit_code, done.output.strip()) == (0, "Nothing found.")
+    assert asked == [("/v1/search", "a red boat")]
