@@ -51,16 +51,13 @@ def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage
     )
     deployment = synthesize(replace(stage, search=engines), tmp_path)
     for name, properties in deployment.functions().items():
-        actions = {
-            action: statement["resources"]
-            for statement in deployment.statements(name)
-            for action in statement["actions"]
-        }
+        statements = deployment.statements(name)
+        actions = {action: statement["resources"] for statement in statements for action in statement["actions"]}
         searches = name in {"search_api", "index_images"}
         assert actions.get("aoss:APIAccessAll") == ([engines.opensearch_arn] if searches else None), name
         secrets = {
             resource
-            for statement in deployment.statements(name)
+            for statement in statements
             if "secretsmanager:GetSecretValue" in statement["actions"]
             for resource in statement["resources"]
         }

@@ -50,6 +50,7 @@ def plans(database: Database, engine: PostgresSearch, monkeypatch: pytest.Monkey
     """The plans of the statements that a question runs."""
     seen: list[str] = []
     original = postgres._hits
+    monkeypatch.setattr(postgres, "EXACT_UP_TO", 0)  # few documents are enough here
 
     def explained(connection: Any, sql: str, parameters: dict[str, Any]) -> Any:
         rows = connection.execute(f"EXPLAIN {sql}", parameters).fetchall()
@@ -75,7 +76,11 @@ def test_indexes_are_used(database: Database, engine: PostgresSearch, monkeypatc
         monkeypatch.undo()
 
 
-def test_the_graph_finds_the_true_nearest(engine: PostgresSearch) -> None:
+@pytest.mark.parametrize("exact_up_to", [0, 10_000])
+def test_the_graph_and_the_signs_find_the_true_nearest(
+    engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch, exact_up_to: int
+) -> None:
+    monkeypatch.setattr(postgres, "EXACT_UP_TO", exact_up_to)
     made = random_documents(1500, seed=9)
     engine.write(made, [])
     memory = MemorySearch()

@@ -19,13 +19,17 @@ from imagemarket.search.words import read
 if TYPE_CHECKING:
     from psycopg import Connection
 
-EXACT_UP_TO = 5000
-"""Up to so many survivors of the filters all are compared: cheaper than walking the graph past those
-that the filters drop, and exact."""
+EXACT_UP_TO = 2000
+"""Up to so many survivors of the filters all are compared, by their signs first; no walk is tried."""
 
+SIGNS_UP_TO = 50_000
+"""Up to so many survivors the signs of all are compared before the graph is walked far."""
+
+_SHORT_WALK, _LONG_WALK = 4_000, 200_000  # points of the graph that are looked at
+_STEPS_FOR_EACH = 4  # of what is asked for, at least
+_LEAST_CLOSEST, _CLOSEST_FOR_EACH = 400, 3  # compared in full, after their signs
 _PAGE = 1000
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
-_MAX_SCAN_TUPLES = 200_000
 
 _ORDERS = {
     Sort.NEWEST: "published_at DESC, image_id DESC",
@@ -166,7 +170,7 @@ class PostgresSearch:
     def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """See `KeywordEngine.match`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
         tags, 0.2 for categories, 0.1 for the description; long documents count less."""
-        condition, parameters = _condition(filters)
+        condition, parameters = condition_of(filters)
         if sort is Sort.RELEVANCE and not text:
             sort = Sort.NEWEST
         score = "0"
@@ -217,8 +221,8 @@ class PostgresSearch:
 
     def tally(self, text: str, filters: Filters) -> Tally:
         """See `KeywordEngine.tally`."""
-        condition, parameters = _condition(filters)
-        widened = {facet: _condition(wider)[0] for facet, wider in filters.widened().items()}
+        condition, parameters = condition_of(filters)
+        widened = {facet: condition_of(wider)[0] for facet, wider in filters.widened().items()}
         with self._database.transaction() as connection:
             if text:
                 parameters["words"] = self._words(connection, text, condition, parameters)
@@ -271,9 +275,15 @@ class PostgresSearch:
         limit: int,
         exclude: UUID | None = None,
     ) -> list[Hit]:
-        """See `VectorEngine.nearest`. Few survivors of the filters are compared one by one; among
-        many the HNSW graph is walked, iteratively, so that the filters do not shorten the list."""
-        condition, parameters = _condition(filters)
+        """See `VectorEngine.nearest`. Three ways, the first that fills the list:
+
+        - Where few survive the filters, all are compared.
+        - Else the HNSW graph is walked a short way, which is enough where the filters keep many, or keep what the
+          vector is about.
+        - Else the signs of all survivors are compared, which lie in their rows, and the closest by them in full;
+          where even that are too many, the graph is walked on.
+        """
+        condition, parameters = condition_of(filters)
         condition += " AND d.model_version = %(model_version)s"
         parameters |= {"model_version": model_version, "vector": _Vector(vector), "limit": limit}
         if exclude is not None:
@@ -281,44 +291,49 @@ class PostgresSearch:
             parameters["exclude"] = exclude
         with self._database.transaction() as connection:
             _take_vectors(connection)
-            if filters == Filters() or self._are_many(connection, condition, parameters):
-                found = self._walk(connection, condition, parameters, limit)
-                if len(found) == limit:
-                    return found
+            # A bitmap of survivors that loses its rows for want of memory reads whole pages.
+            connection.execute("SELECT set_config('work_mem', '32MB', true)")
+            survivors = self._expected(connection, condition, parameters)
+            for above, steps in ((EXACT_UP_TO, _SHORT_WALK), (SIGNS_UP_TO, _LONG_WALK)):
+                if survivors > above:
+                    found = self._walk(connection, condition, parameters, limit, steps)
+                    if len(found) == limit:
+                        return found
             return _hits(
                 connection,
                 f"""
-                WITH survivors AS MATERIALIZED (
-                    SELECT image_id, embedding FROM search_documents d WHERE {condition}
+                WITH closest AS MATERIALIZED (
+                    SELECT image_id FROM search_documents d
+                     WHERE {condition} AND d.signs IS NOT NULL
+                     ORDER BY signs <~> binary_quantize(%(vector)s::halfvec)::bit(768), image_id LIMIT %(closest)s
                 ), measured AS (
-                    SELECT image_id, 1 - (embedding <=> %(vector)s::halfvec) AS score FROM survivors
+                    SELECT image_id, 1 - (embedding <=> %(vector)s::halfvec) AS score
+                      FROM closest JOIN search_documents USING (image_id)
                 )
                 SELECT image_id, score FROM measured ORDER BY score DESC, image_id DESC LIMIT %(limit)s
                 """,
-                parameters,
+                {**parameters, "closest": max(_LEAST_CLOSEST, _CLOSEST_FOR_EACH * limit)},
             )
 
     @staticmethod
-    def _are_many(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> bool:
-        row = connection.execute(
-            cast(
-                "LiteralString",
-                "SELECT count(*) AS number FROM"
-                f" (SELECT FROM search_documents d WHERE {condition} LIMIT {EXACT_UP_TO + 1}) survivors",
-            ),
-            parameters,
-        ).fetchone()
+    def _expected(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> float:
+        """How many the planner expects to pass the filters; counting them would take longer than most answers. It
+        decides which way is tried first, and never what is found."""
+        sql = f"EXPLAIN (FORMAT JSON) SELECT FROM search_documents d WHERE {condition}"
+        row = connection.execute(cast("LiteralString", sql), parameters).fetchone()
         assert row is not None
-        return row["number"] > EXACT_UP_TO
+        return row["QUERY PLAN"][0]["Plan"]["Plan Rows"]
 
     @staticmethod
-    def _walk(connection: Connection[Row], condition: str, parameters: dict[str, Any], limit: int) -> list[Hit]:
+    def _walk(
+        connection: Connection[Row], condition: str, parameters: dict[str, Any], limit: int, steps: int
+    ) -> list[Hit]:
         connection.execute(
             # Without sorting the graph is the only way to the order; the planner thinks too well of
             # comparing everything, since it does not know what a vector costs.
             "SELECT set_config('enable_sort', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
             " set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
-            (str(min(max(limit, 100), _EF_SEARCH_LIMIT)), str(_MAX_SCAN_TUPLES)),
+            (str(min(max(limit, 100), _EF_SEARCH_LIMIT)), str(max(steps, _STEPS_FOR_EACH * limit))),
         )
         found = _hits(
             connection,
@@ -408,7 +423,7 @@ def _take_vectors(connection: Connection[Row]) -> None:
     connection.adapters.register_dumper(_Vector, HalfVector)
 
 
-def _condition(filters: Filters) -> tuple[str, dict[str, Any]]:
+def condition_of(filters: Filters) -> tuple[str, dict[str, Any]]:
     """The filters as SQL over `search_documents d`, always with `listed`, and their parameters."""
     conditions = ["d.listed"]
     parameters: dict[str, Any] = {}

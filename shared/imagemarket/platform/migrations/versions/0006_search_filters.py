@@ -17,11 +17,12 @@ _STATEMENTS = (
         ADD COLUMN place int NOT NULL DEFAULT 0,
         ADD COLUMN signs bit(768) GENERATED ALWAYS AS (binary_quantize(embedding)::bit(768)) STORED
     """,
-    # Every filter that is not a range in one index: its columns are intersected inside it, led by the rarest.
+    # What a filter may ask for in one index: its columns are intersected inside it, led by the rarest. Not what nearly
+    # every row has, such as being safe: its list would be read from end to end.
     "DROP INDEX search_documents_filters",
     """
     CREATE INDEX search_documents_filters ON search_documents
-        USING gin (categories, colours, license_types, palette_cells, orientation, image_type, people, safe)
+        USING gin (categories, colours, license_types, palette_cells, orientation, image_type, people)
         WITH (fastupdate = off) WHERE listed
     """,
     "CREATE INDEX search_documents_place ON search_documents (place, image_id) WHERE listed",

@@ -1,0 +1,436 @@
+"""Search engines over 10,000 to 1,000,000 documents: time by question and by how much a filter keeps, and recall.
+
+    python -m benchmarks.search [--engine postgres|opensearch|qdrant] [--documents 10000,100000] [--plot FILE]
+
+The engines are asked directly, as `Search` asks them; the documents are those of `benchmarks.material.catalogue`.
+Vector questions ask for the nearest 100, with filters that keep from all to nearly nothing, half of them about
+something else than the question. Their peers, in the same run: pgvector as it comes (an HNSW index, its own
+settings, the filter beside it), and comparing everything. Recall is counted against comparing everything in NumPy.
+`MARKET_BENCH_DSN` names a PostgreSQL to use; one that holds so many documents already is used as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, LiteralString, cast
+
+from benchmarks import report
+from benchmarks.material.catalogue import MODEL, Catalogue, Question
+from benchmarks.material.postgres import drop_indexes, fill, own_database
+from imagemarket.platform.database import Database
+from imagemarket.platform.migrations import upgrade
+from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
+from imagemarket.search.postgres import PostgresSearch, condition_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+QUESTIONS = 20
+EXACT_QUESTIONS = 3
+_CHECKED = 8  # questions to an engine whose filters are checked in Python
+LIMIT = 100
+GOAL_MS, GOAL_RECALL = 50, 0.98
+SERVER = {
+    "shared_buffers": "4GB",
+    "maintenance_work_mem": "4GB",
+    "random_page_cost": "1.1",
+    "effective_cache_size": "10GB",
+    "max_wal_size": "8GB",
+}
+"""As Aurora has them by default for so much memory, but for the memory of building an index."""
+
+_BANDS = ((1.01, "all"), (0.9, "10 to 90 %"), (0.1, "1 to 10 %"), (0.01, "0.1 to 1 %"), (0.001, "below 0.1 %"))
+"""How much a filter keeps: below so much, down to the next."""
+
+
+@dataclass
+class Band:
+    """What was measured of the filters that keep alike."""
+
+    ours: list[float] = field(default_factory=list)
+    defaults: list[float] = field(default_factory=list)
+    exact: list[float] = field(default_factory=list)
+    recall: list[float] = field(default_factory=list)
+    default_recall: list[float] = field(default_factory=list)
+    short: int = 0
+    """Lists that were not full although enough passes."""
+    default_short: int = 0
+
+
+def band_of(kept: float) -> str:
+    """The band of a filter that keeps this share."""
+    return [name for below, name in _BANDS if kept < below][-1]
+
+
+def percentile(taken: Sequence[float], percent: int) -> float:
+    """By linear interpolation between the two nearest."""
+    return statistics.quantiles(taken, n=100, method="inclusive")[percent - 1] if len(taken) > 1 else taken[0]
+
+
+def milliseconds(ask: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    answer = ask()
+    return (time.perf_counter() - began) * 1000, answer
+
+
+# --- PostgreSQL ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _filled(documents: int) -> Iterator[tuple[Database, dict[str, float]]]:
+    """A database with so many documents, and what filling it took: seconds by name."""
+    with own_database(SERVER) as dsn:
+        upgrade(dsn)
+        database = Database(lambda: dsn, statement_timeout_ms=0)
+        took: dict[str, float] = {}
+        held = _one(database, "SELECT count(*) AS value FROM search_documents")
+        if held not in {0, documents}:
+            raise SystemExit(f"MARKET_BENCH_DSN holds {held} documents; {documents} were asked for")
+        if not held:
+            indexes = drop_indexes(database)
+            took["filling"] = milliseconds(partial(fill, dsn, documents))[0] / 1000
+            for name, sql in indexes.items():
+                took[name] = milliseconds(partial(_execute, database, sql))[0] / 1000
+            _execute(database, "ANALYZE search_documents")
+        try:
+            yield database, took
+        finally:
+            database.close()
+
+
+def _execute(database: Database, sql: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(cast("LiteralString", sql))
+
+
+def _one(database: Database, sql: str) -> Any:
+    row = database.fetch_one(sql)
+    assert row is not None
+    return row["value"]
+
+
+class Truth:
+    """All vectors in memory, compared one by one."""
+
+    def __init__(self, database: Database) -> None:
+        import numpy as np
+
+        row = np.dtype(
+            [
+                *(("fields", ">i2"), ("id_bytes", ">i4"), ("id", "V16"), ("vector_bytes", ">i4")),
+                *(("length", ">i2"), ("unused", ">i2"), ("vector", ">f2", (DIMENSIONS,))),
+            ]
+        )
+        with database.transaction() as connection, connection.cursor() as cursor:
+            copied = "COPY (SELECT image_id, embedding FROM search_documents) TO STDOUT (FORMAT binary)"
+            with cursor.copy(cast("LiteralString", copied)) as copy:
+                data = b"".join(copy)
+        rows = np.frombuffer(data, row, offset=19, count=(len(data) - 21) // row.itemsize)
+        self._places = {bytes(each): place for place, each in enumerate(rows["id"])}
+        self._vectors = rows["vector"]
+
+    def similarities(self, vector: Sequence[float]) -> np.ndarray:
+        """The cosine of every picture with the vector."""
+        import numpy as np
+
+        wanted = np.asarray(vector, dtype=np.float32)
+        step = 50_000
+        parts = [
+            self._vectors[begin : begin + step].astype(np.float32) @ wanted
+            for begin in range(0, len(self._vectors), step)
+        ]
+        return np.concatenate(parts)
+
+    def places(self, ids: Sequence[bytes]) -> np.ndarray:
+        import numpy as np
+
+        return np.fromiter((self._places[each] for each in ids), dtype=np.int64, count=len(ids))
+
+
+def _recall(found: Sequence[bytes], truth: Truth, similarities: np.ndarray, passing: np.ndarray, n: int = 10) -> float:
+    """The share of the nearest `n` among the first `n` found; equally near ones count as found."""
+    if not len(passing):
+        return 1.0
+    import numpy as np
+
+    among = similarities[passing]
+    wanted = min(n, len(among))
+    least = np.partition(among, len(among) - wanted)[len(among) - wanted]
+    given = similarities[truth.places(found[:wanted])]
+    return float((given >= least - 1e-3).sum()) / wanted
+
+
+def measure_postgres(documents: int) -> Iterator[report.Row]:
+    """Every claim about PostgreSQL with so many documents."""
+    size = f"{documents:,} documents in PostgreSQL"
+    with _filled(documents) as (database, took):
+        engine, catalogue = PostgresSearch(database), Catalogue(part=1000)
+        questions = catalogue.questions(QUESTIONS)
+        yield from _by_words(engine, catalogue, questions, size)
+        bands = _by_vector(database, engine, catalogue, questions, documents)
+        yield from _rows_of(bands, size)
+        whole = [milliseconds(partial(engine.nearest, q.vector, MODEL, Filters(), limit=REACH))[0] for q in questions]
+        yield report.at_most(f"nearest {REACH:,}, {size}: p50", ours=statistics.median(whole), unit="ms", limit=100)
+        for name, seconds in took.items():
+            yield report.at_most(f"making {name}, {size}", ours=seconds, unit="s", limit=3600)
+        yield from _sizes(database, documents, size)
+
+
+def _by_words(engine: Any, catalogue: Catalogue, questions: Sequence[Question], size: str) -> Iterator[report.Row]:
+    asked = [(question.text, filters) for question in questions for filters in catalogue.filters(question.topic)[::3]]
+    for name, ask in (
+        ("words", lambda text, filters: engine.match(text, filters, sort=Sort.RELEVANCE, limit=REACH)),
+        ("words, newest first", lambda text, filters: engine.match(text, filters, sort=Sort.NEWEST, limit=REACH)),
+        ("browsing", lambda _, filters: engine.match("", filters, sort=Sort.NEWEST, limit=REACH)),
+        ("facets", engine.tally),
+    ):
+        for text, filters in asked[:10]:
+            ask(text, filters)
+        taken = [milliseconds(partial(ask, text, filters))[0] for text, filters in asked]
+        for percent in (50, 95, 99):
+            yield report.at_most(f"{name}, {size}: p{percent}", ours=percentile(taken, percent), unit="ms", limit=200)
+
+
+_NEAREST = "SELECT image_id FROM search_documents d WHERE {condition} ORDER BY {order} LIMIT 100"
+_DEFAULTS = _NEAREST.replace("{order}", "embedding <=> %(vector)s::halfvec")
+_EXACT = _NEAREST.replace("{order}", "(embedding <=> %(vector)s::halfvec) + 0")  # "+ 0" keeps the planner off the graph
+
+
+def _by_vector(
+    database: Database, engine: PostgresSearch, catalogue: Catalogue, questions: Sequence[Question], documents: int
+) -> dict[str, Band]:
+    truth = Truth(database)
+    bands = {name: Band() for _, name in _BANDS}
+    for question in questions[:3]:  # warms up
+        engine.nearest(question.vector, MODEL, Filters(), limit=LIMIT)
+    for number, question in enumerate(questions):
+        similarities = truth.similarities(question.vector)
+        for filters in catalogue.filters(question.topic):
+            taken, hits = milliseconds(partial(engine.nearest, question.vector, MODEL, filters, limit=LIMIT))
+            condition, parameters = condition_of(filters)
+            parameters["vector"] = json.dumps([round(each, 6) for each in question.vector])
+            rows = database.fetch_all(f"SELECT image_id FROM search_documents d WHERE {condition}", parameters)
+            passing = truth.places([row["image_id"].bytes for row in rows])
+            band = bands[band_of(len(passing) / documents)]
+            band.ours.append(taken)
+            band.recall.append(_recall([hit.image_id.bytes for hit in hits], truth, similarities, passing))
+            band.short += len(hits) < min(LIMIT, len(passing))
+            taken, rows = milliseconds(partial(database.fetch_all, _DEFAULTS.format(condition=condition), parameters))
+            band.defaults.append(taken)
+            band.default_recall.append(_recall([row["image_id"].bytes for row in rows], truth, similarities, passing))
+            band.default_short += len(rows) < min(LIMIT, len(passing))
+            if number < EXACT_QUESTIONS:
+                exact = partial(database.fetch_all, _EXACT.format(condition=condition), parameters)
+                band.exact.append(milliseconds(exact)[0])
+    return bands
+
+
+def _rows_of(bands: dict[str, Band], size: str) -> Iterator[report.Row]:
+    everything = [taken for band in bands.values() for taken in band.ours]
+    for name, band in bands.items():
+        if not band.ours:
+            continue
+        title = f"nearest {LIMIT}, filters keep {name}, {size}"
+        for percent in (50, 95, 99):
+            peer = percentile(band.defaults, percent) if band.defaults else None
+            row = report.at_most(
+                f"{title}: p{percent}", ours=percentile(band.ours, percent), unit="ms", limit=GOAL_MS, peer=peer
+            )
+            yield row
+        if band.exact:
+            yield report.at_most(
+                f"{title}: p50 beside comparing everything",
+                ours=statistics.median(band.ours),
+                unit="ms",
+                limit=GOAL_MS,
+                peer=statistics.median(band.exact),
+            )
+        peer = statistics.mean(band.default_recall) if band.default_recall else None
+        yield report.at_least(
+            f"{title}: recall of the first 10",
+            ours=statistics.mean(band.recall),
+            unit="share",
+            limit=GOAL_RECALL,
+            peer=peer,
+        )
+        yield report.at_most(
+            f"{title}: lists that are not full",
+            ours=band.short,
+            unit=f"of {len(band.ours)}",
+            limit=0,
+            peer=band.default_short if band.defaults else None,
+        )
+    yield report.at_most(
+        f"nearest {LIMIT}, all filters, {size}: p99", ours=percentile(everything, 99), unit="ms", limit=GOAL_MS
+    )
+
+
+def _sizes(database: Database, documents: int, size: str) -> Iterator[report.Row]:
+    per_million = 1_000_000 / documents / 2**30
+    for name, what in (
+        ("search_documents_vectors", "vector index"),
+        ("search_documents_words", "word index"),
+    ):
+        stored = _one(database, f"SELECT pg_relation_size('{name}') AS value")
+        yield report.at_most(f"{what}, {size}, for a million", ours=stored * per_million, unit="GiB", limit=10)
+    everything = _one(database, "SELECT pg_total_relation_size('search_documents') AS value")
+    yield report.at_most(
+        f"table and indexes, {size}, for a million", ours=everything * per_million, unit="GiB", limit=20
+    )
+
+
+# --- the others ----------------------------------------------------------------------------------
+
+
+def measure_opensearch(documents: int) -> Iterator[report.Row]:
+    """OpenSearch over so many documents, each with its vector; brute force is NumPy's."""
+    from itertools import islice
+
+    from imagemarket.search.opensearch import OpenSearchEngine, connect
+    from local import opensearch
+    from local.layout import REPOSITORY, Layout, free_port
+    from local.processes import Supervisor
+
+    size = f"{documents:,} documents in OpenSearch"
+    with tempfile.TemporaryDirectory(prefix="imagemarket-bench-") as folder:
+        layout = Layout(made=REPOSITORY / ".market", state=Path(folder), port=free_port())
+        installed = opensearch.install_opensearch(layout)
+        part = opensearch.opensearch_part(installed, layout.state / "data", free_port(), heap_mb=2048)
+        supervisor = Supervisor(layout)
+        supervisor.start(part)
+        try:
+            client = connect(opensearch.url_of(part.port))
+            engine = OpenSearchEngine(client, vectors=True)
+            catalogue = Catalogue(part=1)
+            waiting, held = catalogue.documents(documents), _Held()
+            began = time.perf_counter()
+            while batch := list(islice(waiting, 500)):
+                engine.write(batch, [])
+                held.add(batch)
+            yield report.at_most(f"writing {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
+            client.indices.refresh(index="images")
+            client.indices.forcemerge(index="images", params={"max_num_segments": "1", "request_timeout": 1800})
+            questions = Catalogue(part=1000).questions(QUESTIONS)
+            yield from _by_words(engine, catalogue, questions, size)
+            yield from _rows_of(_by_vector_alone(engine, catalogue, questions, held), size)
+            stored = client.indices.stats(index="images")["_all"]["total"]["store"]["size_in_bytes"]
+            yield report.at_most(
+                f"index, {size}, for a million", ours=stored * 1e6 / documents / 2**30, unit="GiB", limit=20
+            )
+            memory = supervisor.standing(part).memory_mb
+            yield report.at_most(f"memory of the node, {size}", ours=memory / 1024, unit="GiB", limit=8)
+        finally:
+            supervisor.stop(part)
+
+
+class _Held:
+    """The documents of a run: vectors for comparing everything, the rest for the filters."""
+
+    def __init__(self) -> None:
+        self.documents: list[Any] = []
+        self.vectors: list[Any] = []
+
+    def add(self, batch: Sequence[Any]) -> None:
+        import numpy as np
+
+        self.vectors += [np.asarray(each.embedding, dtype=np.float16) for each in batch]
+        self.documents += [each.model_copy(update={"embedding": None}) for each in batch]
+
+
+def _by_vector_alone(engine: Any, catalogue: Catalogue, questions: Sequence[Question], held: _Held) -> dict[str, Band]:
+    """As for PostgreSQL, without pgvector's own defaults beside it."""
+    import numpy as np
+
+    from tests.unit.search.kit import passes  # the filters, said a second time and plainly
+
+    matrix = np.stack(held.vectors).astype(np.float32)
+    places = {each.image_id: place for place, each in enumerate(held.documents)}
+    bands = {name: Band() for _, name in _BANDS}
+    for question in questions[:3]:
+        engine.nearest(question.vector, MODEL, Filters(), limit=LIMIT)
+    for question in questions[:_CHECKED]:
+        similarities = matrix @ np.asarray(question.vector, dtype=np.float32)
+        for filters in catalogue.filters(question.topic):
+            passing = np.flatnonzero([passes(each, filters) for each in held.documents])
+            taken, hits = milliseconds(partial(engine.nearest, question.vector, MODEL, filters, limit=LIMIT))
+            band = bands[band_of(len(passing) / len(places))]
+            band.ours.append(taken)
+            band.short += len(hits) < min(LIMIT, len(passing))
+            wanted = min(10, len(passing))
+            if wanted:
+                among = similarities[passing]
+                least = np.partition(among, len(among) - wanted)[len(among) - wanted]
+                given = similarities[[places[hit.image_id] for hit in hits[:wanted]]]
+                band.recall.append(float((given >= least - 1e-3).sum()) / wanted)
+            else:
+                band.recall.append(1.0)
+    return bands
+
+
+ENGINES = {
+    "postgres": measure_postgres,
+    "opensearch": measure_opensearch,
+}
+
+
+def plot(rows: Sequence[report.Row], file: Path) -> None:
+    """How time grows with the number of documents: the p50 and p99 of each question, on logarithmic axes."""
+    import re
+
+    import matplotlib as mpl  # pyright: ignore[reportMissingImports] - from requirements/plots.txt alone
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # pyright: ignore[reportMissingImports]
+
+    lines: dict[str, dict[int, float]] = {}
+    for row in rows:
+        found = re.fullmatch(r"(.+), ([\d,]+) documents in PostgreSQL: (p50|p99)", row["claim"])
+        if found and row["unit"] == "ms":
+            lines.setdefault(f"{found[1]}: {found[3]}", {})[int(found[2].replace(",", ""))] = row["ours"]
+    figure, axes = plt.subplots(1, 2, figsize=(13, 5.5), sharey=True)
+    for name, points in lines.items():
+        if len(points) > 1:
+            by_vector = name.startswith("nearest")
+            style = "-" if name.endswith("p50") else "--"
+            axes[by_vector].plot(*zip(*sorted(points.items()), strict=True), style, marker="o", ms=3, lw=1, label=name)
+    for axis, title in zip(axes, ("by words", "by meaning"), strict=True):
+        axis.set(xscale="log", yscale="log", xlabel="documents", title=title)
+        axis.grid(visible=True, which="both", alpha=0.2)
+        axis.legend(fontsize=6)
+    axes[0].set_ylabel("ms")
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+
+
+def main() -> int:
+    """The command line; the status is 1 when a claim does not hold."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--engine", choices=list(ENGINES), default="postgres")
+    parser.add_argument("--documents", default="10000,100000", help="how many, one run each")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw how time grows, from the rows of every --from")
+    parser.add_argument("--from", type=Path, action="append", default=[], dest="earlier", help="rows of earlier runs")
+    options = parser.parse_args()
+    rows = [row for file in options.earlier for row in json.loads(file.read_text(encoding="utf-8"))]
+    if not options.earlier:
+        rows = [row for number in options.documents.split(",") for row in ENGINES[options.engine](int(number))]
+    report.print_table(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if options.plot:
+        plot(rows, options.plot)
+    return 1 if any(row["holds"] is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
