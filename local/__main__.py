@@ -25,6 +25,7 @@ usage: ./market COMMAND
   down                 stop all of it
   status               each part: up or not, address, pid, memory
   logs [PART] [-f]     the last lines of each part's log, or one part's; -f follows
+  dashboard [--once]   uploads, steps, failures, queues, search, cost: live from the functions' own metrics
   reset                stop all of it and remove its state (database, objects, accounts)
   env                  variables with which aws, boto3 and psql reach the stack: eval "$(./market env)"
   test [SELECTION]     every check, or pytest on the selection
@@ -94,6 +95,18 @@ def _logs(layout: Layout, arguments: Sequence[str]) -> int:
         return 0
 
 
+def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="./market dashboard")
+    parser.add_argument("--minutes", type=int, default=15, help="how far back to look (default 15)")
+    parser.add_argument("--once", action="store_true", help="print one picture and end")
+    chosen = parser.parse_args(arguments)
+    if not layout.outputs():
+        raise LocalError("nothing is deployed yet: run ./market up")
+    from local.dashboard import show
+
+    return show(layout, minutes=max(1, chosen.minutes), once=chosen.once)
+
+
 def _reset(layout: Layout, arguments: Sequence[str]) -> int:
     argparse.ArgumentParser(prog="./market reset").parse_args(arguments)
     Cloud(layout).reset()
@@ -139,6 +152,7 @@ _COMMANDS = {
     "down": _down,
     "status": _status,
     "logs": _logs,
+    "dashboard": _dashboard,
     "reset": _reset,
     "env": _env,
     "test": _test,

@@ -15,8 +15,7 @@ from cdk.constructs.assets import stage_function
 from cdk.constructs.layers import Layers
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
-
-METRICS_NAMESPACE = "imagemarket"
+from imagemarket.platform.metrics import NAMESPACE
 
 
 class MarketFunction(Construct):
@@ -78,7 +77,7 @@ class MarketFunction(Construct):
             dead_letter_queue=dead_letters,
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 # Only AWS's own runtime has somebody who takes traces.
                 "POWERTOOLS_TRACE_DISABLED": "false" if stage.interpreter is None else "true",
                 **{f"MARKET_{field.upper()}": value for field, value in settings.items()},

@@ -19,6 +19,7 @@ from cdk.constructs.assets import LIBRARY, digest
 from cdk.constructs.deployment import DeploymentStep
 from cdk.constructs.function import MarketFunction
 from cdk.constructs.layers import Layers
+from cdk.constructs.observability import Observability
 from cdk.constructs.queues import (
     CALL_WEBHOOKS_SECONDS,
     END_EXECUTIONS_SECONDS,
@@ -527,6 +528,14 @@ class ApplicationStack(Stack):
             schedules=schedules,
             database=state.secrets.database,
             stacks=[state, self],
+        )
+
+        Observability(
+            self,
+            "Observability",
+            stage=stage,
+            queues=[source for source, _ in queues.pairs],
+            dead=[*dead, dead_runs.queue],
         )
 
         outputs = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,6 +21,7 @@ from imagemarket.platform.errors import (
     TokenExpired,
 )
 from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.platform.telemetry import duration
 from imagemarket.search.models import (
     ExplainedPage,
     ImageDetail,
@@ -59,7 +61,10 @@ def search_images(
 ) -> Response:
     """Without `q` the newest pictures come first. `next_cursor` leads to the next page, up to 1,000 results;
     `Link` carries its URL. Facets count what each further filter would leave."""
-    return _page(wiring.search().search(query), query, request, if_none_match)
+    started = time.perf_counter()
+    page = wiring.search().search(query)
+    duration(f"SearchDuration.{page.mode}", (time.perf_counter() - started) * 1000)
+    return _page(page, query, request, if_none_match)
 
 
 @router.get(

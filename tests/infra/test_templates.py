@@ -311,3 +311,29 @@ def test_the_application_is_deployed_after_what_it_stands_on(deployment: Deploym
     manifest = json.loads((deployment.folder / "manifest.json").read_text(encoding="utf-8"))
     application = manifest["artifacts"]["imagemarket-local-application"]
     assert "imagemarket-local-state" in application["dependencies"]
+
+
+# --- watching
+
+
+def test_the_dashboard_shows_every_panel_and_queue(deployment: Deployment) -> None:
+    from imagemarket.platform.metrics import PANELS
+
+    (dashboard,) = deployment.resources("AWS::CloudWatch::Dashboard").values()
+    body = json.dumps(dashboard["Properties"]["DashboardBody"])
+    for panel in PANELS:
+        assert panel.title in body
+        for series in panel.series:
+            assert series.metric.removesuffix(".*") in body
+    assert body.count("ApproximateAgeOfOldestMessage") == 4
+
+
+def test_a_dead_letter_raises_an_alarm(deployment: Deployment) -> None:
+    dead = [
+        q for q in deployment.resources("AWS::SQS::Queue").values() if q["Properties"]["QueueName"].endswith("-dead")
+    ]
+    alarms = [alarm["Properties"] for alarm in deployment.resources("AWS::CloudWatch::Alarm").values()]
+    assert len(alarms) == len(dead)
+    for alarm in alarms:
+        assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SOMETHING_LEFT = 3
 """Exit status when something was refused or failed, or when `list --fail-if-any` found dead letters."""
 
+_TOLD_AT_MOST = 10
+
 app = typer.Typer(
     name="dlq",
     help="Dead letters: messages that failed three times, and scheduled jobs that failed.\n\n"
@@ -65,6 +67,7 @@ _Newer = Annotated[
     typer.Option(parser=_duration, metavar="TIME", help="Only messages sent more recently than this: 90s, 30m, 2h."),
 ]
 _Message = Annotated[str | None, typer.Option(metavar="ID", help="Only this message.")]
+_All = Annotated[bool, typer.Option("--all", help="Every dead letter of the stage; needed when no filter is given.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
@@ -88,6 +91,12 @@ def _choice(
         older_than=older_than,
         newer_than=newer_than,
     )
+
+
+def _filtered(choice: Choice, *, all_: bool) -> None:
+    """Nobody replays or removes everything by leaving something out."""
+    if all_ == (choice != type(choice)()):
+        raise typer.BadParameter("say which by a filter, or every one by --all (not both)")
 
 
 @contextmanager
@@ -268,6 +277,7 @@ def replay(
     older_than: _Older = None,
     newer_than: _Newer = None,
     message: _Message = None,
+    all_: _All = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many messages.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.01, help="At most this many messages a second.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -277,12 +287,13 @@ def replay(
     as_json: _AsJson = False,
     stage: Stage = "local",
 ) -> None:
-    """Send dead letters back to where they failed, with their attributes; all of them unless filters say which.
+    """Send dead letters back to where they failed, with their attributes.
 
     A message that was replayed before and died again is refused (exit status 3) unless --force. An interrupted
     replay can simply be run again: every message is sent once and none is lost.
     """
     choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
+    _filtered(choice, all_=all_)
     with _dead_letters(stage) as service, _progress("Replaying", service, choice, quiet=as_json or dry_run) as advance:
         report = service.replay(
             choice,
@@ -309,12 +320,14 @@ def purge(
     older_than: _Older = None,
     newer_than: _Newer = None,
     message: _Message = None,
+    all_: _All = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")] = False,
     as_json: _AsJson = False,
     stage: Stage = "local",
 ) -> None:
     """Remove dead letters for good. Each is first written to a file, which `import` can bring back."""
     choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
+    _filtered(choice, all_=all_)
     with _dead_letters(stage) as service:
         number = sum(len(view.messages) for view in service.look(choice))
         if number and not yes:
@@ -433,13 +446,17 @@ def _tell(report: Report, *, as_json: bool) -> None:
         typer.echo(json.dumps(document, indent=2))
     else:
         if not report.lines:
-            typer.echo("No dead letter matches.")
+            typer.echo("No dead letter matches; `list` shows which there are.")
         for outcome, number in report.counts.items():
             causes = Counter(line.error for line in report.lines if line.outcome == outcome).most_common()
             typer.echo(f"{number} {_SAID[outcome]}: " + ", ".join(f"{count} {error}" for error, count in causes))
-        for line in report.lines:
-            if line.reason:
-                typer.echo(f"  {line.queue} {line.message_id} {line.error}: {line.reason}", err=True)
+        told = [line for line in report.lines if line.reason]
+        for line in told[:_TOLD_AT_MOST]:
+            typer.echo(f"  {line.queue} {line.message_id} {line.error}: {line.reason}", err=True)
+        if len(told) > _TOLD_AT_MOST:
+            typer.echo(f"  and {len(told) - _TOLD_AT_MOST} more; --json names each", err=True)
+        if report.counts.get("replayed"):
+            typer.echo("Whether that helped, `list` says when they have been tried three times.", err=True)
         if report.counts.get("refused"):
             typer.echo("Refused messages are replayed with --force; look at one with `show` first.", err=True)
     if not report.clean:

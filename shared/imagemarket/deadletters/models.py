@@ -97,7 +97,7 @@ class Choice(BaseModel):
         return (
             (self.queue is None or message.queue == self.queue)
             and (self.message is None or message.id == self.message)
-            and (not self.errors or message.cause.error in self.errors)
+            and (not self.errors or message.cause.error.casefold() in {error.casefold() for error in self.errors})
             and (self.image is None or message.image_id == self.image)
             and (self.contributor is None or message.contributor_id == self.contributor)
             and (self.older_than is None or age >= self.older_than)

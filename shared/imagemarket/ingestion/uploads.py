@@ -29,6 +29,7 @@ from imagemarket.platform.errors import Conflict, ImageNotFound, NotFound, Uploa
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.telemetry import annotate, count, current_request_id
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -68,7 +69,10 @@ class Uploads:
             request=request.model_dump(mode="json"),
             work=lambda connection: self._create(connection, contributor_id, request).model_dump(mode="json"),
         )
-        return UploadTicket.model_validate(answer)
+        ticket = UploadTicket.model_validate(answer)
+        annotate(image_id=str(ticket.image_id))
+        count("UploadsAnnounced")
+        return ticket
 
     def _create(self, connection: Connection[Row], contributor_id: UUID, request: UploadRequest) -> UploadTicket:
         image_id = new_id()
@@ -76,8 +80,8 @@ class Uploads:
         multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)
         connection.execute(
             "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, filename,"
-            " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id, request_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 image_id,
                 contributor_id,
@@ -91,6 +95,7 @@ class Uploads:
                 bytes.fromhex(request.sha256) if request.sha256 else None,
                 key,
                 multipart_id,
+                current_request_id(),
             ),
         )
         connection.execute(

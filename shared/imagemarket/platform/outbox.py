@@ -28,11 +28,14 @@ NOTIFICATIONS_TOPIC = "notifications"
 
 
 def add(connection: Connection[Any], *, topic: str, image_id: UUID, payload: dict[str, Any]) -> None:
-    """Adds one message within the caller's transaction."""
+    """Adds one message within the caller's transaction, with the `request_id` that the image began with."""
     from psycopg.types.json import Jsonb
 
     connection.execute(
-        "INSERT INTO outbox (topic, image_id, payload) VALUES (%s, %s, %s)", (topic, image_id, Jsonb(payload))
+        "INSERT INTO outbox (topic, image_id, payload) VALUES (%(topic)s, %(image)s, %(payload)s || coalesce("
+        " (SELECT jsonb_build_object('request_id', request_id) FROM images"
+        "   WHERE id = %(image)s AND request_id IS NOT NULL), '{}'))",
+        {"topic": topic, "image": image_id, "payload": Jsonb(payload)},
     )
 
 

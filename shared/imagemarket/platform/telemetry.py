@@ -6,6 +6,8 @@ Nothing here ever gets a token, a password, a presigned URL or a GPS position: l
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from aws_lambda_powertools import Logger
 
 from imagemarket.platform.errors import DependencyUnavailable, MarketError
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, Failure, MessageJournal
+from imagemarket.platform.metrics import NAMESPACE, lambda_cost_microdollars
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics, Tracer
@@ -30,7 +33,7 @@ def metrics() -> Metrics:
     """The EMF metrics of this process; the service comes from POWERTOOLS_SERVICE_NAME."""
     from aws_lambda_powertools import Metrics
 
-    return Metrics(namespace="imagemarket")
+    return Metrics(namespace=NAMESPACE)
 
 
 @cache
@@ -50,6 +53,11 @@ def annotate(**keys: str | None) -> None:
         for name, value in keys.items():
             if value is not None:
                 tracer.put_annotation(name, value)
+
+
+def current_request_id() -> str | None:
+    """The id of the HTTP request at work, which what it begins is found by later; None outside of one."""
+    return logger.get_current_keys().get("request_id")
 
 
 def traced(handler: Handler) -> Handler:
@@ -92,22 +100,29 @@ def flush_metrics() -> None:
 
 
 def saga_step(function: Handler) -> Handler:
-    """A step of the saga: logs carry the image and the execution, metrics are flushed."""
+    """A step of the saga: logs carry the image and the execution, metrics are flushed, what it cost is counted."""
 
     def handler(event: Event, context: Any) -> Event:
         logger.clear_state()
         annotate(image_id=event.get("image_id"), execution=event.get("execution"))
+        started = time.perf_counter()
         try:
             output = function(event, context)
             logger.info("step ended")
             return output
         except MarketError as error:
             logger.warning("step refused", error=type(error).__name__, reason=error.detail)
+            count(f"StepFailed.{type(error).__name__}")
             raise
-        except Exception:
+        except Exception as error:
             logger.exception("step failed")
+            count(f"StepFailed.{type(error).__name__}")
             raise
         finally:
+            memory_mb = getattr(context, "memory_limit_in_mb", None)
+            if memory_mb is not None:
+                cost = lambda_cost_microdollars(float(memory_mb), (time.perf_counter() - started) * 1000)
+                count(f"StepCost.{os.environ.get('POWERTOOLS_SERVICE_NAME', 'unknown')}", round(cost, 3))
             flush_metrics()
 
     return traced(handler)
@@ -125,6 +140,7 @@ def scheduled(function: Handler, journal: Callable[[], MessageJournal]) -> Handl
             return output
         except Exception as error:
             logger.exception("job failed")
+            count(f"JobsFailed.{type(error).__name__}")
             request = getattr(context, "aws_request_id", None)
             if request is not None:
                 _write_down(journal, error, message_id=request, receives=1, context=context)
@@ -157,9 +173,18 @@ def _token(record: Event) -> str | None:
     return record.get("messageAttributes", {}).get(REPLAY_TOKEN, {}).get("stringValue")
 
 
+_IN_BODY = {
+    "image_id": re.compile(r'"image_id"\s*:\s*"([0-9a-f-]{36})"'),
+    "request_id": re.compile(r'"request_id"\s*:\s*"([\w=+/-]{1,100})"'),
+}
+
+
 def _describe(record: Event) -> None:
+    """Every line about a message names it, the image it is about and the request that the image began with."""
     logger.clear_state()
+    body = record["body"]
     logger.append_keys(
+        **{key: found[1] for key, pattern in _IN_BODY.items() if (found := pattern.search(body))},
         message_id=record["messageId"],
         receive_count=record.get("attributes", {}).get("ApproximateReceiveCount"),
         original_message_id=record.get("messageAttributes", {}).get(ORIGINAL_MESSAGE_ID, {}).get("stringValue"),
@@ -191,7 +216,7 @@ def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJo
                 one(record)
             except Exception as error:
                 logger.exception("message failed")
-                count("MessagesFailed")
+                count(f"MessagesFailed.{type(error).__name__}")
                 receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
                 _write_down(journal, error, message_id=record["messageId"], receives=receives, context=context)
                 failures.append({"itemIdentifier": record["messageId"]})

@@ -41,6 +41,8 @@ _STATEMENTS = (
     "CREATE INDEX message_replays_origin ON message_replays (origin_id)",
     "CREATE INDEX message_replays_sent ON message_replays (sent_message_id)",
     "CREATE INDEX message_replays_age ON message_replays (claimed_at)",
+    # The request that announced an image: everything that follows from it can be found by it.
+    "ALTER TABLE images ADD COLUMN request_id varchar(100)",
     # --- what contributors are told ----------------------------------------------------------
     # In the order of `seq` for each image: an image's row is locked while its status changes.
     """
@@ -75,7 +77,8 @@ _STATEMENTS = (
                         'code', NEW.rejection ->> 'code', 'detail', NEW.rejection ->> 'detail') END)))
         RETURNING id INTO notification;
         INSERT INTO outbox (topic, image_id, payload)
-        VALUES ('notifications', NEW.id, jsonb_build_object('notification_id', notification, 'image_id', NEW.id));
+        VALUES ('notifications', NEW.id, jsonb_strip_nulls(jsonb_build_object(
+                    'notification_id', notification, 'image_id', NEW.id, 'request_id', NEW.request_id)));
         RETURN NULL;
     END $$
     """,
@@ -154,5 +157,6 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER images_notify_contributor ON images")
     op.execute("DROP FUNCTION notify_contributor")
     op.execute("DROP TABLE notifications")
+    op.execute("ALTER TABLE images DROP COLUMN request_id")
     op.execute("DROP TABLE message_replays")
     op.execute("DROP TABLE message_failures")

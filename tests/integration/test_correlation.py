@@ -1,0 +1,88 @@
+"""One request's id, from the API's log through the image, the outbox and the queue to whoever passes the news on."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.upload_api.handler import handler as upload_handler
+from imagemarket import wiring
+from imagemarket.ingestion.uploads import Uploads
+from imagemarket.platform import outbox
+from imagemarket.platform.clock import SystemClock
+from imagemarket.platform.database import Database
+from imagemarket.platform.http import Caller
+from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.telemetry import batch_handler, logger
+from tests.api.events import http_event, json_of
+from tests.fakes import MemoryObjectStore
+from tests.integration.rows import a_contributor
+from tests.unit.ingestion.test_upload_request import announcement
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    yield stream
+    logger._logger.removeHandler(handler)
+
+
+def _lines(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Uploads(
+        database=database,
+        originals=MemoryObjectStore("originals"),
+        idempotency=IdempotencyKeys(database, SystemClock()),
+        public_base_url="http://api.test",
+    )
+    monkeypatch.setattr(wiring, "uploads", lambda: service)
+    event = http_event(
+        "POST", "/v1/images/upload", announcement(), caller=Caller(a_contributor(database), "contributor")
+    )
+    image = json_of(upload_handler(event, None))["image_id"]
+    request = event["requestContext"]["requestId"]
+    (line,) = [line for line in _lines(log) if line["message"] == "request"]
+    assert (line["request_id"], line["image_id"]) == (request, image)
+
+    with database.transaction() as connection:
+        connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
+        outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"image_id": image, "version": 2})
+    rows = database.fetch_all("SELECT topic, payload FROM outbox ORDER BY id")
+    assert [(row["topic"], row["payload"]["request_id"]) for row in rows] == [
+        ("notifications", request),
+        ("index", request),
+    ]
+
+    def work(_: Any) -> None:
+        logger.info("at work")
+
+    def no_journal() -> Any:
+        raise AssertionError
+
+    records = [{"messageId": "m", "body": json.dumps(row["payload"]), "attributes": {}} for row in rows]
+    assert batch_handler(work, no_journal)({"Records": records}, None) == {"batchItemFailures": []}
+    found = [line for line in _lines(log) if line["message"] == "at work"]
+    assert [(line["request_id"], line["image_id"]) for line in found] == [(request, image)] * 2
+
+
+def test_an_image_from_before_has_no_request(database: Database) -> None:
+    from tests.integration.rows import an_image
+
+    image = an_image(database, a_contributor(database))
+    with database.transaction() as connection:
+        outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"version": 1})
+    (row,) = database.fetch_all("SELECT payload FROM outbox")
+    assert row["payload"] == {"version": 1}
