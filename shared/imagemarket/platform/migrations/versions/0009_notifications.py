@@ -84,7 +84,8 @@ _STATEMENTS = (
     """,
     """
     CREATE TRIGGER images_notify_contributor AFTER UPDATE OF status ON images FOR EACH ROW
-    WHEN (OLD.status IS DISTINCT FROM NEW.status AND NEW.status <> 'processing')
+    WHEN (OLD.status IS DISTINCT FROM NEW.status AND NEW.status IN
+          ('approved', 'rejected', 'pending_review', 'processing_failed', 'taken_down'))
     EXECUTE FUNCTION notify_contributor()
     """,
     # --- webhooks ----------------------------------------------------------------------------
