@@ -16,6 +16,12 @@ from local.dashboard import frame, rows_of, statistic, values_of
 from local.layout import REPOSITORY
 
 
+@pytest.fixture(autouse=True)
+def _nothing_counted_before(capsys: pytest.CaptureFixture[str]) -> None:
+    flush_metrics()
+    capsys.readouterr()
+
+
 def test_what_telemetry_writes_is_what_the_dashboard_reads(capsys: pytest.CaptureFixture[str]) -> None:
     count("Searches")
     count("Searches", 2)
