@@ -203,15 +203,19 @@ class ApplicationStack(Stack):
         )
         self._function(
             "publish_image",
-            "decides the status, writes everything in one transaction",
+            "refuses copies, decides the status, writes everything in one transaction",
             seconds=55,
-            memory_mb=512,
-            settings=self._database | self._work | self._outbox_queues,
+            memory_mb=1769,  # one whole core: comparing pictures is all CPU
+            layers=["matching", *stage.search.layers],
+            settings=self._database | self._search_engines | self._work | self._renditions | self._outbox_queues,
             grants=[
                 state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),
+                _objects(renditions, "thumbnails", "GetObject"),
+                _listing(renditions, "thumbnails"),
                 _sending(queues.index),
                 _sending(queues.notifications),
+                *self._searching,
             ],
         )
         self._function(

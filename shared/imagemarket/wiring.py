@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from imagemarket.platform.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
 
     import boto3
     from mypy_boto3_s3 import S3Client
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
     from imagemarket.identity.tokens import PublicKeys, TokenVerifier
     from imagemarket.imaging.confinement import Inspector
+    from imagemarket.ingestion.copies import CopyFinder
     from imagemarket.ingestion.endings import ExecutionEndings
     from imagemarket.ingestion.executions import Executions
     from imagemarket.ingestion.records import StepRecords
@@ -406,10 +408,24 @@ def embed_and_tag() -> EmbedAndTag:
 
 
 @cache
+def copy_finder() -> CopyFinder:
+    from imagemarket.ingestion.copies import CopyFinder
+    from imagemarket.search.models import Filters
+
+    def nearest(vector: Sequence[float], model_version: str, limit: int) -> list[tuple[UUID, float]]:
+        hits = vector_engine().nearest(vector, model_version, Filters(safe=False), limit=limit)
+        return [(hit.image_id, hit.score) for hit in hits]
+
+    return CopyFinder(database=database(), renditions=renditions(), nearest=nearest)
+
+
+@cache
 def publish_image() -> PublishImage:
     from imagemarket.ingestion.saga import PublishImage
 
-    return PublishImage(records=step_records(), database=database(), work=work(), relay=outbox_relay())
+    return PublishImage(
+        records=step_records(), database=database(), work=work(), relay=outbox_relay(), copies=copy_finder()
+    )
 
 
 @cache

@@ -86,7 +86,12 @@ EXPECTED: dict[str, Grants] = {
     },
     "embed_and_tag": DATABASE
     | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
-    "publish_image": DATABASE | {"s3:GetObject": {"Work/work"}, "sqs:SendMessage": {"Index", "Notifications"}},
+    "publish_image": DATABASE
+    | {
+        "s3:GetObject": {"Work/work", "Renditions/thumbnails"},
+        "s3:ListBucket": {"Renditions"},
+        "sqs:SendMessage": {"Index", "Notifications"},
+    },
     "compensate_image": DATABASE | COMPENSATING,
     "end_executions": DATABASE | COMPENSATING | _consuming("Endings"),
     "index_images": DATABASE | _consuming("Index"),

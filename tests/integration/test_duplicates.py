@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from typing import LiteralString, cast
 from uuid import UUID
 
 import pytest
 
+from imagemarket.imaging.hashes import orientations
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.duplicates import Fingerprint, signed
 from imagemarket.platform.database import Database
@@ -16,8 +18,8 @@ from tests.integration.rows import a_contributor, an_image
 pytestmark = pytest.mark.engines
 
 
-def fingerprint(random_: random.Random, phash: int | None = None) -> Fingerprint:
-    return Fingerprint(random_.randbytes(32), random_.getrandbits(64) if phash is None else phash)
+def fingerprint(random_: random.Random, phash: int) -> Fingerprint:
+    return Fingerprint(random_.randbytes(32), phash)
 
 
 def flip(random_: random.Random, phash: int, bits: int) -> int:
@@ -26,9 +28,14 @@ def flip(random_: random.Random, phash: int, bits: int) -> int:
     return phash
 
 
-def enter(database: Database, image_id: UUID, entered: Fingerprint) -> duplicates.Match | None:
+def enter(database: Database, image_id: UUID, entered: Fingerprint) -> duplicates.Claim:
     with database.transaction() as connection:
         return duplicates.claim(connection, image_id, entered)
+
+
+def distance(one: int, other: int) -> int:
+    """In the likest of the eight ways to lay a picture."""
+    return min((one ^ each).bit_count() for each in orientations(other))
 
 
 def test_agrees_with_a_brute_force_search(database: Database) -> None:
@@ -38,8 +45,8 @@ def test_agrees_with_a_brute_force_search(database: Database) -> None:
     with database.transaction() as connection:
         for _ in range(300):
             # Clustered hashes, so that many pairs lie around the limit.
-            base = random_.choice([0, 2**64 - 1, 0x0F0F0F0F0F0F0F0F, *live.values()])
-            phash = flip(random_, base, random_.randint(4, 14))
+            base = random_.choice([0x123456789ABCDEF0, 2**64 - 1, 0x0F1E2D3C4B5A6978, *live.values()])
+            phash = flip(random_, random_.choice(orientations(base)), random_.randint(4, 14))
             image_id = an_image(database, contributor)
             live[image_id] = phash
             connection.execute(
@@ -49,40 +56,62 @@ def test_agrees_with_a_brute_force_search(database: Database) -> None:
     asker = an_image(database, contributor)
     found_some = 0
     for _ in range(150):
-        asked = fingerprint(random_, flip(random_, random_.choice(list(live.values())), random_.randint(0, 12)))
-        near = sorted(((p ^ asked.phash).bit_count(), i) for i, p in live.items())
-        expected = near[0] if near[0][0] <= duplicates.PHASH_MAX_DISTANCE else None
+        asked = flip(random_, random_.choice(list(live.values())), random_.randint(0, 12))
+        near = sorted((distance(phash, asked), image_id) for image_id, phash in live.items())
+        expected = [pair for pair in near if pair[0] <= duplicates.PHASH_MAX_DISTANCE][: duplicates.MOST_LOOKALIKES]
         with database.transaction() as connection:
-            found = duplicates.nearest(connection, asker, asked)
-        assert (None if found is None else (found.distance, found.image_id)) == expected
-        found_some += expected is not None
+            found = duplicates.lookalikes(connection, asker, asked)
+        assert [(each.distance, each.image_id) for each in found] == expected
+        found_some += bool(expected)
     assert 20 < found_some < 150
 
 
-def test_the_same_file_is_found_even_with_another_hash(database: Database) -> None:
+def test_the_search_uses_its_indexes(database: Database) -> None:
+    laid = orientations(0x123456789ABCDEF0)
+    parameters = {"image": an_image(database, a_contributor(database))}
+    parameters |= {f"laid_{number}": signed(each) for number, each in enumerate(laid)}
+    parameters |= {f"band_{band}": values for band, values in enumerate(duplicates.probes(laid))}
+    with database.transaction() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        statement = cast("LiteralString", f"EXPLAIN {duplicates._LOOKALIKES}")
+        rows = connection.execute(statement, parameters).fetchall()
+    plan = " ".join(row["QUERY PLAN"] for row in rows)
+    assert all(f"idx_fingerprints_band_{band}" in plan for band in range(3))
+
+
+def test_the_same_file_is_refused_even_with_another_hash(database: Database) -> None:
     contributor = a_contributor(database)
     first, second = an_image(database, contributor), an_image(database, contributor)
-    assert enter(database, first, Fingerprint(b"f" * 32, 0)) is None
-    found = enter(database, second, Fingerprint(b"f" * 32, 2**64 - 1))
-    assert found == duplicates.Match(first, 0, same_file=True)
+    assert enter(database, first, Fingerprint(b"f" * 32, 0)).same_file is None
+    assert enter(database, second, Fingerprint(b"f" * 32, 2**64 - 1)) == duplicates.Claim(first, ())
+    third = an_image(database, contributor)
+    assert enter(database, third, Fingerprint(b"e" * 32, 2**64 - 1)).lookalikes == (), "a refused claim leaves nothing"
 
 
 def test_asking_again_for_the_same_image_finds_nothing(database: Database) -> None:
     image = an_image(database, a_contributor(database))
     for _ in range(3):
-        assert enter(database, image, Fingerprint(b"g" * 32, 99)) is None
+        assert enter(database, image, Fingerprint(b"g" * 32, 99)) == duplicates.Claim(None, ())
 
 
-def test_of_copies_that_arrive_together_exactly_one_lives(database: Database) -> None:
+def test_of_copies_that_arrive_together_each_sees_those_before_it(database: Database) -> None:
     contributor = a_contributor(database)
     images = [an_image(database, contributor) for _ in range(8)]
     random_ = random.Random(3)
     copies = [fingerprint(random_, flip(random_, 0x123456789ABCDEF0, bits)) for bits in (0, 1, 2, 3, 4, 0, 1, 2)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda pair: enter(database, *pair), zip(images, copies, strict=True)))
-    assert found.count(None) == 1
-    winner = images[found.index(None)]
-    assert {match.image_id for match in found if match} == {winner}
+    assert sorted(len(claim.lookalikes) for claim in found) == list(range(8))
+
+
+def test_of_one_file_that_arrives_many_times_exactly_one_lives(database: Database) -> None:
+    contributor = a_contributor(database)
+    images = [an_image(database, contributor) for _ in range(6)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: enter(database, image, Fingerprint(b"i" * 32, 77)), images))
+    winner = images[next(place for place, claim in enumerate(found) if claim.same_file is None)]
+    assert [claim.same_file for claim in found].count(None) == 1
+    assert {claim.same_file for claim in found} == {None, winner}
 
 
 def test_a_forgotten_image_is_no_obstacle(database: Database) -> None:
@@ -91,4 +120,25 @@ def test_a_forgotten_image_is_no_obstacle(database: Database) -> None:
     enter(database, first, Fingerprint(b"h" * 32, 5))
     with database.transaction() as connection:
         duplicates.forget(connection, first)
-    assert enter(database, second, Fingerprint(b"h" * 32, 5)) is None
+    assert enter(database, second, Fingerprint(b"h" * 32, 5)) == duplicates.Claim(None, ())
+
+
+def test_evidence_is_kept_once(database: Database) -> None:
+    contributor = a_contributor(database)
+    first, second = an_image(database, contributor), an_image(database, contributor)
+    found = duplicates.Evidence(
+        first,
+        duplicates.FoundBy.EMBEDDING,
+        duplicates.Verdict.PROBABLE,
+        cosine=0.9,
+        inliers=40,
+        agreement=0.7,
+        cells=99,
+    )
+    for _ in range(2):
+        with database.transaction() as connection:
+            duplicates.keep(connection, second, [found])
+    rows = database.fetch_all("SELECT * FROM duplicate_evidence WHERE image_id = %s", (second,))
+    assert [(row["other_id"], row["found_by"], row["inliers"], row["verdict"]) for row in rows] == [
+        (first, "embedding", 40, "probable")
+    ]

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from imagemarket.ingestion.copies import CopyFinder
 from imagemarket.ingestion.models import IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import PublishImage, analysis_key
@@ -35,7 +36,7 @@ FACTS = {
 
 def a_rendition(kind: str) -> dict[str, Any]:
     sizes = {"long_edge": 450, "width": 450, "height": 300, "bytes": 10}
-    return {"kind": kind, "format": "webp", "key": f"{kind}/450.webp", **sizes}
+    return {"kind": kind, "format": "jpeg", "key": f"{kind}/450.jpg", **sizes}
 
 
 ANALYSIS = Analysis(
@@ -55,7 +56,7 @@ def job(database: Database) -> IngestionJob:
     job = IngestionJob(image_id=image, contributor_id=contributor, key="k", version_id="v1")
     records = StepRecords(database)
     records.once(job, Step.INSPECT, lambda: FACTS)
-    records.once(job, Step.DETECT_DUPLICATE, lambda: {"duplicate": False})
+    records.once(job, Step.DETECT_DUPLICATE, lambda: {"lookalikes": []})
     records.once(job, Step.MAKE_THUMBNAILS, lambda: {"renditions": [a_rendition("thumbnail")]})
     records.once(job, Step.MAKE_WATERMARK, lambda: {"renditions": [a_rendition("preview")]})
     records.once(job, Step.EMBED_AND_TAG, lambda: {"model_version": "m1", "nsfw_score": 0.0})
@@ -67,7 +68,9 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
     analysis = ANALYSIS.model_copy(update={"nsfw_score": nsfw_score})
     work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
     relay = OutboxRelay(database, {INDEX_TOPIC: cast("Queue", queue)})
-    return PublishImage(records=StepRecords(database), database=database, work=work, relay=relay).run(job)
+    copies = CopyFinder(database=database, renditions=MemoryObjectStore(), nearest=lambda *_: [])
+    step = PublishImage(records=StepRecords(database), database=database, work=work, relay=relay, copies=copies)
+    return step.run(job)
 
 
 @pytest.mark.parametrize(("nsfw_score", "status"), [(0.0999, "approved"), (0.1, "pending_review")])

@@ -39,17 +39,35 @@ def _cosines() -> np.ndarray:
 def perceptual_hash(picture: Image) -> int:
     """64 bits, near for pictures that look alike.
 
-    The DCT hash: 32 by 32 grey levels, the lowest 8 by 8 frequencies, each bit set where a coefficient is
-    above their median (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010).
+    The DCT hash: 32 by 32 grey levels, the lowest 8 by 8 frequencies (C. Zauner, Implementation and Benchmarking of
+    Perceptual Image Hash Functions, 2010), but each bit is a coefficient's sign rather than its side of their
+    median: a mirror changes just the signs of the odd frequencies, so the hash of a mirrored or turned picture
+    follows from this one (`orientations`).
     """
     import numpy as np
     from PIL.Image import Resampling
 
     grey = np.asarray(picture.convert("L").resize((_DCT_SIDE, _DCT_SIDE), Resampling.LANCZOS), dtype=np.float64)
     frequencies = (_cosines() @ grey @ _cosines().T).ravel()
-    # the mean grey level says nothing of the shapes, and outweighs them all
-    bits = frequencies > np.median(frequencies[1:])
-    return int("".join("1" if bit else "0" for bit in bits), 2)
+    return int("".join("1" if frequency > 0 else "0" for frequency in frequencies), 2)
+
+
+_ODD_COLUMNS = 0x5555555555555555
+"""Bits of the frequencies that change their sign in a mirror; a row of frequencies is a byte, the lowest first."""
+_ODD_ROWS = 0x00FF00FF00FF00FF
+
+
+def orientations(phash: int) -> tuple[int, ...]:
+    """The hashes of the picture as it is, mirrored, upside down and both, and of each of these turned by 90
+    degrees and mirrored: all eight ways to lay it."""
+    transposed = sum(
+        (phash >> (63 - 8 * row - column) & 1) << (63 - 8 * column - row)
+        for row in range(_HASH_SIDE)
+        for column in range(_HASH_SIDE)
+    )
+    return tuple(
+        laid ^ mirror ^ flip for laid in (phash, transposed) for flip in (0, _ODD_ROWS) for mirror in (0, _ODD_COLUMNS)
+    )
 
 
 def palette(picture: Image) -> tuple[PaletteColour, ...]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from imagemarket.imaging.confinement import Inspector
     from imagemarket.imaging.models import Inspection, Rendition
     from imagemarket.imaging.rights import Rights
+    from imagemarket.ingestion.copies import CopyFinder
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
 NSFW_REVIEW_FROM = 0.1
@@ -146,7 +147,7 @@ def _needed(records: StepRecords, job: IngestionJob, step: Step) -> StepOutput:
 
 
 class DetectDuplicate:
-    """Refuses a picture that the catalogue has already."""
+    """Refuses a file that the catalogue has already, and tells what looks like the picture."""
 
     def __init__(self, *, records: StepRecords, database: Database) -> None:
         self._records = records
@@ -160,17 +161,16 @@ class DetectDuplicate:
         facts = _needed(self._records, job, Step.INSPECT)
         fingerprint = duplicates.Fingerprint(bytes.fromhex(facts["sha256"]), int(facts["phash"], 16))
         with self._database.transaction() as connection:
-            found = duplicates.claim(connection, job.image_id, fingerprint)
-        if found is None:
-            return {"duplicate": False}
-        count("Duplicates")
-        how = "The same file" if found.same_file else "The same picture"
-        raise DuplicateImage(
-            f"{how} is in the catalogue already (perceptual distance {found.distance} of 64 bits,"
-            f" {duplicates.PHASH_MAX_DISTANCE} or fewer count as the same).",
-            duplicate_of=str(found.image_id),
-            distance=found.distance,
-        )
+            claim = duplicates.claim(connection, job.image_id, fingerprint)
+            if claim.same_file is not None:
+                found = duplicates.Evidence(claim.same_file, duplicates.FoundBy.SHA256, duplicates.Verdict.CERTAIN)
+                duplicates.keep(connection, job.image_id, [found])
+        if claim.same_file is not None:
+            count("Duplicates")
+            raise DuplicateImage("The same file is in the catalogue already.", duplicate_of=str(claim.same_file))
+        return {
+            "lookalikes": [{"image_id": str(each.image_id), "distance": each.distance} for each in claim.lookalikes]
+        }
 
     def _forget(self, job: IngestionJob) -> None:
         with self._database.transaction() as connection:
@@ -310,15 +310,22 @@ class EmbedAndTag:
 class PublishImage:
     """Decides the status and writes everything in one transaction."""
 
-    def __init__(self, *, records: StepRecords, database: Database, work: ObjectStore, relay: OutboxRelay) -> None:
+    def __init__(
+        self, *, records: StepRecords, database: Database, work: ObjectStore, relay: OutboxRelay, copies: CopyFinder
+    ) -> None:
         self._records = records
         self._database = database
         self._work = work
         self._relay = relay
+        self._copies = copies
 
     def run(self, job: IngestionJob) -> StepOutput:
         """The image's status. What must be told is told after the commit; a schedule tells what a
-        crash kept back."""
+        crash kept back.
+
+        Raises:
+            DuplicateImage: It is a copy of an earlier image, named in `duplicate_of`.
+        """
         output = self._records.once(job, Step.PUBLISH, lambda: self._publish(job))
         try:
             self._relay.drain()
@@ -335,7 +342,9 @@ class PublishImage:
         from imagemarket.vision.models import Analysis
 
         analysis = Analysis.model_validate_json(self._work.get(analysis_key(job)))
-        status = ImageStatus.APPROVED if analysis.nsfw_score < NSFW_REVIEW_FROM else ImageStatus.PENDING_REVIEW
+        doubted = self._refuse_copies(job, outputs, analysis.embedding)
+        fit = analysis.nsfw_score < NSFW_REVIEW_FROM and not doubted
+        status = ImageStatus.APPROVED if fit else ImageStatus.PENDING_REVIEW
         with self._database.transaction() as connection:
             row = _update_image(connection, job, status, outputs[Step.INSPECT], analysis, model_version)
             if row is None:
@@ -352,6 +361,39 @@ class PublishImage:
             )
         count(f"Images.{status.value}")
         return {"status": status.value}
+
+    def _refuse_copies(self, job: IngestionJob, outputs: dict[Step, StepOutput], embedding: Sequence[float]) -> bool:
+        """Whether a person has to decide if it is a copy. Raises `DuplicateImage` where that is certain."""
+        from imagemarket.ingestion.copies import COMPARED, Subject
+
+        evidence = self._copies.find(
+            Subject(
+                image_id=job.image_id,
+                thumbnail=next(
+                    rendition["key"]
+                    for rendition in outputs[Step.MAKE_THUMBNAILS]["renditions"]
+                    if (rendition["kind"], rendition["long_edge"], rendition["format"]) == COMPARED
+                ),
+                lookalikes=tuple(
+                    duplicates.Lookalike(UUID(each["image_id"]), each["distance"])
+                    for each in outputs[Step.DETECT_DUPLICATE]["lookalikes"]
+                ),
+                embedding=embedding,
+                model_version=outputs[Step.EMBED_AND_TAG]["model_version"],
+                taken_at=outputs[Step.INSPECT]["technical"].get("taken_at"),
+            )
+        )
+        with self._database.transaction() as connection:
+            duplicates.keep(connection, job.image_id, evidence)
+        if evidence and evidence[0].verdict is duplicates.Verdict.CERTAIN:
+            count("Duplicates")
+            first = evidence[0]
+            raise DuplicateImage(
+                f"The picture is in the catalogue already: {first.inliers} points of it lie in an earlier image, and"
+                f" {first.agreement:.0%} of their details are the same.",
+                duplicate_of=str(first.other_id),
+            )
+        return bool(evidence)
 
 
 def _update_image(

@@ -1,0 +1,176 @@
+"""The second stage against duplicates: pictures that look alike or mean alike are compared point by point.
+
+The nearest neighbours by embedding and the lookalikes of the first stage are candidates. A candidate is compared by
+its public 450 px thumbnail (`imaging.matching`), so crops, frames, overlays, turns and mirrors are found. What agrees
+nearly everywhere is a duplicate; what has a part in common is for a person to decide: an overlay, a collage, another
+exposure of the scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from imagemarket.ingestion.duplicates import Evidence, FoundBy, Lookalike, Verdict
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import NotFound
+from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.telemetry import logger
+
+if TYPE_CHECKING:
+    from imagemarket.imaging.matching import Comparison
+
+NEIGHBOURS = 10
+"""Nearest images by embedding that are compared."""
+LEAST_COSINE = 0.7
+"""Images that are less alike in what they show are not compared."""
+
+CERTAIN_INLIERS, CERTAIN_AGREEMENT, CERTAIN_CELLS = 25, 0.98, 20
+PROBABLE_INLIERS = 10
+"""By chance two pictures have up to 4."""
+PROBABLE_DISTANCE = 4
+"""Bits from which on a perceptual hash alone is a reason to ask a person: where a picture has too few points to be
+compared, or the other is still being processed. Of five million others one in 300,000 is so near by chance."""
+
+COMPARED = ("thumbnail", 450, "jpeg")
+"""Kind, long edge and format of the rendition that is compared."""
+
+
+class NearestImages(Protocol):
+    """The vector engine, as far as it is needed here."""
+
+    def __call__(self, vector: Sequence[float], model_version: str, limit: int, /) -> Sequence[tuple[UUID, float]]:
+        """The listed images nearest to the vector, each with the cosine, nearest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The image in question."""
+
+    image_id: UUID
+    thumbnail: str
+    """Key of its rendition that is compared."""
+    lookalikes: tuple[Lookalike, ...]
+    """What the first stage found."""
+    embedding: Sequence[float]
+    model_version: str
+    taken_at: str | None
+    """When it was taken, as the camera said."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    image_id: UUID
+    distance: int | None
+    cosine: float | None
+
+
+class CopyFinder:
+    """Finds the earlier images that one is a copy of."""
+
+    def __init__(self, *, database: Database, renditions: ObjectStore, nearest: NearestImages) -> None:
+        self._database = database
+        self._renditions = renditions
+        self._nearest = nearest
+
+    def find(self, subject: Subject) -> list[Evidence]:
+        """What speaks for a copy, the certain first; empty for a new picture.
+
+        Of two copies that are published in the same moment neither may see the other.
+        """
+        candidates = self._candidates(subject)
+        if not candidates:
+            return []
+        from imagemarket.imaging import matching
+
+        known = {
+            row["id"]: row
+            for row in self._database.fetch_all(
+                "SELECT i.id, i.status, i.technical_meta ->> 'taken_at' AS taken_at, r.key FROM images i"
+                " LEFT JOIN image_renditions r ON r.image_id = i.id AND (r.kind, r.long_edge, r.format) = (%s, %s, %s)"
+                " WHERE i.id = ANY(%s) AND i.status IN ('approved', 'pending_review', 'processing')",
+                (*COMPARED, [candidate.image_id for candidate in candidates]),
+            )
+        }
+        if not known:
+            return []
+        ours = matching.features(self._renditions.get(subject.thumbnail))
+        found = []
+        for candidate in candidates:
+            other = known.get(candidate.image_id)
+            if other is None:
+                continue
+            comparison = None
+            if other["key"]:
+                try:
+                    theirs = self._renditions.get(other["key"])
+                except NotFound:
+                    logger.warning("a thumbnail is missing", other=str(candidate.image_id))
+                else:
+                    comparison = matching.compare(ours, matching.features(theirs)[0])
+            exposures_differ = None not in (subject.taken_at, other["taken_at"]) and (
+                subject.taken_at != other["taken_at"]
+            )
+            verdict = judge(comparison, candidate.distance, exposures_differ=exposures_differ)
+            if verdict is not None:
+                found.append(_evidence(candidate, comparison, verdict))
+        return sorted(found, key=lambda each: (each.verdict is not Verdict.CERTAIN, -(each.inliers or 0)))
+
+    def _candidates(self, subject: Subject) -> list[_Candidate]:
+        near = {
+            image_id: cosine
+            for image_id, cosine in [
+                *self._not_listed(subject),
+                *self._nearest(subject.embedding, subject.model_version, NEIGHBOURS),
+            ]
+            if cosine >= LEAST_COSINE and image_id != subject.image_id
+        }
+        nearest = sorted(near, key=near.__getitem__, reverse=True)[:NEIGHBOURS]
+        distances = {each.image_id: each.distance for each in subject.lookalikes}
+        return [_Candidate(each, distances.get(each), near.get(each)) for each in dict.fromkeys([*distances, *nearest])]
+
+    def _not_listed(self, subject: Subject) -> list[tuple[UUID, float]]:
+        """The nearest of those that the vector engine does not have: held for review, or approved just now."""
+        rows = self._database.fetch_all(
+            """
+            WITH unlisted AS (
+                SELECT id FROM images WHERE status = 'pending_review'
+                UNION SELECT id FROM images
+                       WHERE status = 'approved' AND id >= uuid7_floor(now() - interval '15 minutes')
+            )
+            SELECT e.image_id, 1 - (e.embedding <=> %s::halfvec) AS cosine
+              FROM unlisted JOIN image_embeddings e ON e.image_id = unlisted.id AND e.model_version = %s
+             ORDER BY cosine DESC LIMIT %s
+            """,
+            (str(list(subject.embedding)), subject.model_version, NEIGHBOURS),
+        )
+        return [(row["image_id"], row["cosine"]) for row in rows]
+
+
+def judge(comparison: Comparison | None, distance: int | None, *, exposures_differ: bool) -> Verdict | None:
+    """What two pictures' likeness amounts to. `exposures_differ`: both say when they were taken, and it is not
+    the same: however alike, two exposures are two pictures, and whether both are wanted a person decides."""
+    if comparison is not None and comparison.inliers >= PROBABLE_INLIERS:
+        alike = (
+            comparison.inliers >= CERTAIN_INLIERS
+            and comparison.agreement >= CERTAIN_AGREEMENT
+            and comparison.cells >= CERTAIN_CELLS
+        )
+        return Verdict.CERTAIN if alike and not exposures_differ else Verdict.PROBABLE
+    return Verdict.PROBABLE if distance is not None and distance <= PROBABLE_DISTANCE else None
+
+
+def _evidence(candidate: _Candidate, comparison: Comparison | None, verdict: Verdict) -> Evidence:
+    return Evidence(
+        other_id=candidate.image_id,
+        found_by=FoundBy.EMBEDDING if candidate.distance is None else FoundBy.PERCEPTUAL_HASH,
+        verdict=verdict,
+        distance=candidate.distance,
+        cosine=candidate.cosine,
+        inliers=comparison.inliers if comparison else None,
+        agreement=comparison.agreement if comparison else None,
+        cells=comparison.cells if comparison else None,
+    )
