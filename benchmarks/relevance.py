@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
-from benchmarks.road_search import _database
-from benchmarks.vision_retrieval import _BUNDLE, _SAMPLES, _model_input
+from benchmarks.material.postgres import own_database
+from benchmarks.vision_retrieval import BUNDLE, SAMPLES, model_input
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
@@ -94,9 +94,9 @@ def corpus(seed: int = 7) -> Corpus:
     """Made anew from the photos each time, the same for the same seed."""
     from sagemaker.builders.lite import build
 
-    build(_BUNDLE)
+    build(BUNDLE)
     entries = [
-        each for each in json.loads((_SAMPLES / "manifest.json").read_text()) if each["file"].startswith("photos/")
+        each for each in json.loads((SAMPLES / "manifest.json").read_text()) if each["file"].startswith("photos/")
     ]
     photos = _photos(entries)
     numbers = random.Random(seed)
@@ -112,10 +112,10 @@ def _photos(entries: Sequence[dict[str, Any]]) -> list[SearchDocument]:
     from imagemarket.imaging import hashes
     from imagemarket.vision.analyser import Analyser
 
-    analyser = Analyser(_BUNDLE)
+    analyser = Analyser(BUNDLE)
     made = []
     for entry in entries:
-        jpeg = _model_input(_SAMPLES / entry["file"])
+        jpeg = model_input(SAMPLES / entry["file"])
         (seen,) = analyser.analyse([jpeg])
         with Image.open(io.BytesIO(jpeg)) as picture:
             colours = hashes.colour_names(hashes.palette(picture.convert("RGB")))
@@ -241,7 +241,7 @@ Scores = dict[tuple[str, str], list[Judged]]
 
 @contextmanager
 def engine_with(documents: Sequence[SearchDocument]) -> Iterator[tuple[PostgresSearch, Speller]]:
-    with _database() as dsn:
+    with own_database() as dsn:
         upgrade(dsn)
         database = Database(lambda: dsn)
         engine, table = PostgresSearch(database), SuggestionTable(database)
@@ -258,7 +258,7 @@ def scores(
     """Every question asked in every reading, and its answer judged for every way, gains included."""
     from imagemarket.vision.text import TextEncoder
 
-    encoder = TextEncoder(_BUNDLE)
+    encoder = TextEncoder(BUNDLE)
     documents = {document.image_id: document for document in made.documents}
     found: Scores = {}
     for reading_name, reading in readings.items():
@@ -310,7 +310,7 @@ def cross_validated(made: Corpus, found: Scores) -> tuple[float, str]:
 
 def measure() -> list[report.Row]:
     """The table of every way and reading, and the claims that the defaults stand on."""
-    if not (_SAMPLES / "manifest.json").exists():
+    if not (SAMPLES / "manifest.json").exists():
         reason = "the sample photos are not here"
         return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=reason)]
     made = corpus()

@@ -104,7 +104,7 @@ class BlindWatermark:
     name = "blind-watermark"
 
     def _mark(self) -> Any:
-        from blind_watermark import WaterMark
+        from blind_watermark import WaterMark  # pyright: ignore[reportMissingImports] - from requirements/bench.txt
 
         return WaterMark(password_wm=1, password_img=1, processes=1)
 

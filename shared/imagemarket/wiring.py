@@ -65,11 +65,11 @@ if TYPE_CHECKING:
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
-    from imagemarket.search.pictures import PictureSearch
     from imagemarket.search.opensearch import OpenSearchEngine
+    from imagemarket.search.pictures import PictureSearch
     from imagemarket.search.postgres import PostgresSearch
-    from imagemarket.search.reembedding import Reembedding
     from imagemarket.search.qdrant import QdrantEngine
+    from imagemarket.search.reembedding import Reembedding
     from imagemarket.search.service import Search
     from imagemarket.search.spelling import Speller
     from imagemarket.search.suggestions import Suggestions, SuggestionTable

@@ -6,7 +6,7 @@ import io
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -308,7 +308,12 @@ def test_the_double_of_a_replay_is_dropped_from_a_bulk_too(room: Room) -> None:
         room.sqs.put(INDEX, "a", **{REPLAY_TOKEN: {"DataType": "String", "StringValue": token}})
     room.sqs.put(INDEX, "b")
     done: list[str] = []
-    handler = bulk_handler(lambda records: done.extend(r["body"] for r in records), lambda: room.journal)
+
+    def take(records: Sequence[dict[str, Any]]) -> list[str]:
+        done.extend(record["body"] for record in records)
+        return []
+
+    handler = bulk_handler(take, lambda: room.journal)
     room.sqs.deliver(INDEX, handler)
     assert done == ["a", "b"]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from benchmarks.relevance import DEFAULT, READINGS, corpus, engine_with, judge, mean, scores
-from benchmarks.vision_retrieval import _BUNDLE, _SAMPLES
+from benchmarks.vision_retrieval import BUNDLE, SAMPLES
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
@@ -24,8 +24,8 @@ def test_the_measures_are_what_their_papers_say() -> None:
     assert judge([b] * 10 + [a], frozenset({a})).recall == 0
 
 
-@pytest.mark.skipif(not (_SAMPLES / "manifest.json").exists(), reason="the sample photos are not here")
-@pytest.mark.skipif(not (_BUNDLE / "bundle.json").exists(), reason="the model bundle is not built: ./market up")
+@pytest.mark.skipif(not (SAMPLES / "manifest.json").exists(), reason="the sample photos are not here")
+@pytest.mark.skipif(not (BUNDLE / "bundle.json").exists(), reason="the model bundle is not built: ./market up")
 def test_every_kind_of_query_stays_above_its_floor() -> None:
     made = corpus()
     with engine_with(made.documents) as (engine, speller):

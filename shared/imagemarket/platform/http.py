@@ -42,8 +42,6 @@ _TOLD_LETTERS = 100
 Role = Literal["contributor", "buyer", "admin"]
 
 
-
-
 class Problem(BaseModel):
     """An error as RFC 9457 has it."""
 

@@ -13,7 +13,7 @@ from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.ports import SearchIndex
+from imagemarket.search.ports import DocumentSink
 
 SAFE_BELOW = 0.2
 """NSFW scores from here on are left out of a safe search: below it, say the authors of OpenNSFW, a picture is
@@ -82,7 +82,7 @@ def _document(row: Row) -> SearchDocument:
 class Indexer:
     """Brings the engines up to the truth for the images it is told of."""
 
-    def __init__(self, builder: DocumentBuilder, engines: Sequence[SearchIndex]) -> None:
+    def __init__(self, builder: DocumentBuilder, engines: Sequence[DocumentSink]) -> None:
         self._builder = builder
         self._engines = engines
 

@@ -27,7 +27,7 @@ from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, 
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.models import Filters, HitField, SearchPage
 from imagemarket.search.service import Search
-from imagemarket.vision.models import AnalyseResponse
+from imagemarket.vision.models import AnalyseResponse, Refusal
 
 MAX_PICTURE_BYTES = 10 * 1000 * 1000
 MAX_DIRECT_BYTES = 4 * 1024 * 1024
@@ -131,10 +131,11 @@ class PictureSearch:
         picture, `ModelNotReady` or `SearchUnavailable` where nobody can look at it or search.
         """
         looked = self._look(_model_input(data))
+        analysis = looked.analyses[0]
+        if isinstance(analysis, Refusal):
+            raise UnreadableImage("The model could not look at the picture; save it anew as JPEG.")
         count("SearchesByImage")
-        return self._search.like_vector(
-            looked.analyses[0].embedding, looked.model_version, query.filters(), limit=query.limit
-        )
+        return self._search.like_vector(analysis.embedding, looked.model_version, query.filters(), limit=query.limit)
 
     def _look(self, jpeg: bytes) -> AnalyseResponse:
         """Looking is idempotent, so a model that is still waking up is asked again."""

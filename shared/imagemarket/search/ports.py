@@ -9,8 +9,8 @@ from uuid import UUID
 from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
 
 
-class SearchIndex(Protocol):
-    """Where search documents are written."""
+class DocumentSink(Protocol):
+    """Whoever is told of search documents: engines, the words they are completed with, the pages that are kept."""
 
     def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
         """Puts documents in and takes images out; returns how many changed anything.
@@ -20,6 +20,10 @@ class SearchIndex(Protocol):
         Raises `IndexingIncomplete` when it took some of them only.
         """
         ...
+
+
+class SearchIndex(DocumentSink, Protocol):
+    """Where search documents are kept."""
 
     def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
         """The versions of those of the images that are listed."""
