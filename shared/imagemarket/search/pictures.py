@@ -21,6 +21,7 @@ from imagemarket.platform.errors import (
     ModelNotReady,
     NotFound,
     PictureNotFound,
+    UnreadableImage,
 )
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, retried
