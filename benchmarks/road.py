@@ -20,16 +20,20 @@ from typing import Any
 import httpx
 
 from benchmarks import report, road_imaging, road_imports, road_search
+from cdk.stages import local_stage
 from local.cloud import Cloud
 from local.demo.load import make_accounts
+from local.front_door import API_IN_FLIGHT
 from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
 from local.pictures import paint_landscape
 from local.visitor import Visitor, eventually
 
 _PHOTOS = 30
 _SIZE = (3000, 2000)
-_PROCESS_LIMIT = 40
-"""Function processes that the emulator may hold at once (its account concurrency)."""
+_PROCESS_LIMIT = sum(local_stage().concurrency.reserved.values()) + 2 * API_IN_FLIGHT
+"""Function processes that may stand at once: each function's own bound, and for each API call that the front door
+lets through its function and the authorizer. At most 40 of them work (the emulator's account concurrency); the others
+stay warm for five minutes."""
 
 
 @contextmanager

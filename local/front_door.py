@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-_API_IN_FLIGHT = 12
+API_IN_FLIGHT = 12
 """API calls at once. Each holds a function process, and two cores serve no more than these in good time."""
 _API_QUEUE_SECONDS = 20.0
 _MAX_BODY_BYTES = 6 * 2**20
@@ -54,7 +54,7 @@ class FrontDoor:
     def __init__(self, aws: str, outputs: Path) -> None:
         self._aws = aws
         self._outputs = outputs
-        self._api_slots = asyncio.Semaphore(_API_IN_FLIGHT)
+        self._api_slots = asyncio.Semaphore(API_IN_FLIGHT)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(35, connect=2),
             limits=httpx.Limits(max_connections=64),
