@@ -31,6 +31,7 @@ _SCALES = (0.2, 5.0)
 _MOST_STRETCH = 1.6
 """Maps beyond these are accidents."""
 _LEAST_MATCHES = 6
+_REFINING_STEPS, _REFINING_BLUR = 15, 5
 
 _CELL = 24
 _BLUR = 1.2
@@ -95,7 +96,8 @@ def compare(copy: tuple[Features, Features], known: Features) -> Comparison | No
     found = _map(copy, known)
     if found is None:
         return None
-    agreement, cells = _agreement(copy[found.mirrored].grey, known.grey, found.matrix)
+    laid = copy[found.mirrored].grey
+    agreement, cells = _agreement(laid, known.grey, _refined(found.matrix, laid, known.grey))
     return Comparison(inliers=found.inliers, agreement=agreement, cells=cells)
 
 
@@ -112,12 +114,14 @@ def align(copy: Image, known: Image) -> Image | None:
 
     copy = copy.copy()
     copy.thumbnail((2 * ALIGNED_LONG_EDGE, 2 * ALIGNED_LONG_EDGE), Resampling.LANCZOS)
-    found = _map(views(copy), views(known)[0])
+    seen, there = views(copy), views(known)[0]
+    found = _map(seen, there)
     if found is None:
         return None
+    matrix = _refined(found.matrix, seen[found.mirrored].grey, there.grey)
     pixels = np.asarray(copy.convert("RGB"))
     pixels = cv2.flip(pixels, 1) if found.mirrored else pixels
-    laid = cv2.warpAffine(pixels, found.matrix, known.size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    laid = cv2.warpAffine(pixels, matrix, known.size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return PIL.Image.fromarray(laid)
 
 
@@ -165,6 +169,20 @@ def _map_of(copy: Features, known: Features, *, mirrored: bool) -> _Map | None:
         return None
     places = np.unique(there[inliers.ravel() == 1] // _PLACE_PX, axis=0)
     return _Map(matrix=matrix, mirrored=mirrored, inliers=len(places))
+
+
+def _refined(matrix: np.ndarray, copy: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The map brought to a fraction of a pixel by what all pixels say (ECC: Evangelidis and Psarakis, 2008)."""
+    import cv2
+    import numpy as np
+
+    steps = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _REFINING_STEPS, 1e-4)
+    backwards = cv2.invertAffineTransform(matrix).astype(np.float32)
+    try:
+        _, refined = cv2.findTransformECC(known, copy, backwards, cv2.MOTION_AFFINE, steps, None, _REFINING_BLUR)
+    except cv2.error:  # it does not converge where little overlaps or much has moved: the points' map stands
+        return matrix
+    return cv2.invertAffineTransform(refined)
 
 
 def _agreement(copy: np.ndarray, known: np.ndarray, matrix: np.ndarray) -> tuple[float, int]:
