@@ -19,7 +19,7 @@ public class Node {
             settings.put("cluster.routing.allocation.disk.threshold_enabled", false);
         });
         node.build(newConfigs()
-            .clusterName("imagemarket")
+            .clusterName("imagemarket-" + arguments[1]) // its own: nodes of one name find each other
             .numOfNode(1)
             .basePath(arguments[0])
             .pluginTypes("org.opensearch.knn.plugin.KNNPlugin")

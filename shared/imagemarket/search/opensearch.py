@@ -269,9 +269,17 @@ class OpenSearchEngine:
         return OpenSearchRebuild(self._client, OpenSearchEngine(self._client, vectors=self._vectors, name=name), name)
 
     def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
-        """See `SearchIndex.versions`."""
-        found = self._search(_with_ids(image_ids), size=len(image_ids), source=["version"])
-        return {UUID(each["_id"]): each["_source"]["version"] for each in found["hits"]["hits"]}
+        """See `SearchIndex.versions`. Read by id, so that what was written a moment ago counts already."""
+        if not image_ids:
+            return {}
+        path, body = f"/{self._name}/_mget", {"ids": [str(each) for each in image_ids]}
+        with _answering():
+            # The client's own mget sends a POST, which Serverless does not list.
+            answer = self._client.transport.perform_request(
+                "GET", path, params={"_source_includes": "version,listed"}, body=body
+            )
+        found = {UUID(each["_id"]): each["_source"] for each in answer["docs"] if each.get("found")}
+        return {image_id: source["version"] for image_id, source in found.items() if source["listed"]}
 
     def listed(self) -> Iterator[UUID]:
         """See `SearchIndex.listed`."""

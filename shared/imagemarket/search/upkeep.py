@@ -101,10 +101,11 @@ class Upkeep:
                 self._write(index, missing | outdated)
         for listed in _batches(index.listed()):
             documents, _ = self._builder.build(listed)
-            strays = set(listed) - {document.image_id for document in documents}
+            # By id once more: a list may lag behind what was written a moment ago.
+            strays = index.versions(list(set(listed) - {document.image_id for document in documents}))
             found.strays += len(strays)
             if repair:
-                self._write(index, strays, versions=index.versions(list(strays)))
+                self._write(index, strays, versions=strays)
         return found
 
     # --- parts -----------------------------------------------------------------------------------
