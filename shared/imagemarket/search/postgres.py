@@ -19,14 +19,15 @@ from imagemarket.search.words import read
 if TYPE_CHECKING:
     from psycopg import Connection
 
-EXACT_UP_TO = 2000
-"""Up to so many survivors of the filters all are compared, by their signs first; no walk is tried."""
+EXACT_UP_TO = 10_000
+"""Up to so many survivors of the filters the signs of all are compared, and no walk is tried."""
 
-SIGNS_UP_TO = 50_000
-"""Up to so many survivors the signs of all are compared before the graph is walked far."""
+SIGNS_UP_TO = 400_000
+"""Beyond so many survivors the graph is walked far before their signs are compared."""
 
-_SHORT_WALK, _LONG_WALK = 4_000, 200_000  # points of the graph that are looked at
+_SHORT_WALK, _LONG_WALK = 4_000, 40_000  # points of the graph that are looked at
 _STEPS_FOR_EACH = 4  # of what is asked for, at least
+_LEAST_BREADTH, _BREADTH_FOR_EACH = 200, 2  # candidates that a walk keeps
 _LEAST_CLOSEST, _CLOSEST_FOR_EACH = 400, 3  # compared in full, after their signs
 _PAGE = 1000
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
@@ -333,7 +334,10 @@ class PostgresSearch:
             # comparing everything, since it does not know what a vector costs.
             "SELECT set_config('enable_sort', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
             " set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
-            (str(min(max(limit, 100), _EF_SEARCH_LIMIT)), str(max(steps, _STEPS_FOR_EACH * limit))),
+            (
+                str(min(max(_LEAST_BREADTH, _BREADTH_FOR_EACH * limit), _EF_SEARCH_LIMIT)),
+                str(max(steps, _STEPS_FOR_EACH * limit)),
+            ),
         )
         found = _hits(
             connection,
