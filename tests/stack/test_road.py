@@ -62,6 +62,16 @@ def test_an_upload_becomes_searchable(market: Visitor, tmp_path: Path) -> None:
     assert hit["id"] not in [each["id"] for each in similar["results"]]
 
 
+def test_a_picture_is_found_by_its_meaning(market: Visitor) -> None:
+    """Through the function that encodes texts; the first search waits for it to start, and may be served without."""
+    page = eventually(
+        lambda: (found := market.search(q="a landscape", mode="semantic"))["mode"] == "semantic" and found
+    )
+    assert not page["degraded"]
+    assert page["results"]
+    assert page["results"] == sorted(page["results"], key=lambda hit: -hit["score"])
+
+
 def test_the_demo_is_there(market: Visitor) -> None:
     page = eventually(lambda: (found := market.search(q="painted hills"))["estimated_total"] >= 2 and found)
     assert {"Painted hills at dawn", "Painted hills at dusk"} <= {hit["title"] for hit in page["results"]}
