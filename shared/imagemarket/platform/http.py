@@ -254,6 +254,9 @@ def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimite
     def on_http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
             return _problem_response(request, NotFound("No route of this API has that path."))
+        if error.status_code == 400:  # FastAPI's word for a body that is no text at all
+            told = {"in": "body", "field": "body", "detail": "must be JSON in UTF-8"}
+            return _problem_response(request, InvalidRequest("body: must be JSON in UTF-8.", errors=[told]))
         refused = MarketError(str(error.detail), headers=error.headers)
         document = problem_of(refused, instance=request_id(request.scope)) | {
             "type": "about:blank",

@@ -10,7 +10,16 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
@@ -145,6 +154,16 @@ _COLOUR_SCHEMA: dict[str, Any] = {"anyOf": [{"enum": sorted(COLOUR_NAMES)}, {"pa
 Colour = Annotated[str, AfterValidator(_colour), Field(json_schema_extra=_COLOUR_SCHEMA)]
 
 
+def _iso_day(value: Any) -> Any:
+    """A number is no day, though it could be read as seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("must be a date such as 2026-01-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso_day)]
+
+
 class Filters(BaseModel):
     """What a result must be. Of a filter with several values any one is enough; filters add up."""
 
@@ -185,8 +204,8 @@ class Filters(BaseModel):
     max_aspect_ratio: float | None = Field(
         default=None, ge=0.01, le=100, description="Width divided by height at most, such as 1.78."
     )
-    date_from: date | None = Field(default=None, description="First day of publication (UTC).")
-    date_to: date | None = Field(default=None, description="Last day of publication (UTC), included.")
+    date_from: Day | None = Field(default=None, description="First day of publication (UTC).")
+    date_to: Day | None = Field(default=None, description="Last day of publication (UTC), included.")
 
     @model_validator(mode="before")
     @classmethod
