@@ -198,6 +198,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "index_images": 2,
                 "relay_outbox": 1,
                 "sweep_uploads": 1,
+                "gather_search_events": 1,
                 "run_maintenance": 1,
                 "remediate_dead_letters": 1,
                 "tell_contributors": 2,

@@ -24,6 +24,7 @@ class Schedules(Construct):
         dead_runs: DeadLetters,
         relay_outbox: MarketFunction,
         sweep_uploads: MarketFunction,
+        gather_search_events: MarketFunction,
         run_maintenance: MarketFunction,
         remediate_dead_letters: MarketFunction,
     ) -> None:
@@ -34,6 +35,7 @@ class Schedules(Construct):
         self._rule("EveryMinute", events.Schedule.rate(Duration.minutes(1)), relay_outbox)
         self._rule("EveryTenMinutes", events.Schedule.rate(Duration.minutes(10)), remediate_dead_letters)
         self._rule("Sweeps", events.Schedule.rate(Duration.minutes(stage.sweep_minutes)), sweep_uploads)
+        self._rule("SearchEvents", events.Schedule.rate(Duration.minutes(1)), gather_search_events)
         self._rule("EveryNight", events.Schedule.cron(minute="20", hour="3"), run_maintenance)
 
     def _rule(self, construct_id: str, schedule: events.Schedule, job: MarketFunction) -> None:

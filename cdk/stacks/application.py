@@ -462,6 +462,16 @@ class ApplicationStack(Stack):
             dead_letters=dead_runs.queue,
         )
         self._function(
+            "gather_search_events",
+            "takes what was searched and looked at into its table",
+            seconds=50,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database | {"cache_url": stage.cache_url},
+            grants=[state.secrets.database.reading()],
+            dead_letters=dead_runs.queue,
+        )
+        self._function(
             "run_maintenance",
             "partitions ahead of time, expired rows away",
             seconds=300,
@@ -520,6 +530,7 @@ class ApplicationStack(Stack):
             dead_runs=dead_runs,
             relay_outbox=self.functions["relay_outbox"],
             sweep_uploads=self.functions["sweep_uploads"],
+            gather_search_events=self.functions["gather_search_events"],
             run_maintenance=self.functions["run_maintenance"],
             remediate_dead_letters=self.functions["remediate_dead_letters"],
         )

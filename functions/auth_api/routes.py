@@ -261,4 +261,4 @@ def get_jwks(response: Response) -> dict[str, Any]:
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: identity", router, limiter=wiring.rate_limiter)
+    return create_api("imagemarket: identity", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time

@@ -58,4 +58,4 @@ def get_clean_rendition(
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: delivery", router, limiter=wiring.rate_limiter)
+    return create_api("imagemarket: delivery", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time

@@ -115,4 +115,4 @@ def _refused(detail: str) -> InvalidRequest:
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: search by picture", router, limiter=wiring.rate_limiter)
+    return create_api("imagemarket: search by picture", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time

@@ -101,8 +101,14 @@ def explain_search(query: Annotated[SearchQuery, Query()], _caller: Admin, respo
     response_model=ImageDetail,
     responses=_NOT_MODIFIED | problem_responses(ImageNotFound, ImageGone, InvalidRequest),
 )
-def get_image(image_id: UUID, if_none_match: IfNoneMatch = None) -> Response:
+def get_image(
+    image_id: UUID,
+    search_id: Annotated[UUID | None, Query(description="`search_id` of the answer that led here.")] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """Of approved pictures alone."""
+    if search_id is not None:
+        wiring.search().viewed(image_id, search_id)
     return _answer(wiring.image_details().detail(image_id).model_dump_json(), _DETAIL_CACHE, if_none_match)
 
 
@@ -164,4 +170,4 @@ def _answer(body: str, cache_control: str, if_none_match: str | None, *, state: 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: search", router, limiter=wiring.rate_limiter)
+    return create_api("imagemarket: search", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time

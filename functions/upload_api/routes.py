@@ -160,4 +160,4 @@ def list_categories(response: Response) -> list[CategoryView]:
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: upload", router, limiter=wiring.rate_limiter)
+    return create_api("imagemarket: upload", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time

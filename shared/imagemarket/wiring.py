@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
     from imagemarket.search.opensearch import OpenSearchEngine
+    from imagemarket.search.events import EventGatherer
     from imagemarket.search.pictures import PictureSearch
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.qdrant import QdrantEngine
@@ -648,6 +649,13 @@ def speller() -> Refreshed[Speller]:
 
 
 @cache
+def search_events() -> EventGatherer:
+    from imagemarket.search.events import EventGatherer
+
+    return EventGatherer(valkey(), database(), suggestion_table())
+
+
+@cache
 def suggestions() -> Suggestions:
     from imagemarket.search.suggestions import Suggestions
 
@@ -701,6 +709,7 @@ def _engine_of(engines: dict[str, Callable[[], Engine]], role: str, name: str) -
 @cache
 def search() -> Search:
     from imagemarket.search.cursor import CursorSigner
+    from imagemarket.search.events import ValkeyStream
     from imagemarket.search.fusion import Fusion
     from imagemarket.search.pages import PageCache
     from imagemarket.search.service import Search
@@ -715,6 +724,7 @@ def search() -> Search:
         pages=PageCache(valkey(), clock()),
         queries=QueryReader(speller().get),
         fusion=Fusion.named(settings().search_fusion),
+        events=ValkeyStream(valkey()),
         clock=clock(),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,

@@ -99,6 +99,7 @@ EXPECTED: dict[str, Grants] = {
     "call_webhooks": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
     "notifications_api": DATABASE | {"sqs:SendMessage": {"Webhooks"}},
     "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
+    "gather_search_events": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
     "run_maintenance": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
     "remediate_dead_letters": DATABASE
     | {

@@ -198,6 +198,7 @@ def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
         "{RelayOutbox": "rate(1 minute)",
         "{RemediateDeadLetters": "rate(10 minutes)",
         "{SweepUploads": "rate(1 minute)",
+        "{GatherSearchEvents": "rate(1 minute)",
         "{RunMaintenance": "cron(20 3 * * ? *)",
     }
 

@@ -16,7 +16,7 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.models import Filters, Hit, Mode, Removal, SearchDocument, SearchQuery, SimilarQuery, Tally
-from imagemarket.search.pages import FRESH_SECONDS, STALE_SECONDS, PageCache, TakeDowns
+from imagemarket.search.pages import BRIEF_SECONDS, FRESH_SECONDS, STALE_SECONDS, PageCache, TakeDowns
 from imagemarket.search.service import Patience
 from local.layout import free_port
 from local.valkey import url_of
@@ -212,14 +212,23 @@ def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_d
     assert "10801" in search.search(SearchQuery(q="boat")).degraded[0].effect, "an old page is not kept as a new one"
 
 
-def test_a_degraded_page_is_not_kept(
+def test_a_degraded_page_is_kept_for_seconds_and_takes_no_good_ones_place(
     engine: Counted, cache: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = service(engine, pages=PageCache(cache, clock))
     with monkeypatch.context() as broken:
         broken.setattr(engine, "nearest", away)
         assert search.search(SearchQuery(q="boat")).degraded
-    assert search.search(SearchQuery(q="boat")).degraded == []
+    engine.trips.clear()
+    assert search.search(SearchQuery(q="boat")).degraded
+    assert engine.trips == []
+    clock.advance(timedelta(seconds=BRIEF_SECONDS))
+    good = search.search(SearchQuery(q="boat"))
+    assert good.degraded == []
+    clock.advance(timedelta(seconds=FRESH_SECONDS))
+    for name in ("match", "nearest", "documents", "tally_of"):
+        monkeypatch.setattr(engine, name, away)
+    assert [hit.id for hit in search.search(SearchQuery(q="boat")).results] == [hit.id for hit in good.results]
 
 
 def test_without_a_cache_the_search_is_whole_and_says_so(engine: Counted, clock: ManualClock) -> None:

@@ -102,6 +102,19 @@ class Cache:
         """Gives up a claim, where it is still the holder's."""
         self.run(_RELEASE, [key], [holder])
 
+    def append(self, stream: str, value: str, *, most: int) -> None:
+        """Adds a value to the end of a stream that keeps about the `most` newest."""
+        self._ask(lambda client: client.xadd(stream, {"value": value}, maxlen=most, approximate=True))
+
+    def waiting(self, stream: str, *, most: int) -> list[tuple[str, bytes]]:
+        """The oldest values of a stream, each with its place."""
+        found = self._ask(lambda client: client.xrange(stream, count=most))
+        return [(place.decode(), fields[b"value"]) for place, fields in found]
+
+    def remove(self, stream: str, places: Sequence[str]) -> None:
+        """Takes values out of a stream."""
+        self._ask(lambda client: client.xdel(stream, *places))
+
     def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
         """What a Lua script answers; the server does nothing else meanwhile."""
         return self._ask(lambda client: client.register_script(script)(keys=list(keys), args=list(arguments)))

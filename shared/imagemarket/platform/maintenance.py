@@ -17,6 +17,7 @@ _DELETIONS: dict[str, LiteralString] = {
     "webhook_deliveries": (
         "DELETE FROM webhook_deliveries WHERE status <> 'pending' AND finished_at < now() - interval '30 days'"
     ),
+    "search_events": "DELETE FROM search_events WHERE at < now() - interval '90 days'",
     "outbox": "DELETE FROM outbox WHERE dispatched_at < now() - interval '7 days'",
 }
 

@@ -30,6 +30,10 @@ STALE_SECONDS = 120
 LAST_GOOD_SECONDS = 24 * 60 * 60
 """How long a page is kept for when no engine answers."""
 
+BRIEF_SECONDS = 5
+"""How long an answer that lacks an engine serves others: an engine that has too much to do is not asked for it
+again by each of them."""
+
 _CLAIM_MS = 5000
 _WAIT_SECONDS = 2.0
 _POLL_SECONDS = 0.01
@@ -40,6 +44,11 @@ _GENERATION = "{search}:generation"
 
 def _page_key(key: str) -> str:
     return f"{{search}}:page:{key}"
+
+
+def _brief_key(key: str) -> str:
+    """Apart from the page's own, so that a degraded answer never takes the place of the last good one."""
+    return f"{{search}}:brief:{key}"
 
 
 def _claim_key(key: str) -> str:
@@ -99,17 +108,18 @@ class PageCache:
         self._cache = cache
         self._clock = clock
         self._fresh = fresh_seconds
+        self._brief = min(BRIEF_SECONDS, fresh_seconds)
 
     def answer(self, key: str, compute: Callable[[], Answer]) -> Answer:
         """The fresh answer of a key, or what `compute` gives.
 
         Of those who ask at once for what is not there one computes; the others take a page that is no
-        older than two minutes, or wait for the new one. A degraded answer is given and not kept. Where the
+        older than two minutes, or wait for the new one. A degraded answer is kept for seconds. Where the
         cache does not answer, everything is computed and says so.
         """
         try:
             generation, entry = self._read(key)
-            if entry is not None and self._age(entry) < self._fresh:
+            if entry is not None and self._is_fresh(entry):
                 count("PagesFromCache")
                 return entry.answer
             holder = str(new_id())
@@ -127,7 +137,7 @@ class PageCache:
             return compute().degraded_by([_CACHE_AWAY])
         try:
             answer = compute()
-            if answer.page.degraded or self._keep(key, generation, answer):
+            if self._keep(key, generation, answer):
                 return answer
             return answer.degraded_by([_CACHE_AWAY])
         finally:
@@ -151,24 +161,28 @@ class PageCache:
         return Kept(answer, self._age(entry))
 
     def _read(self, key: str) -> tuple[int, _Entry | None]:
-        """The catalogue's generation, and the entry where it belongs to it."""
-        generation, raw = self._cache.get(_GENERATION, _page_key(key))
+        """The catalogue's generation, and the entry where it belongs to it: the page, or while there is no fresh
+        one what is kept briefly."""
+        generation, *kept = self._cache.get(_GENERATION, _page_key(key), _brief_key(key))
         current = int(generation or 0)
-        if raw is None:
-            return current, None
-        entry = _Entry.model_validate_json(raw)
-        return current, entry if entry.generation == current else None
+        entries = [None if raw is None else _Entry.model_validate_json(raw) for raw in kept]
+        page, brief = (entry if entry and entry.generation == current else None for entry in entries)
+        if brief is not None and self._age(brief) < self._brief and not self._is_fresh(page):
+            return current, brief
+        return current, page
+
+    def _is_fresh(self, entry: _Entry | None) -> bool:
+        return entry is not None and self._age(entry) < self._fresh
 
     def _wait(self, key: str) -> Answer | None:
         """What the one who computes leaves, in good time; else None."""
         until = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < until:
             time.sleep(_POLL_SECONDS)
-            generation, raw, claim = self._cache.get(_GENERATION, _page_key(key), _claim_key(key))
-            if raw is not None:
-                entry = _Entry.model_validate_json(raw)
-                if entry.generation == int(generation or 0) and self._age(entry) < self._fresh:
-                    return entry.answer
+            _, entry = self._read(key)
+            if entry is not None and self._is_fresh(entry):
+                return entry.answer
+            (claim,) = self._cache.get(_claim_key(key))
             if claim is None:
                 return None  # the other ended without a page to keep
         return None
@@ -176,7 +190,10 @@ class PageCache:
     def _keep(self, key: str, generation: int, answer: Answer) -> bool:
         entry = _Entry(generation=generation, made_at=self._clock.now().timestamp(), answer=answer)
         try:
-            self._cache.put(_page_key(key), entry.model_dump_json(), seconds=LAST_GOOD_SECONDS)
+            if answer.page.degraded:
+                self._cache.put(_brief_key(key), entry.model_dump_json(), seconds=BRIEF_SECONDS)
+            else:
+                self._cache.put(_page_key(key), entry.model_dump_json(), seconds=LAST_GOOD_SECONDS)
         except DependencyUnavailable:
             _say_unavailable()
             return False

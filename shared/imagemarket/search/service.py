@@ -27,6 +27,7 @@ from imagemarket.platform.resilience import (
 )
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.cursor import CursorSigner, Position, normalised
+from imagemarket.search.events import EventStream, SearchEvent, impersonal
 from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import (
     REACH,
@@ -146,6 +147,7 @@ class Search:
         pages: PageCache | None = None,
         queries: QueryReader | None = None,
         fusion: Fusion | None = None,
+        events: EventStream | None = None,
         clock: Clock | None = None,
         patience: Patience = Patience(),
     ) -> None:
@@ -161,6 +163,7 @@ class Search:
         self._pages = pages
         self._queries = queries or QueryReader()
         self._fusion = fusion or Fusion()
+        self._events = events
         self._clock = clock or SystemClock()
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
@@ -295,7 +298,31 @@ class Search:
         count("Searches")
         if answer.page.degraded:
             count("SearchesDegraded")
-        return self._given(answer, query, scope)
+        page = self._given(answer, query, scope)
+        if self._events is not None:
+            self._events.publish(self._event(page, query, position))
+        return page
+
+    def viewed(self, image_id: UUID, search_id: UUID) -> None:
+        """Somebody looks at a picture that an answer showed them."""
+        if self._events is not None:
+            event = SearchEvent(kind="viewed", search_id=search_id, at=self._clock.now(), images=(image_id,))
+            self._events.publish(event)
+
+    def _event(self, page: SearchPage, query: Paging, position: Position | None) -> SearchEvent:
+        filters = query.filters().model_dump(mode="json", exclude_defaults=True)
+        return SearchEvent(
+            kind="searched",
+            search_id=page.search_id,
+            at=self._clock.now(),
+            words=impersonal(getattr(query, "q", "")),
+            mode=page.mode,
+            filters={name: [str(v) for v in (f if isinstance(f, list) else [f])] for name, f in filters.items()},
+            first=position.passed if position is not None else ((query.page or 1) - 1) * query.limit,
+            total=page.estimated_total,
+            images=tuple(hit.id for hit in page.results),
+            degraded=tuple(each.part for each in page.degraded),
+        )
 
     def _given(self, answer: Answer, query: Paging, scope: str = "") -> SearchPage:
         """The page with what is this request's own."""

@@ -1,0 +1,130 @@
+"""What was searched, shown and looked at, for those who improve the search: without anybody's name.
+
+An event knows neither account nor address, and a query that looks like somebody's contact is not in it. Events
+wait in a capped stream in Valkey and are gathered into the table `search_events` each minute; one that the
+stream cannot take is lost, and a metric says so: no buyer waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from imagemarket.platform.cache import Cache
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.suggestions import SuggestionTable, phrase_of
+
+MOST_WAITING = 100_000
+_STREAM = "{search}:events"
+_BATCH = 500
+
+# An address, a link, or a number that could be a telephone's.
+_SOMEBODYS = re.compile(r"@|https?:|www\.|(?:\d[\s./()-]*){6,}")
+
+
+class SearchEvent(BaseModel):
+    """One answer, or one look at a picture that an answer showed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["searched", "viewed"]
+    search_id: UUID
+    """Ties a look to its search."""
+    at: datetime
+    words: str = ""
+    """As `phrase_of` writes them; empty where they could be somebody's contact."""
+    mode: str = ""
+    filters: dict[str, list[str]] = {}
+    first: int = 0
+    """How many results came before these."""
+    total: int = 0
+    images: tuple[UUID, ...] = ()
+    """The pictures shown, in their order, or the one looked at."""
+    degraded: tuple[str, ...] = ()
+
+
+class EventStream(Protocol):
+    """Where events go."""
+
+    def publish(self, event: SearchEvent) -> None:
+        """Never raises: an event is no reason for a buyer to wait or fail."""
+        ...
+
+
+def impersonal(words: str) -> str:
+    """The words as an event may carry them."""
+    return "" if _SOMEBODYS.search(words) else phrase_of(words)
+
+
+class ValkeyStream:
+    """The stream that events wait in."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def publish(self, event: SearchEvent) -> None:
+        """See `EventStream.publish`. One round trip."""
+        try:
+            self._cache.append(_STREAM, event.model_dump_json(exclude_defaults=True), most=MOST_WAITING)
+        except DependencyUnavailable:
+            count("SearchEventsLost")
+
+
+class EventGatherer:
+    """Takes what waits into the table, once each, and tells the suggestions what is often searched."""
+
+    def __init__(self, cache: Cache, database: Database, suggestions: SuggestionTable) -> None:
+        self._cache = cache
+        self._database = database
+        self._suggestions = suggestions
+
+    def drain(self) -> int:
+        """How many events were new. Safe to repeat, and side by side: an event's place in the stream is its key."""
+        total = 0
+        while True:
+            try:
+                waiting = self._cache.waiting(_STREAM, most=_BATCH)
+            except DependencyUnavailable:
+                logger.warning("search events wait: the cache is not answering")
+                return total
+            if not waiting:
+                return total
+            events = [(place, SearchEvent.model_validate_json(raw)) for place, raw in waiting]
+            new = self._insert(events)
+            searched = Counter(
+                event.words
+                for place, event in events
+                if place in new and event.kind == "searched" and event.words and event.total and not event.first
+            )
+            self._suggestions.searched(searched)
+            total += len(new)
+            try:
+                self._cache.remove(_STREAM, [place for place, _ in waiting])
+            except DependencyUnavailable:
+                return total  # they come again, and are known
+
+    def _insert(self, events: Sequence[tuple[str, SearchEvent]]) -> set[str]:
+        from psycopg.types.json import Jsonb
+
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "INSERT INTO search_events (place, kind, search_id, at, event)"
+                " SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::timestamptz[], %s::jsonb[])"
+                " ON CONFLICT DO NOTHING RETURNING place",
+                (
+                    [place for place, _ in events],
+                    [event.kind for _, event in events],
+                    [event.search_id for _, event in events],
+                    [event.at for _, event in events],
+                    [Jsonb(event.model_dump(mode="json", exclude={"kind", "search_id", "at"})) for _, event in events],
+                ),
+            ).fetchall()
+        return {row["place"] for row in rows}
