@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from imagemarket.ingestion.saga import RightsOfImages
 from imagemarket.platform.database import Database
 from tests.integration.rows import a_contributor, an_image
+
+pytestmark = pytest.mark.engines
 
 
 def test_they_name_the_contributor_and_the_images_own_page(database: Database) -> None:

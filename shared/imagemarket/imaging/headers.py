@@ -104,7 +104,7 @@ class TiffDirectory:
                 tag: Field(kind, number, self._unpack("Q" if big else "I", inline)[0], inline)
                 for tag, kind, number, inline in entry.iter_unpack(table[: len(table) // entry.size * entry.size])
             }
-        except (struct.error, OSError, OverflowError) as error:
+        except (struct.error, OSError, OverflowError, ValueError) as error:
             raise UnreadableImage("The TIFF has no readable directory.") from error
 
     def _unpack(self, code: str, data: bytes) -> tuple[int, ...]:
@@ -215,7 +215,7 @@ def _jpeg(file: BinaryIO) -> Header:
         elif marker == 0xDA:
             if frame is None:
                 break
-            return _jpeg_frame(*frame, scan_components=file.read(1)[0])
+            return _jpeg_frame(*frame, scan_components=struct.unpack(">B", file.read(1))[0])
         else:
             metadata += length
             _check_metadata(metadata, 0)
@@ -261,10 +261,10 @@ def _png(file: BinaryIO) -> Header:
         (length,) = struct.unpack(">I", head[:4])
         metadata += length
         transparent |= head[4:] == b"tRNS"
+        _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
         behind = file.tell() + length + 4
         if head[4:] in _PNG_COMPRESSED:
-            room -= _unfolded(file.read(length), room)
-        _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
+            room -= _unfolded(head[4:], file.read(length), room)
         file.seek(behind)
     else:
         raise ImageTooLarge(f"The PNG has more than {_SEGMENTS_MAX} chunks before its pixels.")
@@ -279,13 +279,16 @@ def _png(file: BinaryIO) -> Header:
     )
 
 
-def _unfolded(chunk: bytes, room: int) -> int:
+def _unfolded(kind: bytes, chunk: bytes, room: int) -> int:
     """Bytes of a compressed text or profile, found by unfolding it as far as there is room."""
-    name, _, rest = chunk.partition(b"\0")
-    at = rest.find(b"\x78")  # where zlib's data begin, behind a method and, for some, a language and a title
-    if not name or at < 0:
-        return 0
-    stream, unfolded, data = zlib.decompressobj(), 0, rest[at:]
+    _, _, rest = chunk.partition(b"\0")
+    if kind == b"iTXt":
+        if rest[:1] != b"\1":  # as it stands, not compressed
+            return 0
+        data = rest[2:].split(b"\0", 2)[-1]  # behind a language and a translated keyword
+    else:
+        data = rest[1:]
+    stream, unfolded = zlib.decompressobj(), 0
     try:
         while data and not stream.eof:
             unfolded += len(stream.decompress(data, _UNFOLD_STEP))
@@ -296,7 +299,7 @@ def _unfolded(chunk: bytes, room: int) -> int:
                 )
             data = stream.unconsumed_tail
     except zlib.error:
-        pass  # no compressed text after all, or a broken one: the decoder passes it over
+        pass  # broken: the decoder passes it over
     return unfolded
 
 

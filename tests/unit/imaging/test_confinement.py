@@ -20,6 +20,7 @@ import pytest
 import pyvips
 from PIL import Image
 
+from benchmarks.imaging_fuzz import fuzz, mutated, seeds
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.platform.errors import DependencyUnavailable, ImageRejected, ImageTooLarge, UnreadableImage
@@ -360,7 +361,7 @@ def test_texts_that_unfold_to_gigabytes_are_refused(tmp_path: Path, compressed: 
     out = io.BytesIO()
     Image.new("RGB", (100, 100), "navy").save(out, "PNG")
     png, bomb = out.getvalue(), zlib.compress(bytes(5_000_000), 9)
-    head = {b"zTXt": b"comment\0\0", b"iTXt": b"comment\0\1\0en\0title\0"}[compressed]
+    head = {b"zTXt": b"a text\0\0", b"iTXt": b"comment\0\1\0en\0exact title\0"}[compressed]
     for count, refused in ((3, False), (4, True), (2000, True)):
         path = tmp_path / "a.png"
         path.write_bytes(png[:33] + _chunk(compressed, head + bomb) * count + png[33:])
@@ -368,3 +369,38 @@ def test_texts_that_unfold_to_gigabytes_are_refused(tmp_path: Path, compressed: 
             assert "unfold to more than 16 MB" in _refused(path).detail
         else:
             inspect(path)
+
+
+# --- what benchmarks/imaging_fuzz.py found, and goes on looking for ---------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", (100).to_bytes(4, "big") * 2 + b"\x08\2\0\0\0") + b"\0\0\0\x40iTXta\0b",
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", (100).to_bytes(4, "big") * 2 + b"\x08\2\0\0\0")
+        + b"\xff\xff\xff\x40iTXta\0b",
+        b"II+\0\x08\0\0\0" + b"\xff" * 8 + bytes(100),
+        b"\xff\xd8\xff\xc0\0\x11\x08\0\x64\0\x64\3\1\x11\0\2\x11\0\3\x11\0\xff\xda\0\x0c",
+    ],
+    ids=["chunk cut short", "chunk of 4 GB", "directory beyond 2**63", "scan without components"],
+)
+def test_found_by_mutation(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a").write_bytes(data)
+    _refused(tmp_path / "a")
+
+
+def test_some_hundreds_of_mutated_files_end_in_a_picture_or_a_refusal() -> None:
+    findings = fuzz(cases=300, seed=42, workers=1)
+    assert findings.found == []
+    assert sum(findings.outcomes.values()) == 300
+    assert findings.outcomes["picture"] > 30  # not everything is refused at the door
+    assert findings.outcomes["UnreadableImage"] > 30
+
+
+def test_a_case_is_the_same_file_every_time() -> None:
+    sources = seeds()
+    assert [mutated(number, 1, sources) for number in range(20)] == [
+        mutated(number, 1, sources) for number in range(20)
+    ]
