@@ -100,24 +100,10 @@ def _by_libvips(plane: Any) -> Iterator[bytes]:
 
 
 def _negative(plane: Any) -> bytes:
-    """A DNG of a mosaic, as small as they come."""
-    mosaic = plane[..., 0].astype("<u2") * 64
-    entries = [
-        *((254, 4, 0), (256, 4, mosaic.shape[1]), (257, 4, mosaic.shape[0]), (258, 3, 16), (259, 3, 1)),
-        *(
-            (262, 3, 32803),
-            (273, 4, 1000),
-            (274, 3, 6),
-            (277, 3, 1),
-            (278, 4, mosaic.shape[0]),
-            (279, 4, mosaic.nbytes),
-        ),
-        *((33421, 3, 2 | 2 << 16), (33422, 1, 0x02010100), (50706, 1, 0x00000401), (50717, 4, 16383)),
-    ]
-    counts = {33421: 2, 33422: 4, 50706: 4}
-    table = b"".join(struct.pack("<HHII", tag, kind, counts.get(tag, 1), value) for tag, kind, value in entries)
-    head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4)
-    return head.ljust(1000, b"\0") + mosaic.tobytes()
+    from local.negatives import write_dng
+
+    with tempfile.TemporaryDirectory() as folder:
+        return write_dng(Path(folder) / "a.dng", plane / 255, orientation=6).read_bytes()
 
 
 def seeds(samples: Path | None = None) -> tuple[bytes, ...]:

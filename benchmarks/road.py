@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks import report, road_imaging, road_imports, road_search
+from benchmarks import imaging, report, road_imports, road_search
 from cdk.stages import local_stage
 from local.cloud import Cloud
 from local.demo.load import make_accounts
@@ -132,7 +132,7 @@ def measure_uploads() -> list[report.Row]:
 
 def measure() -> list[report.Row]:
     """All rows of the road."""
-    return [*road_imaging.measure(), *measure_uploads(), *road_search.measure(), *road_imports.measure()]
+    return [*imaging.measure(), *measure_uploads(), *road_search.measure(), *road_imports.measure()]
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from imagemarket.cli import catalogue, dead_letters, images, models, search, upload, users, watermark
+from imagemarket.cli import catalogue, contact_sheet, dead_letters, images, models, search, upload, users, watermark
 from imagemarket.cli.client import CliError
 from imagemarket.platform.telemetry import logger
 
 app = typer.Typer(
     name="imagemarket",
-    help="The marketplace's command line: upload pictures, find them, look after accounts and dead letters.",
+    help="The marketplace's command line: try pictures out, upload and find them, look after accounts and dead letters.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,6 +24,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(watermark.app, name="watermark")
 app.command("upload")(upload.upload)
 app.add_typer(search.app, name="search")
+app.command("contact-sheet")(contact_sheet.contact_sheet)
 app.command("categories")(catalogue.categories)
 
 

@@ -75,7 +75,7 @@ def search(
     show(("#", "title", "score", "categories", "contributor", "image id"), rows)
     typer.echo(f"{len(rows)} of about {answer.get('estimated_total', len(rows))} ({answer.get('mode', '')})")
     if open_sheet or sheet:
-        _contact_sheet(answer["results"], sheet, show=open_sheet)
+        _results_sheet(answer["results"], sheet, show=open_sheet)
 
 
 def _remarks(answer: dict[str, Any]) -> list[str]:
@@ -93,12 +93,12 @@ def _remarks(answer: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _contact_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bool) -> None:
+def _results_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bool) -> None:
     import tempfile
 
     import httpx
 
-    from imagemarket.cli import contact_sheet
+    from imagemarket.cli import results_sheet
 
     with httpx.Client(timeout=20, follow_redirects=True) as client:
 
@@ -108,11 +108,11 @@ def _contact_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bo
             except httpx.HTTPError as error:
                 raise OSError(str(error)) from error
 
-        drawn = contact_sheet.draw(results, fetch)
+        drawn = results_sheet.draw(results, fetch)
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="imagemarket-")) / "search.png"
     drawn.save(path, "PNG")
-    seen = show and contact_sheet.show(path)
+    seen = show and results_sheet.show(path)
     typer.echo(f"Contact sheet: {path}{' (opened)' if seen else ''}")
 
 

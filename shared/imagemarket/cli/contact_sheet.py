@@ -1,100 +1,157 @@
-"""A page of results as one picture: a contact sheet, and a viewer for it where there is one."""
+"""`imagemarket contact-sheet`: what the marketplace would make of every file in a folder, on one page or several."""
 
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import textwrap
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imagemarket.cli.client import CliError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
 
-CELL = 300
-"""Pixels of the square that a thumbnail stands in."""
-_CAPTION = 44
-_GAP = 12
-_COLUMNS = 5
-_PAPER, _INK, _FAINT = (24, 24, 26), (238, 238, 238), (150, 150, 155)
-_FETCHED_AT_ONCE = 8
-_MAX_THUMBNAIL_BYTES = 2_000_000
+    from imagemarket.imaging.confinement import Inspector
 
-Result = Mapping[str, Any]
-
-
-def draw(results: Sequence[Result], fetch: Callable[[str], bytes]) -> Image:
-    """The results in rows of five, each with its number, title and score; one whose thumbnail cannot be had stays
-    an empty square that says so. `fetch` gets the bytes of a URL."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    columns = min(_COLUMNS, max(1, len(results)))
-    rows = -(-max(1, len(results)) // columns)
-    step, line = CELL + _GAP, CELL + _CAPTION + _GAP
-    sheet = Image.new("RGB", (columns * step + _GAP, rows * line + _GAP), _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
-        thumbnails = list(pool.map(lambda result: _thumbnail(result, fetch), results))
-    for place, (result, thumbnail) in enumerate(zip(results, thumbnails, strict=True)):
-        left, top = _GAP + place % columns * step, _GAP + place // columns * line
-        if thumbnail is None:
-            pen.rectangle((left, top, left + CELL, top + CELL), outline=_FAINT)
-            pen.text((left + 10, top + 10), "no thumbnail", fill=_FAINT, font=small)
-        else:
-            sheet.paste(thumbnail, (left + (CELL - thumbnail.width) // 2, top + (CELL - thumbnail.height) // 2))
-        title = _fitting(f"{place + 1}  {result['title']}", lambda text: font.getlength(text) <= CELL)
-        pen.text((left, top + CELL + 4), title, fill=_INK, font=font)
-        pen.text((left, top + CELL + 24), f"{result['score']:.3f}   {result['id']}", fill=_FAINT, font=small)
-    return sheet
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+_EDGE, _GAP, _LINE = 300, 12, 17
+_SMALL = 150
+_LETTERS = (2 * _EDGE + _SMALL + 2 * _GAP) // 7
+"""In a line of text, at the font's mean width."""
+_PAPER, _INK, _FAINT, _BAD = (250, 250, 248), (25, 25, 25), (110, 110, 110), (176, 32, 32)
+_SQUARE = 8
+"""Side of the chequered ground's squares, on which one sees what can be seen through."""
 
 
-def _thumbnail(result: Result, fetch: Callable[[str], bytes]) -> Image | None:
-    from PIL import Image, UnidentifiedImageError
+@dataclass(frozen=True)
+class Cell:
+    """One file: what was made of it, or why nothing was."""
 
-    jpegs = [each for each in result["renditions"] if each["format"] == "jpeg"]
-    if not jpegs:
-        return None
-    best = max(jpegs, key=lambda each: each["width"])
-    try:
-        data = fetch(best["url"])
-        if len(data) > _MAX_THUMBNAIL_BYTES:
-            return None
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError):
-        return None
-    picture.thumbnail((CELL, CELL))
-    return picture
+    name: str
+    told: str
+    refused: bool
+    pictures: tuple[Image, ...] = ()
+    """The clean rendition, the smallest one, and the marked preview."""
 
 
-def _fitting(text: str, fits: Callable[[str], bool]) -> str:
-    if fits(text):
-        return text
-    while text and not fits(f"{text}\u2026"):
-        text = text[:-1]
-    return f"{text}\u2026"
+def contact_sheet(
+    folder: Annotated[Path, typer.Argument(help="Searched to the bottom; hidden files are passed over.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JPEG or PNG; further pages get a number.")] = Path(
+        "contact-sheet.jpg"
+    ),
+    columns: Annotated[int, typer.Option(min=1, max=8, help="Files side by side.")] = 2,
+    rows: Annotated[int, typer.Option(min=1, max=100, help="Files below each other on a page.")] = 8,
+) -> None:
+    """Draw the renditions and the marked preview of every file in a folder, or the reason why it is refused.
 
+    Nothing is uploaded: the files are processed here as the marketplace would process them.
+    """
+    from imagemarket.imaging.confinement import Inspector
 
-def viewer() -> str | None:
-    """The program that shows a picture on this machine; None where there is no screen or no such program."""
-    if sys.platform == "darwin":
-        return shutil.which("open")
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return None
-    return shutil.which("xdg-open")
-
-
-def show(path: Path) -> bool:
-    """Hands the file to the viewer and goes on; False where there is none."""
-    program = viewer()
-    if program is None:
-        return False
-    subprocess.Popen(  # noqa: S603 - our own file, no shell
-        [program, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    if output.suffix.lower() not in _SUFFIXES:
+        raise CliError(f"{output}: must end in one of {', '.join(_SUFFIXES)}")
+    if not folder.is_dir():
+        raise CliError(f"{folder}: there is no such folder")
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    return True
+    if not files:
+        raise CliError(f"{folder}: there are no files in it")
+    with Inspector() as inspector:
+        cells = [_cell(inspector, path, path.relative_to(folder).as_posix()) for path in files]
+    for number, page in enumerate(_pages(cells, columns=columns, rows=rows), start=1):
+        target = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
+        page.save(target, quality=88)
+        typer.echo(str(target))
+    refused = sum(cell.refused for cell in cells)
+    typer.echo(f"{len(cells)} files, {len(cells) - refused} accepted, {refused} refused")
+
+
+def _cell(inspector: Inspector, path: Path, name: str) -> Cell:
+    from imagemarket.imaging.renditions import make_thumbnails
+    from imagemarket.imaging.watermark import make_watermarked
+    from imagemarket.platform.errors import ImageRejected
+
+    try:
+        found = inspector.inspect(path)
+    except ImageRejected as error:
+        return Cell(name, f"refused, {error.slug}: {error.detail}", refused=True)
+    made = make_thumbnails(found.master) + make_watermarked(found.master, uuid.uuid4())
+    by_kind = {(each.kind, each.long_edge): each for each in made if each.format == "webp"}
+    shown = [by_kind["clean", 1000], by_kind["thumbnail", 150], by_kind["preview", 1000]]
+    facts = [f"{found.format}, {found.width} x {found.height}", ", ".join(found.colours)]
+    webp = sum(len(each.data) for each in made if each.kind != "preview" and each.format == "webp")
+    facts.append(f"three WebP sizes {webp / 1000:.1f} KB")
+    if found.technical.camera:
+        facts.append(found.technical.camera)
+    if found.technical.decoded_from:
+        facts.append(f"from its {found.technical.decoded_from}")
+    return Cell(
+        name, "accepted: " + "; ".join(facts), refused=False, pictures=tuple(_read(each.data) for each in shown)
+    )
+
+
+def _read(data: bytes) -> Image:
+    """A rendition as it looks, on a chequered ground where it can be seen through; no larger than it is shown."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as opened:
+        picture = opened.convert("RGBA")
+    picture.thumbnail((_EDGE, _EDGE), Image.Resampling.LANCZOS)
+    ground = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+    for left in range(0, picture.width, _SQUARE):
+        for top in range((left // _SQUARE % 2) * _SQUARE, picture.height, 2 * _SQUARE):
+            ground.paste((205, 205, 205, 255), (left, top, left + _SQUARE, top + _SQUARE))
+    return Image.alpha_composite(ground, picture).convert("RGB")
+
+
+def _pages(cells: Sequence[Cell], *, columns: int, rows: int) -> Iterator[Image]:
+    from PIL import Image, ImageFont
+
+    font = ImageFont.load_default(14)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    width = 2 * _EDGE + _SMALL + 4 * _GAP
+    per_page = columns * rows
+    for first in range(0, len(cells), per_page):
+        lines = [cells[at : at + columns] for at in range(first, min(first + per_page, len(cells)), columns)]
+        heights = [max(_height(cell) for cell in line) for line in lines]
+        page = Image.new("RGB", (columns * width, sum(heights) + _GAP), _PAPER)
+        top = _GAP
+        for line, height in zip(lines, heights, strict=True):
+            for column, cell in enumerate(line):
+                _draw(page, cell, (column * width + _GAP, top), font)
+            top += height
+        yield page
+
+
+def _words(cell: Cell) -> list[str]:
+    return textwrap.wrap(cell.told, _LETTERS)
+
+
+def _height(cell: Cell) -> int:
+    pictures = max((picture.height + _GAP // 2 for picture in cell.pictures), default=0)
+    return (1 + len(_words(cell))) * _LINE + pictures + 2 * _GAP
+
+
+def _draw(page: Image, cell: Cell, at: tuple[int, int], font: FreeTypeFont) -> None:
+    from PIL import ImageDraw
+
+    draw = ImageDraw.Draw(page)
+    left, top = at
+    draw.text((left, top), textwrap.shorten(cell.name, _LETTERS, placeholder=" ..."), fill=_INK, font=font)
+    for line in _words(cell):
+        top += _LINE
+        draw.text((left, top), line, fill=_BAD if cell.refused else _FAINT, font=font)
+    top += _LINE + _GAP // 2
+    for picture, room in zip(cell.pictures, (_EDGE, _SMALL, _EDGE), strict=False):
+        page.paste(picture, (left, top))
+        left += room + _GAP

@@ -41,6 +41,7 @@ _MAX_DECODED_BYTES = 1_600_000_000
 """In all, streamed or not: 200 megapixels of four channels of 16 bits."""
 _LOADERS = {"jpeg": "jpegload", "png": "pngload", "tiff": "tiffload"}
 _ORIENTATION = "orientation"
+_PROFILE = "icc-profile-data"
 _SIDEWAYS = 5
 _OPAQUE = 255
 _RAW_HALF, _RAW_WHOLE = 2 + 8 / 4 + 3 / 4 + 3 / 4, 2 + 8 + 3 + 3
@@ -149,7 +150,9 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
 
 def _scaled(vips: Any, path: Path, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
     """Within the master's bounds, upright, in sRGB."""
-    how = {"height": MASTER_LONG_EDGE, "size": "down", "output_profile": "srgb", "intent": "perceptual"}
+    how: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
+    if loaded.get_typeof(_PROFILE) or loaded.interpretation == "cmyk":  # asked for in vain it costs as much as decoding
+        how |= {"output_profile": "srgb", "intent": "perceptual"}
     if loaded.interpretation == "cmyk":
         how["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
     if found == "jpeg":  # the only one of the three that is cheaper to decode at a fraction of its size
@@ -165,7 +168,7 @@ def _scaled(vips: Any, path: Path, found: str, loaded: pyvips.Image, header: Hea
 def _from_floats(picture: pyvips.Image) -> pyvips.Image:
     """0 to 1 as 16 bits. Floats mean linear light, unless a profile says what they mean."""
     grey = picture.bands <= 2
-    if not picture.get_typeof("icc-profile-data"):
+    if not picture.get_typeof(_PROFILE):
         alpha = picture[picture.bands - 1 :] if picture.hasalpha() else None
         colours = picture[: picture.bands - 1] if alpha is not None else picture
         # the sRGB transfer function, IEC 61966-2-1

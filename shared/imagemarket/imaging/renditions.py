@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from imagemarket.imaging.models import Rendition, RenditionFormat, RenditionKind
@@ -31,12 +32,17 @@ def make_thumbnails(master: bytes, rights: Rights | None = None) -> list[Renditi
     A master smaller than a size is not enlarged to it. The bytes carry the rights as XMP and no other metadata;
     their colours are sRGB.
     """
-    picture = open_master(master)
-    made = encode_all(picture, "clean", CLEAN_LONG_EDGE, rights)
-    for long_edge in sorted(THUMBNAIL_LONG_EDGES, reverse=True):
-        picture = _scaled(picture, long_edge)  # each from the next larger
-        made += encode_all(picture, "thumbnail", long_edge, rights)
+    made = []
+    for long_edge, picture in ladder(open_master(master)):
+        made += encode_all(picture, "clean" if long_edge == CLEAN_LONG_EDGE else "thumbnail", long_edge, rights)
     return made
+
+
+def ladder(picture: Image) -> Iterator[tuple[int, Image]]:
+    """Every size class and the picture in it, from the largest down, each made from the one before."""
+    for long_edge in sorted({CLEAN_LONG_EDGE, *THUMBNAIL_LONG_EDGES}, reverse=True):
+        picture = _scaled(picture, long_edge)
+        yield long_edge, picture
 
 
 def encoder_settings() -> dict[str, dict[str, Any]]:

@@ -49,7 +49,7 @@ NSFW_REVIEW_FROM = 0.1
 _NEVER_TOLD = 2
 """An image that ends for the first time: no search engine has ever heard of it."""
 
-CREDITED_MARKET = "imagemarket"
+CREDITED_AS = "imagemarket"
 """As it stands in credit lines."""
 
 _AI_CATEGORIES = 3
@@ -194,7 +194,7 @@ class RightsOfImages:
         assert row is not None
         name = row["display_name"]
         return Rights(
-            creator=name, credit=f"{name} / {CREDITED_MARKET}", page_url=f"{self._public_base_url}/v1/images/{image_id}"
+            creator=name, credit=f"{name} / {CREDITED_AS}", page_url=f"{self._public_base_url}/v1/images/{image_id}"
         )
 
 

@@ -1,96 +1,55 @@
-"""`imagemarket search --open`: what the contact sheet shows."""
+"""The contact sheet: a page of what would become of a folder's files."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from imagemarket.cli import catalogue, contact_sheet
 from imagemarket.cli.app import app
-
-COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
-
-
-def jpeg(colour: tuple[int, int, int], size: tuple[int, int] = (450, 300)) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, "JPEG")
-    return out.getvalue()
+from imagemarket.cli.client import CliError
+from local.pictures import paint_landscape
 
 
-def result(number: int) -> dict[str, Any]:
-    return {
-        "id": f"id-{number}",
-        "title": f"A picture with a very long title that cannot fit into its cell, number {number}",
-        "score": 0.5,
-        "renditions": [
-            {
-                "width": width,
-                "height": width * 2 // 3,
-                "format": form,
-                "url": f"https://cdn.test/{number}/{width}.{form}",
-            }
-            for width in (150, 450)
-            for form in ("avif", "jpeg", "webp")
-        ],
-    }
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    inside = tmp_path / "pictures"
+    (inside / "deeper").mkdir(parents=True)
+    paint_landscape(inside / "a landscape.jpg", seed=1, size=(900, 600))
+    Image.new("RGBA", (400, 300), (200, 30, 30, 128)).save(inside / "deeper" / "see-through.png")
+    (inside / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    (inside / "notes.txt").write_text("no picture")
+    (inside / ".hidden.jpg").write_bytes(b"")
+    return inside
 
 
-def test_every_result_has_its_cell_in_order() -> None:
-    asked: list[str] = []
-
-    def fetch(url: str) -> bytes:
-        asked.append(url)
-        return jpeg(COLOURS[int(url.split("/")[3])])
-
-    sheet = contact_sheet.draw([result(number) for number in range(3)], fetch)
-    assert sorted(asked) == [f"https://cdn.test/{number}/450.jpeg" for number in range(3)]
-    step = (sheet.width - 12) // 3
-    for place, colour in enumerate(COLOURS):
-        pixel = sheet.getpixel((12 + place * step + 150, 12 + 150))
-        assert isinstance(pixel, tuple)
-        assert all(abs(a - b) < 12 for a, b in zip(pixel, colour, strict=True))
-
-
-@pytest.mark.parametrize("number", [0, 1, 5, 6, 100])
-def test_the_sheet_grows_with_the_page(number: int) -> None:
-    sheet = contact_sheet.draw([result(place) for place in range(number)], lambda _: jpeg(COLOURS[0]))
-    rows = max(1, -(-number // 5))
-    assert sheet.height == rows * (300 + 44 + 12) + 12
-
-
-@pytest.mark.parametrize("data", [b"", b"no picture", jpeg(COLOURS[0])[:200]])
-def test_a_thumbnail_that_cannot_be_read_leaves_an_empty_cell(data: bytes) -> None:
-    contact_sheet.draw([result(0)], lambda _: data)
-
-
-def test_without_a_screen_there_is_no_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert contact_sheet.show(Path("sheet.png")) is False
-
-
-def test_the_command_says_what_became_of_the_words_and_writes_the_sheet(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    answer = {
-        "results": [{**result(0), "categories": [], "contributor": {"name": "Ada"}, "renditions": []}],
-        "estimated_total": 1,
-        "mode": "hybrid",
-        "spelling": {"asked": "sunste", "searched": "sunset"},
-        "interpreted": [{"words": "vertical", "parameter": "orientation", "value": "portrait", "effect": "filter"}],
-        "degraded": [],
-    }
-    monkeypatch.setattr(catalogue.MarketClient, "get", lambda *_, **__: answer)
-    path = tmp_path / "sheet.png"
-    done = CliRunner().invoke(app, ["search", "vertical sunste", "--sheet", str(path)])
+def test_every_file_is_on_it(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "sheet.png"
+    done = CliRunner().invoke(app, ["contact-sheet", str(folder), "-o", str(output), "--columns", "1"])
     assert done.exit_code == 0, done.output
-    assert "sunset" in done.output
-    assert "orientation portrait (filter)" in done.output
-    with Image.open(path) as sheet:
-        assert sheet.format == "PNG"
+    assert "4 files, 2 accepted, 2 refused" in done.output
+    with Image.open(output) as page:
+        pixels = np.asarray(page.convert("RGB")).astype(int)
+    assert pixels.shape[0] > 500  # two rows of pictures and the words between them
+    red = (pixels[..., 0] > 150) & (pixels[..., 1] < 60)
+    assert red.any()  # a refusal's words
+    pinkish = (abs(pixels - (227, 142, 142)) < 12).all(axis=2)  # the see-through red on the preview's white
+    assert pinkish.sum() > 10_000
+
+
+def test_more_than_a_page_becomes_several(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "sheet.jpg"
+    done = CliRunner().invoke(app, ["contact-sheet", str(folder), "-o", str(output), "--columns", "1", "--rows", "3"])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["sheet-2.jpg", "sheet.jpg"]
+
+
+@pytest.mark.parametrize(("argument", "output"), [("nowhere", "a.jpg"), (".", "a.gif")])
+def test_what_cannot_be_done_is_said(tmp_path: Path, argument: str, output: str) -> None:
+    done = CliRunner().invoke(app, ["contact-sheet", str(tmp_path / argument), "-o", str(tmp_path / output)])
+    assert isinstance(done.exception, CliError)
+    empty = CliRunner().invoke(app, ["contact-sheet", str(tmp_path), "-o", str(tmp_path / "a.jpg")])
+    assert "no files" in str(empty.exception)

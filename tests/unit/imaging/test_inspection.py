@@ -15,8 +15,8 @@ from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import read_description
 from imagemarket.imaging.renditions import flattened, open_master
 from imagemarket.platform.errors import ImageRejected, ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
+from local.negatives import write_dng
 from local.pictures import paint_landscape
-from tests.unit.imaging.negatives import write_dng
 
 EDGE = Path(__file__).resolve().parents[4] / "shared" / "samples" / "edge"
 
