@@ -115,10 +115,10 @@ class Stage:
     throttle: Throttle
     concurrency: Concurrency
     stalled_after_seconds: int
-    """How long nothing may be heard of an image in processing before the sweeper looks after it; longer than the
-    state machine waits between two attempts of a step."""
+    """How long nothing may be heard of an execution that runs before it counts as dead: longer than the state machine
+    waits for a busy function."""
     sweep_minutes: int
-    """How often it looks."""
+    """How often the sweeper looks."""
     index_batch_seconds: int
     """How long changes gather before they are written to the search engines together."""
     removal: RemovalPolicy
@@ -206,7 +206,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
             },
             per_queue=2,
         ),
-        stalled_after_seconds=240,
+        stalled_after_seconds=1300,
         sweep_minutes=1,
         index_batch_seconds=1,
         removal=RemovalPolicy.DESTROY,

@@ -298,12 +298,7 @@ def ingestion_starter() -> IngestionStarter:
 def upload_sweeper() -> UploadSweeper:
     from imagemarket.ingestion.sweeper import UploadSweeper
 
-    return UploadSweeper(
-        database=database(),
-        originals=originals(),
-        starter=ingestion_starter(),
-        unnoticed_after_seconds=settings().stalled_after_seconds,
-    )
+    return UploadSweeper(database=database(), originals=originals(), starter=ingestion_starter())
 
 
 @cache

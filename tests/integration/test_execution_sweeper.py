@@ -110,7 +110,9 @@ def test_an_execution_that_waits_for_its_turn_is_left_alone(room: Room) -> None:
 
 
 def test_what_was_heard_of_is_left_alone(room: Room) -> None:
-    young = room.overdue(minutes=9)
+    young = room.overdue(minutes=1)
+    running = room.overdue(minutes=9)
+    room.executions.start(running)
     working = room.overdue()
     StepRecords(room.database).once(working, Step.INSPECT, dict)
     leased = room.overdue()
@@ -124,8 +126,8 @@ def test_what_was_heard_of_is_left_alone(room: Room) -> None:
     unsent = room.overdue(object_version=None)
     assert room.sweeper.stuck() == []
     assert room.sweeper.run() == NOTHING
-    kept = [room.image(job.image_id)["run"] for job in (young, working, leased, ended, unsent)]
-    assert kept == [1] * 5
+    kept = [room.image(job.image_id)["run"] for job in (young, running, working, leased, ended, unsent)]
+    assert kept == [1] * 6
 
 
 def test_a_compensation_that_was_broken_off_is_finished(room: Room) -> None:

@@ -42,7 +42,7 @@ def sweeper(database: Database, originals: MemoryObjectStore, step_functions: An
     starter = IngestionStarter(
         database=database, originals=originals, executions=Executions(step_functions, "arn:aws:states:test")
     )
-    return UploadSweeper(database=database, originals=originals, starter=starter, unnoticed_after_seconds=600)
+    return UploadSweeper(database=database, originals=originals, starter=starter)
 
 
 def _is_there(database: Database, image: UUID) -> bool:
@@ -72,7 +72,7 @@ def test_an_object_whose_event_was_lost_is_processed(
     step_functions: RecordingStepFunctions,
 ) -> None:
     owner = a_contributor(database)
-    image = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(minutes=11))
+    image = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(minutes=3))
     originals.put(f"originals/{owner}/{image}.jpg", b"a picture", content_type="image/jpeg")
     assert sweeper.run() == {"removed": 0, "started": 1}
     assert [name[:36] for name in step_functions.started] == [str(image)]
@@ -84,7 +84,7 @@ def test_what_was_announced_a_moment_ago_is_left_to_its_event(
     sweeper: UploadSweeper, database: Database, originals: MemoryObjectStore
 ) -> None:
     owner = a_contributor(database)
-    image = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(minutes=9))
+    image = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(minutes=1))
     originals.put(f"originals/{owner}/{image}.jpg", b"a picture", content_type="image/jpeg")
     unsent = an_image(database, owner, updated_at=datetime.now(UTC) - timedelta(hours=23))
     assert sweeper.run() == {"removed": 0, "started": 0}

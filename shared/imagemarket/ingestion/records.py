@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from imagemarket.ingestion.models import COMPENSATE, IngestionJob, Step, StepOutput
 from imagemarket.platform.database import Database
@@ -86,6 +87,24 @@ class StepRecords:
                 " WHERE image_id = %s AND step = %s AND status = 'succeeded'",
                 (job.image_id, str(step)),
             )
+
+    def published(self, image_id: UUID | None = None) -> int:
+        """Completes the records of publications that were committed by deliveries that died before their record: of
+        one image, or of all whose lease is over. How many there were."""
+        with self._database.transaction() as connection:
+            return connection.execute(
+                """
+                UPDATE processing_steps s
+                   SET status = 'succeeded', output = jsonb_build_object('status', i.status), error = NULL,
+                       finished_at = clock_timestamp(), lease_until = NULL
+                  FROM images i
+                 WHERE i.id = s.image_id AND s.step = 'publish' AND s.status <> 'succeeded'
+                   AND i.status IN ('approved', 'pending_review')
+                   AND CASE WHEN %(image)s::uuid IS NULL THEN s.lease_until <= now()
+                            ELSE s.image_id = %(image)s AND coalesce(s.lease_until <= now(), true) END
+                """,
+                {"image": image_id},
+            ).rowcount
 
     def outputs(self, job: IngestionJob) -> dict[Step, StepOutput]:
         """The outputs of the steps that succeeded for this version."""

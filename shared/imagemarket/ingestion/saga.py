@@ -496,6 +496,7 @@ class CompensateImage:
         try:
             return self._records.once(job, COMPENSATE, lambda: self._compensate(job, failure))
         except JobSuperseded:
+            self._records.published(job.image_id)
             row = self._database.fetch_one("SELECT status FROM images WHERE id = %s", (job.image_id,))
             logger.info("nothing to compensate", status=row["status"] if row else "gone")
             return {"status": row["status"] if row else "gone"}

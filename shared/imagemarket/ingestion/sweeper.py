@@ -9,6 +9,7 @@ from uuid import UUID
 
 from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
+from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import refuse_again
@@ -20,6 +21,9 @@ from imagemarket.platform.telemetry import count, logger
 ABANDONED_AFTER_HOURS = 24
 """An upload's form and URLs end after an hour, so nothing can arrive any more."""
 
+OVERDUE_AFTER_SECONDS = 120
+"""By then an event has been handled, an execution started, and one that ended has ended its image."""
+
 MAX_REPLAYS = 2
 """Runs that the sweeper starts by itself, beyond the one that somebody asked for."""
 
@@ -29,13 +33,10 @@ _AT_ONCE = 500
 class UploadSweeper:
     """Removes what was announced and never sent, and starts what was sent and never noticed."""
 
-    def __init__(
-        self, *, database: Database, originals: ObjectStore, starter: IngestionStarter, unnoticed_after_seconds: int
-    ) -> None:
+    def __init__(self, *, database: Database, originals: ObjectStore, starter: IngestionStarter) -> None:
         self._database = database
         self._originals = originals
         self._starter = starter
-        self._unnoticed_after_seconds = unnoticed_after_seconds
 
     def run(self) -> dict[str, int]:
         """How many uploads were `removed` (row and parts), and `started` because their object is there although
@@ -64,7 +65,7 @@ class UploadSweeper:
             " updated_at < now() - make_interval(hours => %s) AS abandoned FROM images"
             " WHERE status = 'processing' AND object_version IS NULL"
             " AND updated_at < now() - make_interval(secs => %s) ORDER BY id LIMIT %s",
-            (ABANDONED_AFTER_HOURS, self._unnoticed_after_seconds, _AT_ONCE),
+            (ABANDONED_AFTER_HOURS, OVERDUE_AFTER_SECONDS, _AT_ONCE),
         )
 
     def _remove(self, row: Row) -> int:
@@ -88,7 +89,8 @@ Action = Literal["resume", "replay", "fail"]
 
 @dataclass(frozen=True)
 class Stuck:
-    """An image in processing of which nothing has been heard for too long, and what should be done about it.
+    """An image in processing of which nothing has been heard for too long (longer while its execution runs), and what
+    should be done about it.
 
     `resume` starts the execution that was never started; `replay` starts the next run, which goes on after the steps
     that succeeded; `fail` states the reason.
@@ -102,7 +104,8 @@ class Stuck:
 
 _LAST_HEARD = """
     SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.replays,
-           greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard
+           greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard,
+           extract(epoch FROM now() - greatest(i.updated_at, max(s.started_at), max(s.finished_at))) AS silent_seconds
       FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id
      WHERE i.status = 'processing' AND i.object_version IS NOT NULL
      GROUP BY i.id
@@ -131,8 +134,8 @@ class ExecutionSweeper:
     def __init__(
         self, *, database: Database, executions: Executions, compensation: CompensateImage, stalled_after_seconds: int
     ) -> None:
-        """After `stalled_after_seconds` without a step beginning or ending, with no lease running and no try of
-        its execution, a running execution counts as dead; it must be longer than the machine waits between two."""
+        """A running execution counts as dead after `stalled_after_seconds` without a step beginning or ending, with no
+        lease running and no try of its own; that must be longer than the machine waits between two attempts."""
         self._database = database
         self._executions = executions
         self._compensation = compensation
@@ -140,12 +143,12 @@ class ExecutionSweeper:
 
     def stuck(self) -> list[Stuck]:
         """What is overdue, the longest first (500 at most), and how its execution stands."""
-        overdue = self._database.fetch_all(_LAST_HEARD, (self._stalled_after_seconds, 500))
-        return [judged for row in overdue if (judged := self._judge(row)) is not None]
+        rows = self._database.fetch_all(_LAST_HEARD, (OVERDUE_AFTER_SECONDS, _AT_ONCE))
+        return [stuck for row in rows if (stuck := self._judge(row)) is not None]
 
     def run(self) -> dict[str, int]:
-        """Does what `stuck` says, and finishes compensations that were broken off. How many of each; `failed_to` are
-        those that something kept from being settled, which the next run tries again. Safe to repeat."""
+        """Does what `stuck` says, and tidies up what was broken off after its image had ended. How many of each;
+        `failed_to` are those that something kept from being settled, which the next run tries again. Safe to repeat."""
         done = {"resumed": 0, "replayed": 0, "failed": 0, "cleaned": 0, "failed_to": 0}
         for stuck in self.stuck():
             logger.append_keys(image_id=str(stuck.job.image_id))
@@ -155,7 +158,7 @@ class ExecutionSweeper:
                 logger.exception("the image could not be settled")
                 outcome = "failed_to"
             done[outcome] += 1
-        for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, self._stalled_after_seconds, _AT_ONCE)):
+        for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, OVERDUE_AFTER_SECONDS, _AT_ONCE)):
             logger.append_keys(image_id=str(row["id"]))
             try:
                 self._compensation.again(_job(row))
@@ -163,16 +166,19 @@ class ExecutionSweeper:
             except MarketError:
                 logger.exception("the image could not be cleaned up after")
                 done["failed_to"] += 1
+        done["cleaned"] += StepRecords(self._database).published()
         for outcome, number in done.items():
             if number:
                 count(f"Swept.{outcome}", number)
         return done
 
     def _judge(self, row: Row) -> Stuck | None:
-        """None for an execution that lives: it waits for its turn at a busy function."""
+        """None for an execution that lives: it works, or it waits for its turn at a busy function."""
         job = _job(row)
         execution = self._executions.status(job)
         if execution is ExecutionStatus.RUNNING:
+            if row["silent_seconds"] < self._stalled_after_seconds:
+                return None
             at_work = self._executions.last_event(job)
             if at_work and datetime.now(UTC) - at_work < timedelta(seconds=self._stalled_after_seconds):
                 return None

@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
     state_machine_arn: str = _UNSET
     """The `ingest_image` state machine."""
-    stalled_after_seconds: int = 600
-    """How long nothing may be heard of an image in processing before the sweeper looks after it."""
+    stalled_after_seconds: int = 1500
+    """How long nothing may be heard of an execution that runs before it counts as dead."""
     model_endpoint_name: str = _UNSET
     """SageMaker endpoint that analyses pictures."""
     model_bundle: str = _UNSET

@@ -1,0 +1,1123 @@
+"""The ingestion use cases on a virtual clock, with a seeded plan of faults: one seed is one history.
+
+Real are the use cases, the SQL on a real PostgreSQL, and the definition of the state machine, which is interpreted.
+Made up are time, the order of things, and what can go wrong: before, between and after each effect on a port a
+process may be killed, be slow, be refused, or have its effect and lose the answer; events are lost, doubled, delayed
+and overtaken; executions die, or are aborted. After `CALM_AFTER` seconds nothing goes wrong any more.
+
+One thread works at a time and hands over at port calls alone, where the seed decides who goes on, so that a history
+is the same each time it is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import random
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Self, cast
+from unittest.mock import patch
+from uuid import UUID
+
+from imagemarket.imaging.models import Inspection, PaletteColour, Rendition, TechnicalMetadata
+from imagemarket.ingestion.endings import ExecutionEndings
+from imagemarket.ingestion.executions import Executions
+from imagemarket.ingestion.models import FailedStep, IngestionJob, RetryRequest, UploadRequest
+from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.retries import Retries
+from imagemarket.ingestion.saga import (
+    CompensateImage,
+    DetectDuplicate,
+    EmbedAndTag,
+    InspectImage,
+    MakeThumbnails,
+    MakeWatermark,
+    PublishImage,
+)
+from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
+from imagemarket.ingestion.uploads import Uploads
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable, MarketError, ModelNotReady, UnreadableImage
+from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+from imagemarket.search.documents import DocumentBuilder, Indexer
+from imagemarket.search.models import Removal
+from imagemarket.search.postgres import PostgresSearch
+from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
+from local.layout import REPOSITORY
+from tests.fakes import MemoryObjectStore
+from tests.integration.rows import a_contributor
+
+DEFINITION = json.loads((REPOSITORY / "state_machines" / "ingest_image.asl.json").read_text(encoding="utf-8"))
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:simulated"
+
+CALM_AFTER = 1800.0
+"""Virtual seconds during which things go wrong."""
+GIVE_UP_AFTER = 6 * 3600.0
+STALLED_AFTER = 1500
+VISIBILITY = 120.0
+MAX_RECEIVES = 3
+SWEEP_EVERY = 60.0
+
+Task = Callable[[], None]
+
+
+class Killed(BaseException):
+    """A process is no more: whatever it still tries to do does not happen."""
+
+
+class Stuck(AssertionError):
+    """The history does not come to an end."""
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How likely each is, at each port call or event."""
+
+    refuse: float
+    kill: float
+    lose_answer: float
+    slow: float
+    drop: float
+    double: float
+    delay: float
+    die: float
+    """An execution that nobody carries on, or that is aborted."""
+
+    @classmethod
+    def of(cls, chance: random.Random) -> Faults:
+        """From quiet to wild."""
+        wild = chance.choice([0.0, 0.2, 1.0, 1.0, 2.5])
+        return cls(
+            refuse=0.02 * wild,
+            kill=0.012 * wild,
+            lose_answer=0.012 * wild,
+            slow=0.03 * wild,
+            drop=0.1 * wild,
+            double=0.15 * wild,
+            delay=0.3 * wild,
+            die=0.03 * wild,
+        )
+
+
+# --- who works when ------------------------------------------------------------------------------
+
+
+class _Thread:
+    """One line of work. It runs while it holds the baton."""
+
+    def __init__(self, work: Task) -> None:
+        self.baton = _taken()
+        self.work = work
+
+
+def _taken() -> threading.Lock:
+    """A lock that is held: whoever acquires it waits to be handed it."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+class Signal:
+    """Something that lines of work wait for."""
+
+    def __init__(self) -> None:
+        self.waiting: list[_Thread] = []
+
+
+class Scheduler:
+    """Virtual time, and whose turn it is."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.now = 0.0
+        self._chance = chance
+        self._ready: list[_Thread] = []
+        self._sleeping: list[tuple[float, int, _Thread]] = []
+        self._numbers = count()
+        self._back = _taken()
+        self._parked: set[_Thread] = set()
+        self._current: _Thread | None = None
+        self.failure: BaseException | None = None
+        self._dying = False
+        self.undisturbed = 0
+        """While above zero nobody else gets a turn: a transaction is open."""
+
+    def spawn(self, work: Task, *, after: float = 0.0) -> None:
+        thread = _Thread(work)
+        if after > 0:
+            heapq.heappush(self._sleeping, (self.now + after, next(self._numbers), thread))
+        else:
+            self._ready.append(thread)
+        threading.Thread(target=self._live, args=(thread,), daemon=True).start()
+
+    def _live(self, thread: _Thread) -> None:
+        thread.baton.acquire()
+        try:
+            if not self._dying:
+                thread.work()
+        except Killed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - it is raised where the history is run
+            self.failure = self.failure or error
+        self._back.release()
+
+    def switch(self) -> None:
+        """Lets the others have their turns."""
+        thread = self._current
+        if thread is None or self.undisturbed:
+            return
+        if not self._ready:
+            return
+        self._ready.append(thread)
+        self._hand_back(thread)
+
+    def sleep(self, seconds: float) -> None:
+        thread = self._current
+        if thread is None or self.undisturbed:
+            return
+        heapq.heappush(self._sleeping, (self.now + seconds, next(self._numbers), thread))
+        self._hand_back(thread)
+
+    def wait(self, signal: Signal) -> None:
+        """Until the next `notify`, or until the history ends."""
+        thread = self._current
+        assert thread is not None
+        signal.waiting.append(thread)
+        self._parked.add(thread)
+        self._hand_back(thread)
+
+    def notify(self, signal: Signal) -> None:
+        self._ready += signal.waiting
+        self._parked -= set(signal.waiting)
+        signal.waiting = []
+
+    def _hand_back(self, thread: _Thread) -> None:
+        self._back.release()
+        thread.baton.acquire()
+        if self._dying:
+            raise Killed
+
+    def step(self) -> bool:
+        """Lets one line of work go on; False when none is left."""
+        if not self._ready:
+            if not self._sleeping:
+                return False
+            self.now = max(self.now, self._sleeping[0][0])
+            while self._sleeping and self._sleeping[0][0] <= self.now:
+                self._ready.append(heapq.heappop(self._sleeping)[2])
+        thread = self._ready.pop(self._chance.randrange(len(self._ready)))
+        self._current = thread
+        thread.baton.release()
+        self._back.acquire()
+        self._current = None
+        if self.failure is not None:
+            raise self.failure
+        return True
+
+    def abandon(self) -> None:
+        """Ends every line of work that is left, after the history has been judged."""
+        left = [*self._ready, *(thread for _, _, thread in self._sleeping), *self._parked]
+        self._ready, self._sleeping = [], []
+        self._parked = set()
+        self.undisturbed = 0
+        self.failure = None
+        for thread in left:
+            self._current = thread
+            self._dying = True
+            thread.baton.release()
+            self._back.acquire()
+
+    @property
+    def dying(self) -> bool:
+        return self._dying
+
+
+class Process:
+    """One invocation of a function: alive until it ends, is killed, or outlives its limit."""
+
+    def __init__(self, world: World, seconds: float) -> None:
+        self.world = world
+        self.deadline = world.scheduler.now + seconds
+        self.dead = False
+
+    def check(self) -> None:
+        if self.world.scheduler.dying or self.dead or self.world.scheduler.now > self.deadline:
+            self.dead = True
+            raise Killed
+
+
+def port(process: Process, effect: Callable[[], Any]) -> Any:
+    """One effect on the outer world, and all that can happen to it."""
+    world = process.world
+    process.check()
+    world.scheduler.switch()
+    process.check()
+    if world.calm:
+        return effect()
+    faults = world.faults
+    if world.happens(faults.slow):
+        world.scheduler.sleep(world.chance.choice([1.0, 10.0, 40.0, 130.0]))
+        process.check()
+    if world.happens(faults.kill):
+        process.dead = True
+        raise Killed
+    if world.happens(faults.refuse):
+        raise DependencyUnavailable("simulated: refused")
+    result = effect()
+    if world.happens(faults.kill):
+        process.dead = True
+        raise Killed
+    if world.happens(faults.lose_answer):
+        raise DependencyUnavailable("simulated: done, and the answer lost")
+    return result
+
+
+# --- ports ---------------------------------------------------------------------------------------
+
+
+class SimulatedDatabase(Database):
+    """The real one, with faults around each transaction; what is within it happens whole or not at all."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        process, world = self._process, self._process.world
+        port(process, lambda: None)
+        committed = False
+        world.scheduler.undisturbed += 1
+        try:
+            with world.truth.transaction() as connection:
+                connection.execute("SELECT set_config('sim.now', %s, false)", (world.now().isoformat(),))
+                yield connection
+            committed = True
+        finally:
+            world.scheduler.undisturbed -= 1
+        if committed:
+            port(process, lambda: None)
+
+
+class SimulatedStore(MemoryObjectStore):
+    """A bucket that all processes share, with faults around each call."""
+
+    def __init__(self, process: Process, shared: MemoryObjectStore) -> None:
+        self._process = process
+        self._shared = shared
+        self.bucket = shared.bucket
+
+    def put(self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None) -> None:
+        port(self._process, lambda: self._shared.put(key, data, content_type=content_type))
+
+    def get(self, key: str) -> bytes:
+        return port(self._process, lambda: self._shared.get(key))
+
+    def download(self, key: str, path: Path, *, version_id: str | None = None) -> None:
+        port(self._process, lambda: self._shared.download(key, path, version_id=version_id))
+
+    def head(self, key: str, *, version_id: str | None = None) -> Any:
+        return port(self._process, lambda: self._shared.head(key, version_id=version_id))
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        yield from port(self._process, lambda: list(self._shared.list_keys(prefix)))
+
+    def delete(self, keys: Iterable[str]) -> int:
+        return sum(port(self._process, lambda key=key: self._shared.delete([key])) for key in keys)
+
+    def tag(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
+        port(self._process, lambda: self._shared.tag(key, tags, version_id=version_id))
+
+    def presign_post(self, key: str, *, fields: Mapping[str, str], size_bytes: int, expires_in: int) -> dict[str, Any]:
+        return self._shared.presign_post(key, fields=fields, size_bytes=size_bytes, expires_in=expires_in)
+
+
+class SimulatedQueueClient:
+    """What the outbox relay sends to."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        world = self._process.world
+        for message in messages:
+            port(self._process, lambda message=message: world.index.send(dict(message)))
+
+
+class SimulatedStepFunctions:
+    """Starts, describes and stops executions of the interpreted machine."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+        port(self._process, lambda: self._process.world.start(name, json.loads(input)))
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        return port(self._process, lambda: {"status": self._process.world.execution(executionArn).status})
+
+    def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
+        port(self._process, lambda: self._process.world.execution(executionArn).end("ABORTED"))
+
+
+class SimulatedEndpoint:
+    """A model that sleeps, wakes up, and sees in each picture what its bytes say."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def analyse(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
+        world = self._process.world
+
+        def look() -> AnalyseResponse:
+            if not world.calm and world.scheduler.now < world.model_wakes_at:
+                raise ModelNotReady("simulated: asleep")
+            picture = json.loads(jpegs[0])
+            return AnalyseResponse(
+                model_version="simulated",
+                analyses=[
+                    Analysis(
+                        embedding=_UNIT,
+                        tags=[Tag(tag="thing", confidence=0.5)],
+                        categories=["nature"],
+                        nsfw_score=0.9 if picture["kind"] == "daring" else 0.0,
+                        description="A thing.",
+                        people=None,
+                    )
+                ],
+            )
+
+        return port(self._process, look)
+
+
+_UNIT = [1.0] + [0.0] * 767
+
+
+# --- queues and executions -----------------------------------------------------------------------
+
+
+@dataclass
+class _Message:
+    body: Any
+    receives: int = 0
+
+
+class SimulatedQueue:
+    """At least once, in any order; after three receives a message is a dead letter."""
+
+    def __init__(self, world: World, consumer: Callable[[Services, Any], None], seconds: float) -> None:
+        self._world = world
+        self._consumer = consumer
+        self._seconds = seconds
+        self.dead: list[Any] = []
+        self.waiting = 0
+
+    def send(self, body: Any) -> None:
+        """Puts a message in, perhaps twice, perhaps late."""
+        world = self._world
+        copies = 2 if world.happens(world.faults.double) and not world.calm else 1
+        for _ in range(copies):
+            late = not world.calm and world.happens(world.faults.delay)
+            self.waiting += 1
+            world.scheduler.spawn(
+                lambda: self._deliver(_Message(body)), after=world.chance.uniform(1, 400) if late else 0.5
+            )
+
+    def _deliver(self, message: _Message) -> None:
+        message.receives += 1
+        done: list[bool] = []
+
+        def handle(services: Services) -> None:
+            self._consumer(services, message.body)
+            done.append(True)
+
+        self._world.invoke(handle, self._seconds)
+        if done:
+            self.waiting -= 1
+        elif message.receives >= MAX_RECEIVES:
+            self.waiting -= 1
+            self.dead.append(message.body)
+        else:
+            self._world.scheduler.spawn(lambda: self._deliver(message), after=VISIBILITY)
+
+    def replay(self) -> int:
+        """Sends every dead letter once more."""
+        dead, self.dead = self.dead, []
+        for body in dead:
+            self.send(body)
+        return len(dead)
+
+
+class _Failed(Exception):
+    """A state ended with an error."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(error)
+        self.error = error
+        self.cause = cause
+
+
+class _Over(Exception):
+    """The execution has ended while a branch of it was still at work."""
+
+
+@dataclass
+class Execution:
+    """One run of the interpreted definition."""
+
+    world: World
+    name: str
+    job: dict[str, Any]
+    status: str = "RUNNING"
+    error: str | None = None
+    silent: bool = False
+    changed: Signal = field(default_factory=Signal)
+
+    def end(self, status: str, error: str | None = None) -> None:
+        if self.status != "RUNNING":
+            return
+        self.status, self.error = status, error
+        self.world.scheduler.notify(self.changed)
+        if status != "SUCCEEDED":
+            self.world.tell_ending(self)
+
+    def run(self) -> None:
+        world = self.world
+        if not world.calm and world.happens(world.faults.die):
+            fate = world.chance.choice(["silence", "abort", "time out"])
+            if fate != "silence":
+                status = "ABORTED" if fate == "abort" else "TIMED_OUT"
+                world.scheduler.spawn(lambda: self.end(status), after=world.chance.uniform(0, 300))
+            else:
+                world.scheduler.spawn(self._fall_silent, after=world.chance.uniform(0, 60))
+        try:
+            self._machine(DEFINITION, dict(self.job), lambda: self.status == "RUNNING" and not self.silent)
+        except _Over:
+            return
+        except _Failed as failed:
+            if not self.silent:
+                self.end("FAILED", failed.error)
+            return
+        if not self.silent:
+            self.end("SUCCEEDED")
+
+    def _fall_silent(self) -> None:
+        """Nobody carries it on, and nobody says so."""
+        self.silent = True
+        self.world.scheduler.notify(self.changed)
+
+    def _machine(self, machine: dict[str, Any], data: dict[str, Any], alive: Callable[[], bool]) -> dict[str, Any]:
+        name = machine["StartAt"]
+        while True:
+            state = machine["States"][name]
+            if not alive():
+                raise _Over
+            kind = state["Type"]
+            if kind == "Succeed":
+                return data
+            if kind == "Fail":
+                raise _Failed(state["Error"], state["Cause"])
+            if kind == "Choice":
+                name = self._choose(state, data)
+                continue
+            try:
+                if kind == "Task":
+                    self._task(name, state, data, alive)
+                elif kind == "Parallel":
+                    self._parallel(state, data, alive)
+            except _Failed as failed:
+                catcher = next((c for c in state.get("Catch", []) if "States.ALL" in c["ErrorEquals"]), None)
+                if catcher is None:
+                    raise
+                data["error"] = {"Error": failed.error, "Cause": failed.cause}
+                name = catcher["Next"]
+                continue
+            if state.get("End"):
+                return data
+            name = state["Next"]
+
+    @staticmethod
+    def _choose(state: dict[str, Any], data: dict[str, Any]) -> str:
+        for choice in state["Choices"]:
+            value: Any = data
+            for part in choice["Variable"].removeprefix("$.").split("."):
+                value = value[part]
+            if value == choice["StringEquals"]:
+                return choice["Next"]
+        return state["Default"]
+
+    def _parallel(self, state: dict[str, Any], data: dict[str, Any], alive: Callable[[], bool]) -> None:
+        world = self.world
+        results: list[None] = []
+        failed: list[_Failed] = []
+
+        def branch(machine: dict[str, Any]) -> None:
+            try:
+                self._machine(machine, dict(data), lambda: alive() and not failed)
+            except _Failed as error:
+                failed.append(error)
+            except _Over:
+                pass
+            results.append(None)
+            world.scheduler.notify(self.changed)
+
+        for machine in state["Branches"]:
+            world.scheduler.spawn(lambda machine=machine: branch(machine))
+        while len(results) < len(state["Branches"]) and not failed and alive():
+            world.scheduler.wait(self.changed)
+        if failed:
+            raise failed[0]
+        if not alive():
+            raise _Over
+
+    def _task(self, name: str, state: dict[str, Any], data: dict[str, Any], alive: Callable[[], bool]) -> None:
+        world = self.world
+        attempts: dict[int, int] = {}
+        while True:
+            try:
+                output = self._invoke(name, data)
+            except _Failed as failed:
+                for number, retry in enumerate(state["Retry"]):
+                    if failed.error in retry["ErrorEquals"] or "States.ALL" in retry["ErrorEquals"]:
+                        tried = attempts[number] = attempts.get(number, 0) + 1
+                        if tried > retry["MaxAttempts"]:
+                            raise
+                        wait = retry["IntervalSeconds"] * retry["BackoffRate"] ** (tried - 1)
+                        world.scheduler.sleep(world.chance.uniform(0, min(wait, retry.get("MaxDelaySeconds", 1e9))))
+                        break
+                else:
+                    raise
+                if not alive():
+                    raise _Over from None
+                continue
+            if "ResultSelector" in state:
+                data["outcome"] = {"status": output["status"]}
+            return
+
+    def _invoke(self, name: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Calls a function; when its answer is lost it is called again while the first call may still be at work."""
+        world = self.world
+        ended: list[dict[str, Any] | _Failed] = []
+        answered = Signal()
+        job = IngestionJob.model_validate({**self.job, "execution": self.name})
+
+        def work(services: Services) -> None:
+            try:
+                ended.append(services.step(name, job, data.get("error")))
+            except Exception as error:  # noqa: BLE001 - as Lambda reports it
+                ended.append(_Failed(type(error).__name__, str(error)))
+
+        def function() -> None:
+            world.invoke(work, STEP_SECONDS[name])
+            if not ended:
+                ended.append(_Failed("Lambda.Unknown", "it ended without a word"))
+            world.scheduler.notify(answered)
+
+        world.scheduler.spawn(function)
+        lost = not world.calm and world.happens(world.faults.lose_answer)
+        while not ended and not lost:
+            world.scheduler.wait(answered)
+        if lost:
+            raise _Failed("Lambda.SdkClientException", "simulated: the connection broke")
+        (result,) = ended
+        if isinstance(result, _Failed):
+            raise result
+        return result
+
+
+STEP_SECONDS = {
+    "Inspect": 110.0,
+    "DetectDuplicate": 25.0,
+    "MakeThumbnails": 110.0,
+    "MakeWatermark": 110.0,
+    "EmbedAndTag": 55.0,
+    "Publish": 55.0,
+    "Compensate": 55.0,
+}
+
+
+# --- the world -----------------------------------------------------------------------------------
+
+
+class Services:
+    """The use cases of one process, on its ports."""
+
+    def __init__(self, process: Process) -> None:
+        world = process.world
+        self.database = SimulatedDatabase(process)
+        self.originals = SimulatedStore(process, world.originals)
+        self.work = SimulatedStore(process, world.work)
+        self.renditions = SimulatedStore(process, world.renditions)
+        self.executions = Executions(cast("Any", SimulatedStepFunctions(process)), MACHINE)
+        self.relay = OutboxRelay(self.database, {INDEX_TOPIC: cast("Any", SimulatedQueueClient(process))})
+        self.records = StepRecords(self.database)
+        self.compensation = CompensateImage(
+            database=self.database, originals=self.originals, work=self.work, renditions=self.renditions
+        )
+        self.starter = IngestionStarter(database=self.database, originals=self.originals, executions=self.executions)
+        self._endpoint = cast("Any", SimulatedEndpoint(process))
+        self._keys = IdempotencyKeys(self.database, cast("Any", world))
+
+    def step(self, name: str, job: IngestionJob, error: dict[str, str] | None) -> dict[str, Any]:
+        """What the function of a state does."""
+        common: dict[str, Any] = {"records": self.records}
+        match name:
+            case "Inspect":
+                use = InspectImage(database=self.database, originals=self.originals, work=self.work, **common)
+            case "DetectDuplicate":
+                use = DetectDuplicate(database=self.database, **common)
+            case "MakeThumbnails":
+                use = MakeThumbnails(work=self.work, renditions=self.renditions, originals=self.originals, **common)
+            case "MakeWatermark":
+                use = MakeWatermark(work=self.work, renditions=self.renditions, **common)
+            case "EmbedAndTag":
+                use = EmbedAndTag(work=self.work, endpoint=self._endpoint, **common)
+            case "Publish":
+                use = PublishImage(database=self.database, work=self.work, relay=self.relay, **common)
+            case _:
+                return self.compensation.run(job, FailedStep.model_validate(error))
+        return use.run(job)
+
+    def uploads(self) -> Uploads:
+        return Uploads(
+            database=self.database, originals=self.originals, idempotency=self._keys, public_base_url="http://sim"
+        )
+
+    def retries(self) -> Retries:
+        return Retries(
+            uploads=self.uploads(),
+            originals=self.originals,
+            executions=self.executions,
+            idempotency=self._keys,
+        )
+
+    def sweep(self) -> None:
+        UploadSweeper(database=self.database, originals=self.originals, starter=self.starter).run()
+        ExecutionSweeper(
+            database=self.database,
+            executions=self.executions,
+            compensation=self.compensation,
+            stalled_after_seconds=STALLED_AFTER,
+        ).run()
+
+    def indexer(self) -> Indexer:
+        return Indexer(DocumentBuilder(self.database), [PostgresSearch(self.database)])
+
+
+@dataclass
+class Picture:
+    """An upload and what its bytes are."""
+
+    image_id: UUID
+    contributor_id: UUID
+    key: str
+    kind: str
+    content: str
+
+
+class World:
+    """One history."""
+
+    def __init__(self, seed: int, truth: Database) -> None:
+        """`truth` is a database with the schema, whose connections find `sim.now` before PostgreSQL's own."""
+        self.seed = seed
+        self.truth = truth
+        self.chance = random.Random(seed)
+        self.faults = Faults.of(self.chance)
+        self.scheduler = Scheduler(self.chance)
+        self.originals, self.work, self.renditions = (MemoryObjectStore(name) for name in ("o", "w", "r"))
+        self.executions: dict[str, Execution] = {}
+        self.pictures: list[Picture] = []
+        self.model_wakes_at = self.chance.choice([0.0, 0.0, 120.0, 600.0])
+        self.arrivals = SimulatedQueue(self, self._arrive, 20)
+        self.index = SimulatedQueue(self, self._index, 60)
+        self.endings = SimulatedQueue(self, self._ended, 60)
+        self._began = datetime.now(UTC)
+        self._calm = False
+
+    # --- time and chance
+
+    def now(self) -> datetime:
+        """Virtual time; also what `Clock` asks for."""
+        return self._began + timedelta(seconds=self.scheduler.now)
+
+    @property
+    def calm(self) -> bool:
+        return self._calm or self.scheduler.now > CALM_AFTER
+
+    def happens(self, probability: float) -> bool:
+        return self.chance.random() < probability
+
+    # --- what the cloud does
+
+    def invoke(self, work: Callable[[Services], None], seconds: float) -> None:
+        """Runs a function in a process of its own; its failures and its death stay in it."""
+        process = Process(self, seconds)
+        try:
+            work(Services(process))
+        except (Killed, MarketError):
+            if self.scheduler.dying:
+                raise Killed from None
+
+    def start(self, name: str, job: dict[str, Any]) -> None:
+        if name in self.executions:
+            from botocore.exceptions import ClientError
+
+            raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
+        execution = self.executions[name] = Execution(self, name, job)
+        self.scheduler.spawn(execution.run, after=0.1)
+
+    def execution(self, arn: str) -> Execution:
+        name = arn.rpartition(":")[2]
+        if name not in self.executions:
+            from botocore.exceptions import ClientError
+
+            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
+        return self.executions[name]
+
+    def tell_ending(self, execution: Execution) -> None:
+        if not self.calm and self.happens(self.faults.drop):
+            return
+        self.endings.send(
+            {
+                "detail": {
+                    "name": execution.name,
+                    "status": execution.status,
+                    "input": json.dumps(execution.job),
+                    "error": execution.error,
+                }
+            }
+        )
+
+    @staticmethod
+    def _arrive(services: Services, event: Any) -> None:
+        services.starter.handle(event)
+
+    @staticmethod
+    def _ended(services: Services, event: Any) -> None:
+        ExecutionEndings(services.compensation).handle(event)
+
+    @staticmethod
+    def _index(services: Services, message: Any) -> None:
+        services.indexer().index([Removal(UUID(message["image_id"]), int(message["version"]))])
+
+    def _by_the_clock(self) -> None:
+        self.invoke(lambda services: services.sweep(), 300)
+        self.invoke(lambda services: services.relay.drain() and None, 50)
+        self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
+
+    # --- what people do
+
+    def upload(self, contributor_id: UUID, kind: str, content: str, *, after: float) -> None:
+        """A contributor announces a picture and sends its bytes some time later."""
+        data = json.dumps({"kind": kind, "content": content}).encode()
+        request = UploadRequest.model_validate(
+            {
+                "title": "A thing",
+                "filename": "a.jpg",
+                "content_type": "image/jpeg",
+                "size_bytes": len(data),
+                "image_type": "photo",
+                "license_types": ["standard"],
+                "tags": ["mine"],
+            }
+        )
+        quiet = Process(self, 1e9)
+        self._calm, before = True, self._calm
+        try:
+            ticket = Services(quiet).uploads().announce(contributor_id, request, idempotency_key=None)
+        finally:
+            self._calm = before
+        key = f"originals/{contributor_id}/{ticket.image_id}.jpg"
+        picture = Picture(ticket.image_id, contributor_id, key, kind, content)
+        self.pictures.append(picture)
+        self.scheduler.spawn(lambda: self._send(picture, data), after=after + 0.01)
+
+    def _send(self, picture: Picture, data: bytes) -> None:
+        self.originals.put(picture.key, data, content_type="image/jpeg")
+        if not self.calm and self.happens(self.faults.drop):
+            return
+        self.arrivals.send({"detail": {"object": {"key": picture.key}}})
+
+    def retry(self, picture: Picture) -> None:
+        """Its contributor tries again."""
+        Services(Process(self, 1e9)).retries().retry(
+            picture.contributor_id, picture.image_id, RetryRequest(), idempotency_key=None
+        )
+
+    # --- the history
+
+    def begin(self) -> None:
+        with self.truth.transaction() as connection:
+            connection.execute("SELECT set_config('sim.now', %s, false)", (self.now().isoformat(),))
+        contributor = a_contributor(self.truth)
+        for number in range(self.chance.randint(1, 3)):
+            kind = self.chance.choice(["good", "good", "good", "daring", "broken", "twin"])
+            twin = next((p for p in self.pictures if p.kind in {"good", "twin"}), None)
+            content = twin.content if kind == "twin" and twin is not None else f"{self.seed}-{number}"
+            self.upload(contributor, kind, content, after=self.chance.uniform(0, 200))
+        self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
+
+    def run_until_settled(self) -> None:
+        """Goes on until every image has ended and nothing waits. Raises `Stuck`."""
+        checked = -1.0
+        while True:
+            if self.scheduler.now - checked >= SWEEP_EVERY or checked < 0:
+                checked = self.scheduler.now
+                if self._is_settled():
+                    return
+                if self.scheduler.now > GIVE_UP_AFTER:
+                    raise Stuck(
+                        f"seed {self.seed}: not settled after {GIVE_UP_AFTER / 3600:g} hours: {self._unsettled()}"
+                    )
+            if not self.scheduler.step():
+                raise Stuck(f"seed {self.seed}: nothing left to do")
+
+    def _is_settled(self) -> bool:
+        if self.arrivals.waiting or self.endings.waiting or self.index.waiting:
+            return False
+        if any(e.status == "RUNNING" and not e.silent for e in self.executions.values()):
+            return False
+        ids = [picture.image_id for picture in self.pictures]
+        row = self.truth.fetch_one(
+            "SELECT (SELECT count(*) FROM images WHERE id = ANY(%(ids)s) AND status = 'processing')"
+            " + (SELECT count(*) FROM outbox WHERE image_id = ANY(%(ids)s) AND dispatched_at IS NULL)"
+            " + (SELECT count(*) FROM processing_steps WHERE image_id = ANY(%(ids)s) AND lease_until IS NOT NULL)"
+            " + (SELECT count(*) FROM images i WHERE id = ANY(%(ids)s) AND status IN ('rejected', 'processing_failed')"
+            "     AND NOT EXISTS (SELECT 1 FROM processing_steps s WHERE s.image_id = i.id"
+            "                      AND s.step = 'compensate' AND s.status = 'succeeded')) AS left",
+            {"ids": ids},
+        )
+        assert row is not None
+        return row["left"] == 0
+
+    def _unsettled(self) -> str:
+        ids = [picture.image_id for picture in self.pictures]
+        rows = self.truth.fetch_all(
+            "SELECT i.status, i.object_version, i.run, s.step, s.status AS was, s.lease_until FROM images i"
+            " LEFT JOIN processing_steps s ON s.image_id = i.id WHERE i.id = ANY(%s)",
+            (ids,),
+        )
+        queues = [self.arrivals.waiting, self.endings.waiting, self.index.waiting]
+        running = [e.name for e in self.executions.values() if e.status == "RUNNING" and not e.silent]
+        return "\n".join(map(str, [f"queues {queues}", f"running {running}", *(tuple(row.values()) for row in rows)]))
+
+    def quieten(self) -> None:
+        self._calm = True
+
+    def close(self) -> None:
+        """Ends what is left and forgets the history's rows."""
+        self.scheduler.abandon()
+        ids = [picture.image_id for picture in self.pictures]
+        with self.truth.transaction() as connection:
+            for statement in (
+                "DELETE FROM images WHERE id = ANY(%s)",
+                "DELETE FROM outbox WHERE image_id = ANY(%s)",
+                "DELETE FROM search_documents WHERE image_id = ANY(%s)",
+            ):
+                connection.execute(statement, (ids,))
+
+
+# --- the engines of the trade, replaced ----------------------------------------------------------
+
+
+def _inspect(path: Path) -> Inspection:
+    data = path.read_bytes()
+    picture = json.loads(data)
+    if picture["kind"] == "broken":
+        raise UnreadableImage("It ends in the middle.")
+    digest = hashlib.sha256(picture["content"].encode()).digest()
+    return Inspection(
+        format="jpeg",
+        width=30,
+        height=20,
+        sha256=hashlib.sha256(data).hexdigest(),
+        phash=int.from_bytes(digest[:8], "big"),
+        thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI",
+        palette=(PaletteColour("#102030", 100.0),),
+        colours=("blue",),
+        technical=TechnicalMetadata(),
+        master=data,
+        model_input=data,
+    )
+
+
+def _rendition(kind: Any, long_edge: int, data: bytes) -> Rendition:
+    made = data + f"{kind}{long_edge}".encode()
+    return Rendition(kind, long_edge, long_edge, long_edge, "webp", made, hashlib.sha256(made).hexdigest()[:16])
+
+
+class _InTurn:
+    """A pool of one, in the caller's own thread: who goes first is the seed's to decide."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return iter([work(item) for item in items])
+
+
+class _NoMetrics:
+    """Nobody looks at the metrics of a history."""
+
+    def add_metric(self, **_: Any) -> None: ...
+
+
+@contextmanager
+def simulated_engines() -> Iterator[None]:
+    """Decoding and encoding replaced by what is quick, so that ten thousand histories are a matter of minutes."""
+    with ExitStack() as stack:
+        for target, replacement in {
+            "imagemarket.imaging.inspection.inspect": _inspect,
+            "imagemarket.imaging.renditions.make_thumbnails": lambda data: [
+                _rendition("thumbnail", 150, data),
+                _rendition("clean", 1000, data),
+            ],
+            "imagemarket.imaging.watermark.make_watermarked": lambda data, *_: [_rendition("preview", 1000, data)],
+            "imagemarket.ingestion.saga.ThreadPoolExecutor": _InTurn,
+            "imagemarket.platform.telemetry.metrics": _NoMetrics,
+        }.items():
+            stack.enter_context(patch(target, replacement))
+        yield
+
+
+def virtual_time(dsn: str) -> Database:
+    """A database whose `now()` and `clock_timestamp()` are the history's."""
+    import psycopg
+
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS sim")
+        for name in ("now", "clock_timestamp"):
+            connection.execute(
+                f"CREATE OR REPLACE FUNCTION sim.{name}() RETURNS timestamptz LANGUAGE sql STABLE"  # pyright: ignore[reportArgumentType]
+                " AS $$ SELECT current_setting('sim.now')::timestamptz $$"
+            )
+        connection.execute("SET synchronous_commit = off")
+        database = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{database}" SET search_path = sim, pg_catalog, public')  # pyright: ignore[reportArgumentType]
+    return Database(lambda: dsn, max_connections=1, statement_timeout_ms=10_000)
+
+
+# --- what must hold ------------------------------------------------------------------------------
+
+
+@dataclass
+class History:
+    """What became of one seed."""
+
+    seed: int
+    statuses: dict[str, int] = field(default_factory=dict)
+    replayed: int = 0
+    virtual_seconds: float = 0.0
+
+
+EXPECTED = {
+    "good": {"approved", "rejected"},  # rejected where a twin came first
+    "twin": {"approved", "rejected"},
+    "daring": {"pending_review"},
+    "broken": {"rejected"},
+}
+
+
+def check(world: World) -> dict[UUID, str]:
+    """The invariants of a settled world. Returns the statuses."""
+    seed = f"seed {world.seed}"
+    ids = [picture.image_id for picture in world.pictures]
+    truth = world.truth
+
+    def column(sql: str) -> list[Any]:
+        return [next(iter(row.values())) for row in truth.fetch_all(sql, (ids,))]
+
+    statuses = {
+        row["id"]: row["status"] for row in truth.fetch_all("SELECT id, status FROM images WHERE id = ANY(%s)", (ids,))
+    }
+    assert set(statuses) == set(ids), f"{seed}: an accepted upload is gone"
+    for picture in world.pictures:
+        status = statuses[picture.image_id]
+        assert status in EXPECTED[picture.kind] | {"processing_failed"}, f"{seed}: {picture.kind} is {status}"
+    live = {image for image, status in statuses.items() if status in {"approved", "pending_review"}}
+    approved = {image for image, status in statuses.items() if status == "approved"}
+
+    contents = [p.content for p in world.pictures if p.image_id in live]
+    assert len(contents) == len(set(contents)), f"{seed}: the same picture twice"
+    rejected_twins = [p for p in world.pictures if p.kind in {"good", "twin"} and statuses[p.image_id] == "rejected"]
+    for picture in rejected_twins:
+        others = [p for p in world.pictures if p.content == picture.content and p is not picture]
+        assert others, f"{seed}: refused as a duplicate of nothing"
+
+    keys = set(column("SELECT key FROM image_renditions WHERE image_id = ANY(%s)"))
+    stored = {
+        key
+        for store in (world.renditions, world.originals)
+        for key in store.versions
+        if not key.startswith("originals/")
+    }
+    assert stored == keys, f"{seed}: orphans {sorted(stored - keys)}, missing {sorted(keys - stored)}"
+    assert len(keys) == 3 * len(live), f"{seed}: renditions of {len(live)} images: {sorted(keys)}"
+    left = {UUID(key.split("/")[1]) for key in world.work.versions}
+    assert left <= live, f"{seed}: work objects of ended images {left - live}"
+    assert {picture.key for picture in world.pictures} <= set(world.originals.versions), f"{seed}: an original is gone"
+
+    fingerprints = set(column("SELECT image_id FROM image_fingerprints WHERE image_id = ANY(%s)"))
+    assert fingerprints == live, f"{seed}: fingerprints {fingerprints ^ live}"
+    embeddings = column("SELECT image_id FROM image_embeddings WHERE image_id = ANY(%s)")
+    assert sorted(embeddings) == sorted(live), f"{seed}: embeddings"
+    tags = set(column("SELECT image_id FROM image_tags WHERE source = 'ai' AND image_id = ANY(%s)"))
+    assert tags == live, f"{seed}: tags of the model's"
+
+    listed = set(column("SELECT image_id FROM search_documents WHERE listed AND image_id = ANY(%s)"))
+    assert listed == approved, f"{seed}: search shows {listed ^ approved} wrongly"
+    leases = column("SELECT step FROM processing_steps WHERE lease_until IS NOT NULL AND image_id = ANY(%s)")
+    assert leases == [], f"{seed}: leases left {leases}"
+    undone = column(
+        "SELECT s.step FROM processing_steps s JOIN images i ON i.id = s.image_id WHERE s.status = 'running'"
+        " AND i.id = ANY(%s)"
+    )
+    assert undone == [], f"{seed}: still said to be running: {undone}"
+    return statuses
+
+
+def live_through(seed: int, truth: Database) -> History:
+    """Runs one history: faults, then calm; the invariants; then one replay of everything that failed, after which
+    nothing may be failed any more. Raises AssertionError with the seed."""
+    world = World(seed, truth)
+    history = History(seed)
+    try:
+        with simulated_engines():
+            world.begin()
+            world.run_until_settled()
+            world.quieten()
+            # A dead letter is replayed once, as a person would, and must not come back.
+            for queue in (world.arrivals, world.endings, world.index):
+                history.replayed += queue.replay()
+            world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
+            world.run_until_settled()
+            dead = world.arrivals.dead + world.endings.dead + world.index.dead
+            assert dead == [], f"seed {seed}: still dead after a replay: {dead}"
+            statuses = check(world)
+            for picture in world.pictures:
+                if statuses[picture.image_id] == "processing_failed":
+                    history.replayed += 1
+                    world.retry(picture)
+            world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
+            world.run_until_settled()
+            statuses = check(world)
+            failed = [image for image, status in statuses.items() if status == "processing_failed"]
+            assert not failed, f"seed {seed}: a replay without faults did not heal {failed}"
+            for status in statuses.values():
+                history.statuses[status] = history.statuses.get(status, 0) + 1
+            history.virtual_seconds = world.scheduler.now
+            return history
+    finally:
+        world.close()
