@@ -16,6 +16,7 @@ import heapq
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -260,22 +261,19 @@ def port(process: Process, effect: Callable[[], Any]) -> Any:
     process.check()
     world.scheduler.switch()
     process.check()
-    if world.calm:
-        return effect()
-    faults = world.faults
-    if world.happens(faults.slow):
+    if world.happens("slow"):
         world.scheduler.sleep(world.chance.choice([1.0, 10.0, 40.0, 130.0]))
         process.check()
-    if world.happens(faults.kill):
+    if world.happens("kill"):
         process.dead = True
         raise Killed
-    if world.happens(faults.refuse):
+    if world.happens("refuse"):
         raise DependencyUnavailable("simulated: refused")
     result = effect()
-    if world.happens(faults.kill):
+    if world.happens("kill"):
         process.dead = True
         raise Killed
-    if world.happens(faults.lose_answer):
+    if world.happens("lose_answer"):
         raise DependencyUnavailable("simulated: done, and the answer lost")
     return result
 
@@ -422,9 +420,9 @@ class SimulatedQueue:
     def send(self, body: Any) -> None:
         """Puts a message in, perhaps twice, perhaps late."""
         world = self._world
-        copies = 2 if world.happens(world.faults.double) and not world.calm else 1
+        copies = 2 if world.happens("double") else 1
         for _ in range(copies):
-            late = not world.calm and world.happens(world.faults.delay)
+            late = world.happens("delay")
             self.waiting += 1
             world.scheduler.spawn(
                 lambda: self._deliver(_Message(body)), after=world.chance.uniform(1, 400) if late else 0.5
@@ -490,7 +488,7 @@ class Execution:
 
     def run(self) -> None:
         world = self.world
-        if not world.calm and world.happens(world.faults.die):
+        if world.happens("die"):
             fate = world.chance.choice(["silence", "abort", "time out"])
             if fate != "silence":
                 status = "ABORTED" if fate == "abort" else "TIMED_OUT"
@@ -621,7 +619,7 @@ class Execution:
             world.scheduler.notify(answered)
 
         world.scheduler.spawn(function)
-        lost = not world.calm and world.happens(world.faults.lose_answer)
+        lost = world.happens("lose_answer")
         while not ended and not lost:
             world.scheduler.wait(answered)
         if lost:
@@ -725,9 +723,11 @@ class Picture:
 class World:
     """One history."""
 
-    def __init__(self, seed: int, truth: Database) -> None:
-        """`truth` is a database with the schema, whose connections find `sim.now` before PostgreSQL's own."""
+    def __init__(self, seed: int, truth: Database, *, sweeping: bool = True) -> None:
+        """`truth` is a database with the schema, whose connections find `sim.now` before PostgreSQL's own. Without
+        `sweeping` the safety net is missing."""
         self.seed = seed
+        self._sweeping = sweeping
         self.truth = truth
         self.chance = random.Random(seed)
         self.faults = Faults.of(self.chance)
@@ -741,6 +741,7 @@ class World:
         self.endings = SimulatedQueue(self, self._ended, 60)
         self._began = datetime.now(UTC)
         self._calm = False
+        self.happened: Counter[str] = Counter()
 
     # --- time and chance
 
@@ -752,8 +753,12 @@ class World:
     def calm(self) -> bool:
         return self._calm or self.scheduler.now > CALM_AFTER
 
-    def happens(self, probability: float) -> bool:
-        return self.chance.random() < probability
+    def happens(self, fault: str) -> bool:
+        """Whether this goes wrong now; never when it is calm."""
+        if self.calm or self.chance.random() >= getattr(self.faults, fault):
+            return False
+        self.happened[fault] += 1
+        return True
 
     # --- what the cloud does
 
@@ -783,7 +788,7 @@ class World:
         return self.executions[name]
 
     def tell_ending(self, execution: Execution) -> None:
-        if not self.calm and self.happens(self.faults.drop):
+        if self.happens("drop"):
             return
         self.endings.send(
             {
@@ -809,7 +814,8 @@ class World:
         services.indexer().index([Removal(UUID(message["image_id"]), int(message["version"]))])
 
     def _by_the_clock(self) -> None:
-        self.invoke(lambda services: services.sweep(), 300)
+        if self._sweeping:
+            self.invoke(lambda services: services.sweep(), 300)
         self.invoke(lambda services: services.relay.drain() and None, 50)
         self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
 
@@ -842,7 +848,7 @@ class World:
 
     def _send(self, picture: Picture, data: bytes) -> None:
         self.originals.put(picture.key, data, content_type="image/jpeg")
-        if not self.calm and self.happens(self.faults.drop):
+        if self.happens("drop"):
             return
         self.arrivals.send({"detail": {"object": {"key": picture.key}}})
 
@@ -1020,6 +1026,8 @@ class History:
     statuses: dict[str, int] = field(default_factory=dict)
     replayed: int = 0
     virtual_seconds: float = 0.0
+    faults: dict[str, int] = field(default_factory=dict)
+    """How often what went wrong."""
 
 
 EXPECTED = {
@@ -1088,10 +1096,10 @@ def check(world: World) -> dict[UUID, str]:
     return statuses
 
 
-def live_through(seed: int, truth: Database) -> History:
+def live_through(seed: int, truth: Database, *, sweeping: bool = True) -> History:
     """Runs one history: faults, then calm; the invariants; then one replay of everything that failed, after which
     nothing may be failed any more. Raises AssertionError with the seed."""
-    world = World(seed, truth)
+    world = World(seed, truth, sweeping=sweeping)
     history = History(seed)
     try:
         with simulated_engines():
@@ -1118,6 +1126,7 @@ def live_through(seed: int, truth: Database) -> History:
             for status in statuses.values():
                 history.statuses[status] = history.statuses.get(status, 0) + 1
             history.virtual_seconds = world.scheduler.now
+            history.faults = dict(world.happened)
             return history
     finally:
         world.close()
