@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.starter import IngestionStarter
     from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.ingestion.verification import Verification
     from imagemarket.ingestion.withdrawal import Withdrawal
     from imagemarket.notifications.delivery import Deliveries, WebhookWorker
     from imagemarket.notifications.ports import Mailer
@@ -437,6 +438,26 @@ def withdrawal() -> Withdrawal:
 
     return Withdrawal(
         database=database(), originals=originals(), renditions=renditions(), cdn=cdn(), relay=outbox_relay()
+    )
+
+
+@cache
+def verification() -> Verification:
+    from imagemarket.ingestion.verification import Verification
+    from imagemarket.search.audit import DocumentAudit
+    from imagemarket.search.documents import DocumentBuilder
+
+    return Verification(
+        database=database(),
+        originals=originals(),
+        work=work(),
+        renditions=renditions(),
+        documents=DocumentAudit(
+            database=database(), builder=DocumentBuilder(database()), engine=postgres_search(), indexer=indexer()
+        ),
+        compensation=compensate_image(),
+        withdrawal=withdrawal(),
+        executions=executions(),
     )
 
 

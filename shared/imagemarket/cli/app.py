@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from imagemarket.cli import catalogue, contact_sheet, dead_letters, images, models, search, upload, users, watermark
+from imagemarket.cli import (
+    catalogue,
+    contact_sheet,
+    dead_letters,
+    images,
+    models,
+    search,
+    upload,
+    users,
+    verify,
+    watermark,
+)
 from imagemarket.cli.client import CliError
 from imagemarket.platform.telemetry import logger
 
@@ -25,6 +36,7 @@ app.add_typer(watermark.app, name="watermark")
 app.command("upload")(upload.upload)
 app.add_typer(search.app, name="search")
 app.command("contact-sheet")(contact_sheet.contact_sheet)
+app.command("verify")(verify.verify)
 app.command("categories")(catalogue.categories)
 
 

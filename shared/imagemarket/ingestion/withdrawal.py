@@ -54,8 +54,8 @@ class Withdrawal:
         Raises `ImageNotFound`, `Conflict` for an image that is not published, `InvalidRequest` without a reason.
         """
         self._change(image_id, "take_down", ImageStatus.TAKEN_DOWN, reason, actor)
-        for key in self._public_keys(image_id):
-            self._originals.copy(_put_away(image_id, key), self._renditions, key)
+        for key in self.public_keys(image_id):
+            self._originals.copy(put_away(image_id, key), self._renditions, key)
             self._renditions.delete([key])
         self._tell(image_id)
 
@@ -65,7 +65,7 @@ class Withdrawal:
         Raises `ImageNotFound`, `Conflict` for an image that was not taken down, `InvalidRequest` without a reason.
         """
         before = self._status_before(image_id)
-        prefix = _put_away(image_id, "")
+        prefix = put_away(image_id, "")
         for kept in self._originals.list_keys(prefix):
             self._renditions.copy(kept.removeprefix(prefix), self._originals, kept)
         self._change(image_id, "restore", before, reason, actor)
@@ -79,8 +79,8 @@ class Withdrawal:
         Raises `ImageNotFound`, `Conflict` while the image is in processing, `InvalidRequest` without a reason.
         """
         self._change(image_id, "delete", ImageStatus.DELETED, reason, actor)
-        self._renditions.delete(self._public_keys(image_id))
-        self._originals.delete(self._originals.list_keys(_put_away(image_id, "")))
+        self._renditions.delete(self.public_keys(image_id))
+        self._originals.delete(self._originals.list_keys(put_away(image_id, "")))
         self._tell(image_id)
 
     def history(self, image_id: UUID) -> list[Row]:
@@ -142,7 +142,8 @@ class Withdrawal:
             raise Conflict(f"The image is {row['status']}; this is for taken_down.")
         return ImageStatus(row["before"])
 
-    def _public_keys(self, image_id: UUID) -> list[str]:
+    def public_keys(self, image_id: UUID) -> list[str]:
+        """The objects of the image that anybody can read."""
         return [key for folder in PUBLIC_FOLDERS for key in self._renditions.list_keys(f"{folder}/{image_id}/")]
 
     def _tell(self, image_id: UUID) -> None:
@@ -153,7 +154,8 @@ class Withdrawal:
             logger.warning("the outbox waits for its schedule")
 
 
-def _put_away(image_id: UUID, key: str) -> str:
+def put_away(image_id: UUID, key: str) -> str:
+    """Where a public object is kept, in the originals' bucket, while its image is taken down."""
     return f"withdrawn/{image_id}/{key}"
 
 

@@ -1,0 +1,308 @@
+"""Reads back everything that is kept of images, and mends what differs from the truth."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from imagemarket.ingestion import duplicates
+from imagemarket.ingestion.executions import Executions
+from imagemarket.ingestion.models import IngestionJob
+from imagemarket.ingestion.saga import CompensateImage
+from imagemarket.ingestion.withdrawal import Withdrawal, put_away
+from imagemarket.platform import outbox
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import NotFound
+from imagemarket.platform.objects import ObjectStore
+
+_AT_ONCE = 200
+_LIVE = {"approved", "pending_review"}
+_ENDED = {"rejected", "processing_failed"}
+_KINDS = {"thumbnail", "preview", "clean"}
+_HASH = re.compile(r"-(?P<hash>[0-9a-f]{16})\.\w+$")
+_UNIT_TOLERANCE = 0.02
+"""How far from 1 a vector's length may be: half precision, 768 components."""
+
+
+class Documents(Protocol):
+    """The search documents, as far as they are compared and mended."""
+
+    def differences(self, image_ids: Sequence[UUID]) -> dict[UUID, str]: ...
+    def strays(self) -> list[UUID]: ...
+    def mend(self, image_ids: Sequence[UUID]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it should be. `mended` is None where nothing was tried, False where nothing here can
+    mend it."""
+
+    image_id: UUID | None
+    kind: str
+    detail: str
+    mended: bool | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    kind: str
+    detail: str
+    remedy: str
+
+
+class Verification:
+    """Compares rows, originals, renditions, vectors, fingerprints and documents with one another.
+
+    Images in processing are the sweeper's. Repairing is safe to repeat; a rendition or vector that is lost is made
+    again by another run of the saga from the original, during which the image is not shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        originals: ObjectStore,
+        work: ObjectStore,
+        renditions: ObjectStore,
+        documents: Documents,
+        compensation: CompensateImage,
+        withdrawal: Withdrawal,
+        executions: Executions,
+    ) -> None:
+        self._database = database
+        self._originals = originals
+        self._work = work
+        self._renditions = renditions
+        self._documents = documents
+        self._compensation = compensation
+        self._withdrawal = withdrawal
+        self._executions = executions
+
+    def run(self, *, repair: bool, checksums: bool = True) -> Iterator[Difference]:
+        """Each difference as it is found. Without `checksums` objects are only looked for, not read."""
+        for batch in self._images():
+            for image, found in self._compare(batch, checksums=checksums):
+                mended = self._mend(image, found) if repair else None
+                yield Difference(image["id"], found.kind, found.detail, mended)
+        for image_id in self._documents.strays():
+            if repair:
+                self._documents.mend([image_id])
+            yield Difference(image_id, "document", "the search engine shows an image that is gone", repair or None)
+        for store, key, image_id in self._orphans():
+            if repair:
+                store.delete([key])
+            folder = key.split("/", 1)[0]
+            yield Difference(image_id, "orphan", f"an object in {folder}/ that no image has", repair or None)
+
+    # --- images ----------------------------------------------------------------------------------
+
+    def _images(self) -> Iterator[list[Row]]:
+        after = UUID(int=0)
+        while True:
+            rows = self._database.fetch_all(
+                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, i.object_version, i.run, i.sha256,"
+                " i.phash, i.model_version, f.image_id IS NOT NULL AS has_fingerprint,"
+                " (SELECT l2_norm(e.embedding) FROM image_embeddings e"
+                "   WHERE e.image_id = i.id AND e.model_version = i.model_version) AS vector_length,"
+                " (SELECT json_agg(r) FROM image_renditions r WHERE r.image_id = i.id) AS renditions"
+                " FROM images i LEFT JOIN image_fingerprints f ON f.image_id = i.id"
+                " WHERE i.id > %s AND i.status <> 'processing' ORDER BY i.id LIMIT %s",
+                (after, _AT_ONCE),
+            )
+            if not rows:
+                return
+            after = rows[-1]["id"]
+            yield rows
+
+    def _compare(self, batch: list[Row], *, checksums: bool) -> Iterator[tuple[Row, _Found]]:
+        documents = self._documents.differences([image["id"] for image in batch])
+        for image in batch:
+            found = list(self._differences(image, checksums=checksums))
+            yield from ((image, each) for each in found)
+            if image["id"] in documents and not any(each.remedy == "reprocess" for each in found):
+                yield image, _Found("document", documents[image["id"]], "document")
+
+    def _differences(self, image: Row, *, checksums: bool) -> Iterator[_Found]:
+        status, renditions = image["status"], image["renditions"] or []
+        if status in _ENDED:
+            if renditions or image["has_fingerprint"] or image["vector_length"] is not None:
+                yield _Found("leftover", f"rows of an image that is {status}", "compensate")
+            return
+        if status == "deleted":
+            if image["has_fingerprint"] or any(each["kind"] != "clean" for each in renditions):
+                yield _Found("leftover", "rows of an image that is deleted", "strip")
+            return
+        original = self._original(image, checksums=checksums)
+        if original is not None:
+            yield original
+        remedy = "reprocess" if original is None and status in _LIVE else "none"
+        if missing := _KINDS - {each["kind"] for each in renditions}:
+            yield _Found("rendition", f"no {', no '.join(sorted(missing))}", remedy)
+        for each in renditions:
+            if (wrong := self._rendition(image, each, checksums=checksums)) is not None:
+                yield _Found("rendition", f"{each['kind']} {each['long_edge']} {each['format']} {wrong}", remedy)
+                break  # one is enough: all are made again
+        length = image["vector_length"]
+        if length is None:
+            yield _Found("vector", "no vector of the image's model version", remedy)
+        elif abs(length - 1) > _UNIT_TOLERANCE:
+            yield _Found("vector", f"the vector's length is {length:.3f}, not 1", remedy)
+        if not image["has_fingerprint"]:
+            yield _Found("fingerprint", "none: copies of the picture would not be found", "fingerprint")
+        if status == "taken_down" and any(
+            True
+            for folder in ("thumbnails", "watermarked")
+            for _ in self._renditions.list_keys(f"{folder}/{image['id']}/")
+        ):
+            yield _Found("public", "public renditions of an image that is taken down", "take down")
+
+    def _original(self, image: Row, *, checksums: bool) -> _Found | None:
+        version = None if image["object_version"] == "null" else image["object_version"]
+        try:
+            if not checksums:
+                self._originals.head(image["s3_original_key"], version_id=version)
+                return None
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "original"
+                self._originals.download(image["s3_original_key"], path, version_id=version)
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").digest()
+        except NotFound:
+            return _Found("original", "the original is not there", "none")
+        if digest != bytes(image["sha256"]):
+            return _Found("original", "the original's sha256 is not the one that was recorded", "none")
+        return None
+
+    def _rendition(self, image: Row, rendition: Row, *, checksums: bool) -> str | None:
+        public = rendition["kind"] != "clean"
+        store = self._renditions if public else self._originals
+        key = rendition["key"]
+        if public and image["status"] == "taken_down":
+            store, key = self._originals, put_away(image["id"], key)
+        try:
+            if not checksums:
+                size = store.head(key).size_bytes
+                return None if size == rendition["bytes"] else f"has {size} bytes, not {rendition['bytes']}"
+            data = store.get(key)
+        except NotFound:
+            return "is not there"
+        named = _HASH.search(rendition["key"])
+        if len(data) != rendition["bytes"] or not named or hashlib.sha256(data).hexdigest()[:16] != named["hash"]:
+            return "is not what its key's hash says"
+        return None
+
+    # --- objects ---------------------------------------------------------------------------------
+
+    def _orphans(self) -> Iterator[tuple[ObjectStore, str, UUID | None]]:
+        for store, folder in (
+            (self._renditions, "thumbnails"),
+            (self._renditions, "watermarked"),
+            (self._originals, "clean"),
+            (self._originals, "withdrawn"),
+            (self._originals, "originals"),
+            (self._work, "work"),
+        ):
+            for keys in _batches(store.list_keys(f"{folder}/")):
+                owners = {key: _owner(key) for key in keys}
+                known = self._known({owner for owner in owners.values() if owner is not None})
+                for key, owner in owners.items():
+                    if owner is None or not self._belongs(folder, key, known.get(owner)):
+                        yield store, key, owner
+
+    def _known(self, ids: set[UUID]) -> dict[UUID, Row]:
+        rows = self._database.fetch_all(
+            "SELECT i.id, i.status, i.s3_original_key, array(SELECT key FROM image_renditions r"
+            "   WHERE r.image_id = i.id) AS keys FROM images i WHERE i.id = ANY(%s)",
+            (list(ids),),
+        )
+        return {row["id"]: row for row in rows}
+
+    @staticmethod
+    def _belongs(folder: str, key: str, image: Row | None) -> bool:
+        if image is None:
+            return False
+        if image["status"] == "processing":
+            return True  # its steps are making it
+        if folder == "originals":
+            return key == image["s3_original_key"]
+        if folder == "work":
+            return image["status"] in _LIVE  # a lifecycle rule takes it
+        if folder == "withdrawn":
+            return image["status"] == "taken_down" and key.split("/", 2)[2] in image["keys"]
+        return key in image["keys"]
+
+    # --- remedies --------------------------------------------------------------------------------
+
+    def _mend(self, image: Row, found: _Found) -> bool:
+        image_id = image["id"]
+        match found.remedy:
+            case "document":
+                self._documents.mend([image_id])
+            case "compensate":
+                self._compensation.again(_job(image))
+            case "strip":
+                self._withdrawal.delete(image_id, reason="verify", actor="verify")
+            case "take down":
+                self._withdrawal.take_down(image_id, reason="verify", actor="verify")
+            case "fingerprint":
+                return self._enter_fingerprint(image)
+            case "reprocess":
+                self._process_again(image)
+            case _:
+                return False
+        return True
+
+    def _enter_fingerprint(self, image: Row) -> bool:
+        fingerprint = duplicates.Fingerprint(bytes(image["sha256"]), image["phash"] & (2**64 - 1))
+        with self._database.transaction() as connection:
+            return duplicates.claim(connection, image["id"], fingerprint) is None
+
+    def _process_again(self, image: Row) -> None:
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "UPDATE images SET status = 'processing', run = run + 1, replays = 0, version = version + 1,"
+                " updated_at = now() WHERE id = %s AND status = %s RETURNING run, version",
+                (image["id"], image["status"]),
+            ).fetchone()
+            if row is None:
+                return  # another of its differences has set it going already
+            connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image["id"],))
+            outbox.add(
+                connection,
+                topic=outbox.INDEX_TOPIC,
+                image_id=image["id"],
+                payload={"image_id": str(image["id"]), "version": row["version"]},
+            )
+        self._executions.start(_job(image).model_copy(update={"run": row["run"]}))
+
+
+def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(keys)
+    while batch := list(islice(remaining, _AT_ONCE)):
+        yield batch
+
+
+def _owner(key: str) -> UUID | None:
+    """The image that a key names, as every key of ours does."""
+    found = re.search(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=[./])", key.split("/", 1)[1])
+    if key.startswith("originals/"):
+        found = re.search(r"/(?P<id>[0-9a-f-]{36})\.\w+$", key)
+        return UUID(found["id"]) if found else None
+    return UUID(found[0]) if found else None
+
+
+def _job(image: Row) -> IngestionJob:
+    return IngestionJob(
+        image_id=image["id"],
+        contributor_id=image["contributor_id"],
+        key=image["s3_original_key"],
+        version_id=image["object_version"] or "null",
+        run=image["run"],
+    )

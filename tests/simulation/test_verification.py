@@ -1,0 +1,151 @@
+"""`imagemarket verify` on the images of a quiet history: whatever is broken is found, and mended where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from imagemarket.ingestion.verification import Difference, Verification
+from imagemarket.ingestion.withdrawal import Withdrawal
+from imagemarket.platform.cdn import NoCdn
+from imagemarket.platform.database import Database
+from imagemarket.search.audit import DocumentAudit
+from imagemarket.search.documents import DocumentBuilder
+from imagemarket.search.postgres import PostgresSearch
+from tests.integration.rows import a_contributor
+from tests.simulation.world import Picture, Process, Services, World, check, simulated_engines
+
+pytestmark = pytest.mark.engines
+
+
+class Quiet:
+    """A settled world without faults: an approved image, one in review, one that was rejected."""
+
+    def __init__(self, truth: Database) -> None:
+        self.world = World(1, truth)
+        self.world.quieten()
+        with truth.transaction() as connection:
+            connection.execute("SELECT set_config('sim.now', %s, false)", (self.world.now().isoformat(),))
+        contributor = a_contributor(truth)
+        for kind in ("good", "daring", "broken"):
+            self.world.upload(contributor, kind, f"{kind} of {contributor}", after=0)
+        self.settle()
+        self.approved, self.in_review, self.rejected = self.world.pictures
+
+    def settle(self) -> None:
+        self.world.scheduler.spawn(lambda: None, after=60)
+        self.world.run_until_settled()
+
+    def verify(self, *, repair: bool = False, checksums: bool = True) -> list[Difference]:
+        services = Services(Process(self.world, 1e9))
+        search = PostgresSearch(services.database)
+        verification = Verification(
+            database=services.database,
+            originals=services.originals,
+            work=services.work,
+            renditions=services.renditions,
+            documents=DocumentAudit(
+                database=services.database,
+                builder=DocumentBuilder(services.database),
+                engine=search,
+                indexer=services.indexer(),
+            ),
+            compensation=services.compensation,
+            withdrawal=Withdrawal(
+                database=services.database,
+                originals=services.originals,
+                renditions=services.renditions,
+                cdn=NoCdn(),
+                relay=services.relay,
+            ),
+            executions=services.executions,
+        )
+        ours = {picture.image_id for picture in self.world.pictures}
+        found = list(verification.run(repair=repair, checksums=checksums))
+        return [each for each in found if each.image_id is None or each.image_id in ours]
+
+    def sql(self, statement: str, picture: Picture) -> None:
+        with self.world.truth.transaction() as connection:
+            connection.execute(statement, (picture.image_id,))  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def key(self, picture: Picture, folder: str) -> str:
+        stores = [*self.world.renditions.versions, *self.world.originals.versions, *self.world.work.versions]
+        return next(key for key in stores if key.startswith(f"{folder}/") and str(picture.image_id) in key)
+
+
+@pytest.fixture
+def quiet(truth: Database) -> Iterator[Quiet]:
+    with simulated_engines():
+        found = Quiet(truth)
+        yield found
+        found.world.close()
+
+
+def test_what_is_as_it_should_be_is_passed_over(quiet: Quiet) -> None:
+    check(quiet.world)
+    assert quiet.verify() == []
+    assert quiet.verify(checksums=False) == []
+
+
+def _lose_a_thumbnail(quiet: Quiet) -> None:
+    quiet.world.renditions.delete([quiet.key(quiet.approved, "thumbnails")])
+
+
+def _spoil_the_preview(quiet: Quiet) -> None:
+    key = quiet.key(quiet.approved, "watermarked")
+    (version, data, kind) = quiet.world.renditions.versions[key][-1]
+    quiet.world.renditions.versions[key] = [(version, b"x" * len(data), kind)]
+
+
+def _lose_the_vector(quiet: Quiet) -> None:
+    quiet.sql("DELETE FROM image_embeddings WHERE image_id = %s", quiet.approved)
+
+
+def _lose_the_fingerprint(quiet: Quiet) -> None:
+    quiet.sql("DELETE FROM image_fingerprints WHERE image_id = %s", quiet.approved)
+
+
+def _lose_the_document(quiet: Quiet) -> None:
+    quiet.sql("DELETE FROM search_documents WHERE image_id = %s", quiet.approved)
+
+
+def _leave_an_orphan(quiet: Quiet) -> None:
+    key = f"thumbnails/{quiet.rejected.image_id}/150-0123456789abcdef.webp"
+    quiet.world.renditions.put(key, b"", content_type="image/webp")
+
+
+BREAKAGES: dict[str, Callable[[Quiet], None]] = {
+    "rendition: lost": _lose_a_thumbnail,
+    "rendition: spoilt": _spoil_the_preview,
+    "vector": _lose_the_vector,
+    "fingerprint": _lose_the_fingerprint,
+    "document: lost": _lose_the_document,
+    "orphan": _leave_an_orphan,
+}
+
+
+@pytest.mark.parametrize("what", BREAKAGES)
+def test_what_is_broken_is_found_and_mended(quiet: Quiet, what: str) -> None:
+    BREAKAGES[what](quiet)
+    found = quiet.verify()
+    assert what.split(":")[0] in {each.kind for each in found}
+    assert {each.mended for each in found} == {None}, "nothing is touched unless it is asked for"
+    assert all(each.mended for each in quiet.verify(repair=True))
+    quiet.settle()
+    assert quiet.verify() == []
+    check(quiet.world)
+
+
+def test_an_original_that_is_lost_cannot_be_made_again(quiet: Quiet) -> None:
+    quiet.world.originals.delete([quiet.approved.key])
+    _lose_a_thumbnail(quiet)
+    found = quiet.verify(repair=True)
+    assert {(each.kind, each.mended) for each in found} == {("original", False), ("rendition", False)}
+
+
+def test_an_original_that_is_not_what_was_sent_is_told(quiet: Quiet) -> None:
+    (version, data, kind) = quiet.world.originals.versions[quiet.approved.key][-1]
+    quiet.world.originals.versions[quiet.approved.key] = [(version, data[:-1] + b"?", kind)]
+    assert [each.kind for each in quiet.verify()] == ["original"]
+    assert quiet.verify(checksums=False) == [], "it is there, and was not read"
