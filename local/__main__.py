@@ -29,6 +29,7 @@ usage: ./market COMMAND
   reset                stop all of it and remove its state (database, objects, accounts)
   env                  variables with which aws, boto3 and psql reach the stack: eval "$(./market env)"
   test [SELECTION]     every check, or pytest on the selection
+  chaos                uploads while parts of a cloud of its own are killed; --uploads N, --seed S, --json FILE
   bench [NAME]         benchmarks; --json FILE also writes the rows
 
 Everything else is the product's own command line: ./market --help-product, ./market search 'a red boat',
@@ -137,6 +138,13 @@ def _bench(layout: Layout, arguments: Sequence[str]) -> int:
     return subprocess.call(command, cwd=REPOSITORY, env=environment)
 
 
+def _chaos(layout: Layout, arguments: Sequence[str]) -> int:
+    del layout  # it has one of its own
+    from local.chaos import run_chaos
+
+    return run_chaos(arguments)
+
+
 def _product(layout: Layout, arguments: Sequence[str]) -> int:
     """The product's own command line, pointed at the local stack."""
     environment = Cloud(layout).environment()
@@ -157,6 +165,7 @@ _COMMANDS = {
     "env": _env,
     "test": _test,
     "bench": _bench,
+    "chaos": _chaos,
 }
 
 

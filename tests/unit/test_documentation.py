@@ -49,7 +49,7 @@ def test_the_pages_name_only_commands_of_market() -> None:
     from local.__main__ import USAGE
 
     own = set(re.findall(r"^  ([a-z]+) ", USAGE, flags=re.MULTILINE))
-    products = {"contact-sheet", "dlq", "images", "models", "search", "upload", "users", "watermark"}
+    products = {"contact-sheet", "dlq", "images", "models", "search", "upload", "users", "verify", "watermark"}
     for page in PAGES:
         named = set(re.findall(r"\./market ([a-z]+(?:-[a-z]+)*)\b", page.read_text(encoding="utf-8")))
         assert named <= own | products, page.name

@@ -1,0 +1,365 @@
+"""`./market chaos`: uploads through a local cloud whose parts are killed at random, and what became of each.
+
+The cloud is one of its own (state folder `.market/chaos`, a port of its own), and only processes of that cloud are
+killed, by pid. At the end everything is calm: every image must be approved, in review, or rejected for cause, after
+at most one try more by its contributor and one replay of the dead letters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from rich.table import Table
+
+from imagemarket.platform.database import Database
+from local.cloud import Cloud
+from local.demo.load import make_accounts
+from local.emulator import aws_client, clear_scratch
+from local.layout import REPOSITORY, Layout, LocalError, free_port
+from local.pictures import paint_landscape
+from local.postgres import dsn_of
+from local.processes import Part
+from local.progress import console, step
+from local.visitor import FINAL, Unexpected, Visitor
+
+_SIZE = (900, 600)
+_BROKEN_OF_100 = 4
+_TWINS_OF_100 = 4
+_SENDERS = 3
+_KILL_EVERY_S = (3.0, 9.0)
+_VICTIMS = {"function": 10, "models": 3, "postgres": 2, "valkey": 2, "aws": 2}
+"""How often each is killed, in proportion."""
+_PATIENCE_S = 45 * 60.0
+_EXPECTED = {
+    "good": {"approved", "pending_review", "rejected"},  # rejected where its twin was quicker
+    "twin": {"approved", "pending_review", "rejected"},
+    "broken": {"rejected"},
+}
+_CAUSE = {"good": "duplicate-image", "twin": "duplicate-image", "broken": "unreadable-image"}
+_DEAD = ("uploads", "index", "endings")
+
+
+@dataclass
+class Sent:
+    """One upload that the object store took."""
+
+    image_id: str
+    kind: str
+    path: Path
+
+
+@dataclass
+class Outcome:
+    """What happened."""
+
+    killed: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    after_retry: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    retried_by_contributor: int = 0
+    steps_tried_again: int = 0
+    runs_replayed: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def run_chaos(arguments: Sequence[str]) -> int:
+    """The command. Status 1 when an image did not end as it should."""
+    parser = argparse.ArgumentParser(prog="./market chaos")
+    parser.add_argument("--uploads", type=int, default=200, metavar="N", help="how many pictures (200)")
+    parser.add_argument("--seed", type=int, default=1, help="which pictures, and which kills in which order")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what happened here")
+    chosen = parser.parse_args(arguments)
+    made = REPOSITORY / ".market"
+    cloud = Cloud(Layout(made=made, state=made / "chaos", port=free_port()))
+    cloud.reset()
+    try:
+        cloud.up()
+        make_accounts(cloud)
+        outcome, sent = _Chaos(cloud, chosen.seed).live_through(chosen.uploads)
+    finally:
+        cloud.down()
+    _show(outcome, sent)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(_rows(outcome, sent, chosen.seed), indent=2) + "\n", encoding="utf-8")
+    return 1 if outcome.wrong else 0
+
+
+class _Chaos:
+    def __init__(self, cloud: Cloud, seed: int) -> None:
+        self._cloud = cloud
+        self._chance = random.Random(seed)  # noqa: S311 - a plan, no secret
+        self._seed = seed
+        self._outcome = Outcome()
+        self._calm = threading.Event()
+        layout = cloud.layout
+        self._database = Database(
+            lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket")
+        )
+
+    def live_through(self, uploads: int) -> tuple[Outcome, list[Sent]]:
+        """Upload under fire, wait, replay once, judge."""
+        try:
+            with step("Pictures"):
+                pictures = self._paint(uploads)
+            killer = threading.Thread(target=self._kill_until_calm)
+            with step("Uploading while parts are killed") as say:
+                killer.start()
+                try:
+                    with ThreadPoolExecutor(_SENDERS) as pool:
+                        sent = list(pool.map(self._send, pictures))
+                    say(f"{len(sent)} uploads, {sum(self._outcome.killed.values())} kills")
+                finally:
+                    self._calm.set()
+                    killer.join()
+            self._mend_cloud()
+            with step("Waiting for every image to end"):
+                self._wait(sent)
+            self._outcome.ended = self._statuses(sent)
+            with step("One replay of what failed"):
+                self._replay_dead_letters()
+                self._retry_failed(sent)
+                self._wait(sent)
+                self._wait_for_index()
+            self._judge(sent)
+            return self._outcome, sent
+        finally:
+            self._database.close()
+
+    # --- pictures --------------------------------------------------------------------------------
+
+    def _paint(self, uploads: int) -> list[tuple[str, Path]]:
+        """Painted hills, some of them cut short and some of them the same as another."""
+        folder = self._cloud.layout.data / "chaos"
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures: list[tuple[str, Path]] = []
+        for number in range(uploads):
+            path = folder / f"{number}.jpg"
+            chance = self._chance.random() * 100
+            good = [each for kind, each in pictures if kind == "good"]
+            if chance < _TWINS_OF_100 and good:
+                path.write_bytes(self._chance.choice(good).read_bytes())
+                pictures.append(("twin", path))
+                continue
+            paint_landscape(path, seed=self._seed * 100_000 + number, size=_SIZE)
+            if chance > 100 - _BROKEN_OF_100:
+                data = path.read_bytes()
+                path.write_bytes(data[: len(data) // 2])
+                pictures.append(("broken", path))
+            else:
+                pictures.append(("good", path))
+        return pictures
+
+    def _send(self, picture: tuple[str, Path]) -> Sent:
+        """Announce and send as a patient client does: with one idempotency key, until it is taken."""
+        kind, path = picture
+        key = str(uuid.uuid4())
+        deadline = time.monotonic() + _PATIENCE_S
+        with closing(_Patient(self._cloud)) as client:
+            while True:
+                try:
+                    announced = client.announce_once(path, key)
+                    client.send(announced, path)
+                    return Sent(announced["image_id"], kind, path)
+                except (httpx.HTTPError, Unexpected, OSError):
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(1)
+
+    # --- kills -----------------------------------------------------------------------------------
+
+    def _kill_until_calm(self) -> None:
+        while not self._calm.wait(self._chance.uniform(*_KILL_EVERY_S)):
+            victim = self._chance.choices(list(_VICTIMS), list(_VICTIMS.values()))[0]
+            with suppress(psutil.Error, LocalError):
+                if self._kill(victim):
+                    self._outcome.killed[victim] += 1
+
+    def _kill(self, victim: str) -> bool:
+        supervisor = self._cloud.supervisor
+        name = "aws" if victim == "function" else victim
+        process = supervisor.process(name)
+        if process is None:
+            return False
+        if victim == "function":
+            children = process.children(recursive=True)
+            functions = [each for each in children if "awslambdaric" in each.cmdline()]
+            if not functions:
+                return False
+            self._chance.choice(functions).kill()
+            return True
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs([process], timeout=5)
+        time.sleep(self._chance.uniform(0, 3))  # it is missed for a while
+        if victim == "aws":
+            supervisor.sweep_strays()
+            clear_scratch(self._cloud.layout)
+        supervisor.start(self._part(victim))
+        return True
+
+    def _part(self, name: str) -> Part:
+        return next(part for part in self._cloud.parts() if part.name == name)
+
+    def _mend_cloud(self) -> None:
+        for part in self._cloud.parts():
+            self._cloud.supervisor.start(part)
+
+    # --- waiting and replaying -------------------------------------------------------------------
+
+    def _wait(self, sent: list[Sent]) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            with suppress(Exception):
+                statuses = self._statuses(sent)
+                if sum(statuses[status] for status in FINAL) == len(sent):
+                    return
+            time.sleep(3)
+
+    def _statuses(self, sent: list[Sent]) -> Counter[str]:
+        ids = [uuid.UUID(each.image_id) for each in sent]
+        rows = self._database.fetch_all("SELECT id, status FROM images WHERE id = ANY(%s)", (ids,))
+        found = Counter(row["status"] for row in rows)
+        if missing := len(set(ids)) - len(rows):
+            found["gone"] = missing
+        return found
+
+    def _replay_dead_letters(self) -> None:
+        sqs = aws_client(self._cloud.layout, "sqs")
+        for name in _DEAD:
+            dead = sqs.get_queue_url(QueueName=f"imagemarket-local-{name}-dead")["QueueUrl"]
+            living = sqs.get_queue_url(QueueName=f"imagemarket-local-{name}")["QueueUrl"]
+            while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages", []):
+                for message in messages:
+                    sqs.send_message(QueueUrl=living, MessageBody=message["Body"])
+                    sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+                    self._outcome.dead_letters[name] += 1
+
+    def _retry_failed(self, sent: list[Sent]) -> None:
+        """Each contributor whose image is `processing_failed` tries once more."""
+        failed = self._database.fetch_all("SELECT id FROM images WHERE status = 'processing_failed'")
+        by_id = {each.image_id: each for each in sent}
+        with closing(_Patient(self._cloud)) as client:
+            for row in failed:
+                each = by_id[str(row["id"])]
+                ticket = client.retry(each.image_id)
+                self._outcome.retried_by_contributor += 1
+                if ticket["upload"] is not None:
+                    client.send(ticket, each.path)
+
+    def _wait_for_index(self) -> None:
+        deadline = time.monotonic() + 180
+        while time.monotonic() < deadline and self._index_differences():
+            time.sleep(2)
+
+    def _index_differences(self) -> int:
+        row = self._database.fetch_one(
+            "SELECT count(*) AS n FROM images i FULL JOIN (SELECT image_id FROM search_documents WHERE listed) d"
+            " ON d.image_id = i.id WHERE (coalesce(i.status, '') = 'approved') <> (d.image_id IS NOT NULL)"
+        )
+        assert row is not None
+        return row["n"]
+
+    # --- judging ---------------------------------------------------------------------------------
+
+    def _judge(self, sent: list[Sent]) -> None:
+        outcome = self._outcome
+        outcome.after_retry = self._statuses(sent)
+        kinds = {uuid.UUID(each.image_id): each.kind for each in sent}
+        rows = self._database.fetch_all("SELECT id, status, rejection ->> 'code' AS code FROM images")
+        for row in rows:
+            kind = kinds.get(row["id"])
+            if kind is None:
+                continue  # announced twice, because the answer was lost with the key's row
+            if row["status"] not in _EXPECTED[kind]:
+                outcome.wrong.append(f"{row['id']} ({kind}) is {row['status']} {row['code'] or ''}")
+            elif row["status"] == "rejected" and row["code"] != _CAUSE[kind]:
+                outcome.wrong.append(f"{row['id']} ({kind}) was rejected as {row['code']}")
+        if gone := outcome.after_retry["gone"]:
+            outcome.wrong.append(f"{gone} images are gone")
+        if differences := self._index_differences():
+            outcome.wrong.append(f"search shows {differences} images wrongly")
+        counted = self._database.fetch_one(
+            "SELECT (SELECT coalesce(sum(attempts - 1), 0) FROM processing_steps) AS again,"
+            " (SELECT coalesce(sum(run - 1), 0) FROM images) AS runs,"
+            " (SELECT count(*) FROM processing_steps WHERE lease_until IS NOT NULL) AS leases"
+        )
+        assert counted is not None
+        outcome.steps_tried_again = int(counted["again"])
+        outcome.runs_replayed = int(counted["runs"]) - outcome.retried_by_contributor
+        if counted["leases"]:
+            outcome.wrong.append(f"{counted['leases']} leases are left")
+
+
+class _Patient(Visitor):
+    """A client that signs in until it is let in, and says what it wants once."""
+
+    def announce_once(self, path: Path, key: str) -> dict[str, Any]:
+        """Announce under an idempotency key, so that trying again announces nothing more."""
+        self.http.headers["Idempotency-Key"] = key
+        return self.announce(path)
+
+    def retry(self, image_id: str) -> dict[str, Any]:
+        """Try again, as soon as the last run is cleaned up after."""
+        deadline = time.monotonic() + 600
+        while True:
+            answer = self.http.post(f"/v1/images/{image_id}/retry", json={}, headers=self.headers("contributor"))
+            if answer.status_code == 202:
+                return answer.json()
+            if answer.status_code != 409 or time.monotonic() > deadline:
+                raise Unexpected(f"retry of {image_id} -> {answer.status_code}: {answer.text[:500]}")
+            time.sleep(5)
+
+
+# --- telling -------------------------------------------------------------------------------------
+
+
+def _show(outcome: Outcome, sent: list[Sent]) -> None:
+    table = Table("what", "how many", box=None, header_style="bold")
+    for kind, number in sorted(Counter(each.kind for each in sent).items()):
+        table.add_row(f"uploads: {kind}", str(number))
+    for victim, number in sorted(outcome.killed.items()):
+        table.add_row(f"killed: {victim}", str(number))
+    table.add_row("steps tried again", str(outcome.steps_tried_again))
+    table.add_row("runs replayed by the sweeper", str(outcome.runs_replayed))
+    for status, number in sorted(outcome.ended.items()):
+        table.add_row(f"ended: {status}", str(number))
+    for queue, number in sorted(outcome.dead_letters.items()):
+        table.add_row(f"dead letters replayed: {queue}", str(number))
+    table.add_row("tried again by their contributor", str(outcome.retried_by_contributor))
+    for status, number in sorted(outcome.after_retry.items()):
+        table.add_row(f"after one replay: {status}", str(number))
+    console.print(table)
+    for each in outcome.wrong:
+        console.print(f"[red]✗[/red] {each}")
+    console.print("[red]Not everything ended as it should.[/red]" if outcome.wrong else "Everything ended as it should.")
+
+
+def _rows(outcome: Outcome, sent: list[Sent], seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "uploads": Counter(each.kind for each in sent),
+        "killed": outcome.killed,
+        "steps_tried_again": outcome.steps_tried_again,
+        "runs_replayed": outcome.runs_replayed,
+        "ended": outcome.ended,
+        "dead_letters_replayed": outcome.dead_letters,
+        "tried_again_by_contributor": outcome.retried_by_contributor,
+        "after_one_replay": outcome.after_retry,
+        "wrong": outcome.wrong,
+        "holds": not outcome.wrong,
+    }
