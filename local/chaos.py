@@ -106,9 +106,7 @@ class _Chaos:
         self._outcome = Outcome()
         self._calm = threading.Event()
         layout = cloud.layout
-        self._database = Database(
-            lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket")
-        )
+        self._database = Database(lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket"))
 
     def live_through(self, uploads: int) -> tuple[Outcome, list[Sent]]:
         """Upload under fire, wait, replay once, judge."""
@@ -346,7 +344,7 @@ def _show(outcome: Outcome, sent: list[Sent]) -> None:
     console.print(table)
     for each in outcome.wrong:
         console.print(f"[red]✗[/red] {each}")
-    console.print("[red]Not everything ended as it should.[/red]" if outcome.wrong else "Everything ended as it should.")
+    console.print("Not everything ended as it should." if outcome.wrong else "Everything ended as it should.")
 
 
 def _rows(outcome: Outcome, sent: list[Sent], seed: int) -> dict[str, Any]:

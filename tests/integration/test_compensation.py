@@ -11,6 +11,7 @@ from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
+from imagemarket.ingestion.sweeper import next_run
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, StepUnderWay
 from tests.fakes import MemoryObjectStore
@@ -135,6 +136,39 @@ def test_a_late_compensation_of_an_earlier_run_leaves_the_later_one_alone(room: 
     before = room.objects_of(job)
     assert room.compensation.run(job, FAILED) == {"status": "processing"}
     assert room.objects_of(job) == before
+
+
+def test_a_compensation_that_another_run_overtook_does_not_stand_in_for_the_later_one(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = room.a_job()
+    end = room.compensation._end
+
+    def overtaken(*arguments: Any) -> Any:
+        assert next_run(room.database, job)
+        return end(*arguments)
+
+    monkeypatch.setattr(room.compensation, "_end", overtaken)
+    assert room.compensation.run(job, FAILED) == {"status": "processing"}
+    monkeypatch.setattr(room.compensation, "_end", end)
+    later = job.model_copy(update={"run": 2})
+    assert room.compensation.run(later, FAILED) == {"status": "processing_failed"}
+    assert room.objects_of(job) == [job.key]
+
+
+@pytest.mark.parametrize("step", ["publish", COMPENSATE])
+def test_what_died_behind_a_published_image_is_tidied_up(room: Room, step: str) -> None:
+    job = room.a_job()
+    records = StepRecords(room.database)
+    records._claim(job, step)
+    with room.database.transaction() as connection:
+        connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (job.image_id,))
+    assert records.tidy() == 0, "it may be at work"
+    with room.database.transaction() as connection:
+        connection.execute("UPDATE processing_steps SET lease_until = now()")
+    assert records.tidy() == 1
+    row = room.one("SELECT status, lease_until FROM processing_steps WHERE image_id = %s", job)
+    assert row == {"status": "succeeded" if step == "publish" else "failed", "lease_until": None}
 
 
 def test_a_step_at_work_undoes_itself_and_one_that_was_killed_is_cleaned_up_after(room: Room) -> None:

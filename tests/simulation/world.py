@@ -709,6 +709,10 @@ class Services:
         return Indexer(DocumentBuilder(self.database), [PostgresSearch(self.database)])
 
 
+def _drain(services: Services) -> None:
+    services.relay.drain()
+
+
 @dataclass
 class Picture:
     """An upload and what its bytes are."""
@@ -816,7 +820,7 @@ class World:
     def _by_the_clock(self) -> None:
         if self._sweeping:
             self.invoke(lambda services: services.sweep(), 300)
-        self.invoke(lambda services: services.relay.drain() and None, 50)
+        self.invoke(_drain, 50)
         self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
 
     # --- what people do
@@ -1011,7 +1015,9 @@ def virtual_time(dsn: str) -> Database:
             )
         connection.execute("SET synchronous_commit = off")
         database = connection.info.dbname
-        connection.execute(f'ALTER DATABASE "{database}" SET search_path = sim, pg_catalog, public')  # pyright: ignore[reportArgumentType]
+        connection.execute(
+            f'ALTER DATABASE "{database}" SET search_path = sim, pg_catalog, public'  # pyright: ignore[reportArgumentType, reportCallIssue]
+        )
     return Database(lambda: dsn, max_connections=1, statement_timeout_ms=10_000)
 
 

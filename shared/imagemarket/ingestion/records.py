@@ -88,17 +88,18 @@ class StepRecords:
                 (job.image_id, str(step)),
             )
 
-    def published(self, image_id: UUID | None = None) -> int:
-        """Completes the records of publications that were committed by deliveries that died before their record: of
-        one image, or of all whose lease is over. How many there were."""
+    def tidy(self, image_id: UUID | None = None) -> int:
+        """Settles what deliveries that died left behind a published image: the record of its publication, and
+        compensations that were begun in vain. Of one image, or of all whose lease is over; how many there were."""
         with self._database.transaction() as connection:
             return connection.execute(
                 """
                 UPDATE processing_steps s
-                   SET status = 'succeeded', output = jsonb_build_object('status', i.status), error = NULL,
-                       finished_at = clock_timestamp(), lease_until = NULL
+                   SET status = CASE s.step WHEN 'publish' THEN 'succeeded' ELSE 'failed' END,
+                       output = CASE s.step WHEN 'publish' THEN jsonb_build_object('status', i.status) END,
+                       error = NULL, finished_at = clock_timestamp(), lease_until = NULL
                   FROM images i
-                 WHERE i.id = s.image_id AND s.step = 'publish' AND s.status <> 'succeeded'
+                 WHERE i.id = s.image_id AND s.step IN ('publish', 'compensate') AND s.status <> 'succeeded'
                    AND i.status IN ('approved', 'pending_review')
                    AND CASE WHEN %(image)s::uuid IS NULL THEN s.lease_until <= now()
                             ELSE s.image_id = %(image)s AND coalesce(s.lease_until <= now(), true) END

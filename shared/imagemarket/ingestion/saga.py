@@ -496,7 +496,7 @@ class CompensateImage:
         try:
             return self._records.once(job, COMPENSATE, lambda: self._compensate(job, failure))
         except JobSuperseded:
-            self._records.published(job.image_id)
+            self._records.tidy(job.image_id)
             row = self._database.fetch_one("SELECT status FROM images WHERE id = %s", (job.image_id,))
             logger.info("nothing to compensate", status=row["status"] if row else "gone")
             return {"status": row["status"] if row else "gone"}
@@ -510,7 +510,8 @@ class CompensateImage:
     def _compensate(self, job: IngestionJob, failure: FailedStep) -> StepOutput:
         status, began = self._end(job, failure)
         if status not in ENDED:
-            return {"status": status.value}  # a publication that was thought dead has come through
+            # A publication that was thought dead has come through, or another run has begun: nothing was compensated.
+            raise JobSuperseded("The image has gone on meanwhile.")
         self._remove_objects(job)
         try:
             self._originals.tag(job.key, ENDED_TAG, version_id=_real_version(job.version_id))

@@ -166,7 +166,7 @@ class ExecutionSweeper:
             except MarketError:
                 logger.exception("the image could not be cleaned up after")
                 done["failed_to"] += 1
-        done["cleaned"] += StepRecords(self._database).published()
+        done["cleaned"] += StepRecords(self._database).tidy()
         for outcome, number in done.items():
             if number:
                 count(f"Swept.{outcome}", number)
