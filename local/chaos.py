@@ -40,7 +40,10 @@ _SIZE = (900, 600)
 _BROKEN_OF_100 = 4
 _TWINS_OF_100 = 4
 _SENDERS = 3
-_KILL_EVERY_S = (3.0, 9.0)
+_KILL_EVERY_S = (2.0, 7.0)
+_KILLS_AT_LEAST = 10
+_UPLOADS_PER_KILL = 3
+"""It goes on until there was one for so many uploads."""
 _VICTIMS = {"function": 10, "models": 3, "postgres": 2, "valkey": 2, "aws": 2}
 """How often each is killed, in proportion."""
 _PATIENCE_S = 45 * 60.0
@@ -119,6 +122,9 @@ class _Chaos:
                 try:
                     with ThreadPoolExecutor(_SENDERS) as pool:
                         sent = list(pool.map(self._send, pictures))
+                    wanted = max(_KILLS_AT_LEAST, uploads // _UPLOADS_PER_KILL)
+                    while sum(self._outcome.killed.values()) < wanted:
+                        time.sleep(1)
                     say(f"{len(sent)} uploads, {sum(self._outcome.killed.values())} kills")
                 finally:
                     self._calm.set()
