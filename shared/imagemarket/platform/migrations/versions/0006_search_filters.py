@@ -8,21 +8,18 @@ revision = "0006"
 down_revision = "0005"
 
 _STATEMENTS = (
-    # `signs` of a vector lie in the row, where the vector is moved out of it: a sixteenth of what is to be read.
     """
     ALTER TABLE search_documents
         ADD COLUMN palette jsonb NOT NULL DEFAULT '[]',
         ADD COLUMN palette_cells int[] NOT NULL DEFAULT '{}',
         ADD COLUMN safe boolean NOT NULL DEFAULT true,
-        ADD COLUMN place int NOT NULL DEFAULT 0,
-        ADD COLUMN signs bit(768) GENERATED ALWAYS AS (binary_quantize(embedding)::bit(768)) STORED
+        ADD COLUMN place int NOT NULL DEFAULT 0
     """,
-    # What a filter may ask for in one index: its columns are intersected inside it, led by the rarest. Not what nearly
-    # every row has, such as being safe: its list would be read from end to end.
+    # Every filter that is not a range in one index: its columns are intersected inside it, led by the rarest.
     "DROP INDEX search_documents_filters",
     """
     CREATE INDEX search_documents_filters ON search_documents
-        USING gin (categories, colours, license_types, palette_cells, orientation, image_type, people)
+        USING gin (categories, colours, license_types, palette_cells, orientation, image_type, people, safe)
         WITH (fastupdate = off) WHERE listed
     """,
     "CREATE INDEX search_documents_place ON search_documents (place, image_id) WHERE listed",
@@ -44,7 +41,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX search_documents_filters, search_documents_width, search_documents_height")
-    for column in ("palette", "palette_cells", "safe", "place", "signs"):
+    for column in ("palette", "palette_cells", "safe", "place"):
         op.execute(f"ALTER TABLE search_documents DROP COLUMN {column}")
     op.execute(
         "CREATE INDEX search_documents_filters ON search_documents"

@@ -1,4 +1,4 @@
-"""What a search completes and corrects, and what was searched, shown and looked at."""
+"""What a search completes and corrects: phrases and words of the catalogue, and what is often searched."""
 
 from __future__ import annotations
 
@@ -35,18 +35,6 @@ _STATEMENTS = (
         words     varchar(30)[] NOT NULL
     )
     """,
-    # `place` is where an event stood in its stream, so that none is taken twice.
-    """
-    CREATE TABLE search_events (
-        place      varchar(40) PRIMARY KEY,
-        kind       varchar(10) NOT NULL,
-        search_id  uuid NOT NULL,
-        at         timestamptz NOT NULL,
-        event      jsonb NOT NULL
-    )
-    """,
-    "CREATE INDEX search_events_by_search ON search_events (search_id)",
-    "CREATE INDEX search_events_by_time ON search_events (at)",
 )
 
 
@@ -57,4 +45,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE search_events, suggestion_sources, catalogue_words, suggestions")
+    op.execute("DROP TABLE suggestion_sources, catalogue_words, suggestions")

@@ -23,7 +23,6 @@ _STATEMENTS = (
     """,
     # Set while a delivery of the step may be at work; what is over and not null was left by a crash.
     "ALTER TABLE processing_steps ADD COLUMN lease_until timestamptz",
-    "CREATE INDEX processing_steps_leases ON processing_steps (lease_until) WHERE lease_until IS NOT NULL",
     # Without a foreign key: it outlives whatever it tells of.
     """
     CREATE TABLE image_audit (

@@ -41,8 +41,6 @@ _STATEMENTS = (
     "CREATE INDEX message_replays_origin ON message_replays (origin_id)",
     "CREATE INDEX message_replays_sent ON message_replays (sent_message_id)",
     "CREATE INDEX message_replays_age ON message_replays (claimed_at)",
-    # The request that announced an image: everything that follows from it can be found by it.
-    "ALTER TABLE images ADD COLUMN request_id varchar(100)",
     # --- what contributors are told ----------------------------------------------------------
     # In the order of `seq` for each image: an image's row is locked while its status changes.
     """
@@ -77,15 +75,13 @@ _STATEMENTS = (
                         'code', NEW.rejection ->> 'code', 'detail', NEW.rejection ->> 'detail') END)))
         RETURNING id INTO notification;
         INSERT INTO outbox (topic, image_id, payload)
-        VALUES ('notifications', NEW.id, jsonb_strip_nulls(jsonb_build_object(
-                    'notification_id', notification, 'image_id', NEW.id, 'request_id', NEW.request_id)));
+        VALUES ('notifications', NEW.id, jsonb_build_object('notification_id', notification, 'image_id', NEW.id));
         RETURN NULL;
     END $$
     """,
     """
     CREATE TRIGGER images_notify_contributor AFTER UPDATE OF status ON images FOR EACH ROW
-    WHEN (OLD.status IS DISTINCT FROM NEW.status AND NEW.status IN
-          ('approved', 'rejected', 'pending_review', 'processing_failed', 'taken_down'))
+    WHEN (OLD.status IS DISTINCT FROM NEW.status AND NEW.status <> 'processing')
     EXECUTE FUNCTION notify_contributor()
     """,
     # --- webhooks ----------------------------------------------------------------------------
@@ -158,6 +154,5 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER images_notify_contributor ON images")
     op.execute("DROP FUNCTION notify_contributor")
     op.execute("DROP TABLE notifications")
-    op.execute("ALTER TABLE images DROP COLUMN request_id")
     op.execute("DROP TABLE message_replays")
     op.execute("DROP TABLE message_failures")

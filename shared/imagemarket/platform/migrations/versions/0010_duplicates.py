@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0002"
+revision = "0010"
+down_revision = "0009"
 
 _STATEMENTS = (
     # Two of 21 bits and one of 22 in place of four of 16: among five million hashes a band of 16 bits shares each
