@@ -31,7 +31,7 @@ from PIL import Image, ImageOps
 from PIL.Image import Resampling
 
 from benchmarks import report, samples
-from benchmarks.road_search import _database
+from benchmarks.material.postgres import own_database
 from imagemarket.imaging import matching
 from imagemarket.imaging.hashes import orientations, perceptual_hash
 from imagemarket.imaging.visible_mark import draw_visible_mark
@@ -258,7 +258,7 @@ def _load(database: Database, hashes: np.ndarray) -> None:
 
 def _look_ups(fingerprints: int) -> Iterator[report.Row]:
     dice = np.random.default_rng(20260101)
-    with _database() as dsn:
+    with own_database() as dsn:
         upgrade(dsn)
         database = Database(lambda: dsn, statement_timeout_ms=600_000)
         try:

@@ -233,7 +233,7 @@ def _naive_jobs(path: Path, *, tuned: bool) -> Jobs:
         return [_encode(_scaled(picture, edge), encoders) for edge in _EDGES]
 
     def watermark() -> object:
-        return _encode(draw_visible_mark(_scaled(_opened(path), _EDGES[0])), encoders)
+        return _encode(draw_visible_mark(_scaled(_opened(path), _EDGES[0]), _IMAGE_ID), encoders)
 
     def dedup_hash() -> object:
         return _digest(path), perceptual_hash(_opened(path))
@@ -267,7 +267,7 @@ def _one_decode(path: Path) -> object:
     for edge in _EDGES:
         picture = _scaled(picture, edge) if edge < max(picture.size) else picture
         made.append(_encode(picture, encoder_settings()))
-    made.append(_encode(embed_identity(draw_visible_mark(largest), _IMAGE_ID), encoder_settings()))
+    made.append(_encode(embed_identity(draw_visible_mark(largest, _IMAGE_ID), _IMAGE_ID), encoder_settings()))
     made.append(_encode(_scaled(largest, 450), {"JPEG": {}}))
     return made
 
@@ -306,7 +306,7 @@ def _cascade(path: Path) -> object:
     for edge in _EDGES:
         picture = picture.thumbnail_image(edge, height=edge, size="down").copy_memory()
         made.append(encode(picture))
-    marked = embed_identity(draw_visible_mark(pillow), _IMAGE_ID)
+    marked = embed_identity(draw_visible_mark(pillow, _IMAGE_ID), _IMAGE_ID)
     made.append(
         encode(pyvips.Image.new_from_memory(marked.tobytes(), *marked.size, 3, "uchar").copy(interpretation="srgb"))
     )

@@ -47,7 +47,7 @@ PEER_QUERIES = 30
 GOAL_MS = 200
 
 
-class _Prepared:
+class Prepared:
     """An encoder whose vectors were made beforehand."""
 
     model_version = MODEL
@@ -157,7 +157,7 @@ def _measure(database: Database, catalogue: Catalogue, documents: int) -> Iterat
         keyword=engine,
         vector=engine,
         reader=engine,
-        encoder=lambda: _Prepared(vectors),
+        encoder=lambda: Prepared(vectors),
         cursors=CursorSigner(lambda: "bench", SystemClock()),
         media_base_url="https://media.example.com",
         public_base_url="https://api.example.com",

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,9 +25,8 @@ from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 from benchmarks import report
 from benchmarks.material.catalogue import MODEL, Catalogue, Question
-from benchmarks.material.postgres import drop_indexes, fill, own_database
+from benchmarks.material.postgres import filled
 from imagemarket.platform.database import Database
-from imagemarket.platform.migrations import upgrade
 from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
 from imagemarket.search.postgres import PostgresSearch, condition_of
 
@@ -40,15 +38,6 @@ EXACT_QUESTIONS = 3
 _CHECKED = 8  # questions to an engine whose filters are checked in Python
 LIMIT = 100
 GOAL_MS, GOAL_RECALL = 50, 0.98
-SERVER = {
-    "shared_buffers": "4GB",
-    "maintenance_work_mem": "4GB",
-    "random_page_cost": "1.1",
-    "effective_cache_size": "10GB",
-    "max_wal_size": "8GB",
-}
-"""As Aurora has them by default for so much memory, but for the memory of building an index."""
-
 _BANDS = ((1.01, "all"), (0.9, "10 to 90 %"), (0.1, "1 to 10 %"), (0.01, "0.1 to 1 %"), (0.001, "below 0.1 %"))
 """How much a filter keeps: below so much, down to the next."""
 
@@ -84,33 +73,6 @@ def milliseconds(ask: Callable[[], Any]) -> tuple[float, Any]:
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _filled(documents: int) -> Iterator[tuple[Database, dict[str, float]]]:
-    """A database with so many documents, and what filling it took: seconds by name."""
-    with own_database(SERVER) as dsn:
-        upgrade(dsn)
-        database = Database(lambda: dsn, statement_timeout_ms=0)
-        took: dict[str, float] = {}
-        held = _one(database, "SELECT count(*) AS value FROM search_documents")
-        if held not in {0, documents}:
-            raise SystemExit(f"MARKET_BENCH_DSN holds {held} documents; {documents} were asked for")
-        if not held:
-            indexes = drop_indexes(database)
-            took["filling"] = milliseconds(partial(fill, dsn, documents))[0] / 1000
-            for name, sql in indexes.items():
-                took[name] = milliseconds(partial(_execute, database, sql))[0] / 1000
-            _execute(database, "ANALYZE search_documents")
-        try:
-            yield database, took
-        finally:
-            database.close()
-
-
-def _execute(database: Database, sql: str) -> None:
-    with database.transaction() as connection:
-        connection.execute(cast("LiteralString", sql))
 
 
 def _one(database: Database, sql: str) -> Any:
@@ -173,7 +135,7 @@ def _recall(found: Sequence[bytes], truth: Truth, similarities: np.ndarray, pass
 def measure_postgres(documents: int) -> Iterator[report.Row]:
     """Every claim about PostgreSQL with so many documents."""
     size = f"{documents:,} documents in PostgreSQL"
-    with _filled(documents) as (database, took):
+    with filled(documents) as (_, database, took):
         engine, catalogue = PostgresSearch(database), Catalogue(part=1000)
         questions = catalogue.questions(QUESTIONS)
         yield from _by_words(engine, catalogue, questions, size)

@@ -29,14 +29,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.road_search import _Catalogue, _database, _Prepared
+from benchmarks.material.catalogue import Catalogue
+from benchmarks.material.postgres import filled
+from benchmarks.road_search import Prepared
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
-from imagemarket.platform.migrations import upgrade
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.cursor import CursorSigner
-from imagemarket.search.models import SearchQuery
+from imagemarket.search.models import Filters, SearchQuery
 from imagemarket.search.pages import PageCache
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.service import Search
@@ -103,35 +104,14 @@ def _valkey() -> Iterator[str]:
             supervisor.stop(part)
 
 
-def _fill(database: Database, catalogue: _Catalogue, documents: int) -> None:
-    """All at once, the graph built afterwards: ten times faster than the indexer's way."""
-    with database.transaction() as connection:
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("DROP INDEX search_documents_vectors")
-    engine = PostgresSearch(database)
-    for _ in range(0, documents, 500):
-        engine.write([catalogue.document() for _ in range(500)], [])
-    with database.transaction() as connection:
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
-        connection.execute(
-            "CREATE INDEX search_documents_vectors ON search_documents"
-            " USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = 64) WHERE listed"
-        )
-    with database.transaction() as connection:
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("ANALYZE search_documents")
-
-
-def _questions(catalogue: _Catalogue, number: int) -> tuple[list[dict[str, Any]], dict[str, tuple[float, ...]]]:
-    """Queries, the commonest first, and the vectors of their words."""
-    vectors: dict[str, tuple[float, ...]] = {}
+def _questions(catalogue: Catalogue, number: int) -> tuple[list[dict[str, Any]], dict[str, tuple[float, ...]]]:
+    """Queries, the commonest first, every third with filters, and the vectors of their words."""
+    questions = catalogue.questions(number)
     made: list[dict[str, Any]] = []
-    for place in range(number):
-        words = catalogue.words(1 + place % 3)
-        vectors[words] = catalogue.vector()
-        made.append({"q": words, **(catalogue.filters() if place % 3 == 0 else {})})
-    return made, vectors
+    for place, each in enumerate(questions):
+        chosen = catalogue.filters(each.topic)[3 + place % 7] if place % 3 == 0 else Filters()
+        made.append({"q": each.text, **chosen.model_dump(mode="json", by_alias=True, exclude_defaults=True)})
+    return made, {each.text: each.vector for each in questions}
 
 
 def _load(search: Search, queries: Sequence[dict[str, Any]], seconds: float, seed: int, rate: float = RATE) -> Outcome:
@@ -164,14 +144,11 @@ def _load(search: Search, queries: Sequence[dict[str, Any]], seconds: float, see
 
 def measure(documents: int = DOCUMENTS, seconds: float = SECONDS) -> list[report.Row]:
     """p50 and p99 of server time with the cache and without, and what was no whole answer."""
-    catalogue = _Catalogue()
     logger.setLevel("ERROR")
-    with _database() as dsn, _valkey() as valkey_url, redirect_stdout(io.StringIO()):  # metrics are written there
-        upgrade(dsn)
+    with filled(documents) as (dsn, _, _), _valkey() as valkey_url, redirect_stdout(io.StringIO()):  # takes metrics
         database = Database(lambda: dsn, max_connections=8)
         try:
-            _fill(database, catalogue, documents)
-            queries, vectors = _questions(catalogue, QUERIES)
+            queries, vectors = _questions(Catalogue(), QUERIES)
             gc.collect()
             gc.freeze()
             engine = PostgresSearch(database)
@@ -214,7 +191,7 @@ def _search(engine: PostgresSearch, vectors: dict[str, tuple[float, ...]], pages
         keyword=engine,
         vector=engine,
         reader=engine,
-        encoder=lambda: _Prepared(vectors),
+        encoder=lambda: Prepared(vectors),
         cursors=CursorSigner(lambda: "bench", SystemClock()),
         pages=pages,
         media_base_url="https://media.example.com",

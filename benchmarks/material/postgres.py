@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,17 @@ from typing import LiteralString, cast
 
 from benchmarks.material.catalogue import Catalogue
 from imagemarket.platform.database import Database
+from imagemarket.platform.migrations import upgrade
 from imagemarket.search.postgres import PostgresSearch
+
+SERVER = {
+    "shared_buffers": "4GB",
+    "maintenance_work_mem": "4GB",
+    "random_page_cost": "1.1",
+    "effective_cache_size": "10GB",
+    "max_wal_size": "8GB",
+}
+"""As Aurora has them by default for so much memory, but for the memory of building an index."""
 
 _BATCH = 500
 _WORKERS = 2
@@ -62,6 +73,40 @@ def _fill(dsn: str, documents: int, part: int) -> None:
     while batch := list(islice(waiting, _BATCH)):
         engine.write(batch, [])
     database.close()
+
+
+@contextmanager
+def filled(documents: int) -> Iterator[tuple[str, Database, dict[str, float]]]:
+    """The DSN of a database with so many documents, the same opened, and what filling it took: seconds by name.
+
+    One that `MARKET_BENCH_DSN` names is filled once, and must then hold so many.
+    """
+    with own_database(SERVER) as dsn:
+        upgrade(dsn)
+        database = Database(lambda: dsn, statement_timeout_ms=0)
+        try:
+            took: dict[str, float] = {}
+            held = database.fetch_one("SELECT count(*) AS number FROM search_documents")
+            if held is None or held["number"] not in {0, documents}:
+                raise SystemExit(f"MARKET_BENCH_DSN holds {held} documents; {documents} were asked for")
+            if not held["number"]:
+                indexes = drop_indexes(database)
+                began = time.perf_counter()
+                fill(dsn, documents)
+                took["filling"] = time.perf_counter() - began
+                for name, sql in indexes.items():
+                    began = time.perf_counter()
+                    _execute(database, sql)
+                    took[name] = time.perf_counter() - began
+                _execute(database, "ANALYZE search_documents")
+            yield dsn, database, took
+        finally:
+            database.close()
+
+
+def _execute(database: Database, sql: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(cast("LiteralString", sql))
 
 
 def drop_indexes(database: Database) -> dict[str, str]:

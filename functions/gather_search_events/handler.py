@@ -8,6 +8,8 @@ from imagemarket import wiring
 from imagemarket.platform.telemetry import scheduled
 
 
-@scheduled
-def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     return {"gathered": wiring.search_events().drain()}
+
+
+handler = scheduled(_run, wiring.message_journal)

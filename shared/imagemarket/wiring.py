@@ -66,8 +66,8 @@ if TYPE_CHECKING:
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
-    from imagemarket.search.opensearch import OpenSearchEngine
     from imagemarket.search.events import EventGatherer
+    from imagemarket.search.opensearch import OpenSearchEngine
     from imagemarket.search.pictures import PictureSearch
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.qdrant import QdrantEngine

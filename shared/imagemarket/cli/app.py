@@ -23,7 +23,7 @@ from imagemarket.platform.telemetry import logger
 
 app = typer.Typer(
     name="imagemarket",
-    help="The marketplace's command line: try pictures out, upload and find them, look after accounts and dead letters.",
+    help="The marketplace's command line: try pictures out, upload and find them, look after what died.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -177,9 +177,10 @@ def _refined(matrix: np.ndarray, copy: np.ndarray, known: np.ndarray) -> np.ndar
     import numpy as np
 
     steps = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _REFINING_STEPS, 1e-4)
+    everywhere = np.full(copy.shape[:2], 255, np.uint8)
     backwards = cv2.invertAffineTransform(matrix).astype(np.float32)
     try:
-        _, refined = cv2.findTransformECC(known, copy, backwards, cv2.MOTION_AFFINE, steps, None, _REFINING_BLUR)
+        _, refined = cv2.findTransformECC(known, copy, backwards, cv2.MOTION_AFFINE, steps, everywhere, _REFINING_BLUR)
     except cv2.error:  # it does not converge where little overlaps or much has moved: the points' map stands
         return matrix
     return cv2.invertAffineTransform(refined)
