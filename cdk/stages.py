@@ -202,7 +202,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "run_maintenance": 1,
                 "remediate_dead_letters": 1,
                 "tell_contributors": 2,
-                "call_webhooks": 3,
+                "call_webhooks": 2,
             },
             per_queue=2,
         ),

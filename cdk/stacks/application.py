@@ -207,7 +207,7 @@ class ApplicationStack(Stack):
             seconds=55,
             memory_mb=1769,  # one whole core: comparing pictures is all CPU
             layers=["matching", *stage.search.layers],
-            settings=self._database | self._search_engines | self._work | self._renditions | self._outbox_queues,
+            settings=self._database | self._vector_engine | self._work | self._renditions | self._outbox_queues,
             grants=[
                 state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),
@@ -215,7 +215,7 @@ class ApplicationStack(Stack):
                 _listing(renditions, "thumbnails"),
                 _sending(queues.index),
                 _sending(queues.notifications),
-                *self._searching,
+                *self._reaching(stage.search.vector),
             ],
         )
         self._function(
@@ -369,7 +369,10 @@ class ApplicationStack(Stack):
             seconds=29,
             memory_mb=512,
             layers=["api"],
-            settings=self._database | self._webhooks_queue | self._webhook_rules,
+            settings=self._database
+            | self._webhooks_queue
+            | self._webhook_rules
+            | {"cache_url": stage.cache_url},
             grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
         )
         self._function(
@@ -582,9 +585,12 @@ class ApplicationStack(Stack):
 
     @property
     def _search_engines(self) -> Settings:
+        return {"keyword_engine": self._stage.search.keyword} | self._vector_engine
+
+    @property
+    def _vector_engine(self) -> Settings:
         engines = self._stage.search
         return {
-            "keyword_engine": engines.keyword,
             "vector_engine": engines.vector,
             "opensearch_endpoint": engines.opensearch_endpoint,
             "qdrant_secret_arn": engines.qdrant_secret_arn,
@@ -594,12 +600,15 @@ class ApplicationStack(Stack):
 
     @property
     def _searching(self) -> list[iam.PolicyStatement]:
-        """Leave to reach the engines that IAM guards; what may be done in a collection its own policy says."""
+        return self._reaching(self._stage.search.keyword, self._stage.search.vector)
+
+    def _reaching(self, *names: str) -> list[iam.PolicyStatement]:
+        """Leave to reach those engines that IAM guards; what may be done in a collection its own policy says."""
         engines = self._stage.search
         grants: list[iam.PolicyStatement] = []
-        if engines.opensearch_arn:
+        if "opensearch" in names and engines.opensearch_arn:
             grants.append(iam.PolicyStatement(actions=["aoss:APIAccessAll"], resources=[engines.opensearch_arn]))
-        if engines.qdrant_secret_arn:
+        if "qdrant" in names and engines.qdrant_secret_arn:
             grants.append(
                 iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[engines.qdrant_secret_arn])
             )

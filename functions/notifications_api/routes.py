@@ -189,4 +189,4 @@ def redeliver_webhook(webhook_id: UUID, delivery_id: UUID, caller: Contributor) 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: notifications", router)
+    return create_api("imagemarket: notifications", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time

@@ -15,7 +15,9 @@ from functions.auth_api.handler import handler
 from functions.authorizer.handler import handler as authorize
 from imagemarket import wiring
 from imagemarket.identity.attempts import PER_ACCOUNT, REGISTRATIONS_PER_ADDRESS
+from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.platform.telemetry import logger
 from tests.api.events import LambdaContext, caller, http_event, json_of
 from tests.unit.identity.kit import ADDRESS, EMAIL, PASSWORD, Kit
@@ -28,6 +30,8 @@ SIGN_IN = {"email": EMAIL, "password": PASSWORD}
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     kit = Kit()
     monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
+    # Only the attempts at signing in are looked at here.
+    monkeypatch.setattr(wiring, "rate_limiter", lambda: RateLimiter(lambda: Cache("redis://127.0.0.1:1")))
     monkeypatch.setattr(wiring, "public_keys", lambda: kit.public_keys)
     monkeypatch.setattr(wiring, "token_verifier", lambda: kit.verifier)
     return kit

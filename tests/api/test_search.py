@@ -211,7 +211,7 @@ def test_a_bad_parameter_is_named_with_its_limit(query: dict[str, Any], field: s
     if field == "colour":  # what nobody asked for may be a secret
         assert "value" not in told["errors"][0]
     elif field != "cursor":  # which says nothing to a person
-        assert told["errors"][0]["value"] in str(list(query.values()))[:102]
+        assert told["errors"][0]["value"].removesuffix("…") in str(list(query.values()))
 
 
 def test_a_cursor_of_another_query_is_refused(engine: PostgresSearch) -> None:

@@ -53,7 +53,8 @@ def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage
     for name, properties in deployment.functions().items():
         statements = deployment.statements(name)
         actions = {action: statement["resources"] for statement in statements for action in statement["actions"]}
-        searches = name in {"search_api", "index_images"}
+        searches = name in {"search_api", "picture_api", "index_images"}
+        compares = searches or name == "publish_image"  # by meaning only
         assert actions.get("aoss:APIAccessAll") == ([engines.opensearch_arn] if searches else None), name
         secrets = {
             resource
@@ -61,9 +62,9 @@ def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage
             if "secretsmanager:GetSecretValue" in statement["actions"]
             for resource in statement["resources"]
         }
-        assert (engines.qdrant_secret_arn in secrets) == searches, name
+        assert (engines.qdrant_secret_arn in secrets) == compares, name
         variables = properties["Environment"]["Variables"]
-        assert variables.get("MARKET_QDRANT_SHARDS") == ("4" if searches else None)
+        assert variables.get("MARKET_QDRANT_SHARDS") == ("4" if compares else None)
         assert variables.get("MARKET_KEYWORD_ENGINE") == ("opensearch" if searches else None)
 
 
