@@ -27,7 +27,9 @@ from typing import Any, Self, cast
 from unittest.mock import patch
 from uuid import UUID
 
+from imagemarket.imaging.matching import Comparison
 from imagemarket.imaging.models import Inspection, PaletteColour, Rendition, TechnicalMetadata
+from imagemarket.ingestion.copies import CopyFinder
 from imagemarket.ingestion.endings import ExecutionEndings
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import FailedStep, IngestionJob, RetryRequest, UploadRequest
@@ -41,16 +43,21 @@ from imagemarket.ingestion.saga import (
     MakeThumbnails,
     MakeWatermark,
     PublishImage,
+    RightsOfImages,
 )
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
 from imagemarket.ingestion.uploads import Uploads
+from imagemarket.notifications.delivery import Deliveries
+from imagemarket.notifications.models import MAILED_TYPES
+from imagemarket.notifications.ports import Mail
+from imagemarket.notifications.service import Teller
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError, ModelNotReady, UnreadableImage
 from imagemarket.platform.idempotency import IdempotencyKeys
-from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
 from imagemarket.search.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import Removal
+from imagemarket.search.models import Filters, Removal
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
 from local.layout import REPOSITORY
@@ -340,13 +347,23 @@ class SimulatedStore(MemoryObjectStore):
 class SimulatedQueueClient:
     """What the outbox relay sends to."""
 
+    def __init__(self, process: Process, queue: SimulatedQueue) -> None:
+        self._process = process
+        self._queue = queue
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        for message in messages:
+            port(self._process, lambda message=message: self._queue.send(dict(message)))
+
+
+class SimulatedMailer:
+    """Takes e-mail, if need be twice."""
+
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        world = self._process.world
-        for message in messages:
-            port(self._process, lambda message=message: world.index.send(dict(message)))
+    def send(self, mail: Mail) -> None:
+        port(self._process, lambda: self._process.world.mails.append(mail))
 
 
 class SimulatedStepFunctions:
@@ -360,6 +377,16 @@ class SimulatedStepFunctions:
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
         return port(self._process, lambda: {"status": self._process.world.execution(executionArn).status})
+
+    def get_execution_history(
+        self,
+        *,
+        executionArn: str,
+        reverseOrder: bool,
+        maxResults: int,  # noqa: N803
+    ) -> dict[str, Any]:
+        world = self._process.world
+        return port(self._process, lambda: {"events": [{"timestamp": world.execution(executionArn).heard}]})
 
     def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
         port(self._process, lambda: self._process.world.execution(executionArn).end("ABORTED"))
@@ -382,7 +409,7 @@ class SimulatedEndpoint:
                 model_version="simulated",
                 analyses=[
                     Analysis(
-                        embedding=_UNIT,
+                        embedding=_meaning(picture["content"]),
                         tags=[Tag(tag="thing", confidence=0.5)],
                         categories=["nature"],
                         nsfw_score=0.9 if picture["kind"] == "daring" else 0.0,
@@ -395,7 +422,12 @@ class SimulatedEndpoint:
         return port(self._process, look)
 
 
-_UNIT = [1.0] + [0.0] * 767
+def _meaning(content: str) -> list[float]:
+    """A direction of its own for each content: those of two differ by some 90°."""
+    numbers = random.Random(content)
+    vector = [numbers.gauss(0, 1) for _ in range(768)]
+    length = sum(each * each for each in vector) ** 0.5
+    return [each / length for each in vector]
 
 
 # --- queues and executions -----------------------------------------------------------------------
@@ -477,6 +509,8 @@ class Execution:
     error: str | None = None
     silent: bool = False
     changed: Signal = field(default_factory=Signal)
+    heard: datetime = datetime.min.replace(tzinfo=UTC)
+    """When it last did anything."""
 
     def end(self, status: str, error: str | None = None) -> None:
         if self.status != "RUNNING":
@@ -602,6 +636,7 @@ class Execution:
     def _invoke(self, name: str, data: dict[str, Any]) -> dict[str, Any]:
         """Calls a function; when its answer is lost it is called again while the first call may still be at work."""
         world = self.world
+        self.heard = world.now()
         ended: list[dict[str, Any] | _Failed] = []
         answered = Signal()
         job = IngestionJob.model_validate({**self.job, "execution": self.name})
@@ -654,7 +689,23 @@ class Services:
         self.work = SimulatedStore(process, world.work)
         self.renditions = SimulatedStore(process, world.renditions)
         self.executions = Executions(cast("Any", SimulatedStepFunctions(process)), MACHINE)
-        self.relay = OutboxRelay(self.database, {INDEX_TOPIC: cast("Any", SimulatedQueueClient(process))})
+        self.relay = OutboxRelay(
+            self.database,
+            {
+                INDEX_TOPIC: cast("Any", SimulatedQueueClient(process, world.index)),
+                NOTIFICATIONS_TOPIC: cast("Any", SimulatedQueueClient(process, world.news)),
+            },
+        )
+        self.teller = Teller(
+            database=self.database,
+            deliveries=Deliveries(
+                database=self.database,
+                queue=cast("Any", SimulatedQueueClient(process, world.news)),  # of no use: there are no webhooks
+                clock=cast("Any", world),
+            ),
+            mailer=SimulatedMailer(process),
+            public_base_url="http://sim",
+        )
         self.records = StepRecords(self.database)
         self.compensation = CompensateImage(
             database=self.database, originals=self.originals, work=self.work, renditions=self.renditions
@@ -662,23 +713,41 @@ class Services:
         self.starter = IngestionStarter(database=self.database, originals=self.originals, executions=self.executions)
         self._endpoint = cast("Any", SimulatedEndpoint(process))
         self._keys = IdempotencyKeys(self.database, cast("Any", world))
+        self._rights = RightsOfImages(database=self.database, public_base_url="http://sim")
+        vectors = PostgresSearch(self.database)
+        self._copies = CopyFinder(
+            database=self.database,
+            renditions=self.renditions,
+            nearest=lambda vector, version, limit: [
+                (hit.image_id, hit.score) for hit in vectors.nearest(vector, version, Filters(safe=False), limit=limit)
+            ],
+        )
 
     def step(self, name: str, job: IngestionJob, error: dict[str, str] | None) -> dict[str, Any]:
         """What the function of a state does."""
         common: dict[str, Any] = {"records": self.records}
+        made: dict[str, Any] = {"work": self.work, "renditions": self.renditions, "rights": self._rights}
         match name:
             case "Inspect":
-                use = InspectImage(database=self.database, originals=self.originals, work=self.work, **common)
+                use = InspectImage(
+                    database=self.database,
+                    originals=self.originals,
+                    work=self.work,
+                    inspector=cast("Any", _Inspector()),
+                    **common,
+                )
             case "DetectDuplicate":
                 use = DetectDuplicate(database=self.database, **common)
             case "MakeThumbnails":
-                use = MakeThumbnails(work=self.work, renditions=self.renditions, originals=self.originals, **common)
+                use = MakeThumbnails(originals=self.originals, **made, **common)
             case "MakeWatermark":
-                use = MakeWatermark(work=self.work, renditions=self.renditions, **common)
+                use = MakeWatermark(**made, **common)
             case "EmbedAndTag":
                 use = EmbedAndTag(work=self.work, endpoint=self._endpoint, **common)
             case "Publish":
-                use = PublishImage(database=self.database, work=self.work, relay=self.relay, **common)
+                use = PublishImage(
+                    database=self.database, work=self.work, relay=self.relay, copies=self._copies, **common
+                )
             case _:
                 return self.compensation.run(job, FailedStep.model_validate(error))
         return use.run(job)
@@ -743,6 +812,8 @@ class World:
         self.arrivals = SimulatedQueue(self, self._arrive, 20)
         self.index = SimulatedQueue(self, self._index, 60)
         self.endings = SimulatedQueue(self, self._ended, 60)
+        self.news = SimulatedQueue(self, self._tell, 60)
+        self.mails: list[Mail] = []
         self._began = datetime.now(UTC)
         self._calm = False
         self.happened: Counter[str] = Counter()
@@ -816,6 +887,14 @@ class World:
     @staticmethod
     def _index(services: Services, message: Any) -> None:
         services.indexer().index([Removal(UUID(message["image_id"]), int(message["version"]))])
+
+    @staticmethod
+    def _tell(services: Services, message: Any) -> None:
+        services.teller.tell(message)
+
+    @property
+    def queues(self) -> tuple[SimulatedQueue, ...]:
+        return self.arrivals, self.endings, self.index, self.news
 
     def _by_the_clock(self) -> None:
         if self._sweeping:
@@ -891,7 +970,7 @@ class World:
                 raise Stuck(f"seed {self.seed}: nothing left to do")
 
     def _is_settled(self) -> bool:
-        if self.arrivals.waiting or self.endings.waiting or self.index.waiting:
+        if any(queue.waiting for queue in self.queues):
             return False
         if any(e.status == "RUNNING" and not e.silent for e in self.executions.values()):
             return False
@@ -915,7 +994,7 @@ class World:
             " LEFT JOIN processing_steps s ON s.image_id = i.id WHERE i.id = ANY(%s)",
             (ids,),
         )
-        queues = [self.arrivals.waiting, self.endings.waiting, self.index.waiting]
+        queues = [queue.waiting for queue in self.queues]
         running = [e.name for e in self.executions.values() if e.status == "RUNNING" and not e.silent]
         return "\n".join(map(str, [f"queues {queues}", f"running {running}", *(tuple(row.values()) for row in rows)]))
 
@@ -938,30 +1017,42 @@ class World:
 # --- the engines of the trade, replaced ----------------------------------------------------------
 
 
-def _inspect(path: Path) -> Inspection:
-    data = path.read_bytes()
-    picture = json.loads(data)
-    if picture["kind"] == "broken":
-        raise UnreadableImage("It ends in the middle.")
-    digest = hashlib.sha256(picture["content"].encode()).digest()
-    return Inspection(
-        format="jpeg",
-        width=30,
-        height=20,
-        sha256=hashlib.sha256(data).hexdigest(),
-        phash=int.from_bytes(digest[:8], "big"),
-        thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI",
-        palette=(PaletteColour("#102030", 100.0),),
-        colours=("blue",),
-        technical=TechnicalMetadata(),
-        master=data,
-        model_input=data,
-    )
+class _Inspector:
+    """Takes a picture for what its bytes say."""
+
+    def inspect(self, path: Path) -> Inspection:
+        data = path.read_bytes()
+        picture = json.loads(data)
+        if picture["kind"] == "broken":
+            raise UnreadableImage("It ends in the middle.")
+        digest = hashlib.sha256(picture["content"].encode()).digest()
+        return Inspection(
+            format="jpeg",
+            width=30,
+            height=20,
+            sha256=hashlib.sha256(data).hexdigest(),
+            phash=int.from_bytes(digest[:8], "big"),
+            thumbhash="1QcSHQRnh493V4dIh4eXh1h4kJUI",
+            palette=(PaletteColour("#102030", 100.0),),
+            colours=("blue",),
+            technical=TechnicalMetadata(),
+            master=data,
+            model_input=data,
+        )
 
 
-def _rendition(kind: Any, long_edge: int, data: bytes) -> Rendition:
-    made = data + f"{kind}{long_edge}".encode()
-    return Rendition(kind, long_edge, long_edge, long_edge, "webp", made, hashlib.sha256(made).hexdigest()[:16])
+def _rendition(kind: Any, long_edge: int, data: bytes, image_format: Any = "webp") -> Rendition:
+    made = json.dumps({**json.loads(data), "as": [kind, long_edge]}).encode()
+    return Rendition(kind, long_edge, long_edge, long_edge, image_format, made, hashlib.sha256(made).hexdigest()[:16])
+
+
+def _features(picture: bytes) -> tuple[str, str]:
+    content = json.loads(picture)["content"]
+    return content, content
+
+
+def _compare(copy: tuple[str, str], known: str) -> Comparison | None:
+    return Comparison(inliers=200, agreement=1.0, cells=60) if known in copy else None
 
 
 class _InTurn:
@@ -989,11 +1080,12 @@ def simulated_engines() -> Iterator[None]:
     """Decoding and encoding replaced by what is quick, so that ten thousand histories are a matter of minutes."""
     with ExitStack() as stack:
         for target, replacement in {
-            "imagemarket.imaging.inspection.inspect": _inspect,
-            "imagemarket.imaging.renditions.make_thumbnails": lambda data: [
-                _rendition("thumbnail", 150, data),
+            "imagemarket.imaging.renditions.make_thumbnails": lambda data, *_: [
+                _rendition("thumbnail", 450, data, "jpeg"),
                 _rendition("clean", 1000, data),
             ],
+            "imagemarket.imaging.matching.features": _features,
+            "imagemarket.imaging.matching.compare": _compare,
             "imagemarket.imaging.watermark.make_watermarked": lambda data, *_: [_rendition("preview", 1000, data)],
             "imagemarket.ingestion.saga.ThreadPoolExecutor": _InTurn,
             "imagemarket.platform.telemetry.metrics": _NoMetrics,
@@ -1037,8 +1129,8 @@ class History:
 
 
 EXPECTED = {
-    "good": {"approved", "rejected"},  # rejected where a twin came first
-    "twin": {"approved", "rejected"},
+    "good": {"approved", "rejected", "pending_review"},  # the latter two where a twin came first
+    "twin": {"approved", "rejected", "pending_review"},
     "daring": {"pending_review"},
     "broken": {"rejected"},
 }
@@ -1063,10 +1155,14 @@ def check(world: World) -> dict[UUID, str]:
     live = {image for image, status in statuses.items() if status in {"approved", "pending_review"}}
     approved = {image for image, status in statuses.items() if status == "approved"}
 
-    contents = [p.content for p in world.pictures if p.image_id in live]
+    contents = [p.content for p in world.pictures if p.image_id in approved]
     assert len(contents) == len(set(contents)), f"{seed}: the same picture twice"
-    rejected_twins = [p for p in world.pictures if p.kind in {"good", "twin"} and statuses[p.image_id] == "rejected"]
-    for picture in rejected_twins:
+    held_twins = [
+        p
+        for p in world.pictures
+        if p.kind in {"good", "twin"} and statuses[p.image_id] in {"rejected", "pending_review"}
+    ]
+    for picture in held_twins:
         others = [p for p in world.pictures if p.content == picture.content and p is not picture]
         assert others, f"{seed}: refused as a duplicate of nothing"
 
@@ -1092,6 +1188,19 @@ def check(world: World) -> dict[UUID, str]:
 
     listed = set(column("SELECT image_id FROM search_documents WHERE listed AND image_id = ANY(%s)"))
     assert listed == approved, f"{seed}: search shows {listed ^ approved} wrongly"
+    news: dict[UUID, list[str]] = {image: [] for image in ids}
+    for row in truth.fetch_all(
+        "SELECT image_id, type, told_at, mailed_at, id FROM notifications WHERE image_id = ANY(%s) ORDER BY seq", (ids,)
+    ):
+        news[row["image_id"]].append(row["type"])
+        assert row["told_at"], f"{seed}: {row['type']} was not told"
+        if row["type"] in MAILED_TYPES:
+            assert row["mailed_at"], f"{seed}: {row['type']} was not mailed"
+            assert any(str(row["id"]) in mail.message_id for mail in world.mails), f"{seed}: a mail is lost"
+    for image, types in news.items():
+        assert types, f"{seed}: nothing was told of an image"
+        assert types[-1] == f"image.{statuses[image]}", f"{seed}: {types} was told of what is {statuses[image]}"
+        assert set(types[:-1]) <= {"image.processing_failed"}, f"{seed}: contradictory news {types}"
     leases = column("SELECT step FROM processing_steps WHERE lease_until IS NOT NULL AND image_id = ANY(%s)")
     assert leases == [], f"{seed}: leases left {leases}"
     undone = column(
@@ -1113,11 +1222,11 @@ def live_through(seed: int, truth: Database, *, sweeping: bool = True) -> Histor
             world.run_until_settled()
             world.quieten()
             # A dead letter is replayed once, as a person would, and must not come back.
-            for queue in (world.arrivals, world.endings, world.index):
+            for queue in world.queues:
                 history.replayed += queue.replay()
             world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
             world.run_until_settled()
-            dead = world.arrivals.dead + world.endings.dead + world.index.dead
+            dead = [body for queue in world.queues for body in queue.dead]
             assert dead == [], f"seed {seed}: still dead after a replay: {dead}"
             statuses = check(world)
             for picture in world.pictures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -180,7 +180,8 @@ class ExecutionSweeper:
             if row["silent_seconds"] < self._stalled_after_seconds:
                 return None
             at_work = self._executions.last_event(job)
-            if at_work and datetime.now(UTC) - at_work < timedelta(seconds=self._stalled_after_seconds):
+            now = row["last_heard"] + timedelta(seconds=float(row["silent_seconds"]))
+            if at_work and now - at_work < timedelta(seconds=self._stalled_after_seconds):
                 return None
         if execution is None:
             action: Action = "resume"

@@ -262,7 +262,7 @@ class Verification:
     def _enter_fingerprint(self, image: Row) -> bool:
         fingerprint = duplicates.Fingerprint(bytes(image["sha256"]), image["phash"] & (2**64 - 1))
         with self._database.transaction() as connection:
-            return duplicates.claim(connection, image["id"], fingerprint) is None
+            return duplicates.claim(connection, image["id"], fingerprint).same_file is None
 
     def _process_again(self, image: Row) -> None:
         with self._database.transaction() as connection:

@@ -12,6 +12,7 @@ _NOTIFY = """
     DECLARE
         notification uuid;
     BEGIN
+        {unless}
         INSERT INTO notifications (account_id, type, image_id, data)
         VALUES (NEW.contributor_id, 'image.' || NEW.status, NEW.id,
                 jsonb_strip_nulls(jsonb_build_object(
@@ -24,6 +25,12 @@ _NOTIFY = """
         RETURN NULL;
     END $$
     """
+_UNLESS_KNOWN = """IF NEW.status IN ('approved', 'pending_review') AND 'image.' || NEW.status = (
+            SELECT type FROM notifications WHERE image_id = NEW.id ORDER BY seq DESC LIMIT 1) THEN
+            RETURN NULL;
+        END IF;"""
+"""An image that is made anew, because something of it was lost, comes to where its contributor knows it is."""
+
 _TRIGGER = """
     CREATE OR REPLACE TRIGGER images_notify_contributor AFTER UPDATE OF status ON images FOR EACH ROW
     WHEN (OLD.status IS DISTINCT FROM NEW.status AND {news})
@@ -34,10 +41,12 @@ _TRIGGER = """
 def upgrade() -> None:
     op.execute("CREATE INDEX processing_steps_leases ON processing_steps (lease_until) WHERE lease_until IS NOT NULL")
     op.execute("ALTER TABLE images ADD COLUMN request_id varchar(100)")
+    op.execute("CREATE INDEX notifications_image ON notifications (image_id, seq DESC)")
     op.execute(
         _NOTIFY.format(
+            unless=_UNLESS_KNOWN,
             payload="jsonb_strip_nulls(jsonb_build_object('notification_id', notification, 'image_id', NEW.id,"
-            " 'request_id', NEW.request_id))"
+            " 'request_id', NEW.request_id))",
         )
     )
     statuses = "'approved', 'rejected', 'pending_review', 'processing_failed', 'taken_down'"
@@ -46,6 +55,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(_TRIGGER.format(news="NEW.status <> 'processing'"))
-    op.execute(_NOTIFY.format(payload="jsonb_build_object('notification_id', notification, 'image_id', NEW.id)"))
+    op.execute(
+        _NOTIFY.format(unless="", payload="jsonb_build_object('notification_id', notification, 'image_id', NEW.id)")
+    )
+    op.execute("DROP INDEX notifications_image")
     op.execute("ALTER TABLE images DROP COLUMN request_id")
     op.execute("DROP INDEX processing_steps_leases")
