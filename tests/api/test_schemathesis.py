@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -40,14 +40,14 @@ from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from imagemarket.search.understanding import QueryReader
 from local import openapi
 from tests.api.test_search_by_image import Model
-from tests.fakes import MemoryObjectStore
+from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
 from tests.unit.search.kit import random_documents
 from tests.unit.search.test_service import Encoder
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(180)]
 
 DOCUMENT = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
-FUNCTIONS = ("search_api", "picture_api", "upload_api", "delivery_api", "docs_api")
+FUNCTIONS = ("search_api", "picture_api", "upload_api", "delivery_api", "notifications_api", "docs_api")
 
 
 def refuses_what_is_not_allowed(context: Any, response: Any, case: Any) -> Any:
@@ -65,6 +65,7 @@ CHECKS = [
     response_schema_conformance,
     refuses_what_is_not_allowed,
 ]
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:test"
 _ADMIN = {"account_id": str(UUID(int=7)), "role": "admin", "token_id": "t"}
 
 
@@ -107,7 +108,13 @@ class Gateway:
 @pytest.fixture
 def _wired(database: Database, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from imagemarket.delivery.service import Delivery
+    from imagemarket.ingestion.executions import Executions
+    from imagemarket.ingestion.retries import Retries
     from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.notifications.delivery import Deliveries
+    from imagemarket.notifications.service import Inbox
+    from imagemarket.notifications.targets import TargetRules
+    from imagemarket.notifications.webhooks import Webhooks
     from imagemarket.platform.idempotency import IdempotencyKeys
 
     engine, table, cache = PostgresSearch(database), SuggestionTable(database), Cache(valkey_url)
@@ -127,16 +134,29 @@ def _wired(database: Database, valkey_url: str, monkeypatch: pytest.MonkeyPatch)
         public_base_url=public,
     )
     originals = MemoryObjectStore("originals")
+    idempotency = IdempotencyKeys(database, SystemClock())
+    uploads = Uploads(database=database, originals=originals, idempotency=idempotency, public_base_url=public)
+    machine = Executions(cast("Any", MemoryStepFunctions(MACHINE)), MACHINE)
+    with database.transaction() as connection:  # whoever calls, webhooks are of an account that there is
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash, role, display_name)"
+            " VALUES (%s, 'ada@example.com', '!', 'admin', 'Ada')",
+            (_ADMIN["account_id"],),
+        )
     services: dict[str, Any] = {
         "search": search,
         "suggestions": Suggestions(table, lambda: None),
         "picture_search": PictureSearch(search=search, work=MemoryObjectStore("work"), model=Model()),
         "image_details": ImageDetails(database=database, media_base_url=media, public_base_url=public),
-        "uploads": Uploads(
+        "uploads": uploads,
+        "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
+        "inbox": Inbox(database),
+        "webhooks": Webhooks(
             database=database,
-            originals=originals,
-            idempotency=IdempotencyKeys(database, SystemClock()),
-            public_base_url=public,
+            rules=TargetRules(loopback=False, resolve=lambda *_: ["203.0.113.1"]),
+            deliveries=Deliveries(database=database, queue=cast("Any", MemoryQueue()), clock=SystemClock()),
+            idempotency=idempotency,
+            clock=SystemClock(),
         ),
         "delivery": Delivery(database=database, originals=originals, media_base_url=media),
         "rate_limiter": RateLimiter(lambda: cache, address=Policy("address", 10**6, 60)),

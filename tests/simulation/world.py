@@ -381,8 +381,8 @@ class SimulatedStepFunctions:
     def get_execution_history(
         self,
         *,
-        executionArn: str,
-        reverseOrder: bool,
+        executionArn: str,  # noqa: N803
+        reverseOrder: bool,  # noqa: N803
         maxResults: int,  # noqa: N803
     ) -> dict[str, Any]:
         world = self._process.world
@@ -509,7 +509,7 @@ class Execution:
     error: str | None = None
     silent: bool = False
     changed: Signal = field(default_factory=Signal)
-    heard: datetime = datetime.min.replace(tzinfo=UTC)
+    heard: datetime | None = None
     """When it last did anything."""
 
     def end(self, status: str, error: str | None = None) -> None:
