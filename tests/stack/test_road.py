@@ -176,7 +176,7 @@ def test_what_was_killed_is_repaired_by_the_next_up(
 ) -> None:
     """A `kill -9` of every part but the front door; nothing that was there is lost, and the road goes on."""
     layout = market.cloud.layout
-    before = market.search(q="painted hills")["estimated_total"]
+    before = market.search(q="painted hills", limit=37)["estimated_total"]  # a page that nobody asked for before
     killed = [market.cloud.supervisor.process(name) for name in ("postgres", "valkey", "models", "aws")]
     for process in killed:
         assert process is not None
@@ -185,7 +185,7 @@ def test_what_was_killed_is_repaired_by_the_next_up(
     up = run_market(stack_environment, "up", "--demo", str(demo_folder))
     assert up.returncode == 0, up.stdout + up.stderr
     assert all(standing.ready for standing in market.cloud.standings())
-    assert market.search(q="painted hills")["estimated_total"] == before
+    assert market.search(q="painted hills", limit=37)["estimated_total"] >= before
     outputs = layout.outputs()
     assert aws_client(layout, "s3").list_objects_v2(Bucket=outputs["OriginalsBucket"])["KeyCount"] > 0
     uploaded = market.upload(paint_landscape(tmp_path / "after.jpg", seed=404))
