@@ -1,24 +1,28 @@
-"""What is looked at, and what wakes somebody: a dashboard from the list of metrics, an alarm on dead letters."""
+"""What is looked at, and what wakes somebody: a dashboard from the list of metrics, and alarms with their runbook."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.stages import Stage
 from imagemarket.platform.metrics import NAMESPACE, PANELS, Panel, Series
 
 _PERIOD = Duration.minutes(1)
+_FIVE = Duration.minutes(5)
+_QUARTER = Duration.minutes(15)
 _WIDTH = 8
 """A third of a row."""
 
 
 class Observability(Construct):
-    """The dashboard `imagemarket-STAGE`, and an alarm as soon as there is a dead letter."""
+    """The dashboard `imagemarket-STAGE`, and the alarms; what to do about each stands in docs/operations.md."""
 
     def __init__(
         self,
@@ -26,37 +30,125 @@ class Observability(Construct):
         construct_id: str,
         *,
         stage: Stage,
-        queues: Sequence[sqs.Queue],
-        dead: Sequence[sqs.Queue],
+        queues: Mapping[str, sqs.Queue],
+        dead: Mapping[str, sqs.Queue],
+        machine: sfn.StateMachine,
+        api: apigateway.HttpApi,
     ) -> None:
         super().__init__(scope, construct_id)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=stage.prefix)
         dashboard.add_widgets(
             _graph(
                 "Age of the oldest message, seconds",
-                [queue.metric_approximate_age_of_oldest_message(period=_PERIOD) for queue in queues],
+                [queue.metric_approximate_age_of_oldest_message(period=_PERIOD) for queue in queues.values()],
             ),
             _graph(
                 "Waiting messages",
-                [queue.metric_approximate_number_of_messages_visible(period=_PERIOD) for queue in queues],
+                [queue.metric_approximate_number_of_messages_visible(period=_PERIOD) for queue in queues.values()],
             ),
             _graph(
                 "Dead letters",
-                [queue.metric_approximate_number_of_messages_visible(period=_PERIOD) for queue in dead],
+                [queue.metric_approximate_number_of_messages_visible(period=_PERIOD) for queue in dead.values()],
             ),
         )
         dashboard.add_widgets(*(_panel(panel) for panel in PANELS))
-        for queue in dead:
-            cloudwatch.Alarm(
-                self,
-                f"{queue.node.scope.node.id if queue.node.scope else queue.node.id}Alarm",
-                alarm_description="imagemarket: there are dead letters; look with `imagemarket dlq list`",
-                metric=queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
-                threshold=0,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-                evaluation_periods=1,
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        self._stage = stage
+        for name, queue in dead.items():
+            self._alarm(
+                "dead-letters",
+                queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
+                says="there are dead letters",
+                about=name,
+                above=0,
             )
+        for name, queue in queues.items():
+            self._alarm(
+                "queue-age",
+                queue.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum"),
+                says="a message waits for more than 15 minutes",
+                about=name,
+                above=900,
+                minutes=5,
+            )
+        ended_badly = [
+            machine.metric_failed(period=_QUARTER, statistic="Sum"),
+            machine.metric_timed_out(period=_QUARTER, statistic="Sum"),
+            machine.metric_aborted(period=_QUARTER, statistic="Sum"),
+        ]
+        self._alarm(
+            "saga-failures",
+            _sum(ended_badly, _QUARTER),
+            says="more than three executions in 15 minutes ended with an image that we failed to process",
+            above=3,
+        )
+        self._alarm(
+            "stuck-images",
+            _sum([_own("Swept.failed", "sweep_uploads"), _own("Swept.failed_to", "sweep_uploads")], _FIVE),
+            says="the sweeper gave an image up, or could not settle one",
+            above=0,
+        )
+        self._alarm(
+            "api-errors",
+            api.metric_server_error(period=_FIVE, statistic="Sum"),
+            says="more than five answers in five minutes were 5xx",
+            above=5,
+        )
+        self._alarm(
+            "search-degraded",
+            _own("SearchesDegraded", "search_api"),
+            says="more than ten searches in five minutes lacked an engine, the encoder or the cache",
+            above=10,
+        )
+        self._alarm(
+            "search-slow",
+            _own("SearchDuration.hybrid", "search_api", "p99"),
+            says="the slowest of a hundred hybrid searches takes longer than 200 ms",
+            above=200,
+            minutes=3,
+        )
+        self._alarm(
+            "requests-not-counted",
+            _own("RateLimiterUnavailable", "search_api"),
+            says="requests go through without being counted: the cache does not answer",
+            above=10,
+        )
+
+    def _alarm(
+        self, slug: str, metric: cloudwatch.IMetric, *, says: str, above: float, about: str = "", minutes: int = 1
+    ) -> None:
+        """`slug` is the heading of its entry in the runbook; `minutes` is how many periods in a row it takes."""
+        name = f"{slug}-{about}" if about else slug
+        cloudwatch.Alarm(
+            self,
+            "".join(part.capitalize() for part in name.split("-")),
+            alarm_name=f"{self._stage.prefix}-{name}",
+            alarm_description=f"imagemarket: {says}. Runbook: docs/operations.md#{slug}",
+            metric=metric,
+            threshold=above,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=minutes,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+def _own(metric: str, function: str, statistic: str = "Sum") -> cloudwatch.Metric:
+    """A metric that a function of ours writes."""
+    return cloudwatch.Metric(
+        namespace=NAMESPACE,
+        metric_name=metric,
+        dimensions_map={"service": function},
+        statistic=statistic,
+        period=_FIVE,
+    )
+
+
+def _sum(metrics: Sequence[cloudwatch.IMetric], period: Duration) -> cloudwatch.MathExpression:
+    names = [f"m{number}" for number in range(len(metrics))]
+    return cloudwatch.MathExpression(
+        expression=" + ".join(f"FILL({name}, 0)" for name in names),
+        using_metrics=dict(zip(names, metrics, strict=True)),
+        period=period,
+    )
 
 
 def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:

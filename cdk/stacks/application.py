@@ -369,10 +369,7 @@ class ApplicationStack(Stack):
             seconds=29,
             memory_mb=512,
             layers=["api"],
-            settings=self._database
-            | self._webhooks_queue
-            | self._webhook_rules
-            | {"cache_url": stage.cache_url},
+            settings=self._database | self._webhooks_queue | self._webhook_rules | {"cache_url": stage.cache_url},
             grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
         )
         self._function(
@@ -552,8 +549,10 @@ class ApplicationStack(Stack):
             self,
             "Observability",
             stage=stage,
-            queues=[source for source, _ in queues.pairs],
-            dead=[*dead, dead_runs.queue],
+            queues={source.node.id.lower(): source for source, _ in queues.pairs},
+            dead={source.node.id.lower(): dead for source, dead in queues.pairs} | {"schedules": dead_runs.queue},
+            machine=saga.machine,
+            api=api.api,
         )
 
         outputs = {

@@ -11,6 +11,7 @@ import pytest
 from cdk.constructs.api import ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
+from local.layout import REPOSITORY
 from tests.infra.conftest import PASSWORD, Deployment, readable
 
 
@@ -336,8 +337,22 @@ def test_a_dead_letter_raises_an_alarm(deployment: Deployment) -> None:
     dead = [
         q for q in deployment.resources("AWS::SQS::Queue").values() if q["Properties"]["QueueName"].endswith("-dead")
     ]
-    alarms = [alarm["Properties"] for alarm in deployment.resources("AWS::CloudWatch::Alarm").values()]
+    alarms = [
+        alarm["Properties"]
+        for alarm in deployment.resources("AWS::CloudWatch::Alarm").values()
+        if "dead-letters" in alarm["Properties"]["AlarmName"]
+    ]
     assert len(alarms) == len(dead)
     for alarm in alarms:
         assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+def test_every_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarm(deployment: Deployment) -> None:
+    runbook = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Alarms")[2]
+    entries = set(re.findall(r"^### `([a-z-]+)`$", runbook, flags=re.MULTILINE))
+    alarms = [alarm["Properties"] for alarm in deployment.resources("AWS::CloudWatch::Alarm").values()]
+    named = {alarm["AlarmDescription"].rpartition("#")[2] for alarm in alarms}
+    assert named == entries
+    for alarm in alarms:
+        assert alarm["AlarmName"].startswith(f"imagemarket-local-{alarm['AlarmDescription'].rpartition('#')[2]}")

@@ -92,6 +92,7 @@ def test_a_batch_starts_one_saga_and_returns_only_the_stranger(
         "key": JOB["key"],
         "version_id": "v1",
         "run": 1,
+        "request_id": None,
     }
 
 

@@ -253,6 +253,8 @@ class IngestionJob(BaseModel):
     run: int = 1
     """Which execution for this version it is: a replay or a retry is the next one."""
     execution: str = ""
+    request_id: str | None = None
+    """The request that announced the image, for the log."""
 
     @property
     def work_prefix(self) -> str:

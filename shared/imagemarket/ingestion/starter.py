@@ -73,7 +73,7 @@ class IngestionStarter:
                 " rejection = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
                 "                  THEN NULL ELSE rejection END"
                 " WHERE id = %(image)s AND s3_original_key = %(key)s"
-                " RETURNING contributor_id, object_version, run, status",
+                " RETURNING contributor_id, object_version, run, status, request_id",
                 {"version": version_id, "image": image_id, "key": key},
             ).fetchone()
         if row is None:
@@ -88,4 +88,5 @@ class IngestionStarter:
             key=key,
             version_id=row["object_version"],
             run=row["run"],
+            request_id=row["request_id"],
         )

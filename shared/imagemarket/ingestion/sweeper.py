@@ -103,7 +103,7 @@ class Stuck:
 
 
 _LAST_HEARD = """
-    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.replays,
+    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.replays,
            greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard,
            extract(epoch FROM now() - greatest(i.updated_at, max(s.started_at), max(s.finished_at))) AS silent_seconds
       FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id
@@ -116,7 +116,7 @@ _LAST_HEARD = """
 
 # Of the last days: older ones were seen then, and `imagemarket verify` looks at all.
 _UNCLEAN = """
-    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run
+    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id
       FROM images i
       LEFT JOIN processing_steps c ON c.image_id = i.id AND c.step = %s
      WHERE i.status IN ('rejected', 'processing_failed') AND i.object_version IS NOT NULL
@@ -232,4 +232,5 @@ def _job(row: Row) -> IngestionJob:
         key=row["s3_original_key"],
         version_id=row["object_version"],
         run=row["run"],
+        request_id=row["request_id"],
     )

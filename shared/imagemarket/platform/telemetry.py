@@ -104,7 +104,7 @@ def saga_step(function: Handler) -> Handler:
 
     def handler(event: Event, context: Any) -> Event:
         logger.clear_state()
-        annotate(image_id=event.get("image_id"), execution=event.get("execution"))
+        annotate(image_id=event.get("image_id"), execution=event.get("execution"), request_id=event.get("request_id"))
         started = time.perf_counter()
         try:
             output = function(event, context)
