@@ -70,23 +70,29 @@ class Observability(Construct):
                 above=900,
                 minutes=5,
             )
-        ended_badly = [
-            machine.metric_failed(period=_QUARTER, statistic="Sum"),
-            machine.metric_timed_out(period=_QUARTER, statistic="Sum"),
-            machine.metric_aborted(period=_QUARTER, statistic="Sum"),
-        ]
-        self._alarm(
-            "saga-failures",
-            _sum(ended_badly, _QUARTER),
-            says="more than three executions in 15 minutes ended with an image that we failed to process",
-            above=3,
-        )
-        self._alarm(
-            "stuck-images",
-            _sum([_own("Swept.failed", "sweep_uploads"), _own("Swept.failed_to", "sweep_uploads")], _FIVE),
-            says="the sweeper gave an image up, or could not settle one",
-            above=0,
-        )
+        for ending, metric in (
+            ("failed", machine.metric_failed(period=_QUARTER, statistic="Sum")),
+            ("timed-out", machine.metric_timed_out(period=_QUARTER, statistic="Sum")),
+            ("aborted", machine.metric_aborted(period=_QUARTER, statistic="Sum")),
+        ):
+            self._alarm(
+                "saga-failures",
+                metric,
+                says=f"more than three executions {ending.replace('-', ' ')} in 15 minutes",
+                about=ending,
+                above=3,
+            )
+        for outcome, says in (
+            ("failed", "the sweeper gave an image up"),
+            ("failed_to", "the sweeper could not settle an image"),
+        ):
+            self._alarm(
+                "stuck-images",
+                _own(f"Swept.{outcome}", "sweep_uploads"),
+                says=says,
+                about=outcome.replace("_", "-"),
+                above=0,
+            )
         self._alarm(
             "api-errors",
             api.metric_server_error(period=_FIVE, statistic="Sum"),
@@ -139,15 +145,6 @@ def _own(metric: str, function: str, statistic: str = "Sum") -> cloudwatch.Metri
         dimensions_map={"service": function},
         statistic=statistic,
         period=_FIVE,
-    )
-
-
-def _sum(metrics: Sequence[cloudwatch.IMetric], period: Duration) -> cloudwatch.MathExpression:
-    names = [f"m{number}" for number in range(len(metrics))]
-    return cloudwatch.MathExpression(
-        expression=" + ".join(f"FILL({name}, 0)" for name in names),
-        using_metrics=dict(zip(names, metrics, strict=True)),
-        period=period,
     )
 
 
