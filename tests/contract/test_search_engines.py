@@ -57,10 +57,11 @@ class Pair:
 
     def __init__(self, words: Any, vectors: Any) -> None:
         self._engines = (words, vectors)
-        self.match, self.tally, self.tally_of, self.documents = (
+        self.match, self.tally, self.tally_of, self.having, self.documents = (
             words.match,
             words.tally,
             words.tally_of,
+            words.having,
             words.documents,
         )
         self.nearest, self.vector_of = vectors.nearest, vectors.vector_of
@@ -419,6 +420,22 @@ def test_facets_count_the_matches(engine: Engine) -> None:
     assert tally.total == 20 == sum(count.count for count in tally.facets.orientation)
     assert {count.label for count in tally.facets.contributor} == {"Ada", "Bob"}
     assert engine.tally_of([]).total == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [('"red boat"', 1), ("-boat", 2), ('lake -"red boat"', 2), ('"red boat" -lake', 0), ("🙂", 0)]
+)
+def test_what_quotes_and_minus_say_is_held_against_documents(engine: Engine, text: str, number: int) -> None:
+    titles = ["A red boat on a lake", "A boat, red as wine, on a lake", "A lake in fog", "Red leaves"]
+    made = [document(title=title) for title in titles]
+    engine.write(made, [])
+    memory = MemorySearch()
+    memory.write(made, [])
+    ids = [each.image_id for each in made]
+    found = engine.having(text, [*ids, UUID(int=1)])
+    assert len(found) == number
+    assert found == memory.having(text, ids)
+    assert engine.having(text, []) == set()
 
 
 # --- vectors -------------------------------------------------------------------------------------

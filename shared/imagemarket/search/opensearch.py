@@ -338,6 +338,15 @@ class OpenSearchEngine:
         """See `KeywordEngine.tally_of`."""
         return self._tally(_with_ids(image_ids)["query"], [], {})
 
+    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+        """See `KeywordEngine.having`."""
+        words = read(text)
+        if not words.groups or not image_ids:
+            return set()
+        narrow = [*_with_ids(image_ids)["query"]["bool"]["filter"], _query(words, "must")]
+        body = {"query": {"bool": {"filter": narrow}}, "_source": False, "track_total_hits": False}
+        return {UUID(each["_id"]) for each in self._search(body, size=len(image_ids))["hits"]["hits"]}
+
     def _tally(self, query: dict[str, Any], narrow: list[dict[str, Any]], chosen: dict[str, dict[str, Any]]) -> Tally:
         counting: dict[str, Any] = {"total": {"filter": {"bool": {"filter": list(chosen.values())}}}}
         for facet, values in _FACETS.items():

@@ -75,6 +75,11 @@ class KeywordEngine(SearchIndex, Protocol):
         """Facets and total of these documents."""
         ...
 
+    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the listed documents that have all of the words, phrases kept together, and none that a minus
+        excludes."""
+        ...
+
 
 class VectorEngine(SearchIndex, Protocol):
     """Finds documents by their embedding."""

@@ -237,6 +237,23 @@ class PostgresSearch:
         with self._database.transaction() as connection:
             return _tally(connection, "d.listed AND d.image_id = ANY(%(ids)s)", {"ids": list(image_ids)}, {})
 
+    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+        """See `KeywordEngine.having`."""
+        rows = self._database.fetch_all(
+            """
+            WITH parsed AS (
+                SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
+                       websearch_to_tsquery('market_simple', %(text)s) AS plain
+            )
+            SELECT d.image_id
+              FROM parsed, search_documents d
+             WHERE d.listed AND d.image_id = ANY(%(ids)s)
+               AND d.words @@ CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END
+            """,
+            {"text": read(text).write(), "ids": list(image_ids)},
+        )
+        return {row["image_id"] for row in rows}
+
     @staticmethod
     def _words(connection: Connection[Row], text: str, condition: str, parameters: dict[str, Any]) -> str:
         """The tsquery of a text: all its words, or any of them when nothing has them all."""

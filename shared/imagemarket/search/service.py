@@ -55,6 +55,7 @@ from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
 from imagemarket.search.ranking import WINDOW, gains, lifted
 from imagemarket.search.understanding import QueryReader, Understood, Wanted
+from imagemarket.search.words import read
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 
@@ -382,7 +383,8 @@ class Search:
             rankings.append(self._match(query, asked, filters))
         if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE and course.meaning is not None:
             vector, version = course.meaning
-            rankings.append(self._vector.nearest(vector, version, filters, limit=REACH))
+            found, exact = self._vector.nearest(vector, version, filters, limit=REACH), read(asked.text).exact.write()
+            rankings.append(self._having(exact, found) if found and exact else found)
         return self._fusion.of(*rankings) if len(rankings) == 2 else rankings[0]
 
     def _count_widened(
@@ -449,19 +451,34 @@ class Search:
         raise course.unavailable()
 
     def _meaning(self, asked: Understood, course: _Course) -> list[Hit] | None:
+        words = read(asked.text)
+        meant = words.meant if words.groups else asked.text
+        if not meant:  # what is only not wanted shows nothing
+            return None
+
         def encoded() -> tuple[Sequence[float], str]:
             if self._encoder is None:
                 raise RuntimeError("this search was given no encoder")
             encoder = self._encoder()
-            return encoder.encode(asked.text), encoder.model_version
+            return encoder.encode(meant), encoder.model_version
 
         made = course.answer(self._ask("encoder", encoded))
         if made is None:
             return None
         course.meaning = vector, version = made
-        return course.answer(
+        found = course.answer(
             self._ask("vector", lambda: self._vector.nearest(vector, version, asked.filters, limit=REACH))
         )
+        exact = words.exact.write()
+        if not found or not exact:
+            return found
+        # Where the keyword engine is away, the answer says that the words were not matched.
+        kept = course.answer(self._ask("keyword", lambda: self._having(exact, found)))
+        return found if kept is None else kept
+
+    def _having(self, exact: str, hits: list[Hit]) -> list[Hit]:
+        having = self._keyword.having(exact, [hit.image_id for hit in hits])
+        return [hit for hit in hits if hit.image_id in having]
 
     def _ask(self, part: Part, work: Callable[[], Any]) -> Asked[Any]:
         return self._parts[part].ask(work)

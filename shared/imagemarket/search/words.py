@@ -39,6 +39,16 @@ class Words:
         may be loosened to any of them."""
         return all(len(group) == 1 and not group[0].phrase and not group[0].excluded for group in self.groups)
 
+    @property
+    def exact(self) -> Words:
+        """What quotes and minus say, which holds for every result however it was found."""
+        return Words(tuple(group for group in self.groups if any(each.phrase or each.excluded for each in group)))
+
+    @property
+    def meant(self) -> str:
+        """The words without those that are not wanted, as one would say what the picture shows."""
+        return " ".join(clause.text for group in self.groups for clause in group if not clause.excluded)
+
     def write(self) -> str:
         """The query again, without the signs that mean nothing."""
         return " ".join(" or ".join(clause.write() for clause in group) for group in self.groups)

@@ -30,6 +30,7 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
+from imagemarket.search.words import Clause, Words, read
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -158,6 +159,10 @@ class MemorySearch:
     @staticmethod
     def _by_words(text: str, listed: list[SearchDocument]) -> tuple[Any, list[tuple[float, SearchDocument]]]:
         """What is enough of the words (all or any), and what has enough."""
+        words = read(text)
+        if words.exact.groups:
+            listed = [each for each in listed if _has(each, words.exact)]
+            return all, _having(words_of(words.meant), listed, all)
         asked = words_of(text)
         if not asked:
             return all, [] if text else [(0.0, each) for each in listed]
@@ -197,6 +202,10 @@ class MemorySearch:
 
     def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
         return _tally(self.documents(image_ids))
+
+    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+        words = read(text)
+        return {each.image_id for each in self.documents(image_ids) if words.groups and _has(each, words)}
 
     def nearest(
         self,
@@ -243,6 +252,21 @@ def _having(asked: list[str], listed: list[SearchDocument], enough: Any) -> list
         for each in listed
         if enough(word in (weights := _weights(each)) for word in asked)
     ]
+
+
+def _has(content: SearchDocument, words: Words) -> bool:
+    return all(any(_says(content, clause) != clause.excluded for clause in group) for group in words.groups)
+
+
+def _says(content: SearchDocument, clause: Clause) -> bool:
+    """Whether any field has the clause's words side by side."""
+    wanted = words_of(clause.text)
+    fields = (content.title, content.description, *content.tags, *content.categories, content.contributor_name)
+    return any(
+        wanted == words[place : place + len(wanted)]
+        for words in map(words_of, fields)
+        for place in range(len(words) - len(wanted) + 1)
+    )
 
 
 def words_of(text: str) -> list[str]:

@@ -306,3 +306,27 @@ def test_similar_to_nothing_listed_is_not_found(engine: MemorySearch) -> None:
     for image_id in (gone.image_id, new_id()):
         with pytest.raises(ImageNotFound):
             service(engine).similar(image_id, SimilarQuery())
+
+
+@pytest.mark.parametrize("mode", [Mode.SEMANTIC, Mode.HYBRID])
+def test_quotes_and_minus_hold_for_what_is_found_by_meaning(mode: Mode) -> None:
+    engine = MemorySearch()
+    titles = ["A red boat on a lake", "A boat on a lake", "A lake in fog"]
+    engine.write([document(title=title, embedding=pointing(0)) for title in titles], [])
+    asked: list[str] = []
+
+    class Hearing(Encoder):
+        def encode(self, text: str) -> Sequence[float]:
+            asked.append(text)
+            return super().encode(text)
+
+    search = service(engine, encoder=Hearing)
+
+    def found(q: str) -> set[str]:
+        return {hit.title for hit in search.search(SearchQuery(q=q, mode=mode)).results}
+
+    assert found("lake") == set(titles)
+    assert found("lake -boat") == {"A lake in fog"}
+    assert found('"red boat"') == {"A red boat on a lake"}
+    assert asked[-2:] == ["lake", "red boat"]
+    assert search.search(SearchQuery(q="-boat", mode=mode)).mode == "keyword"
