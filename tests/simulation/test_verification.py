@@ -13,7 +13,6 @@ from imagemarket.platform.database import Database
 from imagemarket.search.audit import DocumentAudit
 from imagemarket.search.documents import DocumentBuilder
 from imagemarket.search.postgres import PostgresSearch
-from tests.integration.rows import a_contributor
 from tests.simulation.world import Picture, Process, Services, World, check, simulated_engines
 
 pytestmark = pytest.mark.engines
@@ -25,9 +24,7 @@ class Quiet:
     def __init__(self, truth: Database) -> None:
         self.world = World(1, truth)
         self.world.quieten()
-        with truth.transaction() as connection:
-            connection.execute("SELECT set_config('sim.now', %s, false)", (self.world.now().isoformat(),))
-        contributor = a_contributor(truth)
+        contributor = self.world.open()
         for kind in ("good", "daring", "broken"):
             self.world.upload(contributor, kind, f"{kind} of {contributor}", after=0)
         self.settle()

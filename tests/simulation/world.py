@@ -918,12 +918,8 @@ class World:
                 "tags": ["mine"],
             }
         )
-        quiet = Process(self, 1e9)
-        self._calm, before = True, self._calm
-        try:
-            ticket = Services(quiet).uploads().announce(contributor_id, request, idempotency_key=None)
-        finally:
-            self._calm = before
+        with self._a_person() as services:
+            ticket = services.uploads().announce(contributor_id, request, idempotency_key=None)
         key = f"originals/{contributor_id}/{ticket.image_id}.jpg"
         picture = Picture(ticket.image_id, contributor_id, key, kind, content)
         self.pictures.append(picture)
@@ -936,23 +932,36 @@ class World:
         self.arrivals.send({"detail": {"object": {"key": picture.key}}})
 
     def retry(self, picture: Picture) -> None:
-        """Its contributor tries again."""
-        Services(Process(self, 1e9)).retries().retry(
-            picture.contributor_id, picture.image_id, RetryRequest(), idempotency_key=None
-        )
+        """Its contributor tries again; may be refused as at any time."""
+        with self._a_person() as services:
+            services.retries().retry(picture.contributor_id, picture.image_id, RetryRequest(), idempotency_key=None)
+
+    @contextmanager
+    def _a_person(self) -> Iterator[Services]:
+        """Whoever was refused asks again: what is begun in person goes well in the end."""
+        self._calm, before = True, self._calm
+        try:
+            yield Services(Process(self, 1e9))
+        finally:
+            self._calm = before
 
     # --- the history
 
-    def begin(self) -> None:
+    def open(self) -> UUID:
+        """Sets the clock of the database, and by it what runs every minute. A contributor."""
         with self.truth.transaction() as connection:
             connection.execute("SELECT set_config('sim.now', %s, false)", (self.now().isoformat(),))
-        contributor = a_contributor(self.truth)
+        self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
+        return a_contributor(self.truth)
+
+    def begin(self) -> None:
+        """A few uploads of one contributor, in the first minutes."""
+        contributor = self.open()
         for number in range(self.chance.randint(1, 3)):
             kind = self.chance.choice(["good", "good", "good", "daring", "broken", "twin"])
             twin = next((p for p in self.pictures if p.kind in {"good", "twin"}), None)
             content = twin.content if kind == "twin" and twin is not None else f"{self.seed}-{number}"
             self.upload(contributor, kind, content, after=self.chance.uniform(0, 200))
-        self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
 
     def run_until_settled(self) -> None:
         """Goes on until every image has ended and nothing waits. Raises `Stuck`."""
@@ -1211,6 +1220,30 @@ def check(world: World) -> dict[UUID, str]:
     return statuses
 
 
+def settle_and_heal(world: World) -> tuple[dict[UUID, str], int]:
+    """Lets it come to rest and checks the invariants, before and after all that failed was tried once more without
+    faults. The statuses, and how much was tried. Raises AssertionError."""
+    world.run_until_settled()
+    world.quieten()
+    # A dead letter is replayed once, as a person would, and must not come back.
+    replayed = sum(queue.replay() for queue in world.queues)
+    world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
+    world.run_until_settled()
+    dead = [body for queue in world.queues for body in queue.dead]
+    assert dead == [], f"seed {world.seed}: still dead after a replay: {dead}"
+    statuses = check(world)
+    for picture in world.pictures:
+        if statuses[picture.image_id] == "processing_failed":
+            replayed += 1
+            world.retry(picture)
+    world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
+    world.run_until_settled()
+    statuses = check(world)
+    failed = [image for image, status in statuses.items() if status == "processing_failed"]
+    assert not failed, f"seed {world.seed}: a replay without faults did not heal {failed}"
+    return statuses, replayed
+
+
 def live_through(seed: int, truth: Database, *, sweeping: bool = True) -> History:
     """Runs one history: faults, then calm; the invariants; then one replay of everything that failed, after which
     nothing may be failed any more. Raises AssertionError with the seed."""
@@ -1219,25 +1252,7 @@ def live_through(seed: int, truth: Database, *, sweeping: bool = True) -> Histor
     try:
         with simulated_engines():
             world.begin()
-            world.run_until_settled()
-            world.quieten()
-            # A dead letter is replayed once, as a person would, and must not come back.
-            for queue in world.queues:
-                history.replayed += queue.replay()
-            world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
-            world.run_until_settled()
-            dead = [body for queue in world.queues for body in queue.dead]
-            assert dead == [], f"seed {seed}: still dead after a replay: {dead}"
-            statuses = check(world)
-            for picture in world.pictures:
-                if statuses[picture.image_id] == "processing_failed":
-                    history.replayed += 1
-                    world.retry(picture)
-            world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
-            world.run_until_settled()
-            statuses = check(world)
-            failed = [image for image, status in statuses.items() if status == "processing_failed"]
-            assert not failed, f"seed {seed}: a replay without faults did not heal {failed}"
+            statuses, history.replayed = settle_and_heal(world)
             for status in statuses.values():
                 history.statuses[status] = history.statuses.get(status, 0) + 1
             history.virtual_seconds = world.scheduler.now
