@@ -223,7 +223,7 @@ class ApplicationStack(Stack):
             "ends an image that did not make it",
             seconds=55,
             memory_mb=512,
-            settings=self._database | self._originals | self._work | self._renditions,
+            settings=self._database | self._originals | self._work | self._renditions | self._outbox_queues,
             grants=[state.secrets.database.reading(), *self._compensating],
         )
         saga = Saga(
@@ -439,7 +439,7 @@ class ApplicationStack(Stack):
             "ends the images of executions that ended badly",
             seconds=END_EXECUTIONS_SECONDS,
             memory_mb=512,
-            settings=self._database | self._originals | self._work | self._renditions,
+            settings=self._database | self._originals | self._work | self._renditions | self._outbox_queues,
             grants=[state.secrets.database.reading(), *self._compensating],
         )
         self._drain(queues.endings, "end_executions", batch=_SQS_BATCH, gather_seconds=0)
@@ -489,6 +489,7 @@ class ApplicationStack(Stack):
             | self._originals
             | self._work
             | self._renditions
+            | self._outbox_queues
             | {
                 "state_machine_arn": saga.machine.state_machine_arn,
                 "stalled_after_seconds": str(stage.stalled_after_seconds),
@@ -649,8 +650,8 @@ class ApplicationStack(Stack):
 
     @property
     def _compensating(self) -> list[iam.PolicyStatement | _Objects]:
-        """Leave to remove what the saga made, and to mark an original for its lifecycle rule."""
-        storage = self._state.storage
+        """Leave to remove what the saga made, to mark an original for its lifecycle rule, and to tell of it."""
+        storage, queues = self._state.storage, self._state.queues
         originals, work, renditions = storage.originals, storage.work, storage.renditions
         return [
             _objects(renditions, "thumbnails", "DeleteObject"),
@@ -661,6 +662,8 @@ class ApplicationStack(Stack):
             _listing(renditions, "thumbnails", "watermarked"),
             _listing(originals, "clean"),
             _listing(work, "work"),
+            _sending(queues.index),
+            _sending(queues.notifications),
         ]
 
     # --- parts

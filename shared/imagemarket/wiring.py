@@ -429,7 +429,9 @@ def publish_image() -> PublishImage:
 def compensate_image() -> CompensateImage:
     from imagemarket.ingestion.saga import CompensateImage
 
-    return CompensateImage(database=database(), originals=originals(), work=work(), renditions=renditions())
+    return CompensateImage(
+        database=database(), originals=originals(), work=work(), renditions=renditions(), relay=outbox_relay()
+    )
 
 
 @cache

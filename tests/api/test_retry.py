@@ -21,6 +21,7 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image
@@ -46,6 +47,7 @@ class Room:
             originals=self.originals,
             work=MemoryObjectStore("work"),
             renditions=MemoryObjectStore("renditions"),
+            relay=OutboxRelay(database, {}),
         )
         self.owner = Caller(a_contributor(database), "contributor")
 

@@ -28,6 +28,7 @@ COMPENSATING: Grants = {
     "s3:PutObjectTagging": {"Originals/originals"},
     "s3:PutObjectVersionTagging": {"Originals/originals"},
     "s3:ListBucket": {"Renditions", "Originals", "Work"},
+    "sqs:SendMessage": {"Index", "Notifications"},
 }
 
 EXPECTED: dict[str, Grants] = {
@@ -117,7 +118,7 @@ EXPECTED: dict[str, Grants] = {
         "states:DescribeExecution": {"executions"},
         "states:GetExecutionHistory": {"executions"},
         "states:StopExecution": {"executions"},
-        "sqs:SendMessage": {"DeadRuns"},
+        "sqs:SendMessage": {"Index", "Notifications", "DeadRuns"},
     },
     "migrate_database": DATABASE,
     "provision_keys": {

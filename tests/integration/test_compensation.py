@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +14,8 @@ from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.sweeper import next_run
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, StepUnderWay
-from tests.fakes import MemoryObjectStore
+from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
+from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
 
 pytestmark = pytest.mark.engines
@@ -28,8 +29,13 @@ class Room:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.originals, self.work, self.renditions = (MemoryObjectStore(name) for name in ("o", "w", "r"))
+        self.news = MemoryQueue()
         self.compensation = CompensateImage(
-            database=database, originals=self.originals, work=self.work, renditions=self.renditions
+            database=database,
+            originals=self.originals,
+            work=self.work,
+            renditions=self.renditions,
+            relay=OutboxRelay(database, {NOTIFICATIONS_TOPIC: cast("Any", self.news)}),
         )
 
     def a_job(self) -> IngestionJob:
@@ -93,6 +99,17 @@ def test_again_it_answers_the_same_and_does_nothing(room: Room) -> None:
     row = room.one("SELECT version, rejection FROM images WHERE id = %s", job)
     assert row["version"] == 2
     assert room.compensation.run(job, FailedStep(Error="UnreadableImage")) == {"status": "processing_failed"}
+
+
+def test_its_contributor_hears_of_it_at_once_or_by_the_schedule(room: Room) -> None:
+    room.news.broken = True
+    assert room.compensation.run(room.a_job(), FAILED) == {"status": "processing_failed"}
+    assert room.news.sent == []
+    room.news.broken = False
+    job = room.a_job()
+    room.compensation.run(job, FAILED)
+    assert [message["image_id"] for message in room.news.sent][-1] == str(job.image_id)
+    assert len(room.news.sent) == 2, "what waited goes along"
 
 
 def test_broken_off_after_the_status_it_goes_on_at_the_next_try(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ class Market:
             return image, publishing.run(job)["status"]
         except DuplicateImage as error:
             ending = CompensateImage(
-                database=database, originals=MemoryObjectStore(), work=work, renditions=self.renditions
+                database=database, originals=MemoryObjectStore(), work=work, renditions=self.renditions, relay=relay
             )
             return image, ending.run(job, FailedStep(Error=type(error).__name__))["status"]
 

@@ -15,6 +15,7 @@ from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.sweeper import MAX_REPLAYS, ExecutionSweeper
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.outbox import OutboxRelay
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image
 
@@ -35,6 +36,7 @@ class Room:
             originals=MemoryObjectStore("originals"),
             work=MemoryObjectStore("work"),
             renditions=self.renditions,
+            relay=OutboxRelay(database, {}),
         )
         self.sweeper = ExecutionSweeper(
             database=database, executions=self.executions, compensation=self.compensation, stalled_after_seconds=600

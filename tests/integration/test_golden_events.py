@@ -18,6 +18,7 @@ from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import LambdaContext
 from tests.fakes import MemoryObjectStore
 from tests.golden import golden
@@ -129,7 +130,11 @@ def compensation(database: Database, originals: MemoryObjectStore, contributor: 
     with database.transaction() as connection:
         connection.execute("UPDATE images SET object_version = 'v1' WHERE id = %s", (IMAGE,))
     return CompensateImage(
-        database=database, originals=originals, work=MemoryObjectStore("work"), renditions=renditions
+        database=database,
+        originals=originals,
+        work=MemoryObjectStore("work"),
+        renditions=renditions,
+        relay=OutboxRelay(database, {}),
     )
 
 

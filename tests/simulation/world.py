@@ -708,7 +708,11 @@ class Services:
         )
         self.records = StepRecords(self.database)
         self.compensation = CompensateImage(
-            database=self.database, originals=self.originals, work=self.work, renditions=self.renditions
+            database=self.database,
+            originals=self.originals,
+            work=self.work,
+            renditions=self.renditions,
+            relay=self.relay,
         )
         self.starter = IngestionStarter(database=self.database, originals=self.originals, executions=self.executions)
         self._endpoint = cast("Any", SimulatedEndpoint(process))

@@ -104,8 +104,10 @@ def embed_identity(picture: Image, image_id: uuid.UUID) -> Image:
             low, high = (low, middle) if power > budget else (middle, high)
         amplitudes = lacking.up_to(low)
         laid = _tiled(amplitudes, luma.shape)
-    pixels = np.asarray(picture, dtype=np.float32) + laid[..., None]
-    return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+    marked = np.array(picture)
+    for channel in range(marked.shape[2]):  # one at a time: three at once in floating point take twelve bytes a pixel
+        marked[..., channel] = np.clip(np.rint(marked[..., channel] + laid), 0, 255)
+    return Image.fromarray(marked)
 
 
 def read_identity(picture: Image) -> WatermarkReading:
@@ -282,8 +284,8 @@ def _tiled(amplitudes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     spectrum[layout.rows, layout.columns] = amplitudes
     spectrum[-layout.rows, -layout.columns] += amplitudes.conj()
     tile = np.fft.ifft2(spectrum, norm="forward").real.astype(np.float32)
-    height, width = shape
-    return np.tile(tile, (-(-height // _TILE), -(-width // _TILE)))[:height, :width]
+    down, right = (np.arange(length) % _TILE for length in shape)
+    return tile[down][:, right]
 
 
 # --- the picture -----------------------------------------------------------------------------------

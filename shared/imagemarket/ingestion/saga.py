@@ -327,10 +327,7 @@ class PublishImage:
             DuplicateImage: It is a copy of an earlier image, named in `duplicate_of`.
         """
         output = self._records.once(job, Step.PUBLISH, lambda: self._publish(job))
-        try:
-            self._relay.drain()
-        except DependencyUnavailable:
-            logger.warning("the outbox waits for its schedule")
+        _send_news(self._relay)
         return output
 
     def _publish(self, job: IngestionJob) -> StepOutput:
@@ -470,6 +467,14 @@ def _write_details(
         )
 
 
+def _send_news(relay: OutboxRelay) -> None:
+    """At once, rather than by the schedule a minute later, which makes up for it where this fails."""
+    try:
+        relay.drain()
+    except DependencyUnavailable:
+        logger.warning("the outbox waits for its schedule")
+
+
 class CompensateImage:
     """Ends an image that did not make it: states the reason, removes what the steps made.
 
@@ -478,13 +483,20 @@ class CompensateImage:
     """
 
     def __init__(
-        self, *, database: Database, originals: ObjectStore, work: ObjectStore, renditions: ObjectStore
+        self,
+        *,
+        database: Database,
+        originals: ObjectStore,
+        work: ObjectStore,
+        renditions: ObjectStore,
+        relay: OutboxRelay,
     ) -> None:
         self._records = StepRecords(database)
         self._database = database
         self._originals = originals
         self._work = work
         self._renditions = renditions
+        self._relay = relay
 
     def run(self, job: IngestionJob, failure: FailedStep) -> StepOutput:
         """`{"status"}` of the image: `rejected` when the picture is at fault, else
@@ -494,7 +506,9 @@ class CompensateImage:
         while another delivery of the same is at work.
         """
         try:
-            return self._records.once(job, COMPENSATE, lambda: self._compensate(job, failure))
+            output = self._records.once(job, COMPENSATE, lambda: self._compensate(job, failure))
+            _send_news(self._relay)
+            return output
         except JobSuperseded:
             self._records.tidy(job.image_id)
             row = self._database.fetch_one("SELECT status FROM images WHERE id = %s", (job.image_id,))
