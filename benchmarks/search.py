@@ -362,9 +362,9 @@ def plot(rows: Sequence[report.Row], file: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(13, 5.5), sharey=True)
     for name, points in lines.items():
         if len(points) > 1:
-            by_vector = name.startswith("nearest")
+            by_vector = int(name.startswith("nearest"))
             style = "-" if name.endswith("p50") else "--"
-            axes[int(by_vector)].plot(*zip(*sorted(points.items()), strict=True), style, marker="o", ms=3, lw=1, label=name)
+            axes[by_vector].plot(*zip(*sorted(points.items()), strict=True), style, marker="o", ms=3, lw=1, label=name)
     for axis, title in zip(axes, ("by words", "by meaning"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="documents", title=title)
         axis.grid(visible=True, which="both", alpha=0.2)
