@@ -156,7 +156,7 @@ class Cloud:
         layout = self.layout
         with step("Node tools") as say:
             say("installed" if install_node_tools(layout) else "there")
-        self._build_models()
+        self.build_models()
         if layout.uses_opensearch:
             with step("OpenSearch's jars"):
                 install_opensearch(layout)
@@ -177,7 +177,8 @@ class Cloud:
                 deployment.deploy(layout, say)
                 say("done")
 
-    def _build_models(self) -> None:
+    def build_models(self) -> None:
+        """The model bundle, where it is missing or its builder has changed. Raises `LocalError`."""
         layout = self.layout
         stamp = layout.made / "models" / "lite.stamp"
         wanted = digest_of(self._bundle_sources)

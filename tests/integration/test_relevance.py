@@ -7,7 +7,9 @@ from uuid import UUID
 import pytest
 
 from benchmarks.relevance import DEFAULT, READINGS, corpus, engine_with, judge, mean, scores
-from benchmarks.vision_retrieval import BUNDLE, SAMPLES
+from benchmarks.vision_retrieval import SAMPLES
+from local.cloud import Cloud
+from local.layout import Layout
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
@@ -25,8 +27,8 @@ def test_the_measures_are_what_their_papers_say() -> None:
 
 
 @pytest.mark.skipif(not (SAMPLES / "manifest.json").exists(), reason="the sample photos are not here")
-@pytest.mark.skipif(not (BUNDLE / "bundle.json").exists(), reason="the model bundle is not built: ./market up")
-def test_every_kind_of_query_stays_above_its_floor() -> None:
+def test_every_kind_of_query_stays_above_its_floor(engine_room: Layout) -> None:
+    Cloud(engine_room).build_models()
     made = corpus()
     with engine_with(made.documents) as (engine, speller):
         found = scores(made, engine, speller, {"all": READINGS["all"]})["all", DEFAULT]
