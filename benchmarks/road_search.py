@@ -40,11 +40,14 @@ from imagemarket.search.models import (
 )
 from imagemarket.search.postgres import PostgresSearch, condition_of
 from imagemarket.search.service import Search
+from imagemarket.search.spelling import MOST_WORDS, Speller
+from imagemarket.search.suggestions import Suggestions, SuggestionTable, SuggestQuery
 
 DOCUMENTS = 10_000
 QUERIES = 200
 PEER_QUERIES = 30
 GOAL_MS = 200
+SUGGEST_GOAL_MS = 20
 
 
 class Prepared:
@@ -59,6 +62,12 @@ class Prepared:
         return self._vectors[text]
 
 
+_ALL_BEGINNING = """
+    SELECT phrase, count(*) AS images
+      FROM (SELECT lower(title) AS phrase FROM search_documents
+            UNION ALL SELECT unnest(tags) FROM search_documents) phrases
+     WHERE phrase LIKE %s GROUP BY phrase ORDER BY images DESC LIMIT 8
+"""
 _ALL_OF = "concat_ws(' ', d.title, d.description, array_to_string(d.tags, ' '))"
 
 
@@ -140,15 +149,16 @@ def measure(documents: int = DOCUMENTS) -> list[report.Row]:
 
 
 def _measure(database: Database, catalogue: Catalogue, documents: int) -> Iterator[report.Row]:
-    engine = PostgresSearch(database)
+    engine, table = PostgresSearch(database), SuggestionTable(database)
     written = 0.0
     for _ in range(0, documents, 100):
         batch = list(catalogue.documents(100))
         began = time.perf_counter()
         engine.write(batch, [])
         written += time.perf_counter() - began
+        table.write(batch, [])
     with database.transaction() as connection:
-        connection.execute("ANALYZE search_documents")
+        connection.execute("ANALYZE search_documents, suggestions")
     gc.freeze()  # what making them left behind is nothing a search has to look through
     questions = catalogue.questions(QUERIES)
     asked = [(each.text, _filters(catalogue, each, place)) for place, each in enumerate(questions)]
@@ -190,6 +200,25 @@ def _measure(database: Database, catalogue: Catalogue, documents: int) -> Iterat
         f"true ten nearest found, {size}", ours=_recall(engine, database, catalogue), unit="share", limit=0.95
     )
     yield report.at_most(f"indexing {size}", ours=written, unit="s", limit=120)
+    yield _suggesting(database, table, [each.text for each in questions], size)
+
+
+def _suggesting(database: Database, table: SuggestionTable, texts: Sequence[str], size: str) -> report.Row:
+    """Every beginning of each text, as somebody types it; in every other text the second letter is left out."""
+    speller = Speller(table.words(MOST_WORDS))
+    suggestions = Suggestions(table, lambda: speller)
+    typed = [text[:1] + text[2:] if place % 2 else text for place, text in enumerate(texts)]
+    beginnings = [text[:letters] for text in typed for letters in range(1, min(len(text), 12) + 1)]
+    ours = [partial(suggestions.suggest, SuggestQuery(q=beginning)) for beginning in beginnings]
+    peers = [partial(database.fetch_all, _ALL_BEGINNING, (f"{beginning}%",)) for beginning in beginnings[:PEER_QUERIES]]
+    _milliseconds(ours[:10])
+    return report.at_most(
+        f"suggesting while somebody types, {size}: p99",
+        ours=_p99(_milliseconds(ours)),
+        unit="ms",
+        limit=SUGGEST_GOAL_MS,
+        peer=max(_milliseconds(peers)),
+    )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 The cloud is one of its own (state folder `.market/chaos`, a port of its own), and only processes of that cloud are
 killed, by pid. At the end everything is calm: every image must be approved, in review, or rejected for cause, after
-at most one try more by its contributor and one replay of the dead letters, and nothing may differ that
-`imagemarket verify --repair` does not mend. (The emulator writes its queues down every few seconds and forgets what
-came after when it is killed, which SQS does not: search documents whose message was lost are mended there.)
+at most one try more by its contributor and one replay of the dead letters; no file may be approved twice, every
+contributor must be told, and nothing may differ that `imagemarket verify --repair` does not mend. (The emulator
+writes its queues down every few seconds and forgets what came after when it is killed, which SQS does not: search
+documents whose message was lost are mended there.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psutil
@@ -33,7 +34,7 @@ from rich.table import Table
 from imagemarket.platform.database import Database
 from local.cloud import Cloud
 from local.demo.load import make_accounts
-from local.emulator import aws_client, clear_scratch
+from local.emulator import clear_scratch
 from local.layout import REPOSITORY, Layout, LocalError, free_port
 from local.pictures import paint_landscape
 from local.postgres import dsn_of
@@ -58,7 +59,17 @@ _EXPECTED = {
     "broken": {"rejected"},
 }
 _CAUSE = {"good": "duplicate-image", "twin": "duplicate-image", "broken": "unreadable-image"}
-_DEAD = ("uploads", "index", "endings")
+
+_UNTOLD = " WHERE told_at IS NULL"
+_DOUBLED = """
+    SELECT count(*) AS n FROM (
+        SELECT sha256 FROM images WHERE status = 'approved' GROUP BY sha256 HAVING count(*) > 1) twice
+"""
+_TOLD_OTHERWISE = """
+    SELECT count(*) AS n FROM images i
+     WHERE i.status <> 'processing' AND 'image.' || i.status IS DISTINCT FROM (
+        SELECT type FROM notifications n WHERE n.image_id = i.id ORDER BY seq DESC LIMIT 1)
+"""
 
 
 @dataclass
@@ -150,6 +161,8 @@ class _Chaos:
                 self._wait_for_index()
                 for kind, number in self._verify().items():
                     self._outcome.wrong.append(f"{number} differences of the kind {kind} are left")
+            with step("Waiting until every contributor is told"):
+                self._wait_for_news()
             self._judge(sent)
             return self._outcome, sent
         finally:
@@ -255,15 +268,13 @@ class _Chaos:
         return found
 
     def _replay_dead_letters(self) -> None:
-        sqs = aws_client(self._cloud.layout, "sqs")
-        for name in _DEAD:
-            dead = sqs.get_queue_url(QueueName=f"imagemarket-local-{name}-dead")["QueueUrl"]
-            living = sqs.get_queue_url(QueueName=f"imagemarket-local-{name}")["QueueUrl"]
-            while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages", []):
-                for message in messages:
-                    sqs.send_message(QueueUrl=living, MessageBody=message["Body"])
-                    sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
-                    self._outcome.dead_letters[name] += 1
+        report = self._imagemarket("dlq", "replay", "--all", "--json")
+        self._outcome.dead_letters.update(line["queue"] for line in report["messages"])
+        self._outcome.wrong += [
+            f"{line['queue']}: a dead letter was {line['outcome']}: {line['reason']}"
+            for line in report["messages"]
+            if line["outcome"] in {"refused", "failed"}
+        ]
 
     def _retry_failed(self, sent: list[Sent]) -> None:
         """Each contributor whose image is `processing_failed` tries once more."""
@@ -282,23 +293,38 @@ class _Chaos:
         while time.monotonic() < deadline and self._index_differences():
             time.sleep(2)
 
-    def _index_differences(self) -> int:
-        row = self._database.fetch_one(
-            "SELECT count(*) AS n FROM images i FULL JOIN (SELECT image_id FROM search_documents WHERE listed) d"
-            " ON d.image_id = i.id WHERE (coalesce(i.status, '') = 'approved') <> (d.image_id IS NOT NULL)"
-        )
+    def _wait_for_news(self) -> None:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self._number("SELECT count(*) AS n FROM notifications" + _UNTOLD):
+            time.sleep(2)
+
+    def _number(self, query: LiteralString) -> int:
+        row = self._database.fetch_one(query)
         assert row is not None
         return row["n"]
 
+    def _index_differences(self) -> int:
+        return self._number(
+            "SELECT count(*) AS n FROM images i FULL JOIN (SELECT image_id FROM search_documents WHERE listed) d"
+            " ON d.image_id = i.id WHERE (coalesce(i.status, '') = 'approved') <> (d.image_id IS NOT NULL)"
+        )
+
     def _verify(self, *options: str) -> Counter[str]:
         """What `imagemarket verify` finds, by kind."""
+        said = self._said("verify", "--json", *options)
+        return Counter(json.loads(line)["kind"] for line in said.splitlines() if line.startswith('{"image_id"'))
+
+    def _imagemarket(self, *arguments: str) -> Any:
+        """What the product's own command prints as one JSON document."""
+        return json.loads(self._said(*arguments))
+
+    def _said(self, *arguments: str) -> str:
         environment = {**os.environ, **self._cloud.environment(), "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}"}
-        command = [sys.executable, "-m", "imagemarket.cli", "verify", "--json", *options]
+        command = [sys.executable, "-m", "imagemarket.cli", *arguments]
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-        found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"image_id"')]
-        if done.returncode not in {0, 1} or (done.returncode == 1 and not found):
-            self._outcome.wrong.append(f"verify failed: {done.stderr[-500:]}")
-        return Counter(each["kind"] for each in found)
+        if not done.stdout.strip() and done.returncode:
+            raise LocalError(f"imagemarket {' '.join(arguments)} failed: {done.stderr[-500:]}")
+        return done.stdout
 
     # --- judging ---------------------------------------------------------------------------------
 
@@ -317,18 +343,25 @@ class _Chaos:
                 outcome.wrong.append(f"{row['id']} ({kind}) was rejected as {row['code']}")
         if gone := outcome.after_retry["gone"]:
             outcome.wrong.append(f"{gone} images are gone")
-        if differences := self._index_differences():
-            outcome.wrong.append(f"search shows {differences} images wrongly")
+        for wrong, number in {
+            "images that search shows wrongly": self._index_differences(),
+            "files that were approved twice": self._number(_DOUBLED),
+            "leases that are left": self._number(
+                "SELECT count(*) AS n FROM processing_steps WHERE lease_until IS NOT NULL"
+            ),
+            "news that nobody was told": self._number("SELECT count(*) AS n FROM notifications" + _UNTOLD),
+            "images whose contributor was told something else last": self._number(_TOLD_OTHERWISE),
+            "dead letters that are left": sum(each["seen"] for each in self._imagemarket("dlq", "list", "--json")),
+        }.items():
+            if number:
+                outcome.wrong.append(f"{number} {wrong}")
         counted = self._database.fetch_one(
             "SELECT (SELECT coalesce(sum(attempts - 1), 0) FROM processing_steps) AS again,"
-            " (SELECT coalesce(sum(run - 1), 0) FROM images) AS runs,"
-            " (SELECT count(*) FROM processing_steps WHERE lease_until IS NOT NULL) AS leases"
+            " (SELECT coalesce(sum(run - 1), 0) FROM images) AS runs"
         )
         assert counted is not None
         outcome.steps_tried_again = int(counted["again"])
         outcome.runs_replayed = int(counted["runs"]) - outcome.retried_by_contributor
-        if counted["leases"]:
-            outcome.wrong.append(f"{counted['leases']} leases are left")
 
 
 class _Patient(Visitor):

@@ -68,7 +68,7 @@ class Observability(Construct):
                 says="a message waits for more than 15 minutes",
                 about=name,
                 above=900,
-                minutes=5,
+                periods=5,
             )
         for ending, metric in (
             ("failed", machine.metric_failed(period=_QUARTER, statistic="Sum")),
@@ -110,7 +110,7 @@ class Observability(Construct):
             _own("SearchDuration.hybrid", "search_api", "p99"),
             says="the slowest of a hundred hybrid searches takes longer than 200 ms",
             above=200,
-            minutes=3,
+            periods=3,
         )
         self._alarm(
             "requests-not-counted",
@@ -120,9 +120,9 @@ class Observability(Construct):
         )
 
     def _alarm(
-        self, slug: str, metric: cloudwatch.IMetric, *, says: str, above: float, about: str = "", minutes: int = 1
+        self, slug: str, metric: cloudwatch.IMetric, *, says: str, above: float, about: str = "", periods: int = 1
     ) -> None:
-        """`slug` is the heading of its entry in the runbook; `minutes` is how many periods in a row it takes."""
+        """`slug` is the heading of its entry in the runbook; `periods` is how many periods in a row it takes."""
         name = f"{slug}-{about}" if about else slug
         cloudwatch.Alarm(
             self,
@@ -132,7 +132,7 @@ class Observability(Construct):
             metric=metric,
             threshold=above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=minutes,
+            evaluation_periods=periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 

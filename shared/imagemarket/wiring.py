@@ -329,12 +329,12 @@ def step_records() -> StepRecords:
 
 
 @cache
-def inspector() -> Inspector:
+def inspector(seconds: float | None = None) -> Inspector:
     import atexit
 
-    from imagemarket.imaging.confinement import Inspector
+    from imagemarket.imaging.confinement import DECODE_SECONDS, Inspector
 
-    confined = Inspector()
+    confined = Inspector(seconds=seconds or DECODE_SECONDS)
     atexit.register(confined.close)
     return confined
 
@@ -446,17 +446,13 @@ def withdrawal() -> Withdrawal:
 @cache
 def verification() -> Verification:
     from imagemarket.ingestion.verification import Verification
-    from imagemarket.search.audit import DocumentAudit
-    from imagemarket.search.documents import DocumentBuilder
 
     return Verification(
         database=database(),
         originals=originals(),
         work=work(),
         renditions=renditions(),
-        documents=DocumentAudit(
-            database=database(), builder=DocumentBuilder(database()), engine=postgres_search(), indexer=indexer()
-        ),
+        documents=search_upkeep(),
         compensation=compensate_image(),
         withdrawal=withdrawal(),
         executions=executions(),
@@ -765,7 +761,7 @@ def picture_search() -> PictureSearch:
     from botocore.config import Config
 
     from imagemarket.ingestion.sagemaker import VisionEndpoint
-    from imagemarket.search.pictures import PictureSearch
+    from imagemarket.search.pictures import DECODE_SECONDS, PictureSearch
     from imagemarket.search.service import Search
 
     # Shorter than the function's own time; trying again is the service's to decide.
@@ -779,7 +775,12 @@ def picture_search() -> PictureSearch:
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
     )
-    return PictureSearch(search=by_vectors, work=work(), model=VisionEndpoint(client, settings().model_endpoint_name))
+    return PictureSearch(
+        search=by_vectors,
+        work=work(),
+        decoder=inspector(DECODE_SECONDS),
+        model=VisionEndpoint(client, settings().model_endpoint_name),
+    )
 
 
 @cache
@@ -806,4 +807,4 @@ def search_upkeep() -> Upkeep:
     from imagemarket.search.upkeep import Upkeep
 
     indexes = {settings().keyword_engine: keyword_engine(), settings().vector_engine: vector_engine()}
-    return Upkeep(database(), indexes)
+    return Upkeep(database(), indexes, vector_engine())

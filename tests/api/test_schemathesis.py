@@ -25,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from imagemarket import wiring
+from imagemarket.imaging.confinement import Inspector
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
@@ -107,7 +108,7 @@ class Gateway:
 
 
 @pytest.fixture
-def _wired(database: Database, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _wired(database: Database, valkey_url: str, decoder: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
     from imagemarket.delivery.service import Delivery
     from imagemarket.ingestion.executions import Executions
     from imagemarket.ingestion.retries import Retries
@@ -151,7 +152,7 @@ def _wired(database: Database, valkey_url: str, monkeypatch: pytest.MonkeyPatch)
         "token_verifier": accounts.verifier,
         "search": search,
         "suggestions": Suggestions(table, lambda: None),
-        "picture_search": PictureSearch(search=search, work=MemoryObjectStore("work"), model=Model()),
+        "picture_search": PictureSearch(search=search, work=MemoryObjectStore("work"), decoder=decoder, model=Model()),
         "image_details": ImageDetails(database=database, media_base_url=media, public_base_url=public),
         "uploads": uploads,
         "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),

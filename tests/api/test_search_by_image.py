@@ -14,6 +14,7 @@ from PIL import Image
 from functions.picture_api import handler as module
 from functions.picture_api.handler import handler
 from imagemarket import wiring
+from imagemarket.imaging.confinement import Inspector
 from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
 from imagemarket.search import pictures
 from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
@@ -54,11 +55,11 @@ def work() -> MemoryObjectStore:
 
 
 @pytest.fixture(autouse=True)
-def engine(model: Model, work: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch) -> MemorySearch:
+def engine(model: Model, work: MemoryObjectStore, decoder: Inspector, monkeypatch: pytest.MonkeyPatch) -> MemorySearch:
     engine = MemorySearch()
     engine.write([document(str(angle), embedding=pointing(angle), colours=("red",)) for angle in (0, 30, 60)], [])
     engine.write([document("blue", embedding=pointing(11), colours=("blue",))], [])
-    search = PictureSearch(search=service(engine), work=work, model=model)
+    search = PictureSearch(search=service(engine), work=work, decoder=decoder, model=model)
     monkeypatch.setattr(wiring, "picture_search", lambda: search)
     monkeypatch.setattr(pictures, "_LOOKING_SECONDS", 0.1)
     return engine

@@ -522,7 +522,7 @@ def kept(request: pytest.FixtureRequest, database: Database) -> Any:
             index = PostgresSearch(database)
         case _:
             index = request.getfixturevalue(request.param)
-    return index, Upkeep(database, {"engine": index})
+    return index, Upkeep(database, {"engine": index}, index)
 
 
 def some_images(database: Database, number: int) -> list[UUID]:
@@ -555,6 +555,45 @@ def test_what_is_ahead_of_the_truth_is_told_and_made_anew(kept: Any, database: D
     if not isinstance(index, PostgresSearch):  # which is the truth's own table, and is written to in its place
         assert upkeep.reindex("engine") == Differences(seen=1)
         assert index.versions([image]) == {image: 2}
+
+
+def test_what_is_wrong_with_an_image_is_told_in_words_and_mended_by_a_later_version(
+    kept: Any, database: Database
+) -> None:
+    index, upkeep = kept
+    right, outdated, ahead, other_vector, missing, rejected = images = some_images(database, 6)
+    upkeep.verify("engine", repair=True)
+    set_status(database, outdated, "approved", 4)
+    index.write([document(image_id=ahead, version=9)], [])
+    index.write([], [Removal(missing, 2)])
+    with database.transaction() as connection:
+        connection.execute(
+            "UPDATE image_embeddings SET embedding = embedding - embedding - embedding WHERE image_id = %s",
+            (other_vector,),
+        )
+    set_status(database, rejected, "rejected", 3)
+    stray = document(version=8)
+    index.write([stray], [])
+
+    assert upkeep.differences(images) == {
+        outdated: "engine has version 2 of an image of version 4",
+        ahead: "engine has version 9 of an image of version 2",
+        other_vector: "engine has another vector than the image's",
+        missing: "engine has no document",
+        rejected: "engine shows an image that is not approved",
+    }
+    assert upkeep.strays() == {stray.image_id}
+
+    wrong = [outdated, ahead, other_vector, missing, rejected, stray.image_id]
+    upkeep.mend(wrong)
+    rows = database.fetch_all(
+        "SELECT image_id, (payload->>'version')::int AS version FROM outbox WHERE topic = %s AND image_id = ANY(%s)",
+        (outbox.INDEX_TOPIC, wrong),
+    )
+    Indexer(DocumentBuilder(database), [index]).index([Removal(row["image_id"], row["version"]) for row in rows])
+    assert upkeep.differences(images) == {}
+    assert upkeep.strays() == set()
+    assert index.versions([right, ahead]) == {right: 2, ahead: 10}
 
 
 def test_an_index_is_made_anew_while_changes_go_on(kept: Any, database: Database, monkeypatch: Any) -> None:
@@ -609,9 +648,6 @@ def test_an_engine_that_is_not_used_is_named_with_those_that_are(kept: Any) -> N
         kept[1].verify("solr")
 
 
-# --- what one engine alone promises --------------------------------------------------------------
-
-
 @_REAL
 @pytest.mark.parametrize(
     ("asked", "found"),
@@ -627,11 +663,17 @@ def test_an_engine_that_is_not_used_is_named_with_those_that_are(kept: Any) -> N
         ("red -red", set()),
     ],
 )
-def test_how_opensearch_reads_words(opensearch: Refreshed, asked: str, found: set[str]) -> None:
-    """As PostgreSQL does, see its own tests."""
+@pytest.mark.parametrize("name", ["postgres", "opensearch"])
+def test_how_words_are_read(
+    request: pytest.FixtureRequest, database: Database, name: str, asked: str, found: set[str]
+) -> None:
+    engine: Any = PostgresSearch(database) if name == "postgres" else request.getfixturevalue(name)
     titles = ("Red boat at sea", "A boat, red", "Red sky", "The Who run", "Sails in a storm")
-    opensearch.write([document(title) for title in titles], [])
-    assert set(matched(opensearch, asked)) == found
+    engine.write([document(title) for title in titles], [])
+    assert set(matched(engine, asked)) == found
+
+
+# --- what one engine alone promises --------------------------------------------------------------
 
 
 @_REAL

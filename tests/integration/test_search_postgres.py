@@ -11,7 +11,7 @@ from imagemarket.platform.database import Database
 from imagemarket.search import postgres
 from imagemarket.search.models import Filters, Sort
 from imagemarket.search.postgres import PostgresSearch
-from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
+from tests.unit.search.kit import MODEL, MemorySearch, random_documents, random_unit
 
 pytestmark = pytest.mark.engines
 
@@ -19,31 +19,6 @@ pytestmark = pytest.mark.engines
 @pytest.fixture
 def engine(database: Database) -> PostgresSearch:
     return PostgresSearch(database)
-
-
-def matched(engine: PostgresSearch, text: str) -> set[str]:
-    hits = engine.match(text, Filters(), sort=Sort.RELEVANCE, limit=100)
-    return {each.title for each in engine.documents([hit.image_id for hit in hits])}
-
-
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
-        ('"red boat"', {"Red boat at sea"}),
-        ('"boat red"', {"A boat, red"}),
-        ("red -sea", {"A boat, red", "Red sky"}),
-        ("sky or harbour", {"Red sky"}),
-        ("running", {"The Who run"}),
-        ("the who", {"The Who run"}),
-        ("stormy sailing", {"Sails in a storm"}),
-        ('"boat sky"', set()),
-        ("red -red", set()),
-    ],
-)
-def test_how_words_are_read(engine: PostgresSearch, asked: str, found: set[str]) -> None:
-    titles = ("Red boat at sea", "A boat, red", "Red sky", "The Who run", "Sails in a storm")
-    engine.write([document(title) for title in titles], [])
-    assert matched(engine, asked) == found
 
 
 def plans(database: Database, engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch, ask: Any) -> list[str]:

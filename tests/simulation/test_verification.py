@@ -10,9 +10,8 @@ from imagemarket.ingestion.verification import Difference, Verification
 from imagemarket.ingestion.withdrawal import Withdrawal
 from imagemarket.platform.cdn import NoCdn
 from imagemarket.platform.database import Database
-from imagemarket.search.audit import DocumentAudit
-from imagemarket.search.documents import DocumentBuilder
 from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.upkeep import Upkeep
 from tests.simulation.world import Picture, Process, Services, World, check, simulated_engines
 
 pytestmark = pytest.mark.engines
@@ -42,12 +41,7 @@ class Quiet:
             originals=services.originals,
             work=services.work,
             renditions=services.renditions,
-            documents=DocumentAudit(
-                database=services.database,
-                builder=DocumentBuilder(services.database),
-                engine=search,
-                indexer=services.indexer(),
-            ),
+            documents=Upkeep(services.database, {"postgres": search}, search),
             compensation=services.compensation,
             withdrawal=Withdrawal(
                 database=services.database,
@@ -107,6 +101,10 @@ def _lose_the_document(quiet: Quiet) -> None:
     quiet.sql("DELETE FROM search_documents WHERE image_id = %s", quiet.approved)
 
 
+def _restore_an_older_row(quiet: Quiet) -> None:
+    quiet.sql("UPDATE search_documents SET version = version + 5 WHERE image_id = %s", quiet.approved)
+
+
 def _leave_an_orphan(quiet: Quiet) -> None:
     key = f"thumbnails/{quiet.rejected.image_id}/150-0123456789abcdef.webp"
     quiet.world.renditions.put(key, b"", content_type="image/webp")
@@ -118,6 +116,7 @@ BREAKAGES: dict[str, Callable[[Quiet], None]] = {
     "vector": _lose_the_vector,
     "fingerprint": _lose_the_fingerprint,
     "document: lost": _lose_the_document,
+    "document: ahead": _restore_an_older_row,
     "orphan": _leave_an_orphan,
 }
 

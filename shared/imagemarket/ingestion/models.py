@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -255,6 +256,18 @@ class IngestionJob(BaseModel):
     execution: str = ""
     request_id: str | None = None
     """The request that announced the image, for the log."""
+
+    @classmethod
+    def of(cls, image: Mapping[str, Any]) -> IngestionJob:
+        """The job of an image's row: its id, contributor_id, s3_original_key, object_version, run and request_id."""
+        return cls(
+            image_id=image["id"],
+            contributor_id=image["contributor_id"],
+            key=image["s3_original_key"],
+            version_id=image["object_version"],
+            run=image["run"],
+            request_id=image["request_id"],
+        )
 
     @property
     def work_prefix(self) -> str:

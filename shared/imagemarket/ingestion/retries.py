@@ -93,19 +93,12 @@ class Retries:
         if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
             row = connection.execute(
                 "UPDATE images SET status = 'processing', rejection = NULL, run = run + 1, replays = 0,"
-                " version = version + 1, updated_at = now() WHERE id = %s RETURNING run, request_id",
+                " version = version + 1, updated_at = now() WHERE id = %s"
+                " RETURNING id, contributor_id, s3_original_key, object_version, run, request_id",
                 (image_id,),
             ).fetchone()
             assert row is not None
-            job = IngestionJob(
-                image_id=image_id,
-                contributor_id=contributor_id,
-                key=key,
-                version_id=version,
-                run=row["run"],
-                request_id=row["request_id"],
-            )
-            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), job
+            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), IngestionJob.of(row)
         size = request.size_bytes or image["announced_bytes"]
         announced = image["announced_sha256"]
         same_file = request.size_bytes is None and image["status"] == "processing_failed"

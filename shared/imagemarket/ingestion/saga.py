@@ -380,9 +380,11 @@ class PublishImage:
                 taken_at=outputs[Step.INSPECT]["technical"].get("taken_at"),
             )
         )
+        if not evidence:
+            return False
         with self._database.transaction() as connection:
             duplicates.keep(connection, job.image_id, evidence)
-        if evidence and evidence[0].verdict is duplicates.Verdict.CERTAIN:
+        if evidence[0].verdict is duplicates.Verdict.CERTAIN:
             count("Duplicates")
             first = evidence[0]
             raise DuplicateImage(
@@ -390,7 +392,7 @@ class PublishImage:
                 f" {first.agreement:.0%} of their details are the same.",
                 duplicate_of=str(first.other_id),
             )
-        return bool(evidence)
+        return True
 
 
 def _update_image(

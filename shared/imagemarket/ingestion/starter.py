@@ -73,7 +73,7 @@ class IngestionStarter:
                 " rejection = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
                 "                  THEN NULL ELSE rejection END"
                 " WHERE id = %(image)s AND s3_original_key = %(key)s"
-                " RETURNING contributor_id, object_version, run, status, request_id",
+                " RETURNING id, contributor_id, s3_original_key, object_version, run, status, request_id",
                 {"version": version_id, "image": image_id, "key": key},
             ).fetchone()
         if row is None:
@@ -82,11 +82,4 @@ class IngestionStarter:
             return None
         # The version that was decided upon, whichever this event tells of: the start that should have followed
         # the decision may have failed, and starting is safe to repeat.
-        return IngestionJob(
-            image_id=image_id,
-            contributor_id=row["contributor_id"],
-            key=key,
-            version_id=row["object_version"],
-            run=row["run"],
-            request_id=row["request_id"],
-        )
+        return IngestionJob.of(row)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
-from uuid import UUID
 
 from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
@@ -104,8 +103,7 @@ class Stuck:
 
 _LAST_HEARD = """
     SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.replays,
-           greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard,
-           extract(epoch FROM now() - greatest(i.updated_at, max(s.started_at), max(s.finished_at))) AS silent_seconds
+           greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard, now() AS now
       FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id
      WHERE i.status = 'processing' AND i.object_version IS NOT NULL
      GROUP BY i.id
@@ -161,7 +159,7 @@ class ExecutionSweeper:
         for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, OVERDUE_AFTER_SECONDS, _AT_ONCE)):
             logger.append_keys(image_id=str(row["id"]))
             try:
-                self._compensation.again(_job(row))
+                self._compensation.again(IngestionJob.of(row))
                 done["cleaned"] += 1
             except MarketError:
                 logger.exception("the image could not be cleaned up after")
@@ -174,14 +172,14 @@ class ExecutionSweeper:
 
     def _judge(self, row: Row) -> Stuck | None:
         """None for an execution that lives: it works, or it waits for its turn at a busy function."""
-        job = _job(row)
+        job = IngestionJob.of(row)
         execution = self._executions.status(job)
         if execution is ExecutionStatus.RUNNING:
-            if row["silent_seconds"] < self._stalled_after_seconds:
+            since = row["now"] - timedelta(seconds=self._stalled_after_seconds)
+            if row["last_heard"] > since:
                 return None
-            at_work = self._executions.last_event(job)
-            now = row["last_heard"] + timedelta(seconds=float(row["silent_seconds"]))
-            if at_work and now - at_work < timedelta(seconds=self._stalled_after_seconds):
+            last_event = self._executions.last_event(job)
+            if last_event is not None and last_event > since:
                 return None
         if execution is None:
             action: Action = "resume"
@@ -222,15 +220,3 @@ def next_run(database: Database, job: IngestionJob) -> bool:
             ).rowcount
             == 1
         )
-
-
-def _job(row: Row) -> IngestionJob:
-    image_id: UUID = row["id"]
-    return IngestionJob(
-        image_id=image_id,
-        contributor_id=row["contributor_id"],
-        key=row["s3_original_key"],
-        version_id=row["object_version"],
-        run=row["run"],
-        request_id=row["request_id"],
-    )

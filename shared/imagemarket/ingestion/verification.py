@@ -35,7 +35,7 @@ class Documents(Protocol):
     """The search documents, as far as they are compared and mended."""
 
     def differences(self, image_ids: Sequence[UUID]) -> dict[UUID, str]: ...
-    def strays(self) -> list[UUID]: ...
+    def strays(self) -> set[UUID]: ...
     def mend(self, image_ids: Sequence[UUID]) -> None: ...
 
 
@@ -107,8 +107,9 @@ class Verification:
         after = UUID(int=0)
         while True:
             rows = self._database.fetch_all(
-                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, i.object_version, i.run, i.sha256,"
-                " i.phash, i.model_version, f.image_id IS NOT NULL AS has_fingerprint,"
+                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, i.run, i.request_id, i.sha256, i.phash,"
+                " coalesce(i.object_version, 'null') AS object_version, i.model_version,"
+                " f.image_id IS NOT NULL AS has_fingerprint,"
                 " (SELECT l2_norm(e.embedding) FROM image_embeddings e"
                 "   WHERE e.image_id = i.id AND e.model_version = i.model_version) AS vector_length,"
                 " (SELECT json_agg(r) FROM image_renditions r WHERE r.image_id = i.id) AS renditions"
@@ -246,7 +247,7 @@ class Verification:
             case "document":
                 self._documents.mend([image_id])
             case "compensate":
-                self._compensation.again(_job(image))
+                self._compensation.again(IngestionJob.of(image))
             case "strip":
                 self._withdrawal.delete(image_id, reason="verify", actor="verify")
             case "take down":
@@ -280,7 +281,7 @@ class Verification:
                 image_id=image["id"],
                 payload={"image_id": str(image["id"]), "version": row["version"]},
             )
-        self._executions.start(_job(image).model_copy(update={"run": row["run"]}))
+        self._executions.start(IngestionJob.of(image).model_copy(update={"run": row["run"]}))
 
 
 def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
@@ -296,13 +297,3 @@ def _owner(key: str) -> UUID | None:
         found = re.search(r"/(?P<id>[0-9a-f-]{36})\.\w+$", key)
         return UUID(found["id"]) if found else None
     return UUID(found[0]) if found else None
-
-
-def _job(image: Row) -> IngestionJob:
-    return IngestionJob(
-        image_id=image["id"],
-        contributor_id=image["contributor_id"],
-        key=image["s3_original_key"],
-        version_id=image["object_version"] or "null",
-        run=image["run"],
-    )

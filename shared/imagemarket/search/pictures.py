@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,11 +30,16 @@ from imagemarket.search.models import Filters, HitField, SearchPage
 from imagemarket.search.service import Search
 from imagemarket.vision.models import AnalyseResponse, Refusal
 
+if TYPE_CHECKING:
+    from imagemarket.imaging.models import Inspection
+
 MAX_PICTURE_BYTES = 10 * 1000 * 1000
 MAX_DIRECT_BYTES = 4 * 1024 * 1024
 FORM_SECONDS = 600
 FOLDER = "queries"
 
+DECODE_SECONDS = 6.0
+"""Somebody waits for the answer; a decode of 24 megapixels takes less than one."""
 _MODEL_SECONDS = 15.0
 _LOOKING_SECONDS = 20.0
 
@@ -46,6 +51,14 @@ class PictureAnalyser(Protocol):
 
     def analyse(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
         """Raises `ModelNotReady` or `DependencyUnavailable`."""
+        ...
+
+
+class Decoder(Protocol):
+    """A safe decode of what anybody may have sent."""
+
+    def inspect(self, path: Path) -> Inspection:
+        """Raises `ImageRejected` for what is no picture of ours, `DependencyUnavailable` where none was tried."""
         ...
 
 
@@ -87,9 +100,10 @@ class PictureQuery(Filters):
 class PictureSearch:
     """The use cases of searching by a picture."""
 
-    def __init__(self, *, search: Search, work: ObjectStore, model: PictureAnalyser) -> None:
+    def __init__(self, *, search: Search, work: ObjectStore, decoder: Decoder, model: PictureAnalyser) -> None:
         self._search = search
         self._work = work
+        self._decoder = decoder
         self._model = model
         self._asked = Dependency("model", seconds=_MODEL_SECONDS, workers=2, waiting=4, blameless=(ModelNotReady,))
 
@@ -131,12 +145,19 @@ class PictureSearch:
         Raises `UnsupportedFormat`, `UnreadableImage`, `ImageTooLarge` or `ImageTooSmall` for what is no
         picture, `ModelNotReady` or `SearchUnavailable` where nobody can look at it or search.
         """
-        looked = self._look(_model_input(data))
+        looked = self._look(self._model_input(data))
         analysis = looked.analyses[0]
         if isinstance(analysis, Refusal):
             raise UnreadableImage("The model could not look at the picture; save it anew as JPEG.")
         count("SearchesByImage")
         return self._search.like_vector(analysis.embedding, looked.model_version, query.filters(), limit=query.limit)
+
+    def _model_input(self, data: bytes) -> bytes:
+        """The picture as the models read it, by the same decode as an original's."""
+        with tempfile.NamedTemporaryFile(prefix="query-") as file:
+            file.write(data)
+            file.flush()
+            return self._decoder.inspect(Path(file.name)).model_input
 
     def _look(self, jpeg: bytes) -> AnalyseResponse:
         """Looking is idempotent, so a model that is still waking up is asked again."""
@@ -162,16 +183,6 @@ class PictureSearch:
 
 def _key(upload: UUID) -> str:
     return f"{FOLDER}/{upload}"
-
-
-def _model_input(data: bytes) -> bytes:
-    """The picture as the models read it, by the same safe decode as an original's."""
-    from imagemarket.imaging.inspection import inspect
-
-    with tempfile.NamedTemporaryFile(prefix="query-") as file:
-        file.write(data)
-        file.flush()
-        return inspect(Path(file.name)).model_input
 
 
 def _not_ready(seconds: int) -> ModelNotReady:

@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from imagemarket.search.words import read
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from psycopg.adapt import Dumper
 
 EXACT_UP_TO = 10_000
 """Up to so many survivors of the filters the signs of all are compared, and no walk is tried."""
@@ -98,6 +100,15 @@ _COUNTED = """
     categories, orientation, colours, license_types, image_type, contributor_id, contributor_name, people,
     published_at
 """
+
+_ASKED = """
+    parsed AS (
+        SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
+               websearch_to_tsquery('market_simple', %(text)s) AS plain
+    ), asked AS MATERIALIZED (
+        SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END AS words FROM parsed
+    )"""
+"""The tsquery of %(text)s; words that English has no stem of, as they are."""
 
 # Equal lists are counted before they are taken apart, since there are far fewer of them than rows.
 _ELEMENTS = """
@@ -240,15 +251,10 @@ class PostgresSearch:
     def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
         rows = self._database.fetch_all(
-            """
-            WITH parsed AS (
-                SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
-                       websearch_to_tsquery('market_simple', %(text)s) AS plain
-            )
-            SELECT d.image_id
-              FROM parsed, search_documents d
-             WHERE d.listed AND d.image_id = ANY(%(ids)s)
-               AND d.words @@ CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END
+            f"""
+            WITH {_ASKED}
+            SELECT d.image_id FROM asked, search_documents d
+             WHERE d.listed AND d.image_id = ANY(%(ids)s) AND d.words @@ asked.words
             """,
             {"text": read(text).write(), "ids": list(image_ids)},
         )
@@ -261,17 +267,11 @@ class PostgresSearch:
             cast(
                 "LiteralString",
                 f"""
-                WITH parsed AS (
-                    SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
-                           websearch_to_tsquery('market_simple', %(text)s) AS plain
-                ), chosen AS MATERIALIZED (
-                    SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END AS words FROM parsed
-                )
+                WITH {_ASKED}
                 SELECT words::text AS words,
-                       EXISTS (SELECT FROM search_documents d
-                                WHERE d.words @@ chosen.words AND {condition}) AS found,
+                       EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found,
                        set_config('enable_seqscan', 'off', true)
-                  FROM chosen
+                  FROM asked
                 """,
             ),
             {**parameters, "text": read(text).write()},
@@ -432,6 +432,11 @@ class _Vector:
 
 def _take_vectors(connection: Connection[Row]) -> None:
     """Lets the connection send `_Vector` in pgvector's binary form: writing 768 numbers out costs 20 times as much."""
+    connection.adapters.register_dumper(_Vector, _vector_dumper())
+
+
+@cache
+def _vector_dumper() -> type[Dumper]:
     from psycopg.adapt import Dumper
     from psycopg.pq import Format
 
@@ -441,7 +446,7 @@ def _take_vectors(connection: Connection[Row]) -> None:
         def dump(self, obj: _Vector) -> bytes:
             return struct.pack(f">hh{len(obj.values)}e", len(obj.values), 0, *obj.values)
 
-    connection.adapters.register_dumper(_Vector, HalfVector)
+    return HalfVector
 
 
 def condition_of(filters: Filters) -> tuple[str, dict[str, Any]]:

@@ -383,8 +383,8 @@ class Search:
             rankings.append(self._match(query, asked, filters))
         if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE and course.meaning is not None:
             vector, version = course.meaning
-            found, exact = self._vector.nearest(vector, version, filters, limit=REACH), read(asked.text).exact.write()
-            rankings.append(self._having(exact, found) if found and exact else found)
+            near = self._vector.nearest(vector, version, filters, limit=REACH)
+            rankings.append(self._having(read(asked.text).exact.write(), near))
         return self._fusion.of(*rankings) if len(rankings) == 2 else rankings[0]
 
     def _count_widened(
@@ -477,6 +477,9 @@ class Search:
         return found if kept is None else kept
 
     def _having(self, exact: str, hits: list[Hit]) -> list[Hit]:
+        """Those of the hits that have all the exact words; all of them where none are asked for."""
+        if not exact or not hits:
+            return hits
         having = self._keyword.having(exact, [hit.image_id for hit in hits])
         return [hit for hit in hits if hit.image_id in having]
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from math import isclose
 from uuid import UUID
 
+from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import IndexingIncomplete, NotFound
-from imagemarket.platform.outbox import INDEX_TOPIC
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.documents import DocumentBuilder
-from imagemarket.search.models import Removal
-from imagemarket.search.ports import SearchIndex
+from imagemarket.search.models import Removal, SearchDocument
+from imagemarket.search.ports import SearchIndex, VectorEngine
 
 _BATCH = 500
+
+_HALF_PRECISION = 1e-2
+"""A half-precision float keeps three digits of a vector's components."""
 
 _APPROVED = "SELECT id, version FROM images WHERE status = 'approved' AND id > %s ORDER BY id LIMIT %s"
 
@@ -51,10 +55,12 @@ class Differences:
 class Upkeep:
     """Looks after the indexes of a stage, by the names of their engines."""
 
-    def __init__(self, database: Database, indexes: Mapping[str, SearchIndex]) -> None:
+    def __init__(self, database: Database, indexes: Mapping[str, SearchIndex], vectors: VectorEngine) -> None:
+        """`vectors` is the one of the `indexes` that keeps the documents' embeddings."""
         self._database = database
         self._builder = DocumentBuilder(database)
         self._indexes = dict(indexes)
+        self._vectors = vectors
 
     @property
     def engines(self) -> list[str]:
@@ -108,6 +114,71 @@ class Upkeep:
                 self._write(index, strays, versions=strays)
         return found
 
+    # --- image by image --------------------------------------------------------------------------
+
+    def differences(self, image_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """What is wrong with the documents of these images, in words, vectors compared as well; an image that is not
+        named is right in every index."""
+        wanted = {document.image_id: document for document in self._builder.build(image_ids)[0]}
+        found: dict[UUID, str] = {}
+        for engine, index in self._indexes.items():
+            held = index.versions(image_ids)
+            for image_id in image_ids:
+                wrong = self._difference(index, wanted.get(image_id), held.get(image_id))
+                if wrong is not None:
+                    found.setdefault(image_id, f"{engine} {wrong}")
+        return found
+
+    def _difference(self, index: SearchIndex, wanted: SearchDocument | None, held: int | None) -> str | None:
+        if wanted is None:
+            return None if held is None else "shows an image that is not approved"
+        if held is None:
+            return "has no document"
+        if held != wanted.version:
+            return f"has version {held} of an image of version {wanted.version}"
+        if index is self._vectors and not self._same_vector(wanted):
+            return "has another vector than the image's"
+        return None
+
+    def _same_vector(self, wanted: SearchDocument) -> bool:
+        found = self._vectors.vector_of(wanted.image_id)
+        if wanted.embedding is None or found is None:
+            return (wanted.embedding is None) == (found is None)
+        return found[0] == wanted.model_version and all(
+            isclose(a, b, abs_tol=_HALF_PRECISION) for a, b in zip(found[1], wanted.embedding, strict=True)
+        )
+
+    def strays(self) -> set[UUID]:
+        """Images that an index shows and that have no row any more."""
+        found: set[UUID] = set()
+        for index in self._indexes.values():
+            for batch in _batches(index.listed()):
+                rows = self._database.fetch_all("SELECT id FROM images WHERE id = ANY(%s)", (batch,))
+                found |= set(batch) - {row["id"] for row in rows}
+        return found
+
+    def mend(self, image_ids: Sequence[UUID]) -> None:
+        """Has the documents of these images written again, by the way that every change takes: as of a version beyond
+        what any index shows, since an index keeps what it has of the same version."""
+        held: dict[UUID, int] = {}
+        for index in self._indexes.values():
+            for image_id, version in index.versions(image_ids).items():
+                held[image_id] = max(version, held.get(image_id, 0))
+        with self._database.transaction() as connection:
+            for image_id in sorted(image_ids):
+                shown = held.get(image_id, 0)
+                row = connection.execute(
+                    "UPDATE images SET version = greatest(version, %s) + 1 WHERE id = %s RETURNING version",
+                    (shown, image_id),
+                ).fetchone()
+                version = shown + 1 if row is None else row["version"]
+                outbox.add(
+                    connection,
+                    topic=outbox.INDEX_TOPIC,
+                    image_id=image_id,
+                    payload={"image_id": str(image_id), "version": version},
+                )
+
     # --- parts -----------------------------------------------------------------------------------
 
     def _index(self, engine: str) -> SearchIndex:
@@ -128,7 +199,7 @@ class Upkeep:
             after = rows[-1]["id"]
 
     def _catch_up(self, index: SearchIndex, since: datetime) -> None:
-        changed = (row["image_id"] for row in self._database.fetch_all(_CHANGED, (INDEX_TOPIC, since)))
+        changed = (row["image_id"] for row in self._database.fetch_all(_CHANGED, (outbox.INDEX_TOPIC, since)))
         for batch in _batches(changed):
             self._write(index, batch)
 

@@ -69,6 +69,8 @@ def read(text: str) -> Words:
         cleaned = " ".join(_SIGNS.sub(" ", content).split())
         together = bool(quoted or minus)
         for part in [cleaned] if together else filter(_LETTERS.search, cleaned.split()):
+            if not together and part.lower() == "or":
+                continue  # with signs about it: an alternative to nothing, and nothing is found by it
             clause = Clause(part, phrase=bool(quoted), excluded=bool(minus))
             if joins:
                 groups[-1] = (*groups[-1], clause)

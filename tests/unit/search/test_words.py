@@ -35,6 +35,7 @@ def test_how_a_text_is_read(text: str, groups: list[list[Clause]]) -> None:
         ("-a(b", '-"a b"'),
         ("C:\\temp rock'n'roll 66.5", "C temp rock'n'roll 66.5"),
         ("-(" * 100, ""),
+        ("Portland, OR! (or) sea -or.", "Portland sea -or"),
     ],
 )
 def test_signs_that_mean_nothing_are_left_out(text: str, written: str) -> None:
