@@ -356,3 +356,23 @@ def test_every_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarm(depl
     assert named == entries
     for alarm in alarms:
         assert alarm["AlarmName"].startswith(f"imagemarket-local-{alarm['AlarmDescription'].rpartition('#')[2]}")
+
+
+def test_what_is_watched_is_written_by_some_function(deployment: Deployment) -> None:
+    from imagemarket.platform.metrics import NAMESPACE, PANELS
+
+    source = "\n".join(
+        file.read_text(encoding="utf-8")
+        for folder in ("shared/imagemarket", "functions")
+        for file in (REPOSITORY / folder).rglob("*.py")
+    )
+    written = re.findall(r"\b(?:count|duration)\(\s*f?\"([^\"]+)\"", source)
+    exact = {name for name in written if "{" not in name}
+    families = {name.partition("{")[0] for name in written if "{" in name}
+
+    alarms = [alarm["Properties"] for alarm in deployment.resources("AWS::CloudWatch::Alarm").values()]
+    alarming = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE}
+    watched = alarming | {series.metric.removesuffix("*") for panel in PANELS for series in panel.series}
+    assert len(alarming) > 3
+    unwritten = {name for name in watched if name not in exact and not any(map(name.startswith, families))}
+    assert unwritten == set()
