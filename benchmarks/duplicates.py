@@ -31,7 +31,7 @@ from PIL import Image, ImageOps
 from PIL.Image import Resampling
 
 from benchmarks import report, samples
-from benchmarks.material.postgres import own_database
+from benchmarks.material.postgres import SERVER, own_database
 from imagemarket.imaging import matching
 from imagemarket.imaging.hashes import orientations, perceptual_hash
 from imagemarket.imaging.visible_mark import draw_visible_mark
@@ -241,7 +241,7 @@ def _load(database: Database, hashes: np.ndarray) -> None:
         connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
         indexes = connection.execute(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'idx_fingerprints_band_%'"
+            "SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'idx_fingerprints_laid_%'"
         ).fetchall()
         for index in indexes:
             connection.execute(cast("LiteralString", f"DROP INDEX {index['indexname']}"))
@@ -258,7 +258,7 @@ def _load(database: Database, hashes: np.ndarray) -> None:
 
 def _look_ups(fingerprints: int) -> Iterator[report.Row]:
     dice = np.random.default_rng(20260101)
-    with own_database() as dsn:
+    with own_database(SERVER) as dsn:
         upgrade(dsn)
         database = Database(lambda: dsn, statement_timeout_ms=600_000)
         try:
@@ -285,7 +285,7 @@ def _look_ups(fingerprints: int) -> Iterator[report.Row]:
                 began = time.perf_counter()
                 near = _scan(database, phash)
                 scanned.append((time.perf_counter() - began) * 1000)
-                right += [each.distance for each in answer] == near
+                right += [(each.distance, each.image_id) for each in answer] == near
         finally:
             database.close()
     size = f"{fingerprints:,} hashes in eight ways to lay"
@@ -306,17 +306,18 @@ def _look_ups(fingerprints: int) -> Iterator[report.Row]:
     )
 
 
-def _scan(database: Database, phash: int) -> list[int]:
-    """The distances of the nearest, by looking at every row."""
+def _scan(database: Database, phash: int) -> list[tuple[int, uuid.UUID]]:
+    """The nearest and their distances, by looking at every row."""
     laid = [duplicates.signed(each) for each in orientations(phash)]
     least = f"least({', '.join('bit_count((phash # %s)::bit(64))' for _ in laid)})"
     rows = database.fetch_all(
-        f"SELECT distance FROM (SELECT image_id, {least}::int AS distance FROM image_fingerprints) AS all_of_them"
+        f"SELECT distance, image_id FROM"
+        f" (SELECT image_id, {least}::int AS distance FROM image_fingerprints) AS all_of_them"
         f" WHERE distance <= {duplicates.PHASH_MAX_DISTANCE}"
         f" ORDER BY distance, image_id LIMIT {duplicates.MOST_LOOKALIKES}",
         laid,
     )
-    return [row["distance"] for row in rows]
+    return [(row["distance"], row["image_id"]) for row in rows]
 
 
 def measure(fingerprints: int = FINGERPRINTS) -> list[report.Row]:

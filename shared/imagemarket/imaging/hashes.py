@@ -52,21 +52,29 @@ def perceptual_hash(picture: Image) -> int:
     return int("".join("1" if frequency > 0 else "0" for frequency in frequencies), 2)
 
 
-_ODD_COLUMNS = 0x5555555555555555
+ODD_COLUMNS = 0x5555555555555555
 """Bits of the frequencies that change their sign in a mirror; a row of frequencies is a byte, the lowest first."""
-_ODD_ROWS = 0x00FF00FF00FF00FF
+ODD_ROWS = 0x00FF00FF00FF00FF
+"""Those that change it where the picture is laid upside down."""
+
+
+def transposed(phash: int) -> int:
+    """The hash of the picture with its rows for columns: turned by 90 degrees and mirrored."""
+    return sum(
+        (phash >> (63 - 8 * row - column) & 1) << (63 - 8 * column - row)
+        for row in range(_HASH_SIDE)
+        for column in range(_HASH_SIDE)
+    )
 
 
 def orientations(phash: int) -> tuple[int, ...]:
     """The hashes of the picture as it is, mirrored, upside down and both, and of each of these turned by 90
     degrees and mirrored: all eight ways to lay it."""
-    transposed = sum(
-        (phash >> (63 - 8 * row - column) & 1) << (63 - 8 * column - row)
-        for row in range(_HASH_SIDE)
-        for column in range(_HASH_SIDE)
-    )
     return tuple(
-        laid ^ mirror ^ flip for laid in (phash, transposed) for flip in (0, _ODD_ROWS) for mirror in (0, _ODD_COLUMNS)
+        laid ^ mirror ^ flip
+        for laid in (phash, transposed(phash))
+        for flip in (0, ODD_ROWS)
+        for mirror in (0, ODD_COLUMNS)
     )
 
 

@@ -11,9 +11,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from imagemarket.imaging.hashes import orientations
+from imagemarket.imaging.hashes import ODD_COLUMNS, ODD_ROWS, transposed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from psycopg import Connection
 
 PHASH_MAX_DISTANCE = 8
@@ -21,22 +23,64 @@ PHASH_MAX_DISTANCE = 8
 the same one. Of five million others some one in fifty has such a neighbour by chance."""
 MOST_LOOKALIKES = 8
 
-_BAND_BITS = (21, 21, 22)
 _PROBE_BITS = 2
 """By the pigeonhole principle, 8 differing bits over 3 bands leave a band with at most 2, so
 probing each band's value and its neighbours within 2 bits finds every match: the search is exact."""
 
 
-def _flips(bits: int) -> tuple[int, ...]:
-    """Every difference of at most `_PROBE_BITS` of so many bits."""
-    return tuple(
-        sum(1 << bit for bit in places)
+@dataclass(frozen=True)
+class Band:
+    """Some of a hash's bits, and how a picture is laid so that its mirror images share them.
+
+    A mirror changes `ODD_COLUMNS`, turning upside down `ODD_ROWS`. Of the four hashes that these make of one, the
+    *laid* one has two given bits clear: one that only `ODD_ROWS` has and one that only `ODD_COLUMNS` has. Both belong
+    to the band, so that its bits alone say how to lay the hash.
+    """
+
+    lowest: int
+    bits: int
+    row_bit: int
+    column_bit: int
+
+    @property
+    def mask(self) -> int:
+        """The band's bits."""
+        return (1 << self.bits) - 1 << self.lowest
+
+    def turns(self, phash: int) -> int:
+        """The bits by which the hash differs from the laid one."""
+        return (ODD_ROWS if phash >> self.row_bit & 1 else 0) ^ (ODD_COLUMNS if phash >> self.column_bit & 1 else 0)
+
+
+BANDS = (
+    Band(lowest=0, bits=21, row_bit=1, column_bit=8),
+    Band(lowest=21, bits=21, row_bit=33, column_bit=24),
+    Band(lowest=42, bits=22, row_bit=49, column_bit=42),
+)
+"""Column `laid_N` of `image_fingerprints` is the hash as band N lays it, `idx_fingerprints_laid_N` that band of it."""
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A difference of at most `_PROBE_BITS` in a band. Laying a hash is linear over GF(2), so these are the same for
+    every hash."""
+
+    value: int
+    """What it changes of the band as it is laid: where in the index to look."""
+    turns: int
+    """By what the hash is then laid otherwise: what to compare with there."""
+
+
+def _flips(band: Band) -> tuple[Flip, ...]:
+    differences = [
+        sum(1 << bit for bit in chosen)
         for count in range(_PROBE_BITS + 1)
-        for places in combinations(range(bits), count)
-    )
+        for chosen in combinations(range(band.lowest, band.lowest + band.bits), count)
+    ]
+    return tuple(Flip((each ^ band.turns(each)) & band.mask, band.turns(each)) for each in differences)
 
 
-_FLIPS = tuple(_flips(bits) for bits in _BAND_BITS)
+FLIPS = tuple(_flips(band) for band in BANDS)
 
 _CLAIMS_TAKE_TURNS = 0x70686173
 """Advisory lock: of two copies that arrive together, the second must see the first."""
@@ -105,23 +149,28 @@ def signed(unsigned: int) -> int:
     return unsigned - (1 << 64) if unsigned >= 1 << 63 else unsigned
 
 
-def probes(hashes: tuple[int, ...]) -> list[list[int]]:
-    """For each band, the values whose rows can lie within the distance of one of the hashes."""
-    probed, shift = [], 0
-    for bits, flips in zip(_BAND_BITS, _FLIPS, strict=True):
-        values = {phash >> shift & (1 << bits) - 1 for phash in hashes}
-        probed.append(sorted({value ^ flip for value in values for flip in flips}))
-        shift += bits
-    return probed
+def laid(phash: int) -> tuple[tuple[int, int], ...]:
+    """The hash as each band lays it, and the hash of the transposed picture: for all eight ways to lay it."""
+    ways = phash, transposed(phash)
+    return tuple((ways[0] ^ band.turns(ways[0]), ways[1] ^ band.turns(ways[1])) for band in BANDS)
 
 
-_DISTANCE = f"least({', '.join(f'bit_count((phash # %(laid_{number})s)::bit(64))' for number in range(8))})::int"
+def _array(numbers: Iterable[int]) -> str:
+    return f"'{{{','.join(str(signed(number)) for number in numbers)}}}'::bigint[]"
+
+
+# A join rather than `= ANY` of all the values, because each place has its own hash to compare with.
 _LOOKALIKES = f"""
-    SELECT image_id, min(distance) AS distance FROM (
+    SELECT image_id, min(distance)::int AS distance FROM (
         {
     " UNION ALL ".join(
-        f"SELECT image_id, {_DISTANCE} AS distance FROM image_fingerprints WHERE band_{band} = ANY(%(band_{band})s)"
-        for band in range(len(_BAND_BITS))
+        f"SELECT image_id, bit_count((laid_{number} # asked.laid # flip.turns)::bit(64)) AS distance"
+        f" FROM unnest(%(laid_{number})s::bigint[]) AS asked (laid)"
+        f" CROSS JOIN unnest({_array(flip.value for flip in flips)}, {_array(flip.turns for flip in flips)})"
+        " AS flip (value, turns)"
+        f" JOIN image_fingerprints ON (laid_{number} & {signed(band.mask)})"
+        f" = (asked.laid & {signed(band.mask)} # flip.value)"
+        for number, (band, flips) in enumerate(zip(BANDS, FLIPS, strict=True))
     )
 }
     ) AS near WHERE distance <= {PHASH_MAX_DISTANCE} AND image_id <> %(image)s
@@ -151,10 +200,10 @@ def claim(connection: Connection[Any], image_id: UUID, fingerprint: Fingerprint)
 
 def lookalikes(connection: Connection[Any], image_id: UUID, phash: int) -> tuple[Lookalike, ...]:
     """The other live images whose hash is near that of the picture in any of the eight ways to lay it."""
-    laid = orientations(phash)
+    # Starting parallel workers takes longer than the search.
+    connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
     parameters: dict[str, Any] = {"image": image_id}
-    parameters |= {f"laid_{number}": signed(each) for number, each in enumerate(laid)}
-    parameters |= {f"band_{band}": values for band, values in enumerate(probes(laid))}
+    parameters |= {f"laid_{number}": [signed(each) for each in both] for number, both in enumerate(laid(phash))}
     rows = connection.execute(_LOOKALIKES, parameters).fetchall()  # pyright: ignore[reportArgumentType]
     return tuple(Lookalike(row["image_id"], row["distance"]) for row in rows)
 

@@ -1,4 +1,4 @@
-"""The banded probes lose nothing: every hash within the distance shares a probed band."""
+"""The banded search loses nothing: every hash within the distance lies at a place of some band that is looked at."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemarket.imaging.hashes import orientations
-from imagemarket.ingestion.duplicates import PHASH_MAX_DISTANCE, probes, signed
+from imagemarket.ingestion.duplicates import BANDS, FLIPS, PHASH_MAX_DISTANCE, laid, signed
 
 HASH = st.integers(min_value=0, max_value=2**64 - 1)
-
-
-def stored_bands(phash: int) -> list[int]:
-    """What the generated columns of `image_fingerprints` hold."""
-    return [phash & 0x1FFFFF, (phash >> 21) & 0x1FFFFF, phash >> 42]
 
 
 @given(
@@ -21,18 +16,36 @@ def stored_bands(phash: int) -> list[int]:
     st.sets(st.integers(min_value=0, max_value=63), max_size=PHASH_MAX_DISTANCE),
     st.integers(min_value=0, max_value=7),
 )
-def test_a_hash_within_the_distance_is_always_probed(phash: int, flipped: set[int], laid: int) -> None:
-    near = orientations(phash)[laid]
+def test_a_hash_within_the_distance_is_found_with_its_distance(phash: int, flipped: set[int], way: int) -> None:
+    near = orientations(phash)[way]
     for bit in flipped:
         near ^= 1 << bit
-    assert any(band in probed for band, probed in zip(stored_bands(near), probes(orientations(phash)), strict=True))
+    nearest = min((near ^ each).bit_count() for each in orientations(phash))
+    found = [
+        (stored ^ asked ^ flip.turns).bit_count()
+        for band, flips, both in zip(BANDS, FLIPS, laid(phash), strict=True)
+        for stored in (near ^ band.turns(near),)
+        for asked in both
+        for flip in flips
+        if stored & band.mask == asked & band.mask ^ flip.value
+    ]
+    assert min(found) == nearest
 
 
-@given(HASH)
-def test_a_probe_is_within_two_bits_of_a_band(phash: int) -> None:
-    for band, probed in zip(stored_bands(phash), probes((phash,)), strict=True):
-        assert max((band ^ value).bit_count() for value in probed) == 2
-        assert len(set(probed)) == len(probed)
+@given(HASH, st.integers(min_value=0, max_value=7))
+def test_mirror_images_share_their_place_in_every_band(phash: int, way: int) -> None:
+    for one, other in zip(laid(phash), laid(orientations(phash)[way]), strict=True):
+        assert set(one) == set(other)
+
+
+def test_no_place_is_looked_at_twice() -> None:
+    for band, flips in zip(BANDS, FLIPS, strict=True):
+        assert len({flip.value for flip in flips}) == len(flips) == 1 + band.bits + band.bits * (band.bits - 1) // 2
+        assert all(flip.value & ~band.mask == 0 for flip in flips)
+
+
+def test_the_bands_are_all_of_the_hash() -> None:
+    assert sum(band.mask for band in BANDS) == 2**64 - 1
 
 
 @given(HASH)
