@@ -119,7 +119,7 @@ def _in_process(side: str, path: Path, runs: int) -> dict[str, Any]:
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")]),
         **_ONE_THREAD,
     }
-    master = path.with_suffix(".master.png")
+    master = path.with_suffix(".master.tif")
     if side == "inspect" and not master.exists():
         from imagemarket.imaging.inspection import inspect
 
@@ -172,7 +172,7 @@ def _our_step(step: str, path: Path) -> Callable[[], object]:
         from imagemarket.imaging.inspection import inspect
 
         return lambda: inspect(path)
-    master = path.with_suffix(".master.png").read_bytes()
+    master = path.with_suffix(".master.tif").read_bytes()
     if step == "thumbnails":
         from imagemarket.imaging.renditions import make_thumbnails
 

@@ -133,7 +133,7 @@ def previews(pictures: Sequence[dict[int, Image]]) -> float:
     sizes = []
     for each in pictures:
         out = io.BytesIO()
-        each[EDGES[0]].save(out, "PNG", compress_level=1)
+        each[EDGES[0]].save(out, "TIFF")
         made = make_watermarked(out.getvalue(), uuid.UUID(int=1))
         sizes += [len(rendition.data) for rendition in made if rendition.format == "webp"]
     return statistics.mean(sizes) / 1000
@@ -196,11 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sweep", action="store_true", help="measure every setting, not only those in use")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here, and every setting beside")
     options = parser.parse_args(arguments)
-    rows = measure(options)
-    report.print_table(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    return 1 if any(row["holds"] is False for row in rows) else 0
+    return report.finish(measure(options), options.json)
 
 
 if __name__ == "__main__":

@@ -77,10 +77,19 @@ def print_table(rows: Sequence[Row]) -> None:
 def main(measure: Callable[[], list[Row]], arguments: Sequence[str] | None = None) -> int:
     """A benchmark's command line; the exit status is 1 when a claim does not hold."""
     parser = argparse.ArgumentParser(description=(sys.modules[measure.__module__].__doc__ or "").strip().split("\n")[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
+    add_json_option(parser)
     options = parser.parse_args(arguments)
-    rows = measure()
+    return finish(measure(), options.json)
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """`--json FILE`, for a benchmark with a command line of its own."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
+
+
+def finish(rows: Sequence[Row], file: Path | None) -> int:
+    """Prints the rows and writes them to the file, if any; the exit status is 1 when a claim does not hold."""
     print_table(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if file:
+        file.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if any(row["holds"] is False for row in rows) else 0

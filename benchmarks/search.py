@@ -386,12 +386,9 @@ def main() -> int:
     rows = [row for file in options.earlier for row in json.loads(file.read_text(encoding="utf-8"))]
     if not options.earlier:
         rows = [row for number in options.documents.split(",") for row in ENGINES[options.engine](int(number))]
-    report.print_table(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.plot:
         plot(rows, options.plot)
-    return 1 if any(row["holds"] is False for row in rows) else 0
+    return report.finish(rows, options.json)
 
 
 if __name__ == "__main__":

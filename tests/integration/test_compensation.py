@@ -49,7 +49,7 @@ class Room:
             (self.renditions, f"thumbnails/{image}/150-a.webp"),
             (self.renditions, f"watermarked/{image}/1000-b.webp"),
             (self.originals, f"clean/{image}/1000-c.webp"),
-            (self.work, f"{job.work_prefix}master.png"),
+            (self.work, f"{job.work_prefix}master.tif"),
         ):
             store.put(key, b"made", content_type="image/webp")
         with self.database.transaction() as connection:

@@ -36,7 +36,7 @@ ADDRESS_SPACE_BYTES = 2 * 1024**3
 _HEAD_BYTES_MAX = 100_000
 _ANSWER_BYTES_MAX = 50_000_000
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG", "TZ")
-_ONE_THREAD = {"VIPS_CONCURRENCY": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+ONE_THREAD = {"VIPS_CONCURRENCY": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Side by side with other pictures threads win nothing, and each costs memory."""
 _OURSELVES = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
@@ -106,7 +106,7 @@ class Inspector:
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **_ONE_THREAD}
+        environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **ONE_THREAD}
         process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
             [sys.executable, "-P", "-m", "imagemarket.imaging.confinement", str(self._address_space_bytes or 0)],
             stdin=subprocess.PIPE,

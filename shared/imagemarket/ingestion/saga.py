@@ -62,7 +62,7 @@ _PARALLEL_PUTS = 6
 
 def master_key(job: IngestionJob) -> str:
     """The lossless sRGB picture that every rendition is made from."""
-    return f"{job.work_prefix}master.png"
+    return f"{job.work_prefix}master.tif"
 
 
 def model_input_key(job: IngestionJob) -> str:
@@ -115,7 +115,7 @@ class InspectImage:
             logger.warning("the RAW data could not be read", decoded_from=inspection.technical.decoded_from)
         if announced["announced_sha256"] and bytes(announced["announced_sha256"]).hex() != inspection.sha256:
             raise OriginalMismatch("The file's sha256 is not the announced one; upload it again.")
-        self._work.put(master_key(job), inspection.master, content_type="image/png")
+        self._work.put(master_key(job), inspection.master, content_type="image/tiff")
         self._work.put(model_input_key(job), inspection.model_input, content_type="image/jpeg")
         return {**_facts(inspection), "file_size_bytes": size}
 
