@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import report
+from benchmarks.samples import SAMPLES
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "samples" / "photos"
+PHOTOS = SAMPLES / "photos"
 MOST = 24
 """Photos, spread evenly over the folder."""
 EDGES = (1000, 450, 150)

@@ -17,10 +17,9 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.road import own_stack
-from local.layout import REPOSITORY
+from benchmarks.samples import NOT_HERE, SAMPLES
 from local.visitor import Visitor, eventually
 
-_SAMPLES = REPOSITORY.parent / "shared" / "samples"
 _PAGE = 20
 _GOAL = 0.8
 
@@ -36,7 +35,7 @@ def _upload(visitor: Visitor, entries: list[dict[str, Any]]) -> dict[str, str]:
 
     def one(number_and_entry: tuple[int, dict[str, Any]]) -> tuple[str, str, dict[str, Any]]:
         number, entry = number_and_entry
-        path = _SAMPLES / entry["file"]
+        path = SAMPLES / entry["file"]
         announced = visitor.announce(path, title=f"Picture {number}", tags=[])
         visitor.send(announced, path)
         return entry["file"], announced["image_id"], visitor.wait(announced["image_id"], 900)
@@ -56,9 +55,9 @@ def _upload(visitor: Visitor, entries: list[dict[str, Any]]) -> dict[str, str]:
 def measure() -> list[report.Row]:
     """Share of captions whose photo stands on the first page, by mode; the peer is keyword search."""
     claim = f"captions whose photo is among the first {_PAGE}"
-    manifest = _SAMPLES / "manifest.json"
+    manifest = SAMPLES / "manifest.json"
     if not manifest.exists():
-        return [report.unmeasured(claim, unit="share", goal=f"≥ {_GOAL}", reason="the sample photos are not here")]
+        return [report.unmeasured(claim, unit="share", goal=f"≥ {_GOAL}", reason=NOT_HERE)]
     entries = [entry for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")]
     captions = {entry["file"]: entry["captions"][0] for entry in entries if entry.get("captions")}
     with own_stack() as visitor:

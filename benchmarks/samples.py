@@ -11,17 +11,17 @@ from local.layout import REPOSITORY
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_SAMPLES = REPOSITORY.parent / "shared" / "samples"
+SAMPLES = REPOSITORY.parent / "shared" / "samples"
 NOT_HERE = "the sample photos are not here"
 
 
 def photos() -> list[Path]:
     """In the order of their names; none without the samples."""
-    manifest = _SAMPLES / "manifest.json"
+    manifest = SAMPLES / "manifest.json"
     if not manifest.exists():
         return []
     return sorted(
-        _SAMPLES / entry["file"] for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")
+        SAMPLES / entry["file"] for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")
     )
 
 

@@ -7,7 +7,8 @@ any use), `FILE` the list frequency_dictionary_en_82_765.txt of the Python packa
 is committed, so that building a bundle needs neither.
 
 A word is taken when it is a noun that people use, its first sense is of a kind that a picture can show, and
-nothing in its definition makes it a word to keep off pictures. Kinds of people are left out altogether: who
+nothing in its definition makes it a word to keep off pictures. Of acts, times, places and other kinds that are mostly
+abstract, those are taken that `choices.tsv` names. Kinds of people are left out altogether: who
 somebody is, no machine should guess from their looks. With each word go its wider words and the classifier's
 classes that it holds for by definition.
 """
@@ -42,6 +43,10 @@ _KINDS = {
     28: "time",
 }
 """WordNet's lexicographer files (lexnames(5WN)) whose nouns a picture can show."""
+
+_BY_NAME = frozenset({"activity", "event", "mood", "place", "shape", "phenomenon", "substance", "time"})
+"""Kinds most of whose nouns no picture shows (approval, arrears, fraud): of these only the words that `choices.tsv`
+names are taken."""
 
 _TOPS = 3
 """The file of the nouns above all others: among them "animal", "plant" and "food"."""
@@ -164,7 +169,7 @@ def rows(folder: Path, frequencies: Path) -> Iterator[tuple[str, str, str, str, 
     """`(word, kind, wider words, classes, definition)`, in the order of the alphabet."""
     nouns = _synsets(folder / "data.noun")
     first = _first_senses(folder / "index.sense", "1")
-    too_wide = _choices("too wide")
+    too_wide, shown = _choices("too wide"), _choices("shown")
     elsewhere = _met_elsewhere(folder / "index.sense")
     used = {
         word: int(count) for word, count in (line.split() for line in frequencies.read_text("utf-8-sig").splitlines())
@@ -186,6 +191,8 @@ def rows(folder: Path, frequencies: Path) -> Iterator[tuple[str, str, str, str, 
         if not re.fullmatch(r"[a-z]{3,}( [a-z]{2,})?", lemma) or lemma not in synset.lemmas or lemma in too_wide:
             continue
         kind = _kind(lemma, synset)
+        if kind in _BY_NAME and lemma not in shown:
+            continue
         if kind is None or _KEPT_OFF.search(f"{lemma} {synset.definition}"):
             continue
         if elsewhere[lemma] > 2 * met or (lemma.endswith("s") and lemma[:-1] in first):  # no noun first; no singular

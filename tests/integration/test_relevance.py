@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from benchmarks.relevance import DEFAULT, READINGS, corpus, engine_with, judge, mean, scores
-from benchmarks.vision_retrieval import SAMPLES
+from benchmarks.samples import SAMPLES
 from local.cloud import Cloud
 from local.layout import Layout
 

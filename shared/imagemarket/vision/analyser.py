@@ -20,7 +20,7 @@ from imagemarket.vision.pictures import UnreadableImage, decode
 from imagemarket.vision.runtime import Device, Network, Wanted, choose_device
 from imagemarket.vision.text import padded_unit
 from imagemarket.vision.towers import Pixels, Sight, load_tower
-from imagemarket.vision.understanding import Reader, Vocabulary, describe, tags
+from imagemarket.vision.understanding import Reader, Vocabulary
 
 __all__ = ["Analyser", "UnreadableImage", "View"]
 
@@ -57,8 +57,8 @@ class Analyser:
         self._manifest: Manifest = manifest
         self._device: Device = choose_device(device)
         self._tower = load_tower(bundle, manifest, device=self._device, threads=threads, tensorrt=tensorrt)
-        self._vocabulary = Vocabulary.model_validate_json((bundle / "image/vocabulary.json").read_bytes())
-        self._reader = Reader(self._vocabulary, manifest.understanding)
+        vocabulary = Vocabulary.model_validate_json((bundle / "image/vocabulary.json").read_bytes())
+        self._reader = Reader(vocabulary, manifest.understanding)
         self._faces = FaceFinder(bundle)
         self._nsfw = Network(bundle / "image/nsfw.onnx", device=self._device, threads=threads)
 
@@ -112,10 +112,10 @@ class Analyser:
         people = self._reader.people(held, view.surest_face)
         return Analysis(
             embedding=padded_unit(sight.vector),
-            tags=tags(held, view.colours, people=people),
+            tags=self._reader.tags(held, view.colours, people=people),
             categories=self._reader.categories(sight),
             nsfw_score=nsfw_score,
-            description=describe(held, view.colours, self._vocabulary.breadth, people=people),
+            description=self._reader.describe(held, view.colours, people=people),
             people=people,
             medium=view.medium,
         )

@@ -98,11 +98,43 @@ class ContrastiveImageTower(BaseModel):
     lead: float
 
 
+class Scale(BaseModel):
+    """Beta calibration (Kull et al., 2017): of evidence p the logistic function of `there` times the logarithm of p,
+    less `gone` times that of 1 - p, and `offset`. It rises with p."""
+
+    model_config = ConfigDict(frozen=True)
+
+    there: Annotated[float, Field(ge=0)]
+    gone: Annotated[float, Field(ge=0)]
+    offset: float
+
+
+class Calibration(BaseModel):
+    """Makes of evidence the probability that one of five people who describe the picture uses the word, or a
+    narrower one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    words: dict[str, Scale]
+    """By where a word comes from (`Vocabulary.origins`)."""
+    colour: float
+    """The power of the share of the picture that a colour covers."""
+    person: Scale
+    face: float
+    """Added to the log odds of "person" in proportion to the score of the surest face."""
+
+
 class Understanding(BaseModel):
     """From which confidence on the bundle claims something."""
 
     model_config = ConfigDict(frozen=True)
 
+    calibration: Calibration | None = None
+    """None: evidence is taken as it is."""
+    sure_from: float = 0.8
+    """Confidence of a word from which the sentence says that the picture shows it."""
+    likely_from: float = 0.4
+    """Confidence from which it says that it may."""
     category_from: float
     people_from: float
     """Confidence of "person" from which people are in the picture, faces aside."""

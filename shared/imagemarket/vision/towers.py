@@ -85,9 +85,10 @@ class Classifier:
         return boxes
 
     def see(self, pictures: Sequence[Pixels]) -> list[Sight]:
-        return [self._sight(logits) for logits in _in_batches(self._network, "logits", pictures)]
+        return [self.sight(logits) for logits in _in_batches(self._network, "logits", pictures)]
 
-    def _sight(self, logits: Matrix) -> Sight:
+    def sight(self, logits: Matrix) -> Sight:
+        """What the network's rows for the views of one picture, (views, classes), come to."""
         by_view = above_noise(_softmax(logits))
         vector = self._vector(_softmax(logits / self._tower.temperature).mean(axis=0))
         held = somewhere(by_view @ self._category_shares.T)
@@ -153,10 +154,10 @@ def _in_batches(network: Network, output: str, pictures: Sequence[Pixels]) -> li
     return np.split(np.asarray(rows, dtype=np.float32), ends)
 
 
-def above_noise(classes: Matrix) -> Matrix:
+def above_noise(classes: Matrix, noise: float = _NOISE) -> Matrix:
     """Without the little that a classifier at a loss gives to every class: a third of them are animals, and
     so would be any picture that it does not know."""
-    return np.maximum(classes - _NOISE / classes.shape[-1], 0)
+    return np.maximum(classes - noise / classes.shape[-1], 0)
 
 
 def somewhere(by_view: Matrix) -> Vector:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from imagemarket.vision.bundle import Understanding
+from imagemarket.vision.bundle import Scale, Understanding
 from imagemarket.vision.models import TAGS_PER_IMAGE, Tag
 from imagemarket.vision.towers import Sight
 
 _MAX_CATEGORIES = 3
-_SURE, _LIKELY = 0.8, 0.4
 _FACE_FROM = 0.98
 _PLAIN_COLOUR = 0.5
 """Share of the picture that a colour covers to be plainly there."""
 _LEAST = 0.01
-"""Words below it are not guesses any more."""
+"""Evidence below it is no guess any more."""
+_NEAR = 0.001
+"""How near to 0 and to 1 evidence is told apart."""
 
 _EXCLUSIVE = (
     ("interior", "outdoors"),
@@ -51,6 +53,8 @@ class Vocabulary(BaseModel):
     """The nearest wider words of a word: beagle, hound; hound, dog."""
     breadth: dict[str, float]
     """How much a word covers, to name the narrowest first; missing: a thing of its own."""
+    origins: dict[str, str] = {}
+    """Where a word comes from, for the calibration."""
 
 
 class Reader:
@@ -62,20 +66,30 @@ class Reader:
         self._wider = {word: _closure(word, vocabulary.wider) for word in vocabulary.wider}
 
     def confidences(self, sight: Sight, surest_face: float = 0) -> dict[str, float]:
-        """Of each word that may hold, without contradictions; a wider word is as sure as its surest narrower one, and
-        a person as sure as a face."""
+        """Of each word that may hold, without contradictions. For a wider word speaks as much as for its likeliest
+        narrower one, for a person as much as for a face; the bundle's calibration, where it has one, makes
+        probabilities of that."""
         pairs = zip(self._vocabulary.words, sight.words.tolist(), strict=True)
         held = {word: min(1.0, probability) for word, probability in pairs if probability >= _LEAST}
         for word, probability in list(held.items()):
             for wider in self._wider.get(word, ()):
                 held[wider] = max(held.get(wider, 0.0), probability)
-        if surest_face >= _FACE_FROM:
-            held["person"] = max(held.get("person", 0.0), surest_face)
+        held = self._calibrated(held, surest_face)
         for group in _EXCLUSIVE:
             there = sorted((word for word in group if word in held), key=lambda word: -held[word])
             for word in there[1:]:
                 del held[word]
         return held
+
+    def _calibrated(self, held: Mapping[str, float], surest_face: float) -> dict[str, float]:
+        calibration = self._claims.calibration
+        if calibration is None:
+            face = {"person": max(held.get("person", 0.0), surest_face)} if surest_face >= _FACE_FROM else {}
+            return {**held, **face}
+        origins = self._vocabulary.origins
+        scaled = {word: scale(evidence, calibration.words[origins[word]]) for word, evidence in held.items()}
+        person = held.get("person", 0.0)
+        return {**scaled, "person": scale(person, calibration.person, calibration.face * surest_face)}
 
     def categories(self, sight: Sight) -> list[str]:
         """The categories that are claimed, the likeliest first; the likeliest alone when none is."""
@@ -94,29 +108,50 @@ class Reader:
             return True
         return False if surest_face == 0 and person < self._claims.no_people_below else None
 
+    def tags(self, held: Mapping[str, float], colours: Mapping[str, float], *, people: bool | None) -> list[Tag]:
+        """The surest words first, colours among them: a colour is as sure as it is plainly there or, calibrated, as
+        people are to speak of it."""
+        calibration = self._claims.calibration
+        sure = {
+            colour: min(1.0, share / _PLAIN_COLOUR) if calibration is None else share**calibration.colour
+            for colour, share in colours.items()
+        }
+        return _tags(held, sure, people=people)
 
-def tags(held: Mapping[str, float], colours: Mapping[str, float], *, people: bool | None) -> list[Tag]:
-    """The surest words first, colours among them: a colour is as sure as it is plainly there."""
-    scores = dict(held)
+    def describe(self, held: Mapping[str, float], colours: Mapping[str, float], *, people: bool | None) -> str:
+        """One sentence that claims no more than the model does."""
+        return _describe(held, colours, self._vocabulary.breadth, self._claims, people=people)
+
+
+def scale(evidence: float, by: Scale, more: float = 0.0) -> float:
+    """The probability that `evidence` (0..1) comes to; `more` is added to its log odds."""
+    kept = min(max(evidence, _NEAR), 1 - _NEAR)
+    return 1 / (1 + math.exp(-(by.there * math.log(kept) - by.gone * math.log(1 - kept) + by.offset + more)))
+
+
+def _tags(held: Mapping[str, float], colours: Mapping[str, float], *, people: bool | None) -> list[Tag]:
+    scores = {**held, **colours}
     if _GREYS in colours:
         for hue in _HUES:
             scores.pop(hue, None)
-    for colour, share in colours.items():
-        scores[colour] = min(1.0, share / _PLAIN_COLOUR)
     if people is False:
         scores.pop("person", None)
     ranked = sorted(scores, key=lambda word: (-scores[word], word))[:TAGS_PER_IMAGE]
     return [Tag(tag=word, confidence=round(min(1.0, scores[word]), 4)) for word in ranked]
 
 
-def describe(
-    held: Mapping[str, float], colours: Mapping[str, float], breadth: Mapping[str, float], *, people: bool | None
+def _describe(
+    held: Mapping[str, float],
+    colours: Mapping[str, float],
+    breadth: Mapping[str, float],
+    claims: Understanding,
+    *,
+    people: bool | None,
 ) -> str:
-    """One sentence that claims no more than the model does."""
     words = {word: probability for word, probability in held.items() if word != "person"}
     ranked = sorted(words, key=lambda word: (-words[word], word))
-    sure = [word for word in ranked if words[word] >= _SURE]
-    likely = [word for word in ranked if _LIKELY <= words[word] < _SURE]
+    sure = [word for word in ranked if words[word] >= claims.sure_from]
+    likely = [word for word in ranked if claims.likely_from <= words[word] < claims.sure_from]
     # Of the sure words the narrow ones say most; a class's own name is the narrowest.
     sure.sort(key=lambda word: (breadth.get(word, 0.0), -words[word]))
     who = ["people"] if people else []

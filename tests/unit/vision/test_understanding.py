@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagemarket.vision.bundle import Understanding
+from imagemarket.vision.bundle import Calibration, Scale, Understanding
 from imagemarket.vision.towers import Sight
-from imagemarket.vision.understanding import Reader, Vocabulary, describe, tags
+from imagemarket.vision.understanding import Reader, Vocabulary, scale
 
 _WIDER = {"beagle": ["hound"], "hound": ["dog"], "dog": ["animal"]}
 _CLAIMS = Understanding(category_from=0.5, people_from=0.75, no_people_below=0.03)
@@ -38,12 +38,12 @@ def test_of_words_that_exclude_each_other_the_surest_stays() -> None:
 
 
 def test_a_picture_without_colour_has_no_hue() -> None:
-    said = {tag.tag: tag.confidence for tag in tags({"blue": 0.4, "sky": 0.5}, {"black and white": 1.0}, people=None)}
+    said = {tag.tag: tag.confidence for tag in _reader().tags({"blue": 0.4, "sky": 0.5}, {"black and white": 1.0}, people=None)}
     assert said == {"black and white": 1.0, "sky": 0.5}
 
 
 def test_a_colour_is_sure_when_it_covers_half() -> None:
-    said = {tag.tag: tag.confidence for tag in tags({}, {"blue": 0.6, "red": 0.25}, people=None)}
+    said = {tag.tag: tag.confidence for tag in _reader().tags({}, {"blue": 0.6, "red": 0.25}, people=None)}
     assert said == {"blue": 1.0, "red": 0.5}
 
 
@@ -57,7 +57,7 @@ def test_people_are_there_not_there_or_unknown(person: float, face: float, peopl
 
 
 def test_where_nobody_is_there_is_no_person_among_the_tags() -> None:
-    assert [tag.tag for tag in tags({"person": 0.02, "cup": 0.5}, {}, people=False)] == ["cup"]
+    assert [tag.tag for tag in _reader().tags({"person": 0.02, "cup": 0.5}, {}, people=False)] == ["cup"]
 
 
 def test_a_person_is_as_sure_as_a_face() -> None:
@@ -83,4 +83,50 @@ def test_categories_are_claimed_or_the_likeliest_stands_alone() -> None:
     ],
 )
 def test_the_sentence_claims_no_more_than_the_model(held: dict[str, float], people: bool | None, sentence: str) -> None:
-    assert describe(held, {"green": 0.6}, {}, people=people) == sentence
+    assert _reader().describe(held, {"green": 0.6}, people=people) == sentence
+
+
+_CALIBRATED = Understanding(
+    calibration=Calibration(
+        words={"table": Scale(there=1, gone=1, offset=0), "class": Scale(there=0.5, gone=0, offset=-1)},
+        colour=2,
+        person=Scale(there=1, gone=1, offset=0),
+        face=3,
+    ),
+    category_from=0.5,
+    people_from=0.75,
+    no_people_below=0.03,
+)
+
+
+def _calibrated(**origins: str) -> Reader:
+    vocabulary = Vocabulary(words=list(origins), categories=[], wider=_WIDER, breadth={}, origins=origins)
+    return Reader(vocabulary, _CALIBRATED)
+
+
+def test_each_origin_of_a_word_has_its_own_curve() -> None:
+    held = _calibrated(dog="table", cat="class", animal="table").confidences(_sight([0.8, 0.8, 0.1]))
+    assert held["dog"] == pytest.approx(0.8)
+    assert held["cat"] == pytest.approx(1 / (1 + np.exp(1) / 0.8**0.5))
+    assert held["animal"] == pytest.approx(0.8)  # as much speaks for it as for a dog
+
+
+def test_a_face_speaks_for_a_person_whatever_the_words_say() -> None:
+    reader = _calibrated(person="table")
+    alone = [reader.confidences(_sight([evidence]), 0)["person"] for evidence in (0, 0.4)]
+    faces = [reader.confidences(_sight([evidence]), 0.99)["person"] for evidence in (0, 0.4)]
+    assert alone == [pytest.approx(0.001), pytest.approx(0.4)]
+    assert faces[0] > alone[0]
+    assert faces[1] > 0.9
+
+
+def test_a_colour_is_as_likely_to_be_spoken_of_as_it_is_all_there_is() -> None:
+    said = {tag.tag: tag.confidence for tag in _calibrated().tags({}, {"blue": 1.0, "red": 0.5}, people=None)}
+    assert said == {"blue": 1.0, "red": 0.25}
+
+
+@pytest.mark.parametrize("curve", [Scale(there=1, gone=1, offset=0), Scale(there=0.5, gone=0, offset=-1)])
+def test_confidence_rises_with_evidence(curve: Scale) -> None:
+    confidences = [scale(evidence, curve) for evidence in np.linspace(0, 1, 50)]
+    assert confidences == sorted(confidences)
+    assert 0 < confidences[0] < confidences[-1] < 1

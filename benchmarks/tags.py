@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.vision_retrieval import BUNDLE, SAMPLES, model_input
+from benchmarks.retrieval import BUNDLE, model_input
+from benchmarks.samples import NOT_HERE, SAMPLES
 from imagemarket.vision.analyser import Analyser
 from sagemaker.builders.lite import build, read_classes
 from sagemaker.builders.vocabulary import open_words
@@ -43,7 +44,8 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
 
 
-def _said(captions: Sequence[str], wider: dict[str, tuple[str, ...]]) -> set[str]:
+def said(captions: Sequence[str], wider: dict[str, tuple[str, ...]]) -> set[str]:
+    """The words of captions in the singular, pairs of them, and what follows from them."""
     found: set[str] = set()
     for caption in captions:
         words = [singular(word) for word in re.findall(r"[a-z]+", caption.lower())]
@@ -58,20 +60,24 @@ def _said(captions: Sequence[str], wider: dict[str, tuple[str, ...]]) -> set[str
     return found
 
 
-def _right(tags: Sequence[Sequence[str]], said: Sequence[set[str]], first: int) -> float:
-    return float(np.mean([[tag in words for tag in each[:first]] for each, words in zip(tags, said, strict=True)]))
+def somebody(words: set[str]) -> bool:
+    """Whether one of the words means people."""
+    return any(map(_PEOPLE.fullmatch, words))
+
+
+def _right(tags: Sequence[Sequence[str]], words: Sequence[set[str]], first: int) -> float:
+    return float(np.mean([[tag in own for tag in each[:first]] for each, own in zip(tags, words, strict=True)]))
 
 
 def measure() -> list[report.Row]:
     """Precision of tags, and of what is claimed about people."""
     manifest = SAMPLES / "manifest.json"
     if not manifest.exists():
-        reason = "the sample photos are not here"
-        return [report.unmeasured("tags that captions have too", unit="share", goal="", reason=reason)]
+        return [report.unmeasured("tags that captions have too", unit="share", goal="", reason=NOT_HERE)]
     build(BUNDLE)
     entries: list[dict[str, Any]] = [each for each in json.loads(manifest.read_text()) if each.get("captions")]
     wider = {word.word: word.wider for word in open_words()}
-    said = [_said(entry["captions"], wider) for entry in entries]
+    words = [said(entry["captions"], wider) for entry in entries]
     analyser, names = Analyser(BUNDLE, device="cpu"), read_classes().names
     inputs = [model_input(SAMPLES / entry["file"]) for entry in entries]
     analyses = analyser.analyse(inputs)
@@ -80,17 +86,14 @@ def measure() -> list[report.Row]:
     rows = [
         report.at_least(
             f"of the first {first} tags, words of the captions of the photo ({len(entries)} photos)",
-            ours=_right(ours, said, first),
-            peer=_right(peer, said, first),
+            ours=_right(ours, words, first),
+            peer=_right(peer, words, first),
             unit="share",
             limit=_GOALS[first],
         )
         for first in _FIRST
     ]
-    there = [
-        any(map(_PEOPLE.fullmatch, words)) or "person" in entry["labels"]
-        for words, entry in zip(said, entries, strict=True)
-    ]
+    there = [somebody(each) or "person" in entry["labels"] for each, entry in zip(words, entries, strict=True)]
     for claim, word in ((True, "somebody"), (False, "nobody")):
         pairs = zip(analyses, there, strict=True)
         right = [truth is claim for analysis, truth in pairs if analysis.people is claim]

@@ -21,7 +21,7 @@ import httpx
 import numpy as np
 
 from benchmarks import report
-from benchmarks.vision_retrieval import BUNDLE
+from benchmarks.retrieval import BUNDLE
 from imagemarket.vision.analyser import Analyser
 from imagemarket.vision.models import JPEGS, MAX_IMAGES, pack
 from imagemarket.vision.runtime import DeviceUnavailable, Network, choose_device

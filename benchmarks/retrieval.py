@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
+from benchmarks.samples import NOT_HERE, SAMPLES
 from imagemarket.vision.analyser import Analyser
 from imagemarket.vision.text import SentenceModel, TextEncoder
 from local.layout import REPOSITORY
 from sagemaker.builders.lite import build, read_classes
 
-SAMPLES = REPOSITORY.parent / "shared" / "samples"
 BUNDLE = REPOSITORY / ".market" / "models" / "lite"
 _FIRST = (1, 5, 10, 20)
 _GOALS = {1: 0.4, 5: 0.75, 10: 0.85, 20: 0.9}
@@ -46,13 +46,18 @@ def model_input(path: Path) -> bytes:
     return out.getvalue()
 
 
-def _peer_vectors(views: list[NDArray[np.uint8]], names: NDArray[np.float32]) -> NDArray[np.float32]:
+def _logits(views: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Of the whole pictures, the first of their views."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(BUNDLE / "image/tower.onnx"), providers=["CPUExecutionProvider"])
+    return np.stack([np.asarray(session.run(["logits"], {"pictures": view[:1]})[0])[0] for view in views])
+
+
+def peer_vectors(rows: NDArray[np.float32], names: NDArray[np.float32]) -> NDArray[np.float32]:
+    """ConSE as published, of the logits of whole pictures."""
     vectors: list[NDArray[np.float32]] = []
-    for view in views:
-        logits = np.asarray(session.run(["logits"], {"pictures": view[:1]})[0], dtype=np.float32)[0]
+    for logits in rows:
         likeliest = np.argsort(-logits)[:_PEER_CLASSES]
         weights = np.exp(logits[likeliest] - logits.max())
         vector = weights @ names[likeliest]
@@ -60,7 +65,7 @@ def _peer_vectors(views: list[NDArray[np.uint8]], names: NDArray[np.float32]) ->
     return np.stack(vectors)
 
 
-def _ranks(texts: NDArray[Any], pictures: NDArray[Any], truth: NDArray[np.int_]) -> NDArray[np.int_]:
+def ranks(texts: NDArray[Any], pictures: NDArray[Any], truth: NDArray[np.int_]) -> NDArray[np.int_]:
     """Place of each text's picture, from 1."""
     likeness = texts @ pictures.T
     own = likeness[np.arange(len(truth)), truth]
@@ -84,11 +89,7 @@ def measure() -> list[report.Row]:
     """Share of captions whose photo is among the first, and what a text and a picture cost."""
     manifest = SAMPLES / "manifest.json"
     if not manifest.exists():
-        return [
-            report.unmeasured(
-                "captions that find their photo", unit="share", goal="", reason="the sample photos are not here"
-            )
-        ]
+        return [report.unmeasured("captions that find their photo", unit="share", goal="", reason=NOT_HERE)]
     build(BUNDLE)
     entries = [entry for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")]
     queries = [(text, place) for place, entry in enumerate(entries) for text in entry.get("captions", [])]
@@ -98,12 +99,12 @@ def measure() -> list[report.Row]:
     inputs = [model_input(SAMPLES / entry["file"]) for entry in entries]
     pictures, per_picture = _timed(lambda jpeg: analyser.analyse([jpeg])[0].embedding, inputs)
     texts, per_text = _timed(encoder.encode, [text for text, _ in queries])
-    ours = _ranks(texts, pictures, truth)
+    ours = ranks(texts, pictures, truth)
 
     plain = SentenceModel(BUNDLE / "text", max_tokens=128)
     names = np.stack([plain.encode(name) for name in read_classes().names])
-    peer_pictures = _peer_vectors([analyser.prepare(jpeg).views for jpeg in inputs], names)
-    peer = _ranks(np.stack([plain.encode(text) for text, _ in queries]), peer_pictures, truth)
+    peer_pictures = peer_vectors(_logits([analyser.prepare(jpeg).views for jpeg in inputs]), names)
+    peer = ranks(np.stack([plain.encode(text) for text, _ in queries]), peer_pictures, truth)
 
     table = Table(
         "caption", "place", "plain ConSE", "photo", title=f"place among {len(entries)} photos", show_edge=False
