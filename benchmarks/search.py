@@ -295,6 +295,39 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
             supervisor.stop(part)
 
 
+def measure_qdrant(documents: int) -> Iterator[report.Row]:
+    """Qdrant's own engine, in this process, as the product lays out and asks a cluster; brute force is NumPy's."""
+    from itertools import islice
+
+    from benchmarks.material.edge import EdgeClient
+    from imagemarket.search.qdrant import Placement, QdrantEngine
+
+    size = f"{documents:,} documents in Qdrant"
+    with tempfile.TemporaryDirectory(prefix="imagemarket-bench-") as folder:
+        client = EdgeClient(Path(folder))
+        engine = QdrantEngine(cast("Any", client), placement=Placement(quantised=True))
+        catalogue = Catalogue(part=1)
+        waiting, held = catalogue.documents(documents), _Held()
+        began = time.perf_counter()
+        while batch := list(islice(waiting, 500)):
+            engine.write(batch, [])
+            held.add(batch)
+        yield report.at_most(f"writing {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
+        began = time.perf_counter()
+        client.shard.optimize()
+        yield report.at_most(f"making the index, {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
+        questions = Catalogue(part=1000).questions(QUESTIONS)
+        yield from _rows_of(_by_vector_alone(engine, catalogue, questions, held), size)
+        indexed = client.shard.info().indexed_vectors_count
+        yield report.at_least(f"vectors in the graph, {size}", ours=indexed, unit="vectors", limit=documents)
+        client.shard.flush()
+        stored = sum(each.stat().st_blocks * 512 for each in Path(folder).rglob("*") if each.is_file())
+        yield report.at_most(
+            f"index, {size}, for a million", ours=stored * 1e6 / documents / 2**30, unit="GiB", limit=20
+        )
+        client.shard.close()
+
+
 class _Held:
     """The documents of a run: vectors for comparing everything, the rest for the filters."""
 
@@ -327,6 +360,7 @@ def _by_vector_alone(engine: Any, catalogue: Catalogue, questions: Sequence[Ques
             taken, hits = milliseconds(partial(engine.nearest, question.vector, MODEL, filters, limit=LIMIT))
             band = bands[band_of(len(passing) / len(places))]
             band.ours.append(taken)
+            band.exact.append(milliseconds(partial(_compare_all, matrix[passing], question.vector))[0])
             band.short += len(hits) < min(LIMIT, len(passing))
             wanted = min(10, len(passing))
             if wanted:
@@ -339,9 +373,18 @@ def _by_vector_alone(engine: Any, catalogue: Catalogue, questions: Sequence[Ques
     return bands
 
 
+def _compare_all(vectors: np.ndarray, wanted: Sequence[float]) -> Any:
+    """The nearest `LIMIT` of vectors that lie in memory and are known to pass."""
+    import numpy as np
+
+    similarities = vectors @ np.asarray(wanted, dtype=np.float32)
+    return np.argsort(-similarities)[:LIMIT]
+
+
 ENGINES = {
     "postgres": measure_postgres,
     "opensearch": measure_opensearch,
+    "qdrant": measure_qdrant,
 }
 
 

@@ -15,7 +15,17 @@ import pytest
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.search.models import Filters, Hit, Mode, Removal, SearchDocument, SearchQuery, SimilarQuery, Tally
+from imagemarket.search.models import (
+    Filters,
+    Hit,
+    Mode,
+    Removal,
+    SearchDocument,
+    SearchQuery,
+    SimilarQuery,
+    Tally,
+    Traits,
+)
 from imagemarket.search.pages import BRIEF_SECONDS, FRESH_SECONDS, STALE_SECONDS, PageCache, TakeDowns
 from imagemarket.search.service import Patience
 from local.layout import free_port
@@ -51,16 +61,13 @@ class Counted(MemorySearch):
         self.trips.append("facets")
         return super().tally(text, filters)
 
-    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
+        self.trips.append("traits")
+        return super().traits(image_ids)
+
+    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
         self.trips.append("facets")
-        return _tally_of(self, image_ids)
-
-
-def _tally_of(engine: Counted, image_ids: Sequence[UUID]) -> Tally:
-    before = list(engine.trips)
-    found = MemorySearch.tally_of(engine, image_ids)
-    engine.trips[:] = before
-    return found
+        return super().tally_of(image_ids, *facets)
 
 
 @pytest.fixture
@@ -80,12 +87,12 @@ def engine() -> Counted:
     return engine
 
 
-def test_a_page_costs_one_round_trip_per_engine_one_to_read_and_one_for_facets(engine: Counted) -> None:
+def test_a_page_costs_one_round_trip_per_engine_one_for_gains_one_to_read_and_one_for_facets(engine: Counted) -> None:
     search = service(engine)
     for query, trips in [
-        (SearchQuery(q="boat"), ["documents", "facets", "match", "nearest"]),
-        (SearchQuery(q="boat", mode=Mode.KEYWORD), ["documents", "facets", "match"]),
-        (SearchQuery(q="boat", mode=Mode.SEMANTIC), ["documents", "facets", "nearest"]),
+        (SearchQuery(q="boat"), ["documents", "facets", "match", "nearest", "traits"]),
+        (SearchQuery(q="boat", mode=Mode.KEYWORD), ["documents", "facets", "match", "traits"]),
+        (SearchQuery(q="boat", mode=Mode.SEMANTIC), ["documents", "facets", "nearest", "traits"]),
         (SearchQuery(), ["documents", "facets", "match"]),
     ]:
         engine.trips.clear()

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 from imagemarket.platform.errors import DependencyUnavailable
@@ -95,19 +95,24 @@ class Database:
 
             ConnectionPool.check_connection(cast("Any", connection))
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection[Row]]:
+    def transaction(self) -> AbstractContextManager[Connection[Row]]:
         """A connection in a transaction: committed at the end, rolled back on any exception.
 
         Raises `DependencyUnavailable` when the database cannot be reached, breaks off, or a
         statement runs over its time; every other error of the database is a bug and passes.
         """
+        return self._connected(autocommit=False)
+
+    @contextmanager
+    def _connected(self, *, autocommit: bool) -> Iterator[Connection[Row]]:
         from psycopg import OperationalError
         from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
         from psycopg_pool import PoolTimeout
 
         try:
             with self._open().connection() as connection:
+                if connection.autocommit is not autocommit:
+                    connection.autocommit = autocommit
                 try:
                     yield connection
                 finally:
@@ -118,13 +123,13 @@ class Database:
             raise DependencyUnavailable("The database is not answering; try again.") from error
 
     def fetch_all(self, sql: str, parameters: Any = None) -> list[Row]:
-        """All rows of one statement in a transaction of its own."""
-        with self.transaction() as connection:
+        """All rows of one statement in a transaction of its own, which takes one round trip in place of three."""
+        with self._connected(autocommit=True) as connection:
             return connection.execute(cast("LiteralString", sql), parameters).fetchall()
 
     def fetch_one(self, sql: str, parameters: Any = None) -> Row | None:
         """The first row of one statement in a transaction of its own."""
-        with self.transaction() as connection:
+        with self._connected(autocommit=True) as connection:
             return connection.execute(cast("LiteralString", sql), parameters).fetchone()
 
     def close(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import (
@@ -34,6 +34,9 @@ FACETED = 10_000
 
 REACH = 1000
 """How many results of one query can be walked through; beyond, narrowing the search helps more."""
+
+NEAR = 300
+"""How many of the nearest by meaning are looked at for a page that ends among them; further down it is `REACH`."""
 
 # --- what is searched ----------------------------------------------------------------------------
 
@@ -85,6 +88,16 @@ class SearchDocument(BaseModel):
     """A unit vector of `model_version`; None in a document that was read back for a page."""
 
 
+class Traits(NamedTuple):
+    """What of a document earns it a gain, see `ranking`."""
+
+    tags: Sequence[str]
+    colours: Sequence[str]
+    categories: Sequence[str]
+    popularity: float
+    published_at: datetime
+
+
 @dataclass(frozen=True)
 class Removal:
     """An image that must not be found any more, as of `version`."""
@@ -93,8 +106,7 @@ class Removal:
     version: int
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """One image an engine found; scores compare within one answer of one engine alone."""
 
     image_id: UUID
@@ -485,10 +497,13 @@ class SearchPage(BaseModel):
     results: list[SearchHit]
     facets: Facets
     facets_estimated: bool = Field(
-        description="True when the facets count a part of the matches: beyond 10,000 by words, or the 1,000 nearest"
-        " by meaning. Their proportions hold, their numbers are lower bounds."
+        description="True when the facets count a part of the matches: beyond 10,000 by words, or the nearest by"
+        " meaning, 300 at first and 1,000 further down. Their proportions hold, their numbers are lower bounds."
     )
-    estimated_total: int = Field(description="How many pictures match; exact while small, capped at 10,000.")
+    estimated_total: int = Field(
+        description="How many pictures match; exact while small, capped at 10,000. Where `facets_estimated`, at least"
+        " so many."
+    )
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
     mode: Literal["keyword", "semantic", "hybrid", "browse", "similar"] = Field(
         description="How the results were found; `browse` without words."

@@ -8,9 +8,10 @@ update, under the engine's own check that nobody wrote in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
+    Traits,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import Clause, Words, read
@@ -34,6 +36,7 @@ from imagemarket.search.words import Clause, Words, read
 if TYPE_CHECKING:
     from boto3 import Session
     from opensearchpy import OpenSearch
+    from pydantic import TypeAdapter
 
 ALIAS = "images"
 """The name that everybody reads and writes by."""
@@ -334,9 +337,9 @@ class OpenSearchEngine:
         # Nothing passes every filter, and yet a facet may have something to widen to.
         return tally
 
-    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
         """See `KeywordEngine.tally_of`."""
-        return self._tally(_with_ids(image_ids)["query"], [], {})
+        return self._tally(_with_ids(image_ids)["query"], [], {}, facets)
 
     def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
@@ -347,9 +350,16 @@ class OpenSearchEngine:
         body = {"query": {"bool": {"filter": narrow}}, "_source": False, "track_total_hits": False}
         return {UUID(each["_id"]) for each in self._search(body, size=len(image_ids))["hits"]["hits"]}
 
-    def _tally(self, query: dict[str, Any], narrow: list[dict[str, Any]], chosen: dict[str, dict[str, Any]]) -> Tally:
+    def _tally(
+        self,
+        query: dict[str, Any],
+        narrow: list[dict[str, Any]],
+        chosen: dict[str, dict[str, Any]],
+        facets: Collection[str] = (),
+    ) -> Tally:
+        asked = {facet: values for facet, values in _FACETS.items() if not facets or facet in facets}
         counting: dict[str, Any] = {"total": {"filter": {"bool": {"filter": list(chosen.values())}}}}
-        for facet, values in _FACETS.items():
+        for facet, values in asked.items():
             others = [each for name, each in chosen.items() if name != facet]
             counting[facet] = {"filter": {"bool": {"filter": others}}, "aggs": {"values": values}}
         body = {"query": {"bool": {"filter": [query, *narrow]}}, "aggs": counting, "track_total_hits": False}
@@ -365,7 +375,7 @@ class OpenSearchEngine:
                 )
                 for each in answer[facet]["values"]["buckets"]
             ]
-            for facet in _FACETS
+            for facet in asked
         }
         return Tally(answer["total"]["doc_count"], ordered(counts))
 
@@ -404,6 +414,11 @@ class OpenSearchEngine:
         documents = {each["_id"]: SearchDocument.model_validate(each["_source"]) for each in found}
         return [documents[name] for name in map(str, image_ids) if name in documents]
 
+    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
+        """See `DocumentReader.traits`."""
+        found = self._search(_with_ids(image_ids), size=len(image_ids), source=list(Traits._fields))["hits"]["hits"]
+        return {UUID(each["_id"]): _traits().validate_python(each["_source"]) for each in found}
+
     def _search(self, body: dict[str, Any], *, size: int, source: list[str] | bool = False) -> Any:
         with _answering():
             return self._client.search(
@@ -412,6 +427,13 @@ class OpenSearchEngine:
                 # A collection that nothing was written to yet has no index, and nothing to find.
                 params={"ignore_unavailable": "true"},
             )
+
+
+@cache
+def _traits() -> TypeAdapter[Traits]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Traits)
 
 
 class OpenSearchRebuild:

@@ -177,14 +177,16 @@ class PageCache:
     def _wait(self, key: str) -> Answer | None:
         """What the one who computes leaves, in good time; else None."""
         until = time.monotonic() + _WAIT_SECONDS
-        while time.monotonic() < until:
+        computing = True
+        while computing and time.monotonic() < until:
             time.sleep(_POLL_SECONDS)
+            # Asked before the page is read, which is kept before the claim ends: no claim and no page then means
+            # that the other ended without one.
+            (claim,) = self._cache.get(_claim_key(key))
+            computing = claim is not None
             _, entry = self._read(key)
             if entry is not None and self._is_fresh(entry):
                 return entry.answer
-            (claim,) = self._cache.get(_claim_key(key))
-            if claim is None:
-                return None  # the other ended without a page to keep
         return None
 
     def _keep(self, key: str, generation: int, answer: Answer) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
+from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally, Traits
 
 
 class DocumentSink(Protocol):
@@ -71,8 +71,8 @@ class KeywordEngine(SearchIndex, Protocol):
         in use counts what `match` would find with `filters.widened()` of it, by the same words."""
         ...
 
-    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
-        """Facets and total of these documents."""
+    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
+        """Facets and total of these documents; only the facets named, where any are."""
         ...
 
     def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
@@ -107,6 +107,10 @@ class DocumentReader(Protocol):
 
     def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
         """Those of the documents that are listed, in the order asked for, without embeddings."""
+        ...
+
+    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
+        """What can move those of them up that are listed: a small part of each document, for many of them."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, cast
@@ -13,13 +13,25 @@ from uuid import UUID
 from imagemarket.platform.database import Database, Row
 from imagemarket.search.colours import cells_near, cells_of
 from imagemarket.search.facets import MOST_CONTRIBUTORS, ordered
-from imagemarket.search.models import FACETED, REACH, FacetCount, Filters, Hit, Removal, SearchDocument, Sort, Tally
+from imagemarket.search.models import (
+    FACETED,
+    REACH,
+    FacetCount,
+    Filters,
+    Hit,
+    Removal,
+    SearchDocument,
+    Sort,
+    Tally,
+    Traits,
+)
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import read
 
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.adapt import Dumper
+    from pydantic import TypeAdapter
 
 EXACT_UP_TO = 10_000
 """Up to so many survivors of the filters the signs of all are compared, and no walk is tried."""
@@ -29,8 +41,8 @@ SIGNS_UP_TO = 400_000
 
 _SHORT_WALK, _LONG_WALK = 4_000, 40_000  # points of the graph that are looked at
 _STEPS_FOR_EACH = 4  # of what is asked for, at least
-_LEAST_BREADTH, _BREADTH_FOR_EACH = 200, 2  # candidates that a walk keeps
-_LEAST_CLOSEST, _CLOSEST_FOR_EACH = 400, 3  # compared in full, after their signs
+_LEAST_BREADTH, _BREADTH_FOR_EACH = 200, 1.1  # candidates that a walk keeps
+_LEAST_CLOSEST, _CLOSEST_FOR_EACH = 2000, 3  # compared in full, after their signs
 _PAGE = 1000
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
 
@@ -85,13 +97,15 @@ _REMOVE = """
 """
 
 _HYDRATE = """
+    SELECT coalesce(json_agg(found), '[]')::text AS documents FROM (
     SELECT d.image_id, d.version, d.title, d.description, d.tags, d.categories, d.contributor_id,
            d.contributor_name, d.image_type, d.license_types, d.orientation, d.colours, d.palette,
            d.width, d.height, d.people, d.safe, d.published_at, d.popularity, d.thumbhash, d.renditions, d.model_version
-      FROM unnest(%s::uuid[]) WITH ORDINALITY AS wanted (image_id, place)
+      FROM unnest(%b::uuid[]) WITH ORDINALITY AS wanted (image_id, place)
       JOIN search_documents d USING (image_id)
      WHERE d.listed
      ORDER BY wanted.place
+    ) found
 """
 
 _ASPECT_RATIO = "d.width / nullif(d.height, 0)::float8"
@@ -241,12 +255,16 @@ class PostgresSearch:
                 matching = "words @@ %(words)s::tsquery AND "
                 condition = matching + condition
                 widened = {facet: matching + wider for facet, wider in widened.items()}
-            return _tally(connection, condition, parameters, widened)
 
-    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
+            def fetch(sql: str, parameters: Any) -> list[Row]:
+                return connection.execute(cast("LiteralString", sql), parameters).fetchall()
+
+            return _tally(fetch, condition, parameters, widened)
+
+    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
         """See `KeywordEngine.tally_of`."""
-        with self._database.transaction() as connection:
-            return _tally(connection, "d.listed AND d.image_id = ANY(%(ids)s)", {"ids": list(image_ids)}, {})
+        wanted = {"ids": list(image_ids)}
+        return _tally(self._database.fetch_all, "d.listed AND d.image_id = ANY(%(ids)b)", wanted, {}, facets)
 
     def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
@@ -254,7 +272,7 @@ class PostgresSearch:
             f"""
             WITH {_ASKED}
             SELECT d.image_id FROM asked, search_documents d
-             WHERE d.listed AND d.image_id = ANY(%(ids)s) AND d.words @@ asked.words
+             WHERE d.listed AND d.image_id = ANY(%(ids)b) AND d.words @@ asked.words
             """,
             {"text": read(text).write(), "ids": list(image_ids)},
         )
@@ -309,24 +327,24 @@ class PostgresSearch:
             parameters["exclude"] = exclude
         with self._database.transaction() as connection:
             _take_vectors(connection)
-            # A bitmap of survivors that loses its rows for want of memory reads whole pages.
-            connection.execute("SELECT set_config('work_mem', '32MB', true)")
             survivors = self._expected(connection, condition, parameters)
             for above, steps in ((EXACT_UP_TO, _SHORT_WALK), (SIGNS_UP_TO, _LONG_WALK)):
                 if survivors > above:
                     found = self._walk(connection, condition, parameters, limit, steps)
                     if len(found) == limit:
                         return found
+            # A bitmap of survivors that loses its rows for want of memory reads whole pages.
+            connection.execute("SELECT set_config('work_mem', '32MB', true), set_config('enable_sort', 'on', true)")
             return _hits(
                 connection,
                 f"""
                 WITH closest AS MATERIALIZED (
-                    SELECT image_id FROM search_documents d
+                    SELECT ctid AS row FROM search_documents d
                      WHERE {condition} AND d.signs IS NOT NULL
                      ORDER BY signs <~> binary_quantize(%(vector)s::halfvec)::bit(768), image_id LIMIT %(closest)s
                 ), measured AS (
                     SELECT image_id, 1 - (embedding <=> %(vector)s::halfvec) AS score
-                      FROM closest JOIN search_documents USING (image_id)
+                      FROM closest JOIN search_documents d ON d.ctid = closest.row
                 )
                 SELECT image_id, score FROM measured ORDER BY score DESC, image_id DESC LIMIT %(limit)s
                 """,
@@ -349,14 +367,15 @@ class PostgresSearch:
         connection.execute(
             # Without sorting the graph is the only way to the order; the planner thinks too well of
             # comparing everything, since it does not know what a vector costs.
-            "SELECT set_config('enable_sort', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
+            "SELECT set_config('enable_sort', 'off', true), set_config('work_mem', '32MB', true),"
+            " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
             " set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
             (
-                str(min(max(_LEAST_BREADTH, _BREADTH_FOR_EACH * limit), _EF_SEARCH_LIMIT)),
+                str(min(max(_LEAST_BREADTH, round(_BREADTH_FOR_EACH * limit)), _EF_SEARCH_LIMIT)),
                 str(max(steps, _STEPS_FOR_EACH * limit)),
             ),
         )
-        found = _hits(
+        return _hits(
             connection,
             f"""
             WITH near AS MATERIALIZED (
@@ -367,8 +386,6 @@ class PostgresSearch:
             """,
             parameters,
         )
-        connection.execute("SELECT set_config('enable_sort', 'on', true)")
-        return found
 
     def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
         """See `VectorEngine.vector_of`."""
@@ -382,9 +399,19 @@ class PostgresSearch:
     # --- pages -----------------------------------------------------------------------------------
 
     def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
-        """See `DocumentReader.documents`. One round trip."""
-        rows = self._database.fetch_all(_HYDRATE, (list(image_ids),))
-        return [SearchDocument.model_validate(row) for row in rows]
+        """See `DocumentReader.documents`. One round trip, and one piece of JSON, which is validated as it is read."""
+        row = self._database.fetch_one(_HYDRATE, (list(image_ids),))
+        assert row is not None
+        return _documents().validate_json(row["documents"])
+
+    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
+        """See `DocumentReader.traits`."""
+        rows = self._database.fetch_all(
+            "SELECT image_id, tags, colours, categories, popularity, published_at FROM search_documents"
+            " WHERE listed AND image_id = ANY(%b)",
+            (list(image_ids),),
+        )
+        return {row.pop("image_id"): Traits(**row) for row in rows}
 
 
 @dataclass(frozen=True)
@@ -399,6 +426,13 @@ class PostgresRebuild:
 
     def abandon(self) -> None:
         """See `Rebuild.abandon`."""
+
+
+@cache
+def _documents() -> TypeAdapter[list[SearchDocument]]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(list[SearchDocument])
 
 
 def columns_of(document: SearchDocument) -> dict[str, Any]:
@@ -496,14 +530,29 @@ def condition_of(filters: Filters) -> tuple[str, dict[str, Any]]:
 
 
 def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> list[Hit]:
-    rows = connection.execute(cast("LiteralString", sql), parameters).fetchall()
-    return [Hit(row["image_id"], float(row["score"])) for row in rows]
+    """What a statement finds, in its order. It comes as two arrays in binary form: reading a thousand rows costs
+    several times as much. Arrays are made in the order of a sorted subquery (PostgreSQL, "Aggregate Functions")."""
+    row = connection.execute(
+        cast(
+            "LiteralString",
+            f"SELECT array_agg(image_id) AS ids, array_agg(score::float8) AS scores FROM ({sql}) found",
+        ),
+        parameters,
+        binary=True,
+    ).fetchone()
+    assert row is not None
+    return list(map(Hit, row["ids"] or (), row["scores"] or ()))
 
 
 def _tally(
-    connection: Connection[Row], condition: str, parameters: dict[str, Any], widened: Mapping[str, str]
+    fetch: Callable[[str, Any], list[Row]],
+    condition: str,
+    parameters: dict[str, Any],
+    widened: Mapping[str, str],
+    facets: Collection[str] = (),
 ) -> Tally:
-    """Facets over what meets the condition; those in `widened` over what meets theirs. Rows are taken once."""
+    """Facets over what meets the condition, all or those named; those in `widened` over what meets theirs. Rows are
+    taken once."""
     sources = {"matches": condition} | {f"without_{facet}": wider for facet, wider in widened.items()}
     taken = ", ".join(
         f"{name} AS MATERIALIZED (SELECT {_COUNTED} FROM search_documents d WHERE {each} LIMIT %(faceted)s)"
@@ -512,14 +561,15 @@ def _tally(
     counted = [
         sql.format(facet=facet, source=f"without_{facet}" if facet in widened else "matches")
         for facet, sql in _FACETS.items()
+        if not facets or facet in facets
     ]
     totals = [
         f"SELECT 'total' AS facet, '{name}' AS value, NULL AS label, count(*) AS number FROM {name}" for name in sources
     ]
-    rows = connection.execute(
-        cast("LiteralString", f"WITH {taken} " + " UNION ALL ".join([*totals, *counted])),
+    rows = fetch(
+        f"WITH {taken} " + " UNION ALL ".join([*totals, *counted]),
         {**parameters, "faceted": FACETED, "contributors": MOST_CONTRIBUTORS},
-    ).fetchall()
+    )
     seen: dict[str, int] = {}
     counts: dict[str, list[FacetCount]] = {}
     for row in rows:

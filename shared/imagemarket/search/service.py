@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from imagemarket.platform.clock import Clock, SystemClock
@@ -30,6 +30,7 @@ from imagemarket.search.cursor import CursorSigner, Position, normalised
 from imagemarket.search.events import EventStream, SearchEvent, impersonal
 from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import (
+    NEAR,
     REACH,
     ContributorView,
     Degradation,
@@ -50,6 +51,7 @@ from imagemarket.search.models import (
     SimilarQuery,
     Sort,
     Tally,
+    Traits,
 )
 from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
@@ -122,6 +124,16 @@ class _Course:
         )
 
 
+class _Near(NamedTuple):
+    """What was found, best first."""
+
+    hits: list[Hit]
+    goes_on: bool
+    """Whether more are near than were looked at."""
+    widens: bool
+    """Whether a page further down looks at those as well."""
+
+
 @dataclass(frozen=True)
 class _Ranking:
     """What the engines found, best first, and who answered."""
@@ -130,6 +142,9 @@ class _Ranking:
     mode: AnsweredBy
     by: Mapping[str, Sequence[Hit]] = field(default_factory=dict)
     """What each engine said by itself."""
+    goes_on: bool = False
+    widens: bool = False
+    """See `_Near`."""
 
 
 class Search:
@@ -228,11 +243,13 @@ class Search:
 
         def compute(course: _Course) -> Answer:
             version, vector = self._required(course, "vector", vector_of)
+            depth = _depth(query, position)
 
-            def nearest(filters: Filters) -> list[Hit]:
-                return self._vector.nearest(vector, version, filters, limit=REACH, exclude=image_id)
+            def nearest(filters: Filters) -> _Near:
+                return self._nearest(vector, version, filters, depth, exclude=image_id)
 
-            ranking = _Ranking(self._required(course, "vector", partial(nearest, query.filters())), "similar")
+            near = self._required(course, "vector", partial(nearest, query.filters()))
+            ranking = _Ranking(near.hits, "similar", goes_on=near.goes_on, widens=near.widens)
             return self._page(query, ranking, position, course, self._count_widened(query, query.filters(), nearest))
 
         return self._served(scope, query, position, compute, scope=scope)
@@ -240,10 +257,9 @@ class Search:
     def like_vector(self, vector: Sequence[float], model_version: str, filters: Filters, *, limit: int) -> SearchPage:
         """The one page of pictures nearest to a vector. Raises `SearchUnavailable`."""
         course = _Course(TimeBudget(self._patience.request_seconds))
-        hits = self._required(
-            course, "vector", lambda: self._vector.nearest(vector, model_version, filters, limit=REACH)
-        )
-        answer = self._page(Paging(limit=limit), _Ranking(hits, "similar"), None, course, {})
+        near = self._required(course, "vector", lambda: self._nearest(vector, model_version, filters, NEAR))
+        ranking = _Ranking(near.hits, "similar", goes_on=near.goes_on, widens=near.widens)
+        answer = self._page(Paging(limit=limit), ranking, None, course, {})
         return self._given(answer.model_copy(update={"passed": None}), Paging(limit=limit))
 
     def _position(self, query: Paging, scope: str = "") -> Position | None:
@@ -353,9 +369,10 @@ class Search:
         counting: dict[str, Asked[Tally]] = {}
         if by_words and not query.min_score:
             counting[""] = self._ask("facets", lambda: self._tally(asked))
-        ranking = self._rank(query, asked, course)
+        depth = _depth(query, position, exact=bool(read(asked.text).exact.groups))
+        ranking = self._rank(query, asked, course, depth)
         if not counting:
-            counting = self._count_widened(query, asked.filters, partial(self._candidates, query, asked, course))
+            counting = self._count_widened(query, asked.filters, partial(self._candidates, query, asked, course, depth))
         wanted = asked.wanted if asked.text and query.sort is Sort.RELEVANCE else None
         answer = self._page(query, ranking, position, course, counting, wanted=wanted)
         told = {"spelling": asked.spelling, "interpreted": list(asked.interpreted), "synonyms": list(asked.synonyms)}
@@ -376,31 +393,48 @@ class Search:
                 return found
         return self._keyword.match(asked.text, filters, sort=query.sort, limit=REACH, seed=query.seed)
 
-    def _candidates(self, query: SearchQuery, asked: Understood, course: _Course, filters: Filters) -> list[Hit]:
+    def _candidates(
+        self, query: SearchQuery, asked: Understood, course: _Course, depth: int, filters: Filters
+    ) -> _Near:
         """What the words and the meaning of a query find with other filters, one engine after the other."""
-        rankings: list[list[Hit]] = []
+        by_words = by_meaning = None
         if query.mode is not Mode.SEMANTIC or course.meaning is None:
-            rankings.append(self._match(query, asked, filters))
+            by_words = self._match(query, asked, filters)
         if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE and course.meaning is not None:
             vector, version = course.meaning
-            near = self._vector.nearest(vector, version, filters, limit=REACH)
-            rankings.append(self._having(read(asked.text).exact.write(), near))
-        return self._fusion.of(*rankings) if len(rankings) == 2 else rankings[0]
+            by_meaning = self._nearest(vector, version, filters, depth)
+            by_meaning = by_meaning._replace(hits=self._having(read(asked.text).exact.write(), by_meaning.hits))
+        if by_meaning is None:
+            return _Near(by_words or [], goes_on=False, widens=False)
+        return by_meaning if by_words is None else by_meaning._replace(hits=self._fused(by_words, by_meaning.hits))
+
+    def _fused(self, by_words: Sequence[Hit], by_meaning: Sequence[Hit]) -> list[Hit]:
+        """Words and meaning in one ranking. What lies beyond the `NEAR` nearest follows behind, so that pages
+        further down, which look at more, find the first ones as they were."""
+        fused = self._fusion.of(by_words, by_meaning[:NEAR])
+        if beyond := by_meaning[NEAR:]:
+            known = {hit.image_id for hit in fused}
+            fused += [Hit(hit.image_id, 0.0) for hit in beyond if hit.image_id not in known]
+        return fused
 
     def _count_widened(
-        self, query: Paging, filters: Filters, find: Callable[[Filters], list[Hit]]
+        self, query: Paging, filters: Filters, find: Callable[[Filters], _Near]
     ) -> dict[str, Asked[Tally]]:
         """Starts counting what each facet whose own filter is in use would find without it."""
 
-        def count_found(wider: Filters) -> Tally:
-            return self._tally_of(_good_enough(find(wider), query))
+        def count_found(facet: str, wider: Filters) -> Tally:
+            near = find(wider)
+            return self._tally_of(_good_enough(near.hits, query), facet, goes_on=near.goes_on)
 
-        return {facet: self._ask("facets", partial(count_found, wider)) for facet, wider in filters.widened().items()}
+        return {
+            facet: self._ask("facets", partial(count_found, facet, wider)) for facet, wider in filters.widened().items()
+        }
 
-    def _tally_of(self, hits: Sequence[Hit]) -> Tally:
-        """Facets over a ranking; estimates when the ranking may go on beyond what was asked for."""
-        tally = self._keyword.tally_of([hit.image_id for hit in hits[:REACH]])
-        return replace(tally, estimated=tally.estimated or len(hits) >= REACH)
+    def _tally_of(self, hits: Sequence[Hit], *facets: str, goes_on: bool) -> Tally:
+        """Facets over a ranking; where it goes on beyond what was looked at they are estimates, over its beginning."""
+        counted = hits[: NEAR if goes_on else REACH]
+        tally = self._keyword.tally_of([hit.image_id for hit in counted], *facets)
+        return replace(tally, estimated=tally.estimated or goes_on or len(hits) >= REACH)
 
     def _counted(self, counting: Mapping[str, Asked[Tally]], course: _Course) -> Tally | None:
         """One tally of all that was counted; None when any of it did not come."""
@@ -420,7 +454,7 @@ class Search:
                 return found
         return self._keyword.tally(asked.text, asked.filters)
 
-    def _rank(self, query: SearchQuery, asked: Understood, course: _Course) -> _Ranking:
+    def _rank(self, query: SearchQuery, asked: Understood, course: _Course, depth: int) -> _Ranking:
         def words() -> list[Hit]:
             return self._match(query, asked, asked.filters)
 
@@ -431,26 +465,30 @@ class Search:
         by_words = by_meaning = None
         if query.mode is Mode.HYBRID:
             asking = self._ask("keyword", words)
-            by_meaning = self._meaning(asked, course)
+            by_meaning = self._meaning(asked, course, depth)
             by_words = course.answer(asking)
             if by_words is not None and by_meaning is not None:
-                by = {"keyword": by_words, "vector": by_meaning}
-                return _Ranking(self._fusion.of(by_words, by_meaning), "hybrid", by)
+                by = {"keyword": by_words, "vector": by_meaning.hits}
+                return _Ranking(
+                    self._fused(by_words, by_meaning.hits), "hybrid", by, by_meaning.goes_on, by_meaning.widens
+                )
         elif query.mode is Mode.KEYWORD:
             by_words = course.answer(self._ask("keyword", words))
             if by_words is None:
-                by_meaning = self._meaning(asked, course)
+                by_meaning = self._meaning(asked, course, depth)
         else:
-            by_meaning = self._meaning(asked, course)
+            by_meaning = self._meaning(asked, course, depth)
             if by_meaning is None:
                 by_words = course.answer(self._ask("keyword", words))
         if by_words is not None:
             return _Ranking(by_words, "keyword", {"keyword": by_words})
         if by_meaning is not None:
-            return _Ranking(by_meaning, "semantic", {"vector": by_meaning})
+            return _Ranking(
+                by_meaning.hits, "semantic", {"vector": by_meaning.hits}, by_meaning.goes_on, by_meaning.widens
+            )
         raise course.unavailable()
 
-    def _meaning(self, asked: Understood, course: _Course) -> list[Hit] | None:
+    def _meaning(self, asked: Understood, course: _Course, depth: int) -> _Near | None:
         words = read(asked.text)
         meant = words.meant if words.groups else asked.text
         if not meant:  # what is only not wanted shows nothing
@@ -466,15 +504,21 @@ class Search:
         if made is None:
             return None
         course.meaning = vector, version = made
-        found = course.answer(
-            self._ask("vector", lambda: self._vector.nearest(vector, version, asked.filters, limit=REACH))
-        )
+        found = course.answer(self._ask("vector", lambda: self._nearest(vector, version, asked.filters, depth)))
         exact = words.exact.write()
-        if not found or not exact:
+        if found is None or not found.hits or not exact:
             return found
         # Where the keyword engine is away, the answer says that the words were not matched.
-        kept = course.answer(self._ask("keyword", lambda: self._having(exact, found)))
-        return found if kept is None else kept
+        kept = course.answer(self._ask("keyword", lambda: self._having(exact, found.hits)))
+        return found if kept is None else found._replace(hits=kept)
+
+    def _nearest(
+        self, vector: Sequence[float], model_version: str, filters: Filters, depth: int, *, exclude: UUID | None = None
+    ) -> _Near:
+        """The `depth` nearest; one more is asked for, which says whether they go on."""
+        found = self._vector.nearest(vector, model_version, filters, limit=depth + 1, exclude=exclude)
+        goes_on = len(found) > depth
+        return _Near(found[:depth], goes_on, widens=goes_on and depth < REACH)
 
     def _having(self, exact: str, hits: list[Hit]) -> list[Hit]:
         """Those of the hits that have all the exact words; all of them where none are asked for."""
@@ -506,28 +550,22 @@ class Search:
         wanted: Wanted | None = None,
     ) -> Answer:
         """The page of a ranking. Facets are counted side by side with it: all of them where `counting` has an
-        entry without a name, else over the ranking, but for those that it names. Documents are read in one
-        round trip: where gains may change the order, those of the window together with the page's."""
+        entry without a name, else over the ranking, but for those that it names."""
         hits = _good_enough(ranking.hits, query)
         if "" not in counting:
-            counting[""] = self._ask("facets", partial(self._tally_of, hits))
-        hits = hits[:REACH]
-        passed = position.passed if position is not None else ((query.page or 1) - 1) * query.limit
-        if wanted is not None and passed < WINDOW:
-            documents = self._documents(hits[: WINDOW + query.limit], course)
+            counting[""] = self._ask("facets", partial(self._tally_of, hits, goes_on=ranking.goes_on))
+        hits, gained = hits[:REACH], dict[UUID, dict[str, float]]()
+        if wanted is not None and _passed(query, position) < WINDOW:
+            traits = self._traits(hits[:WINDOW], course)
             now = self._clock.now()
-            gained = {each: gains(found, wanted, now) for each, found in documents.items()}
+            gained = {each: gains(found, wanted, now) for each, found in traits.items()}
             hits = lifted(hits, gained)
-            begin = _begin(hits, position, query)
-            chosen = hits[begin : begin + query.limit]
-        else:
-            gained = {}
-            begin = _begin(hits, position, query)
-            chosen = hits[begin : begin + query.limit]
-            documents = self._documents(chosen, course)
+        begin = _begin(hits, position, query)
+        chosen = hits[begin : begin + query.limit]
+        documents = self._documents(chosen, course)
         tally = self._counted(counting, course)
         end = begin + len(chosen)
-        more = bool(chosen) and end < len(hits)
+        more = bool(chosen) and (end < len(hits) or (ranking.widens and len(hits) >= NEAR))
         page = SearchPage(
             # An image that left the catalogue a moment ago has no document any more.
             results=[self._hit(documents[hit.image_id], hit.score) for hit in chosen if hit.image_id in documents],
@@ -552,6 +590,10 @@ class Search:
         ids = [hit.image_id for hit in hits]
         found = self._required(course, "documents", lambda: self._reader.documents(ids))
         return {document.image_id: document for document in found}
+
+    def _traits(self, hits: Sequence[Hit], course: _Course) -> dict[UUID, Traits]:
+        ids = [hit.image_id for hit in hits]
+        return self._required(course, "documents", lambda: self._reader.traits(ids)) if ids else {}
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(
@@ -580,14 +622,22 @@ def _good_enough(hits: Sequence[Hit], query: Paging) -> list[Hit]:
     return [hit for hit in hits if not query.min_score or hit.score >= query.min_score]
 
 
+def _depth(query: Paging, position: Position | None, *, exact: bool = False) -> int:
+    """How many of the nearest a page needs. What quotes and minus say may leave few of them."""
+    return NEAR if _passed(query, position) + query.limit <= NEAR and not exact else REACH
+
+
+def _passed(query: Paging, position: Position | None) -> int:
+    return position.passed if position is not None else ((query.page or 1) - 1) * query.limit
+
+
 def _begin(hits: Sequence[Hit], position: Position | None, query: Paging) -> int:
     """Where the page begins: after the last image given out, wherever that stands by now."""
-    if position is None:
-        return ((query.page or 1) - 1) * query.limit
-    for place, hit in enumerate(hits):
-        if hit.image_id == position.last:
-            return place + 1
-    return position.passed
+    if position is not None:
+        for place, hit in enumerate(hits):
+            if hit.image_id == position.last:
+                return place + 1
+    return _passed(query, position)
 
 
 class _MayPass(Exception):

@@ -7,6 +7,7 @@ import random
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,12 +23,14 @@ from imagemarket.search.models import (
     REACH,
     DocumentRendition,
     FacetCount,
+    Facets,
     Filters,
     Hit,
     Removal,
     SearchDocument,
     Sort,
     Tally,
+    Traits,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import Clause, Words, read
@@ -200,8 +203,10 @@ class MemorySearch:
             tally = Tally(tally.total, tally.facets.model_copy(update={facet: counted}))
         return tally
 
-    def tally_of(self, image_ids: Sequence[UUID]) -> Tally:
-        return _tally(self.documents(image_ids))
+    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
+        tally = _tally(self._those(image_ids))
+        named = {name: getattr(tally.facets, name) for name in facets}
+        return replace(tally, facets=Facets(**named)) if facets else tally
 
     def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
         words = read(text)
@@ -230,8 +235,18 @@ class MemorySearch:
         return content.model_version, content.embedding
 
     def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
+        return [each.model_copy(update={"embedding": None}) for each in self._those(image_ids)]
+
+    def _those(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
         found = [self.held.get(image_id, (0, None))[1] for image_id in image_ids]
-        return [each.model_copy(update={"embedding": None}) for each in found if each is not None]
+        return [each for each in found if each is not None]
+
+    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
+        return {each.image_id: traits_of(each) for each in self._those(image_ids)}
+
+
+def traits_of(each: SearchDocument) -> Traits:
+    return Traits(each.tags, each.colours, each.categories, each.popularity, each.published_at)
 
 
 class MemoryRebuild:

@@ -17,7 +17,7 @@ from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
-from imagemarket.search.models import REACH, Hit, Mode, Removal, SearchPage, SearchQuery, SimilarQuery, Sort
+from imagemarket.search.models import NEAR, REACH, Hit, Mode, Removal, SearchPage, SearchQuery, SimilarQuery, Sort
 from imagemarket.search.service import Patience, Search
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 
@@ -132,6 +132,38 @@ def test_results_reach_only_so_far() -> None:
     assert len(last.results) == 100
     assert last.next_cursor is None
     assert last.estimated_total == REACH + 50
+
+
+@pytest.mark.parametrize("mode", [Mode.SEMANTIC, Mode.HYBRID])
+@pytest.mark.parametrize("number", [NEAR, NEAR + 1, NEAR + 45])
+def test_a_walk_by_meaning_goes_on_beyond_the_first_that_are_looked_at(mode: Mode, number: int) -> None:
+    engine = MemorySearch()
+    engine.write([document(f"{'boat' if place % 9 == 0 else 'tree'} {place}") for place in range(number)], [])
+    search = service(engine)
+    pages = list(walk(lambda c: search.search(SearchQuery(q="boat", mode=mode, limit=20, cursor=c))))
+    assert all(page.results for page in pages)
+    walked = [hit.id for page in pages for hit in page.results]
+    assert len(walked) == len(set(walked)) == number
+    assert [page.facets_estimated for page in pages[: NEAR // 20]] == [number > NEAR] * (NEAR // 20)
+    assert pages[0].estimated_total >= min(number, NEAR)
+    assert pages[-1].estimated_total == number
+    whole = [
+        hit.id
+        for page in range(1, 5)
+        for hit in search.search(SearchQuery(q="boat", mode=mode, limit=100, page=page)).results
+    ]
+    assert whole == walked
+
+
+def test_what_quotes_leave_of_the_nearest_ends_with_a_page_that_is_not_empty() -> None:
+    engine = MemorySearch()
+    made = [document("old boat" if place % 4 == 0 else "boat", embedding=pointing(place % 90)) for place in range(1300)]
+    engine.write(made, [])
+    search = service(engine)
+    pages = list(walk(lambda c: search.search(SearchQuery(q='"old boat"', mode=Mode.SEMANTIC, limit=50, cursor=c))))
+    assert all(page.results for page in pages)
+    assert {hit.title for page in pages for hit in page.results} == {"old boat"}
+    assert pages[0].facets_estimated
 
 
 def test_without_words_the_newest_come_whatever_the_mode(engine: MemorySearch) -> None:
