@@ -32,7 +32,7 @@ from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
 from imagemarket.search import synonyms
 from imagemarket.search.fusion import Fusion
-from imagemarket.search.models import REACH, Filters, Hit, SearchDocument, SearchQuery, Sort
+from imagemarket.search.models import NEAR, REACH, Filters, Hit, SearchDocument, SearchQuery, Sort
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.ranking import gains, lifted
 from imagemarket.search.spelling import MOST_WORDS, Speller
@@ -260,7 +260,6 @@ def scores(
     from imagemarket.vision.text import TextEncoder
 
     encoder = TextEncoder(BUNDLE)
-    documents = {document.image_id: document for document in made.documents}
     found: Scores = {}
     for reading_name, reading in readings.items():
         reader = QueryReader(lambda: speller, None, reading)
@@ -268,10 +267,9 @@ def scores(
             query = SearchQuery(q=question.text[:200], **question.filters)
             asked = reader.read(query, lambda word: bool(_match(engine, word, Filters())))
             by_words = _matched(engine, asked)
-            by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=REACH)
-            gained = {
-                hit.image_id: gains(documents[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]
-            }
+            by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=NEAR)
+            traits = engine.traits([hit.image_id for hit in [*by_words, *by_meaning]])
+            gained = {image_id: gains(each, asked.wanted, _NOW) for image_id, each in traits.items()}
             for way_name, way in WAYS.items():
                 ranked = lifted(way(by_words, by_meaning), gained)
                 judged = judge([hit.image_id for hit in ranked], question.relevant)

@@ -271,7 +271,7 @@ def _write(folder: Path, classes: Classes, recipe: str, model_version: str, say:
                 what="squared error of words' shares explained by the association, cross-validated",
                 value=round(gain, 4),
                 on="the words and classes of words.tsv, in five folds over words",
-            )
+            ),
         ],
         parts=describe_parts(folder, origins),
     )
