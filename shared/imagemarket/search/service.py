@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 from imagemarket.platform.clock import Clock, SystemClock
@@ -609,8 +609,11 @@ class Search:
             height=document.height,
             thumbhash=document.thumbhash,
             renditions=[
-                RenditionView.model_validate(
-                    {**rendition.model_dump(exclude={"key"}), "url": f"{self._media_base_url}/{rendition.key}"}
+                RenditionView(
+                    width=rendition.width,
+                    height=rendition.height,
+                    format=cast("Any", rendition.format),  # one of the three, or it is refused here
+                    url=f"{self._media_base_url}/{rendition.key}",
                 )
                 for rendition in document.renditions
             ],
