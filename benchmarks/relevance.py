@@ -25,8 +25,7 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.material.postgres import own_database
-from benchmarks.retrieval import BUNDLE, model_input
-from benchmarks.samples import NOT_HERE, SAMPLES
+from benchmarks.vision_retrieval import BUNDLE, SAMPLES, model_input
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
@@ -260,6 +259,7 @@ def scores(
     from imagemarket.vision.text import TextEncoder
 
     encoder = TextEncoder(BUNDLE)
+    traits = engine.traits([document.image_id for document in made.documents])
     found: Scores = {}
     for reading_name, reading in readings.items():
         reader = QueryReader(lambda: speller, None, reading)
@@ -268,8 +268,7 @@ def scores(
             asked = reader.read(query, lambda word: bool(_match(engine, word, Filters())))
             by_words = _matched(engine, asked)
             by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=NEAR)
-            traits = engine.traits([hit.image_id for hit in [*by_words, *by_meaning]])
-            gained = {image_id: gains(each, asked.wanted, _NOW) for image_id, each in traits.items()}
+            gained = {hit.image_id: gains(traits[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]}
             for way_name, way in WAYS.items():
                 ranked = lifted(way(by_words, by_meaning), gained)
                 judged = judge([hit.image_id for hit in ranked], question.relevant)
@@ -310,7 +309,8 @@ def cross_validated(made: Corpus, found: Scores) -> tuple[float, str]:
 def measure() -> list[report.Row]:
     """The table of every way and reading, and the claims that the defaults stand on."""
     if not (SAMPLES / "manifest.json").exists():
-        return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=NOT_HERE)]
+        reason = "the sample photos are not here"
+        return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=reason)]
     made = corpus()
     with engine_with(made.documents) as (engine, speller):
         found = scores(made, engine, speller)
