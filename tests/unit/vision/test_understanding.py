@@ -38,8 +38,10 @@ def test_of_words_that_exclude_each_other_the_surest_stays() -> None:
 
 
 def test_a_picture_without_colour_has_no_hue() -> None:
-    tags = _reader().tags({"blue": 0.4, "sky": 0.5}, {"black and white": 1.0}, people=None)
-    said = {tag.tag: tag.confidence for tag in tags}
+    said = {
+        tag.tag: tag.confidence
+        for tag in _reader().tags({"blue": 0.4, "sky": 0.5}, {"black and white": 1.0}, people=None)
+    }
     assert said == {"black and white": 1.0, "sky": 0.5}
 
 
