@@ -36,7 +36,7 @@ BUDGET_KB, PREVIEW_BUDGET_KB = 120.0, 200.0
 AVIF_SAVES = 0.20
 SWEEP: dict[str, list[dict[str, Any]]] = {
     "WEBP": [{"quality": quality, "method": method} for method in (3, 4, 6) for quality in (68, 74, 80, 86)],
-    "AVIF": [{"quality": quality, "speed": speed} for speed in (6, 7, 8) for quality in (50, 56, 62, 68)],
+    "AVIF": [{"quality": quality, "speed": speed} for speed in (6, 7, 8, 9) for quality in (50, 56, 62, 68)],
     "JPEG": [{"quality": quality, "optimize": True, "progressive": True} for quality in (70, 76, 82, 88)],
 }
 
