@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from benchmarks.vision_retrieval import BUNDLE, SAMPLES, model_input
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
 from benchmarks.material.postgres import own_database
-from benchmarks.vision_retrieval import BUNDLE, SAMPLES, model_input
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
