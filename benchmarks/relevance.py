@@ -20,12 +20,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from benchmarks.vision_retrieval import BUNDLE, SAMPLES, model_input
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
 from benchmarks.material.postgres import own_database
+from benchmarks.retrieval import BUNDLE, model_input
+from benchmarks.samples import NOT_HERE, SAMPLES
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
@@ -309,8 +310,7 @@ def cross_validated(made: Corpus, found: Scores) -> tuple[float, str]:
 def measure() -> list[report.Row]:
     """The table of every way and reading, and the claims that the defaults stand on."""
     if not (SAMPLES / "manifest.json").exists():
-        reason = "the sample photos are not here"
-        return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=reason)]
+        return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=NOT_HERE)]
     made = corpus()
     with engine_with(made.documents) as (engine, speller):
         found = scores(made, engine, speller)
