@@ -227,13 +227,14 @@ def _naive_jobs(path: Path, *, tuned: bool) -> Jobs:
     from imagemarket.imaging.watermark import draw_visible_mark
 
     encoders = encoder_settings() if tuned else _PLAIN
+    preview_encoders = encoder_settings("preview") if tuned else _PLAIN
 
     def thumbnails() -> object:
         picture = _opened(path)
         return [_encode(_scaled(picture, edge), encoders) for edge in _EDGES]
 
     def watermark() -> object:
-        return _encode(draw_visible_mark(_scaled(_opened(path), _EDGES[0]), _IMAGE_ID), encoders)
+        return _encode(draw_visible_mark(_scaled(_opened(path), _EDGES[0]), _IMAGE_ID), preview_encoders)
 
     def dedup_hash() -> object:
         return _digest(path), perceptual_hash(_opened(path))
@@ -267,7 +268,7 @@ def _one_decode(path: Path) -> object:
     for edge in _EDGES:
         picture = _scaled(picture, edge) if edge < max(picture.size) else picture
         made.append(_encode(picture, encoder_settings()))
-    made.append(_encode(embed_identity(draw_visible_mark(largest, _IMAGE_ID), _IMAGE_ID), encoder_settings()))
+    made.append(_encode(embed_identity(draw_visible_mark(largest, _IMAGE_ID), _IMAGE_ID), encoder_settings("preview")))
     made.append(_encode(_scaled(largest, 450), {"JPEG": {}}))
     return made
 
@@ -281,9 +282,8 @@ def _cascade(path: Path) -> object:
     from imagemarket.imaging.watermark import draw_visible_mark, embed_identity
 
     pyvips.cache_set_max(0)
-    chosen = encoder_settings()
 
-    def encode(picture: pyvips.Image) -> list[bytes]:
+    def encode(picture: pyvips.Image, chosen: dict[str, dict[str, Any]]) -> list[bytes]:
         return [
             picture.webpsave_buffer(Q=chosen["WEBP"]["quality"], effort=chosen["WEBP"]["method"]),
             picture.heifsave_buffer(
@@ -305,11 +305,10 @@ def _cascade(path: Path) -> object:
     made: list[object] = [_digest(path), perceptual_hash(pillow)]
     for edge in _EDGES:
         picture = picture.thumbnail_image(edge, height=edge, size="down").copy_memory()
-        made.append(encode(picture))
+        made.append(encode(picture, encoder_settings()))
     marked = embed_identity(draw_visible_mark(pillow, _IMAGE_ID), _IMAGE_ID)
-    made.append(
-        encode(pyvips.Image.new_from_memory(marked.tobytes(), *marked.size, 3, "uchar").copy(interpretation="srgb"))
-    )
+    preview = pyvips.Image.new_from_memory(marked.tobytes(), *marked.size, 3, "uchar").copy(interpretation="srgb")
+    made.append(encode(preview, encoder_settings("preview")))
     made.append(largest.thumbnail_image(450, height=450, size="down").jpegsave_buffer())
     return made
 
