@@ -17,6 +17,8 @@ _PLAIN_COLOUR = 0.5
 """Share of the picture that a colour covers to be plainly there."""
 _LEAST = 0.01
 """Evidence below it is no guess any more."""
+_LIKELIER = 0.5
+"""Confidence from which "person" is a tag: half of all photos have somebody, so any of them may."""
 _NEAR = 0.001
 """How near to 0 and to 1 evidence is told apart."""
 
@@ -134,7 +136,7 @@ def _tags(held: Mapping[str, float], colours: Mapping[str, float], *, people: bo
     if _GREYS in colours:
         for hue in _HUES:
             scores.pop(hue, None)
-    if people is False:
+    if people is False or scores.get("person", 0.0) < _LIKELIER:
         scores.pop("person", None)
     ranked = sorted(scores, key=lambda word: (-scores[word], word))[:TAGS_PER_IMAGE]
     return [Tag(tag=word, confidence=round(min(1.0, scores[word]), 4)) for word in ranked]

@@ -63,6 +63,11 @@ def test_where_nobody_is_there_is_no_person_among_the_tags() -> None:
     assert [tag.tag for tag in _reader().tags({"person": 0.02, "cup": 0.5}, {}, people=False)] == ["cup"]
 
 
+def test_that_somebody_may_be_there_is_no_tag() -> None:
+    assert [tag.tag for tag in _reader().tags({"person": 0.45, "cup": 0.4}, {}, people=None)] == ["cup"]
+    assert [tag.tag for tag in _reader().tags({"person": 0.55, "cup": 0.4}, {}, people=None)] == ["person", "cup"]
+
+
 def test_a_person_is_as_sure_as_a_face() -> None:
     assert _reader("person").confidences(_sight([0.3]), 0.99) == {"person": 0.99}
     assert _reader("person").confidences(_sight([0.3]), 0.9) == {"person": pytest.approx(0.3)}
