@@ -295,7 +295,7 @@ class SimulatedDatabase(Database):
         self._process = process
 
     @contextmanager
-    def transaction(self) -> Iterator[Any]:
+    def _connected(self, *, autocommit: bool) -> Iterator[Any]:
         process, world = self._process, self._process.world
         port(process, lambda: None)
         committed = False

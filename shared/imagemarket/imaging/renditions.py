@@ -59,7 +59,8 @@ def open_master(master: bytes) -> Image:
     """The decoded picture of `Inspection.master`: RGB, or RGBA."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(master), formats=("TIFF",)) as picture:
+    # PNG too, so that what was inspected before a deployment can be carried on after it.
+    with Image.open(io.BytesIO(master), formats=("TIFF", "PNG")) as picture:
         picture.load()
         return picture if picture.mode in {"RGB", "RGBA"} else picture.convert("RGB")
 
