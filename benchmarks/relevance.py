@@ -102,7 +102,8 @@ def corpus(seed: int = 7) -> Corpus:
     photos = _photos(entries)
     numbers = random.Random(seed)
     mixtures = [_mixture(numbers, *numbers.sample(photos, 2)) for _ in range(MIXTURES)]
-    return Corpus([*photos, *mixtures], list(_questions(entries, photos, numbers)))
+    # Numbers of their own, so that the same is asked whatever tags a bundle gives.
+    return Corpus([*photos, *mixtures], list(_questions(entries, photos, random.Random(seed))))
 
 
 def _photos(entries: Sequence[dict[str, Any]]) -> list[SearchDocument]:
@@ -260,7 +261,7 @@ def scores(
     from imagemarket.vision.text import TextEncoder
 
     encoder = TextEncoder(BUNDLE)
-    traits = engine.traits([document.image_id for document in made.documents])
+    documents = {document.image_id: document for document in made.documents}
     found: Scores = {}
     for reading_name, reading in readings.items():
         reader = QueryReader(lambda: speller, None, reading)
@@ -269,7 +270,9 @@ def scores(
             asked = reader.read(query, lambda word: bool(_match(engine, word, Filters())))
             by_words = _matched(engine, asked)
             by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=NEAR)
-            gained = {hit.image_id: gains(traits[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]}
+            gained = {
+                hit.image_id: gains(documents[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]
+            }
             for way_name, way in WAYS.items():
                 ranked = lifted(way(by_words, by_meaning), gained)
                 judged = judge([hit.image_id for hit in ranked], question.relevant)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 
@@ -256,7 +257,6 @@ def _sizes(database: Database, documents: int, size: str) -> Iterator[report.Row
 
 def measure_opensearch(documents: int) -> Iterator[report.Row]:
     """OpenSearch over so many documents, each with its vector; brute force is NumPy's."""
-    from itertools import islice
 
     from imagemarket.search.opensearch import OpenSearchEngine, connect
     from local import opensearch
@@ -273,13 +273,8 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
         try:
             client = connect(opensearch.url_of(part.port))
             engine = OpenSearchEngine(client, vectors=True)
-            catalogue = Catalogue(part=1)
-            waiting, held = catalogue.documents(documents), _Held()
-            began = time.perf_counter()
-            while batch := list(islice(waiting, 500)):
-                engine.write(batch, [])
-                held.add(batch)
-            yield report.at_most(f"writing {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
+            catalogue, held = Catalogue(part=1), _Held()
+            yield report.at_most(f"writing {size}", ours=held.fill(engine, catalogue, documents), unit="s", limit=3600)
             client.indices.refresh(index="images")
             client.indices.forcemerge(index="images", params={"max_num_segments": "1", "request_timeout": 1800})
             questions = Catalogue(part=1000).questions(QUESTIONS)
@@ -297,7 +292,6 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
 
 def measure_qdrant(documents: int) -> Iterator[report.Row]:
     """Qdrant's own engine, in this process, as the product lays out and asks a cluster; brute force is NumPy's."""
-    from itertools import islice
 
     from benchmarks.material.edge import EdgeClient
     from imagemarket.search.qdrant import Placement, QdrantEngine
@@ -306,13 +300,8 @@ def measure_qdrant(documents: int) -> Iterator[report.Row]:
     with tempfile.TemporaryDirectory(prefix="imagemarket-bench-") as folder:
         client = EdgeClient(Path(folder))
         engine = QdrantEngine(cast("Any", client), placement=Placement(quantised=True))
-        catalogue = Catalogue(part=1)
-        waiting, held = catalogue.documents(documents), _Held()
-        began = time.perf_counter()
-        while batch := list(islice(waiting, 500)):
-            engine.write(batch, [])
-            held.add(batch)
-        yield report.at_most(f"writing {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
+        catalogue, held = Catalogue(part=1), _Held()
+        yield report.at_most(f"writing {size}", ours=held.fill(engine, catalogue, documents), unit="s", limit=3600)
         began = time.perf_counter()
         client.shard.optimize()
         yield report.at_most(f"making the index, {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
@@ -335,11 +324,17 @@ class _Held:
         self.documents: list[Any] = []
         self.vectors: list[Any] = []
 
-    def add(self, batch: Sequence[Any]) -> None:
+    def fill(self, engine: Any, catalogue: Catalogue, number: int) -> float:
+        """Write so many documents of the catalogue into an engine and keep them; the seconds it took."""
         import numpy as np
 
-        self.vectors += [np.asarray(each.embedding, dtype=np.float16) for each in batch]
-        self.documents += [each.model_copy(update={"embedding": None}) for each in batch]
+        began = time.perf_counter()
+        waiting = catalogue.documents(number)
+        while batch := list(islice(waiting, 500)):
+            engine.write(batch, [])
+            self.vectors += [np.asarray(each.embedding, dtype=np.float16) for each in batch]
+            self.documents += [each.model_copy(update={"embedding": None}) for each in batch]
+        return time.perf_counter() - began
 
 
 def _by_vector_alone(engine: Any, catalogue: Catalogue, questions: Sequence[Question], held: _Held) -> dict[str, Band]:

@@ -57,13 +57,12 @@ class Pair:
 
     def __init__(self, words: Any, vectors: Any) -> None:
         self._engines = (words, vectors)
-        self.match, self.tally, self.tally_of, self.having, self.documents, self.traits = (
+        self.match, self.tally, self.tally_of, self.having, self.documents = (
             words.match,
             words.tally,
             words.tally_of,
             words.having,
             words.documents,
-            words.traits,
         )
         self.nearest, self.vector_of = vectors.nearest, vectors.vector_of
 
@@ -151,12 +150,6 @@ def test_a_document_comes_back_as_it_was_written_less_its_vector(engine: Engine)
     written = document("Sunset", tags=("sea",), categories=("nature",), colours=("red",), people=True, description="d")
     assert engine.write([written], []) == 1
     assert engine.documents([written.image_id]) == [written.model_copy(update={"embedding": None})]
-    (traits,) = engine.traits([written.image_id, new_id()]).items()
-    assert traits[0] == written.image_id
-    assert [*map(set, traits[1][:3]), *traits[1][3:]] == [
-        *(set(written.tags), set(written.colours), set(written.categories)),
-        *(pytest.approx(written.popularity), written.published_at),
-    ]
 
 
 def test_writing_twice_changes_nothing_to_see(engine: Engine) -> None:

@@ -59,8 +59,7 @@ def open_master(master: bytes) -> Image:
     """The decoded picture of `Inspection.master`: RGB, or RGBA."""
     from PIL import Image
 
-    # PNG too, so that what was inspected before a deployment can be carried on after it.
-    with Image.open(io.BytesIO(master), formats=("TIFF", "PNG")) as picture:
+    with Image.open(io.BytesIO(master), formats=("TIFF",)) as picture:
         picture.load()
         return picture if picture.mode in {"RGB", "RGBA"} else picture.convert("RGB")
 

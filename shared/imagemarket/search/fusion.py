@@ -58,19 +58,16 @@ def fuse(rankings: Sequence[Sequence[Hit]], *, k: int = RRF_K) -> list[Hit]:
 
 
 def combine(by_words: Sequence[Hit], by_meaning: Sequence[Hit], *, semantic: float) -> list[Hit]:
-    """Each hit scores (1 - semantic) times its score by words plus semantic times that by meaning, both from 0
-    to 1: a score by words is divided by the best (words not found score 0), one by meaning lies between the
-    worst and the best of the list. What only one ranking has gets 0 from the other."""
+    """Each hit scores (1 - semantic) times its score by words plus semantic times that by meaning, both divided by
+    the best of their list; a cosine below 0 counts 0, as does what a ranking has not. That the lower end is fixed
+    and not the worst of the list ("theoretical min-max" in S. Bruch, S. Gai and A. Ingber, An Analysis of Fusion
+    Functions for Hybrid Retrieval, 2023) keeps the order the same however many of the nearest are looked at."""
     scores: dict[UUID, float] = {}
-    for ranking, share, lowest in (
-        (by_words, 1 - semantic, 0.0),
-        (by_meaning, semantic, min((hit.score for hit in by_meaning), default=0.0)),
-    ):
-        highest = max((hit.score for hit in ranking), default=0.0)
-        span = highest - lowest
+    for ranking, share in ((by_words, 1 - semantic), (by_meaning, semantic)):
+        best = max((hit.score for hit in ranking), default=0.0)
         for hit in ranking:
-            # Where all score the same, all are the best.
-            part = (hit.score - lowest) / span if span > 0 else 1.0
+            # Where nothing scores, all are the best.
+            part = max(0.0, hit.score / best) if best > 0 else 1.0
             scores[hit.image_id] = scores.get(hit.image_id, 0.0) + share * part
     return _ordered(scores)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -86,16 +86,6 @@ class SearchDocument(BaseModel):
     model_version: str | None = None
     embedding: tuple[float, ...] | None = Field(default=None, min_length=DIMENSIONS, max_length=DIMENSIONS, repr=False)
     """A unit vector of `model_version`; None in a document that was read back for a page."""
-
-
-class Traits(NamedTuple):
-    """What of a document earns it a gain, see `ranking`."""
-
-    tags: Sequence[str]
-    colours: Sequence[str]
-    categories: Sequence[str]
-    popularity: float
-    published_at: datetime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,7 +27,6 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
-    Traits,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import Clause, Words, read
@@ -36,7 +34,6 @@ from imagemarket.search.words import Clause, Words, read
 if TYPE_CHECKING:
     from boto3 import Session
     from opensearchpy import OpenSearch
-    from pydantic import TypeAdapter
 
 ALIAS = "images"
 """The name that everybody reads and writes by."""
@@ -414,11 +411,6 @@ class OpenSearchEngine:
         documents = {each["_id"]: SearchDocument.model_validate(each["_source"]) for each in found}
         return [documents[name] for name in map(str, image_ids) if name in documents]
 
-    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
-        """See `DocumentReader.traits`."""
-        found = self._search(_with_ids(image_ids), size=len(image_ids), source=list(Traits._fields))["hits"]["hits"]
-        return {UUID(each["_id"]): _traits().validate_python(each["_source"]) for each in found}
-
     def _search(self, body: dict[str, Any], *, size: int, source: list[str] | bool = False) -> Any:
         with _answering():
             return self._client.search(
@@ -427,13 +419,6 @@ class OpenSearchEngine:
                 # A collection that nothing was written to yet has no index, and nothing to find.
                 params={"ignore_unavailable": "true"},
             )
-
-
-@cache
-def _traits() -> TypeAdapter[Traits]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Traits)
 
 
 class OpenSearchRebuild:

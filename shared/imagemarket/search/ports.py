@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally, Traits
+from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
 
 
 class DocumentSink(Protocol):
@@ -107,10 +107,6 @@ class DocumentReader(Protocol):
 
     def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
         """Those of the documents that are listed, in the order asked for, without embeddings."""
-        ...
-
-    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
-        """What can move those of them up that are listed: a small part of each document, for many of them."""
         ...
 
 

@@ -23,7 +23,6 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
-    Traits,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import read
@@ -403,15 +402,6 @@ class PostgresSearch:
         row = self._database.fetch_one(_HYDRATE, (list(image_ids),))
         assert row is not None
         return _documents().validate_json(row["documents"])
-
-    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
-        """See `DocumentReader.traits`."""
-        rows = self._database.fetch_all(
-            "SELECT image_id, tags, colours, categories, popularity, published_at FROM search_documents"
-            " WHERE listed AND image_id = ANY(%b)",
-            (list(image_ids),),
-        )
-        return {row.pop("image_id"): Traits(**row) for row in rows}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from imagemarket.search.models import Hit, Traits
+from imagemarket.search.models import Hit, SearchDocument
 from imagemarket.search.understanding import Wanted
 
 WINDOW = 60
@@ -26,7 +26,7 @@ _FRESH_DAYS = 30
 """Half of the gain is gone after so many days."""
 
 
-def gains(document: Traits, wanted: Wanted, now: datetime) -> dict[str, float]:
+def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, float]:
     """What a picture gains, by name; only what it does gain.
 
     Popularity counts by its logarithm, freshness halves each month.

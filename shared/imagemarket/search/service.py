@@ -51,7 +51,6 @@ from imagemarket.search.models import (
     SimilarQuery,
     Sort,
     Tally,
-    Traits,
 )
 from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
@@ -550,19 +549,23 @@ class Search:
         wanted: Wanted | None = None,
     ) -> Answer:
         """The page of a ranking. Facets are counted side by side with it: all of them where `counting` has an
-        entry without a name, else over the ranking, but for those that it names."""
+        entry without a name, else over the ranking, but for those that it names. Documents are read in one
+        round trip: where gains may change the order, those of the window together with the page's."""
         hits = _good_enough(ranking.hits, query)
         if "" not in counting:
             counting[""] = self._ask("facets", partial(self._tally_of, hits, goes_on=ranking.goes_on))
-        hits, gained = hits[:REACH], dict[UUID, dict[str, float]]()
+        hits = hits[:REACH]
+        documents: dict[UUID, SearchDocument] = {}
+        gained: dict[UUID, dict[str, float]] = {}
         if wanted is not None and _passed(query, position) < WINDOW:
-            traits = self._traits(hits[:WINDOW], course)
+            documents = self._documents(hits[: WINDOW + query.limit], course)
             now = self._clock.now()
-            gained = {each: gains(found, wanted, now) for each, found in traits.items()}
+            gained = {each: gains(found, wanted, now) for each, found in documents.items()}
             hits = lifted(hits, gained)
         begin = _begin(hits, position, query)
         chosen = hits[begin : begin + query.limit]
-        documents = self._documents(chosen, course)
+        if not documents or begin > WINDOW:
+            documents = self._documents(chosen, course)
         tally = self._counted(counting, course)
         end = begin + len(chosen)
         more = bool(chosen) and (end < len(hits) or (ranking.widens and len(hits) >= NEAR))
@@ -590,10 +593,6 @@ class Search:
         ids = [hit.image_id for hit in hits]
         found = self._required(course, "documents", lambda: self._reader.documents(ids))
         return {document.image_id: document for document in found}
-
-    def _traits(self, hits: Sequence[Hit], course: _Course) -> dict[UUID, Traits]:
-        ids = [hit.image_id for hit in hits]
-        return self._required(course, "documents", lambda: self._reader.traits(ids)) if ids else {}
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:
         return SearchHit(

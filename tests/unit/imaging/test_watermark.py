@@ -139,13 +139,13 @@ def test_mirrored_and_turned_copies_carry_the_mark(preview: Image.Image, mirrore
 def test_a_drawing_on_a_flat_ground_carries_the_mark(colour: str) -> None:
     drawing = Image.new("RGB", (1000, 700), colour)
     drawing.paste("crimson", (300, 200, 600, 500))
-    for each in make_watermarked(_encoded(drawing, "PNG"), IMAGE_ID):
+    for each in make_watermarked(_encoded(drawing, "TIFF"), IMAGE_ID):
         assert read_watermark(each.data).image_id == str(IMAGE_ID), each.format
 
 
 @pytest.mark.parametrize("shape", [(70, 50), (1, 400), (400, 1), (1000, 3)])
 def test_a_picture_too_small_for_the_unseen_mark_still_gets_its_preview(shape: tuple[int, int]) -> None:
-    made = make_watermarked(_encoded(Image.new("RGB", shape, "olive"), "PNG"), IMAGE_ID)
+    made = make_watermarked(_encoded(Image.new("RGB", shape, "olive"), "TIFF"), IMAGE_ID)
     assert {_opened(each.data).size for each in made} == {shape}
 
 

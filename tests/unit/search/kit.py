@@ -30,7 +30,6 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
-    Traits,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import Clause, Words, read
@@ -240,13 +239,6 @@ class MemorySearch:
     def _those(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
         found = [self.held.get(image_id, (0, None))[1] for image_id in image_ids]
         return [each for each in found if each is not None]
-
-    def traits(self, image_ids: Sequence[UUID]) -> dict[UUID, Traits]:
-        return {each.image_id: traits_of(each) for each in self._those(image_ids)}
-
-
-def traits_of(each: SearchDocument) -> Traits:
-    return Traits(each.tags, each.colours, each.categories, each.popularity, each.published_at)
 
 
 class MemoryRebuild:

@@ -48,12 +48,15 @@ def test_coming_first_everywhere_is_coming_first(one: list[Hit], other: list[Hit
 
 
 def test_scores_are_normalised_and_weighed() -> None:
-    a, b, c = (UUID(int=number) for number in (1, 2, 3))
-    fused = combine([Hit(a, 4.0), Hit(b, 1.0)], [Hit(b, 0.9), Hit(a, 0.7), Hit(c, 0.5)], semantic=0.5)
+    a, b, c, d = (UUID(int=number) for number in (1, 2, 3, 4))
+    near = [Hit(b, 0.8), Hit(a, 0.6), Hit(c, 0.2), Hit(d, -0.1)]
+    fused = combine([Hit(a, 4.0), Hit(b, 1.0)], near, semantic=0.5)
     assert {hit.image_id: hit.score for hit in fused} == pytest.approx(
-        {a: 0.5 * 1 + 0.5 * 0.5, b: 0.5 * 0.25 + 0.5 * 1, c: 0.0}
+        {a: 0.5 * 1 + 0.5 * 0.75, b: 0.5 * 0.25 + 0.5 * 1, c: 0.5 * 0.25, d: 0.0}
     )
-    assert [hit.image_id for hit in fused] == [a, b, c]
+    assert [hit.image_id for hit in fused] == [a, b, c, d]
+    looked_at_less = combine([Hit(a, 4.0), Hit(b, 1.0)], near[:3], semantic=0.5)
+    assert looked_at_less == fused[:3]
 
 
 @given(RANKING, RANKING, st.floats(0, 1))

@@ -15,7 +15,7 @@ from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import Hit, Mode, SearchQuery
 from imagemarket.search.ranking import CATEGORY, COLOUR, EXACT_TAG, FRESH, POPULAR, WINDOW, gains, lifted
 from imagemarket.search.understanding import Wanted
-from tests.unit.search.kit import FIRST_DAY, MemorySearch, document, random_documents, traits_of
+from tests.unit.search.kit import FIRST_DAY, MemorySearch, document, random_documents
 from tests.unit.search.test_service import service
 
 WANTED = Wanted(frozenset({"blue"}), frozenset({"nature"}), frozenset({"blue", "ocean"}))
@@ -24,19 +24,17 @@ MOST = POPULAR + FRESH + EXACT_TAG + COLOUR + CATEGORY
 
 def test_gains_have_names_and_add_up_to_less_than_a_half() -> None:
     best = document(tags=("Ocean", "blue"), colours=("blue",), categories=("nature",), popularity=1e9)
-    assert gains(traits_of(best), WANTED, FIRST_DAY) == pytest.approx(
+    assert gains(best, WANTED, FIRST_DAY) == pytest.approx(
         {"popularity": POPULAR, "freshness": FRESH, "exact_tag": EXACT_TAG, "color": COLOUR, "category": CATEGORY}
     )
     assert MOST < 0.5
-    month = gains(traits_of(document(tags=("ocean",))), WANTED, FIRST_DAY + timedelta(days=30))
+    month = gains(document(tags=("ocean",)), WANTED, FIRST_DAY + timedelta(days=30))
     assert month == pytest.approx({"freshness": FRESH / 2, "exact_tag": EXACT_TAG / 2})
 
 
 @given(st.floats(0, 1e12), st.integers(0, 5000), st.lists(st.sampled_from(["ocean", "blue", "sky"]), unique=True))
 def test_gains_are_bounded_whatever_the_picture(popularity: float, days: int, tags: list[str]) -> None:
-    found = gains(
-        traits_of(document(popularity=popularity, tags=tuple(tags))), WANTED, FIRST_DAY + timedelta(days=days)
-    )
+    found = gains(document(popularity=popularity, tags=tuple(tags)), WANTED, FIRST_DAY + timedelta(days=days))
     assert all(gain > 0 for gain in found.values())
     assert sum(found.values()) <= MOST + 1e-9
 
