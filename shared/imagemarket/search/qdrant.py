@@ -29,7 +29,7 @@ ALIAS = "images"
 _VECTOR = "embedding"
 _TIMEOUT_SECONDS = 5
 _PAGE = 1000
-_LEAST_WALK = 128  # points of the graph that are looked at, however few are asked for
+_LEAST_WALK = 256  # points of the graph that are looked at, however few are asked for: with 128 recall was .89 of .98
 _OVERSAMPLING = 2.0
 
 _INDEXES = {

@@ -1,7 +1,8 @@
 """Spelling: from a word that nothing has to one that pictures have.
 
-Candidates are the catalogue's own words, found by symmetric deletes (W. Garbe's SymSpell). A word is left
-alone when it is in the catalogue, and also when it is good English: then it is a rare wish and no mistake.
+Candidates are found by symmetric deletes (W. Garbe's SymSpell): the catalogue's own words and, while these are
+few, the most frequent English ones, since a picture is found by its meaning too. A word is left alone when it is
+in the catalogue, and also when it is good English: then it is a rare wish and no mistake.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from symspellpy import SymSpell
 
 MOST_WORDS = 20_000
-"""How many of the catalogue's words, the most frequent, are offered as corrections: about 60 MB of deletes."""
+"""How many words are offered as corrections, the most frequent ones: about 60 MB of deletes."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 # One slip in a short word, two in a longer one, as Elasticsearch's fuzziness AUTO has it.
@@ -25,13 +27,13 @@ _PREFIX = 7
 
 
 @cache
-def english_words() -> frozenset[str]:
-    """82,000 English words, from symspellpy's list."""
+def english_words() -> Mapping[str, None]:
+    """82,000 English words, the most frequent first, from symspellpy's list."""
     import symspellpy
 
     source = Path(symspellpy.__file__).with_name("frequency_dictionary_en_82_765.txt")
     with source.open(encoding="utf-8-sig") as lines:
-        return frozenset(line.split(" ", 1)[0] for line in lines)
+        return dict.fromkeys(line.split(" ", 1)[0] for line in lines)
 
 
 def words_of(text: str) -> list[str]:
@@ -54,15 +56,15 @@ class Speller:
         return bool(forms & self._known) or plain in english_words()
 
     def correct(self, word: str) -> str | None:
-        """The catalogue's word nearest to one that is not known, of equally near ones the most frequent; None
-        for a known word and where nothing is near."""
+        """The word nearest to one that is not known, of equally near ones the catalogue's, of these the most
+        frequent; None for a known word and where nothing is near."""
         plain = word.lower()
         if len(plain) < _ONE_SLIP_FROM or not plain.isalpha() or self.knows(plain):
             return None
         return self.nearest(plain)
 
     def nearest(self, word: str) -> str | None:
-        """The catalogue's word nearest to this one, within the slips that its length allows."""
+        """The word nearest to this one, within the slips that its length allows."""
         from symspellpy import Verbosity
 
         slips = 2 if len(word) >= _TWO_SLIPS_FROM else 1
@@ -78,5 +80,8 @@ def _deletes(words: Mapping[str, int]) -> SymSpell:
     made = SymSpell(max_dictionary_edit_distance=2, prefix_length=_PREFIX)
     frequent = sorted(words.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
     for word, images in frequent:
-        made.create_dictionary_entry(word, images)
+        made.create_dictionary_entry(word, images + 1)
+    others = (word for word in english_words() if len(word) >= _ONE_SLIP_FROM and word not in words)
+    for word in islice(others, MOST_WORDS - len(frequent)):
+        made.create_dictionary_entry(word, 1)
     return made

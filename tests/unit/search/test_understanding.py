@@ -13,7 +13,7 @@ from imagemarket.search.models import SearchQuery
 from imagemarket.search.spelling import Speller
 from imagemarket.search.understanding import QueryReader, Reading, Understood
 
-SPELLER = Speller({"sunset": 40, "mountain": 30, "fountain": 3, "harbour": 9, "boat": 12, "zzyzx": 1})
+SPELLER = Speller({"sunset": 40, "mountain": 30, "fountain": 3, "harbour": 9, "boat": 12, "zzyzx": 1, "pantz": 2})
 SYNONYMS = {"sofa": ("couch",), "ocean": ("sea", "waves")}
 
 
@@ -32,6 +32,8 @@ def read(q: str, *, has_results: Any = lambda _: False, **query: Any) -> Underst
         ("mountains", "mountains"),
         ("boats", "boats"),
         ("boaf", "boat"),
+        ("elephnat", "elephant"),  # the catalogue has none, but its pictures have meanings
+        ("pantg", "pantz"),  # of "pants" and "pantz" the one that pictures have
         ("bo", "bo"),
         ("zzyzx", "zzyzx"),
         ("xqwrtp", "xqwrtp"),
