@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Literal
 from uuid import UUID
 
@@ -60,18 +61,18 @@ def fuse(rankings: Sequence[Sequence[Hit]], *, k: int = RRF_K) -> list[Hit]:
 def combine(by_words: Sequence[Hit], by_meaning: Sequence[Hit], *, semantic: float) -> list[Hit]:
     """Each hit scores (1 - semantic) times its score by words plus semantic times that by meaning, both divided by
     the best of their list; a cosine below 0 counts 0, as does what a ranking has not. That the lower end is fixed
-    and not the worst of the list ("theoretical min-max" in S. Bruch, S. Gai and A. Ingber, An Analysis of Fusion
-    Functions for Hybrid Retrieval, 2023) keeps the order the same however many of the nearest are looked at."""
+    (the paper's "theoretical" normalisation) and not the worst of the list keeps the order the same however many of
+    the nearest are looked at."""
     scores: dict[UUID, float] = {}
     for ranking, share in ((by_words, 1 - semantic), (by_meaning, semantic)):
-        best = max((hit.score for hit in ranking), default=0.0)
-        for hit in ranking:
+        best = max((score for _, score in ranking), default=0.0)
+        for image_id, score in ranking:
             # Where nothing scores, all are the best.
-            part = max(0.0, hit.score / best) if best > 0 else 1.0
-            scores[hit.image_id] = scores.get(hit.image_id, 0.0) + share * part
+            part = max(0.0, score / best) if best > 0 else 1.0
+            scores[image_id] = scores.get(image_id, 0.0) + share * part
     return _ordered(scores)
 
 
 def _ordered(scores: dict[UUID, float]) -> list[Hit]:
     ordered = sorted(scores.items(), key=lambda entry: (entry[1], entry[0].int), reverse=True)
-    return [Hit(image_id, score) for image_id, score in ordered]
+    return list(starmap(Hit, ordered))

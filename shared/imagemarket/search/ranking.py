@@ -32,13 +32,13 @@ def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, 
     Popularity counts by its logarithm, freshness halves each month.
     """
     days = max(0.0, (now - document.published_at).total_seconds() / 86400)
-    tags = {tag.lower() for tag in document.tags}
+    tags = set(map(str.lower, document.tags))
     found = {
         "popularity": POPULAR * min(1.0, math.log1p(document.popularity) / math.log1p(_POPULAR_AT)),
         "freshness": FRESH * 0.5 ** (days / _FRESH_DAYS),
         "exact_tag": EXACT_TAG * len(wanted.words & tags) / len(wanted.words) if wanted.words else 0.0,
-        "color": COLOUR * bool(wanted.colours & set(document.colours)),
-        "category": CATEGORY * bool(wanted.categories & set(document.categories)),
+        "color": COLOUR * (not wanted.colours.isdisjoint(document.colours)),
+        "category": CATEGORY * (not wanted.categories.isdisjoint(document.categories)),
     }
     return {name: gain for name, gain in found.items() if gain > 0}
 
