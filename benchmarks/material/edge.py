@@ -82,8 +82,9 @@ class EdgeClient:
         with_payload: bool,
     ) -> SimpleNamespace:
         _ = name
-        again = search_params.quantization
+        again, acorn = search_params.quantization, search_params.acorn
         assert again is not None
+        assert acorn is not None
         found = self.shard.query(
             edge.QueryRequest(
                 limit=limit,
@@ -92,6 +93,7 @@ class EdgeClient:
                 params=edge.SearchParams(
                     hnsw_ef=search_params.hnsw_ef,
                     quantization=edge.QuantizationSearchParams(rescore=again.rescore, oversampling=again.oversampling),
+                    acorn=edge.AcornSearchParams(enable=bool(acorn.enable), max_selectivity=acorn.max_selectivity),
                 ),
                 with_payload=with_payload,
                 with_vector=False,
