@@ -257,7 +257,6 @@ def _sizes(database: Database, documents: int, size: str) -> Iterator[report.Row
 
 def measure_opensearch(documents: int) -> Iterator[report.Row]:
     """OpenSearch over so many documents, each with its vector; brute force is NumPy's."""
-
     from imagemarket.search.opensearch import OpenSearchEngine, connect
     from local import opensearch
     from local.layout import REPOSITORY, Layout, free_port
@@ -292,7 +291,6 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
 
 def measure_qdrant(documents: int) -> Iterator[report.Row]:
     """Qdrant's own engine, in this process, as the product lays out and asks a cluster; brute force is NumPy's."""
-
     from benchmarks.material.edge import EdgeClient
     from imagemarket.search.qdrant import Placement, QdrantEngine
 

@@ -194,9 +194,9 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
         until: frozenset[str] = frozenset(),
         only: set[str] | None = None,
     ) -> None:
-        """`change` happens under load; then breakers get the time to notice, and buyers are watched: on a
-        busy machine until they have seen what they have to, and for a while saw `only` that; what they saw before
-        belongs to the change."""
+        """`change` happens under load; then breakers get the time to notice, and buyers are watched, on a busy
+        machine until they have seen what they have to. With `only`, until a while in which they saw just that: what
+        they saw before belongs to the change."""
         buyers.moment = f"{name}: the change"
         change()
         time.sleep(settle)

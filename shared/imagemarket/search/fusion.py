@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import starmap
+from operator import itemgetter
 from typing import Literal
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class Fusion:
 def fuse(rankings: Sequence[Sequence[Hit]], *, k: int = RRF_K) -> list[Hit]:
     """One ranking of several: each hit scores the sum of 1 / (k + rank), ranks from 1.
 
-    Equal scores are ordered by id, newest first, so that the same input gives the same order.
+    Equal scores stay in the order of the rankings.
     """
     scores: dict[UUID, float] = {}
     for ranking in rankings:
@@ -62,17 +63,16 @@ def combine(by_words: Sequence[Hit], by_meaning: Sequence[Hit], *, semantic: flo
     """Each hit scores (1 - semantic) times its score by words plus semantic times that by meaning, both divided by
     the best of their list; a cosine below 0 counts 0, as does what a ranking has not. That the lower end is fixed
     (the paper's "theoretical" normalisation) and not the worst of the list keeps the order the same however many of
-    the nearest are looked at."""
+    the nearest are looked at. Equal scores stay in the order of the rankings."""
     scores: dict[UUID, float] = {}
     for ranking, share in ((by_words, 1 - semantic), (by_meaning, semantic)):
         best = max((score for _, score in ranking), default=0.0)
         for image_id, score in ranking:
-            # Where nothing scores, all are the best.
-            part = max(0.0, score / best) if best > 0 else 1.0
+            # Matches that score nothing are all the best; cosines below 0 are none.
+            part = max(0.0, score / best) if best > 0 else float(score == best == 0)
             scores[image_id] = scores.get(image_id, 0.0) + share * part
     return _ordered(scores)
 
 
 def _ordered(scores: dict[UUID, float]) -> list[Hit]:
-    ordered = sorted(scores.items(), key=lambda entry: (entry[1], entry[0].int), reverse=True)
-    return list(starmap(Hit, ordered))
+    return list(starmap(Hit, sorted(scores.items(), key=itemgetter(1), reverse=True)))

@@ -45,7 +45,7 @@ class Speller:
     """Knows the catalogue's words, each with the number of pictures that have it. Threads may share one."""
 
     def __init__(self, words: Mapping[str, int]) -> None:
-        """About half a second for 20,000 words."""
+        """About half a second, however few the words."""
         self._known = frozenset(words)
         self._symspell = _deletes(words)
 
@@ -80,7 +80,7 @@ def _deletes(words: Mapping[str, int]) -> SymSpell:
     made = SymSpell(max_dictionary_edit_distance=2, prefix_length=_PREFIX)
     frequent = sorted(words.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
     for word, images in frequent:
-        made.create_dictionary_entry(word, images + 1)
+        made.create_dictionary_entry(word, images + 1)  # one more than an English word that no picture has
     others = (word for word in english_words() if len(word) >= _ONE_SLIP_FROM and word not in words)
     for word in islice(others, MOST_WORDS - len(frequent)):
         made.create_dictionary_entry(word, 1)

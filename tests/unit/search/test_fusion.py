@@ -55,6 +55,9 @@ def test_scores_are_normalised_and_weighed() -> None:
         {a: 0.5 * 1 + 0.5 * 0.75, b: 0.5 * 0.25 + 0.5 * 1, c: 0.5 * 0.25, d: 0.0}
     )
     assert [hit.image_id for hit in fused] == [a, b, c, d]
+    opposite = [Hit(a, -0.1), Hit(c, -0.2), Hit(b, -0.3)]
+    assert combine([], opposite, semantic=0.5) == [Hit(a, 0.0), Hit(c, 0.0), Hit(b, 0.0)]
+    assert combine([Hit(d, 0.0)], opposite, semantic=0.5)[0] == Hit(d, 0.5)
     looked_at_less = combine([Hit(a, 4.0), Hit(b, 1.0)], near[:3], semantic=0.5)
     assert looked_at_less == fused[:3]
 

@@ -118,6 +118,23 @@ def test_a_walk_goes_on_when_the_last_hit_itself_is_gone(engine: MemorySearch) -
     assert not seen & {hit.id for hit in second.results}
 
 
+def test_a_walk_goes_on_when_so_many_better_ones_come_that_its_place_leaves_the_window() -> None:
+    class Ranked(MemorySearch):
+        def match(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
+            return hits[:limit]
+
+    engine = Ranked()
+    made = [document(str(number)) for number in range(300)]
+    engine.write(made, [])
+    search = service(engine)
+    hits = [Hit(each.image_id, 1.0) for each in made[:30]]
+    query = {"q": "boat", "mode": Mode.KEYWORD, "limit": 10}
+    first = search.search(SearchQuery(**query))
+    hits = [*(Hit(each.image_id, 2.0) for each in made[30:]), *hits]
+    second = search.search(SearchQuery(**query, cursor=first.next_cursor))
+    assert [hit.id for hit in (*first.results, *second.results)] == [each.image_id for each in made[:20]]
+
+
 def test_results_reach_only_so_far() -> None:
     class Endless(MemorySearch):
         def match(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
