@@ -175,7 +175,12 @@ def main() -> None:
     parser.add_argument("--outputs", type=Path, required=True)
     chosen = parser.parse_args()
     uvicorn.run(
-        make_app(chosen.aws, chosen.outputs), host="127.0.0.1", port=chosen.port, log_level="warning", lifespan="on"
+        make_app(chosen.aws, chosen.outputs),
+        host="127.0.0.1",
+        port=chosen.port,
+        log_level="warning",
+        lifespan="on",
+        timeout_keep_alive=75,  # longer than callers keep one unused, so that none is closed under a request
     )
 
 

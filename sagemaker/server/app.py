@@ -66,6 +66,9 @@ SageMaker gives a container."""
 _WAIT_SECONDS = 0.004
 _DECODERS = 2
 _GRACE_SECONDS = 30
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than callers keep a connection unused (httpx 5 s, load balancers 60 s): were it shorter or as long, a request
+would now and then go out on a connection that is being closed, and end without an answer."""
 _LOADING_RETRY_SECONDS = 5
 _TELL_SECONDS = 60
 _CLIENT_LEFT = 499
@@ -322,6 +325,21 @@ def create_app(
     )
 
 
+def configure(app: Starlette, host: str, port: int) -> uvicorn.Config:
+    """How `app` is served."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="none",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; 1 when the model cannot be loaded."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -346,17 +364,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Analyser(options.bundle, device=options.device, threads=options.threads, tensorrt=options.tensorrt)
 
     app = create_app(load, failed, batch=options.batch)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=options.host,
-            port=options.port,
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-    )
+    server = uvicorn.Server(configure(app, options.host, options.port))
     server.run()
     return 1 if failures or not server.started else 0
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -31,8 +32,8 @@ from imagemarket.vision.analyser import UnreadableImage, View
 from imagemarket.vision.models import JPEGS, MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES, Analysis, Refusal, Tag, pack
 from imagemarket.vision.runtime import Device
 from imagemarket.vision.text import padded_unit
-from local.layout import REPOSITORY, free_port
-from sagemaker.server.app import create_app
+from local.layout import LOOPBACK, REPOSITORY, free_port
+from sagemaker.server.app import configure, create_app
 from tests.unit.vision.kit import jpeg, lite_bundle, photo
 
 
@@ -185,8 +186,7 @@ class Served:
 def _serve(load: Any, model: SlowModel, batch: int | None = None) -> Iterator[Served]:
     port = free_port()
     failures: list[Exception] = []
-    config = uvicorn.Config(create_app(load, failures.append, batch=batch), port=port, log_config=None, ws="none")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configure(create_app(load, failures.append, batch=batch), LOOPBACK, port))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -252,6 +252,15 @@ def test_a_model_that_cannot_be_loaded_is_reported() -> None:
             time.sleep(0.01)
         assert str(served.failures[0]) == "no such file"
         assert httpx.get(f"http://127.0.0.1:{served.port}/ping").status_code == 503
+
+
+def test_a_connection_outlasts_what_callers_keep_unused(served: Served) -> None:
+    """httpx lets go of one after 5 s: the server, were it the first, could close it under a request."""
+    with socket.create_connection((LOOPBACK, served.port), 10) as connection:
+        for pause in (5.5, 0):
+            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: vision\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+            time.sleep(pause)
 
 
 def test_a_full_request_is_answered_in_order(served: Served) -> None:
