@@ -11,7 +11,7 @@ from imagemarket.platform.database import Database
 from imagemarket.search import postgres
 from imagemarket.search.models import Filters, Sort
 from imagemarket.search.postgres import PostgresSearch
-from tests.unit.search.kit import MODEL, MemorySearch, random_documents, random_unit
+from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
 
 pytestmark = pytest.mark.engines
 
@@ -51,8 +51,21 @@ def test_indexes_are_used(database: Database, engine: PostgresSearch, monkeypatc
         monkeypatch.undo()
 
 
+def test_vectors_and_words_lie_in_their_rows(database: Database, engine: PostgresSearch) -> None:
+    """Outside of them they cost several pages each to read."""
+    engine.write(random_documents(20), [])
+    numbers = random.Random(3)
+    long = " ".join(numbers.randbytes(6).hex() for _ in range(100))
+    engine.write([document(description=long, model_version=MODEL, embedding=random_unit(numbers))], [])
+    row = database.fetch_one(
+        "SELECT count(pg_column_toast_chunk_id(embedding)) AS vectors, count(pg_column_toast_chunk_id(words)) AS words,"
+        " count(pg_column_toast_chunk_id(description)) AS descriptions FROM search_documents"
+    )
+    assert row == {"vectors": 0, "words": 0, "descriptions": 1}
+
+
 @pytest.mark.parametrize("exact_up_to", [0, 10_000])
-def test_the_graph_and_the_signs_find_the_true_nearest(
+def test_the_graph_and_comparing_all_find_the_true_nearest(
     engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch, exact_up_to: int
 ) -> None:
     monkeypatch.setattr(postgres, "EXACT_UP_TO", exact_up_to)

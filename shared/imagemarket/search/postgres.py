@@ -33,15 +33,14 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 EXACT_UP_TO = 10_000
-"""Up to so many survivors of the filters the signs of all are compared, and no walk is tried."""
+"""Up to so many survivors of the filters all are compared, and no walk is tried."""
 
-SIGNS_UP_TO = 400_000
-"""Beyond so many survivors the graph is walked far before their signs are compared."""
+FAR_FROM = 400_000
+"""Beyond so many survivors the graph is walked far before all are compared."""
 
 _SHORT_WALK, _LONG_WALK = 4_000, 40_000  # points of the graph that are looked at
 _STEPS_FOR_EACH = 4  # of what is asked for, at least
 _LEAST_BREADTH, _BREADTH_FOR_EACH = 200, 1.1  # candidates that a walk keeps
-_LEAST_CLOSEST, _CLOSEST_FOR_EACH = 2000, 3  # compared in full, after their signs
 _PAGE = 1000
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
 
@@ -310,13 +309,10 @@ class PostgresSearch:
         limit: int,
         exclude: UUID | None = None,
     ) -> list[Hit]:
-        """See `VectorEngine.nearest`. Three ways, the first that fills the list:
-
-        - Where few survive the filters, all are compared.
-        - Else the HNSW graph is walked a short way, which is enough where the filters keep many, or keep what the
-          vector is about.
-        - Else the signs of all survivors are compared, which lie in their rows, and the closest by them in full;
-          where even that are too many, the graph is walked on.
+        """See `VectorEngine.nearest`. Where few survive the filters, all are compared: vectors lie in their rows, so
+        that costs little more than finding out which pass. Else the HNSW graph is walked a short way, which is
+        enough where the filters keep many, or keep what the vector is about, and a long one where very many
+        survive. All are compared where that does not fill the list.
         """
         condition, parameters = condition_of(filters)
         condition += " AND d.model_version = %(model_version)s"
@@ -327,7 +323,7 @@ class PostgresSearch:
         with self._database.transaction() as connection:
             _take_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
-            for above, steps in ((EXACT_UP_TO, _SHORT_WALK), (SIGNS_UP_TO, _LONG_WALK)):
+            for above, steps in ((EXACT_UP_TO, _SHORT_WALK), (FAR_FROM, _LONG_WALK)):
                 if survivors > above:
                     found = self._walk(connection, condition, parameters, limit, steps)
                     if len(found) == limit:
@@ -336,18 +332,12 @@ class PostgresSearch:
             connection.execute("SELECT set_config('work_mem', '32MB', true), set_config('enable_sort', 'on', true)")
             return _hits(
                 connection,
+                # Ordered by what no index has, so that the graph stays out of it.
                 f"""
-                WITH closest AS MATERIALIZED (
-                    SELECT ctid AS row FROM search_documents d
-                     WHERE {condition} AND d.signs IS NOT NULL
-                     ORDER BY signs <~> binary_quantize(%(vector)s::halfvec)::bit(768), image_id LIMIT %(closest)s
-                ), measured AS (
-                    SELECT image_id, 1 - (embedding <=> %(vector)s::halfvec) AS score
-                      FROM closest JOIN search_documents d ON d.ctid = closest.row
-                )
-                SELECT image_id, score FROM measured ORDER BY score DESC, image_id DESC LIMIT %(limit)s
+                SELECT image_id, 1 - (embedding <=> %(vector)s::halfvec) AS score FROM search_documents d
+                 WHERE {condition} AND embedding IS NOT NULL ORDER BY score DESC, image_id DESC LIMIT %(limit)s
                 """,
-                {**parameters, "closest": max(_LEAST_CLOSEST, _CLOSEST_FOR_EACH * limit)},
+                parameters,
             )
 
     @staticmethod

@@ -550,21 +550,25 @@ class Search:
     ) -> Answer:
         """The page of a ranking. Facets are counted side by side with it: all of them where `counting` has an
         entry without a name, else over the ranking, but for those that it names. Documents are read in one
-        round trip: where gains may change the order, those of the window together with the page's."""
+        round trip: where gains may change the order, those of the window together with the page's; in two where the
+        page then begins elsewhere."""
         hits = _good_enough(ranking.hits, query)
         if "" not in counting:
             counting[""] = self._ask("facets", partial(self._tally_of, hits, goes_on=ranking.goes_on))
         hits = hits[:REACH]
         documents: dict[UUID, SearchDocument] = {}
         gained: dict[UUID, dict[str, float]] = {}
+        read_to = 0
         if wanted is not None and _passed(query, position) < WINDOW:
-            documents = self._documents(hits[: WINDOW + query.limit], course)
+            read_to = max(WINDOW, _passed(query, position) + query.limit)
+            documents = self._documents(hits[:read_to], course)
             now = self._clock.now()
-            gained = {each: gains(found, wanted, now) for each, found in documents.items()}
+            moved = [hit.image_id for hit in hits[:WINDOW] if hit.image_id in documents]
+            gained = {image_id: gains(documents[image_id], wanted, now) for image_id in moved}
             hits = lifted(hits, gained)
         begin = _begin(hits, position, query)
         chosen = hits[begin : begin + query.limit]
-        if not documents or begin > WINDOW:
+        if begin + len(chosen) > read_to:
             documents = self._documents(chosen, course)
         tally = self._counted(counting, course)
         end = begin + len(chosen)
