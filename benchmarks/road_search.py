@@ -17,7 +17,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from typing import Any
@@ -55,7 +55,7 @@ class Prepared:
 
     model_version = MODEL
 
-    def __init__(self, vectors: dict[str, tuple[float, ...]]) -> None:
+    def __init__(self, vectors: Mapping[str, tuple[float, ...]]) -> None:
         self._vectors = vectors
 
     def encode(self, text: str) -> Sequence[float]:

@@ -1,32 +1,32 @@
-"""Search under load: 100,000 documents, 167 requests a second for a minute, in process, with the cache and without.
+"""Search under load: 100,000 documents, 167 requests a second for a minute, with the cache and without.
 
     python -m benchmarks.search_load                # --documents 100000 --seconds 60
 
 The queries are a Zipf mix of 2,000, as people ask them: few very often, most once. Requests come at their times
-whatever became of those before (an open load), after 40 s at a quarter of the rate; each is validated, searched
-and written as JSON. Server time is what that takes; what a request waited for one of 16 threads is said beside
-it. The peer is the same load for a third of the time with no page kept. PostgreSQL and Valkey share the machine;
-query vectors are made beforehand.
+whatever became of those before (an open load), after 40 s at a quarter of the rate. As on Lambda, processes answer
+them, each one at a time: it is validated, searched and written as JSON. Server time is what that takes; what a
+request waited for one of 8 processes is said beside it. The peer is the same load for a third of the time with no
+page kept. PostgreSQL and Valkey share the machine; query vectors are made beforehand.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import io
 import itertools
+import os
 import random
 import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import report
 from benchmarks.material.catalogue import Catalogue
@@ -49,43 +49,47 @@ WITHOUT_SECONDS = 20
 WARM_UP_SECONDS = 40
 QUERIES = 2000
 GOAL_MS = 100
-WORKERS = 16
+PROCESSES = 8
 
 
-@dataclass
+class Seen(NamedTuple):
+    """One answer; times in seconds on the monotonic clock."""
+
+    what: str
+    due: float
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What one run saw."""
+    """What one run saw, from a time on."""
 
-    served_ms: list[float] = field(default_factory=list)
-    waited_ms: list[float] = field(default_factory=list)
-    saw: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-
-    def add(self, saw: str, begun: float, due: float) -> None:
-        """Notes one answer, which ends now."""
-        self.served_ms.append((time.perf_counter() - begun) * 1000)
-        self.waited_ms.append(max(0.0, begun - due) * 1000)
-        self.saw[saw] += 1
+    seen: Sequence[Seen]
+    since: float
 
     @property
     def not_whole(self) -> int:
-        return sum(number for saw, number in self.saw.items() if saw != "whole")
+        return sum(each.what != "whole" for each in self.seen)
 
     @property
     def p50(self) -> float:
-        return statistics.median(self.served_ms)
+        return statistics.median(self._served_ms())
 
     @property
     def p99(self) -> float:
-        return statistics.quantiles(self.served_ms, n=100)[98]
+        return statistics.quantiles(self._served_ms(), n=100)[98]
 
     @property
     def waited(self) -> float:
-        return statistics.quantiles(self.waited_ms, n=100)[98]
+        return statistics.quantiles([1000 * (each.begun - each.due) for each in self.seen], n=100)[98]
 
     @property
     def rate(self) -> float:
-        return len(self.served_ms) / self.seconds
+        return len(self.seen) / (max(each.ended for each in self.seen) - self.since)
+
+    def _served_ms(self) -> list[float]:
+        return [1000 * (each.ended - each.begun) for each in self.seen]
 
 
 @contextmanager
@@ -114,53 +118,88 @@ def _questions(catalogue: Catalogue, number: int) -> tuple[list[dict[str, Any]],
     return made, {each.text: each.vector for each in questions}
 
 
-def _load(search: Search, queries: Sequence[dict[str, Any]], seconds: float, seed: int, rate: float = RATE) -> Outcome:
-    """One request each 1/`rate` s, by Zipf's law over the queries."""
+@dataclass(frozen=True)
+class Setup:
+    """What a process needs for answering."""
+
+    dsn: str
+    valkey_url: str | None
+    queries: Sequence[dict[str, Any]]
+    vectors: Mapping[str, tuple[float, ...]]
+
+
+Request = tuple[int, float]
+"""The place of a query and when it is due."""
+
+
+def _answer(setup: Setup, requests: SimpleQueue[Request | None], seen: SimpleQueue[list[Seen]]) -> None:
+    """One process: says that it is ready, answers what comes until that is None, and says what was seen."""
+    logger.setLevel("ERROR")
+    database = Database(lambda: setup.dsn)
+    pages = None if setup.valkey_url is None else PageCache(Cache(setup.valkey_url), SystemClock())
+    search = _search(PostgresSearch(database), setup.vectors, pages)
+    gc.collect()
+    gc.freeze()
+    answers: list[Seen] = []
+    seen.put(answers)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # takes metrics
+        while (request := requests.get()) is not None:
+            place, due = request
+            begun = time.monotonic()
+            try:
+                page = search.search(SearchQuery.model_validate(setup.queries[place]))
+                page.model_dump_json()
+                what = "degraded" if page.degraded else "whole"
+            except Exception as error:  # noqa: BLE001 - whatever it is, a buyer saw it
+                what = type(error).__name__
+            answers.append(Seen(what, due, begun, time.monotonic()))
+    database.close()
+    seen.put(answers)
+
+
+def _load(setup: Setup, seconds: float, seed: int) -> Outcome:
+    """One request each 1/`RATE` s, by Zipf's law over the queries, after a slower while that is not counted."""
     numbers = random.Random(seed)
-    weights = list(itertools.accumulate(1 / (rank + 1) for rank in range(len(queries))))
-    outcome = Outcome()
-    began = time.perf_counter()
+    weights = list(itertools.accumulate(1 / (rank + 1) for rank in range(len(setup.queries))))
+    context = get_context("spawn")
+    requests: SimpleQueue[Request | None] = context.SimpleQueue()
+    seen: SimpleQueue[list[Seen]] = context.SimpleQueue()
+    processes = [context.Process(target=_answer, args=(setup, requests, seen)) for _ in range(PROCESSES)]
 
-    def request(asked: dict[str, Any], due: float) -> None:
-        begun = time.perf_counter()
-        try:
-            page = search.search(SearchQuery.model_validate(asked))
-            page.model_dump_json()
-        except Exception as error:  # noqa: BLE001 - whatever it is, a buyer saw it
-            outcome.add(type(error).__name__, begun, due)
-        else:
-            outcome.add("degraded" if page.degraded else "whole", begun, due)
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for place in range(int(seconds * rate)):
-            due = began + place / rate
-            if (wait := due - time.perf_counter()) > 0:
+    def send(seconds: float, rate: float) -> None:
+        began = time.monotonic()
+        for number in range(int(seconds * rate)):
+            due = began + number / rate
+            if (wait := due - time.monotonic()) > 0:
                 time.sleep(wait)
-            (asked,) = numbers.choices(queries, cum_weights=weights)
-            pool.submit(request, asked, due)
-    outcome.seconds = time.perf_counter() - began
-    return outcome
+            (asked,) = numbers.choices(range(len(weights)), cum_weights=weights)
+            requests.put((asked, due))
+
+    for process in processes:
+        process.start()
+    try:
+        for _ in processes:
+            seen.get()
+        send(WARM_UP_SECONDS, RATE / 4)
+        while not requests.empty():
+            time.sleep(0.1)
+        since = time.monotonic()
+        send(seconds, RATE)
+    finally:
+        for _ in processes:
+            requests.put(None)
+    answers = [answer for _ in processes for answer in seen.get() if answer.due >= since]
+    for process in processes:
+        process.join()
+    return Outcome(answers, since)
 
 
 def measure(documents: int = DOCUMENTS, seconds: float = SECONDS) -> list[report.Row]:
     """p50 and p99 of server time with the cache and without, and what was no whole answer."""
-    logger.setLevel("ERROR")
-    with filled(documents) as (dsn, _, _), _valkey() as valkey_url, redirect_stdout(io.StringIO()):  # takes metrics
-        database = Database(lambda: dsn, max_connections=8)
-        try:
-            queries, vectors = _questions(Catalogue(), QUERIES)
-            gc.collect()
-            gc.freeze()
-            engine = PostgresSearch(database)
-            with_cache, without = (
-                _run(_search(engine, vectors, pages), queries, length, seed)
-                for pages, length, seed in (
-                    (PageCache(Cache(valkey_url), SystemClock()), seconds, 1),
-                    (None, min(seconds, WITHOUT_SECONDS), 2),
-                )
-            )
-        finally:
-            database.close()
+    queries, vectors = _questions(Catalogue(), QUERIES)
+    with filled(documents) as (dsn, _, _), _valkey() as valkey_url:
+        with_cache = _load(Setup(dsn, valkey_url, queries, vectors), seconds, 1)
+        without = _load(Setup(dsn, None, queries, vectors), min(seconds, WITHOUT_SECONDS), 2)
     size = f"{documents:,} documents, {RATE} requests/s for {seconds:g} s"
     return [
         report.at_most(
@@ -180,13 +219,13 @@ def measure(documents: int = DOCUMENTS, seconds: float = SECONDS) -> list[report
             ours=with_cache.rate, peer=without.rate, unit="1/s", limit=0.97 * RATE,
         ),
         report.at_most(
-            f"{size}: p99 of waiting for a free thread, pages kept; the peer keeps none",
+            f"{size}: p99 of waiting for a free process, pages kept; the peer keeps none",
             ours=with_cache.waited, peer=without.waited, unit="ms", limit=GOAL_MS,
         ),
     ]  # fmt: skip
 
 
-def _search(engine: PostgresSearch, vectors: dict[str, tuple[float, ...]], pages: PageCache | None) -> Search:
+def _search(engine: PostgresSearch, vectors: Mapping[str, tuple[float, ...]], pages: PageCache | None) -> Search:
     return Search(
         keyword=engine,
         vector=engine,
@@ -197,11 +236,6 @@ def _search(engine: PostgresSearch, vectors: dict[str, tuple[float, ...]], pages
         media_base_url="https://media.example.com",
         public_base_url="https://api.example.com",
     )
-
-
-def _run(search: Search, queries: Sequence[dict[str, Any]], seconds: float, seed: int) -> Outcome:
-    _load(search, queries, WARM_UP_SECONDS, seed + 100, rate=RATE / 4)
-    return _load(search, queries, seconds, seed)
 
 
 def main() -> int:

@@ -32,11 +32,11 @@ def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, 
     Popularity counts by its logarithm, freshness halves each month.
     """
     days = max(0.0, (now - document.published_at).total_seconds() / 86400)
-    tags = set(map(str.lower, document.tags))
+    exact = wanted.words.intersection(map(str.lower, document.tags))
     found = {
         "popularity": POPULAR * min(1.0, math.log1p(document.popularity) / math.log1p(_POPULAR_AT)),
         "freshness": FRESH * 0.5 ** (days / _FRESH_DAYS),
-        "exact_tag": EXACT_TAG * len(wanted.words & tags) / len(wanted.words) if wanted.words else 0.0,
+        "exact_tag": EXACT_TAG * len(exact) / len(wanted.words) if wanted.words else 0.0,
         "color": COLOUR * (not wanted.colours.isdisjoint(document.colours)),
         "category": CATEGORY * (not wanted.categories.isdisjoint(document.categories)),
     }
