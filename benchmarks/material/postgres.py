@@ -21,13 +21,13 @@ from imagemarket.platform.migrations import upgrade
 from imagemarket.search.postgres import PostgresSearch
 
 SERVER = {
-    "shared_buffers": "4GB",
+    "shared_buffers": "8GB",
     "maintenance_work_mem": "4GB",
     "random_page_cost": "1.1",
     "effective_cache_size": "10GB",
     "max_wal_size": "8GB",
 }
-"""As Aurora has them by default for so much memory, but for the memory of building an index."""
+"""As Aurora has them by default for 11 GB of memory, but for the memory of building an index."""
 
 _BATCH = 500
 _WORKERS = 2

@@ -40,7 +40,7 @@ FAR_FROM = 400_000
 
 _SHORT_WALK, _LONG_WALK = 4_000, 40_000  # points of the graph that are looked at
 _STEPS_FOR_EACH = 4  # of what is asked for, at least
-_LEAST_BREADTH, _BREADTH_FOR_EACH = 200, 1.1  # candidates that a walk keeps
+_LEAST_BREADTH, _BREADTH_FOR_EACH = 330, 1.1  # candidates that a walk keeps; the least is what a first page takes
 _PAGE = 1000
 _EF_SEARCH_LIMIT = 1000  # pgvector's own
 
