@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -135,7 +137,16 @@ def _bench(layout: Layout, arguments: Sequence[str]) -> int:
         return 0 if not arguments else 2
     environment = os.environ | Cloud(layout).environment()
     command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
-    return subprocess.call(command, cwd=REPOSITORY, env=environment)
+    running = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
+
+    def end(*_: object) -> None:
+        """Interrupted, and its processes with it, a benchmark stops the servers that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return running.wait()
 
 
 def _chaos(layout: Layout, arguments: Sequence[str]) -> int:

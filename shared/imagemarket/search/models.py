@@ -238,6 +238,11 @@ class Filters(BaseModel):
             raise ValueError(f"must not be below min_aspect_ratio ({least:g})")
         return value
 
+    @property
+    def narrow(self) -> bool:
+        """Whether anything but what may not suit everyone is left out."""
+        return any(getattr(self, name) != getattr(_UNFILTERED, name) for name in _NARROWING)
+
     def filters(self) -> Filters:
         """These filters alone."""
         return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
@@ -246,13 +251,16 @@ class Filters(BaseModel):
         """Of each facet whose own filter is in use: all the other filters. What it then counts is what
         choosing another value in its place would find."""
         alone = self.filters()
-        unset = Filters()
+        unset = _UNFILTERED
         return {
             facet: alone.model_copy(update={name: getattr(unset, name) for name in names})
             for facet, names in FACET_FILTERS.items()
             if any(getattr(alone, name) != getattr(unset, name) for name in names)
         }
 
+
+_UNFILTERED = Filters()
+_NARROWING = tuple(name for name in Filters.model_fields if name not in {"safe", "color_tolerance"})
 
 FACET_FILTERS: Mapping[str, tuple[str, ...]] = {
     **{name: (name,) for name in ("category", "orientation", "color", "license", "type", "contributor", "people")},

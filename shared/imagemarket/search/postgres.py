@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from psycopg.adapt import Dumper
     from pydantic import TypeAdapter
 
-EXACT_UP_TO = 10_000
-"""Up to so many survivors of the filters all are compared, and no walk is tried."""
+EXACT_UP_TO, WIDE_EXACT_UP_TO = 10_000, 3_000
+"""Up to so many survivors of the filters all are compared, and no walk is tried: the second where there are no filters,
+so that a walk surely fills the list."""
 
 FAR_FROM = 400_000
 """Beyond so many survivors the graph is walked far before all are compared."""
@@ -323,7 +324,8 @@ class PostgresSearch:
         with self._database.transaction() as connection:
             _take_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
-            for above, steps in ((EXACT_UP_TO, _SHORT_WALK), (FAR_FROM, _LONG_WALK)):
+            exact_up_to = EXACT_UP_TO if filters.narrow else min(EXACT_UP_TO, WIDE_EXACT_UP_TO)
+            for above, steps in ((exact_up_to, _SHORT_WALK), (FAR_FROM, _LONG_WALK)):
                 if survivors > above:
                     found = self._walk(connection, condition, parameters, limit, steps)
                     if len(found) == limit:
