@@ -36,10 +36,10 @@ EXACT_UP_TO, WIDE_EXACT_UP_TO = 10_000, 3_000
 """Up to so many survivors of the filters all are compared, and no walk is tried: the second where there are no filters,
 so that a walk surely fills the list."""
 
-FAR_FROM = 400_000
-"""Beyond so many survivors the graph is walked far before all are compared."""
+_SHORT_WALK, _LONG_WALK, _STEPS_FOR_SURVIVORS = 4_000, 40_000, 1 / 8
+"""How many points of the graph a walk looks at, at most: the more survive, the longer, as comparing them all, which is
+what is left when a walk fails to fill the list, takes longer by far."""
 
-_SHORT_WALK, _LONG_WALK = 4_000, 40_000  # points of the graph that are looked at
 _STEPS_FOR_EACH = 4  # of what is asked for, at least
 _LEAST_BREADTH, _BREADTH_FOR_EACH = 330, 1.1  # candidates that a walk keeps; the least is what a first page takes
 _PAGE = 1000
@@ -311,9 +311,8 @@ class PostgresSearch:
         exclude: UUID | None = None,
     ) -> list[Hit]:
         """See `VectorEngine.nearest`. Where few survive the filters, all are compared: vectors lie in their rows, so
-        that costs little more than finding out which pass. Else the HNSW graph is walked a short way, which is
-        enough where the filters keep many, or keep what the vector is about, and a long one where very many
-        survive. All are compared where that does not fill the list.
+        that costs little more than finding out which pass. Else the HNSW graph is walked until the list is full, and
+        so far at most that comparing all, which is what is left, would not take much longer by it.
         """
         condition, parameters = condition_of(filters)
         condition += " AND d.model_version = %(model_version)s"
@@ -325,11 +324,11 @@ class PostgresSearch:
             _take_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
             exact_up_to = EXACT_UP_TO if filters.narrow else min(EXACT_UP_TO, WIDE_EXACT_UP_TO)
-            for above, steps in ((exact_up_to, _SHORT_WALK), (FAR_FROM, _LONG_WALK)):
-                if survivors > above:
-                    found = self._walk(connection, condition, parameters, limit, steps)
-                    if len(found) == limit:
-                        return found
+            if survivors > exact_up_to:
+                steps = min(max(_SHORT_WALK, round(survivors * _STEPS_FOR_SURVIVORS)), _LONG_WALK)
+                found = self._walk(connection, condition, parameters, limit, steps)
+                if len(found) == limit:
+                    return found
             # A bitmap of survivors that loses its rows for want of memory reads whole pages.
             connection.execute("SELECT set_config('work_mem', '32MB', true), set_config('enable_sort', 'on', true)")
             return _hits(
