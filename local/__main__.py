@@ -137,6 +137,7 @@ def _bench(layout: Layout, arguments: Sequence[str]) -> int:
         return 0 if not arguments else 2
     environment = os.environ | Cloud(layout).environment()
     command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that they ignore it
     running = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
 
     def end(*_: object) -> None:
