@@ -477,7 +477,10 @@ def test_an_images_vector_comes_back(engine: Engine) -> None:
     assert engine.vector_of(new_id()) is None
 
 
-@pytest.mark.parametrize("way", [{"EXACT_UP_TO": -1}, {"EXACT_UP_TO": -1, "_SHORT_WALK": 10, "_STEPS_FOR_EACH": 0}, {}])
+_WALKING = {"EXACT_UP_TO": -1, "WIDE_EXACT_UP_TO": -1}
+
+
+@pytest.mark.parametrize("way", [_WALKING, {**_WALKING, "_SHORT_WALK": 10, "_STEPS_FOR_EACH": 0}, {}])
 def test_every_way_to_the_nearest_gives_full_lists_that_pass_every_filter(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, way: dict[str, int]
 ) -> None:

@@ -25,7 +25,7 @@ def plans(database: Database, engine: PostgresSearch, monkeypatch: pytest.Monkey
     """The plans of the statements that a question runs."""
     seen: list[str] = []
     original = postgres._hits
-    monkeypatch.setattr(postgres, "EXACT_UP_TO", 0)  # few documents are enough here
+    monkeypatch.setattr(postgres, "WIDE_EXACT_UP_TO", 0)  # few documents are enough here
 
     def explained(connection: Any, sql: str, parameters: dict[str, Any]) -> Any:
         rows = connection.execute(f"EXPLAIN {sql}", parameters).fetchall()
@@ -68,7 +68,7 @@ def test_vectors_and_words_lie_in_their_rows(database: Database, engine: Postgre
 def test_the_graph_and_comparing_all_find_the_true_nearest(
     engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch, exact_up_to: int
 ) -> None:
-    monkeypatch.setattr(postgres, "EXACT_UP_TO", exact_up_to)
+    monkeypatch.setattr(postgres, "WIDE_EXACT_UP_TO", exact_up_to)
     made = random_documents(1500, seed=9)
     engine.write(made, [])
     memory = MemorySearch()

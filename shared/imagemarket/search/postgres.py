@@ -323,7 +323,7 @@ class PostgresSearch:
         with self._database.transaction() as connection:
             _take_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
-            exact_up_to = EXACT_UP_TO if filters.narrow else min(EXACT_UP_TO, WIDE_EXACT_UP_TO)
+            exact_up_to = EXACT_UP_TO if filters.narrow else WIDE_EXACT_UP_TO
             if survivors > exact_up_to:
                 steps = min(max(_SHORT_WALK, round(survivors * _STEPS_FOR_SURVIVORS)), _LONG_WALK)
                 found = self._walk(connection, condition, parameters, limit, steps)
