@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from imagemarket.ingestion.models import MULTIPART_ABOVE_BYTES
 from imagemarket.platform.database import Database
 from local.emulator import aws_client
 from local.layout import REPOSITORY
-from local.pictures import paint_landscape
+from local.pictures import paint_landscape, paint_photo
 from local.postgres import dsn_of
 from local.visitor import Visitor, eventually
 from tests.stack.conftest import run_market
@@ -60,6 +61,25 @@ def test_an_upload_becomes_searchable(market: Visitor, tmp_path: Path) -> None:
     assert detail["title"] == f"The {word} hills"
     similar = market.http.get(f"/v1/images/{hit['id']}/similar").json()
     assert hit["id"] not in [each["id"] for each in similar["results"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "at_least"),
+    [("stock.jpg", (6000, 4000), 12_000_000), ("scan.tif", (6400, 5600), 100 * 1024 * 1024 + 1)],
+)
+def test_a_file_of_stock_size_comes_through(
+    market: Visitor, tmp_path: Path, name: str, size: tuple[int, int], at_least: int
+) -> None:
+    """A photo above what boto3 fetches in one piece, and a TIFF that is sent in parts."""
+    path = paint_photo(tmp_path / name, seed=606 + len(name), size=size)
+    assert path.stat().st_size >= at_least
+    announced = market.announce(path)
+    assert announced["upload"]["method"] == ("multipart" if at_least > MULTIPART_ABOVE_BYTES else "POST")
+    market.send(announced, path)
+    status = market.wait(announced["image_id"], 300)
+    assert status["status"] == "approved", status
+    shown = market.http.get(f"/v1/images/{announced['image_id']}").json()
+    assert (shown["width"], shown["height"]) == size
 
 
 def test_a_picture_is_found_by_its_meaning(market: Visitor) -> None:
