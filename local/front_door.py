@@ -1,6 +1,10 @@
 """One door to the local cloud: the API, the public renditions as a CDN serves them, and the way to the docs page.
 
 python -m local.front_door --port 8080 --aws http://127.0.0.1:4566 --outputs outputs.json
+
+Behind it stands the whole emulator, secrets and objects included, at addresses that differ by their path alone. So a
+path that could lead anywhere else than below its own prefix is refused, and the address that is called is compared
+with its prefix once more.
 """
 
 from __future__ import annotations
@@ -9,14 +13,17 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -26,13 +33,29 @@ API_IN_FLIGHT = 12
 _API_QUEUE_SECONDS = 20.0
 _MAX_BODY_BYTES = 6 * 2**20
 """What a Lambda takes from its gateway (AWS quota: 6 MB)."""
+_MAX_TARGET_BYTES = 8192
+_MAX_HEADER_BYTES = 10_240
+"""Together API Gateway takes 10,240 bytes of request line and headers."""
 _MEDIA_PREFIXES = ("thumbnails/", "watermarked/")
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host"})
-_MEDIA_REQUEST_HEADERS = ("if-none-match", "if-modified-since", "range")
+_MEDIA_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]*")
+"""How keys of renditions are spelt; nothing of them needs an escape."""
+_DECODINGS = 8
+_NOT_PASSED_ON = frozenset(
+    {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length"}
+)
+_MEDIA_REQUEST_HEADERS = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 _MEDIA_HEADERS = (
     *("content-type", "content-length", "content-range", "accept-ranges"),
     *("cache-control", "etag", "last-modified"),
 )
+
+
+class _Refused(HTTPException):
+    """A request that is not passed on."""
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(status, detail)
+        self.title = title
 
 
 def _problem(status: int, title: str, detail: str, **headers: str) -> JSONResponse:
@@ -46,6 +69,54 @@ def _problem(status: int, title: str, detail: str, **headers: str) -> JSONRespon
 
 def _no_answer(error: httpx.TransportError) -> JSONResponse:
     return _problem(503, "No answer", f"The local cloud does not answer ({type(error).__name__})", Retry_After="2")
+
+
+def _target(request: Request) -> tuple[bytes, bytes]:
+    """Path and query as they were sent. Raises `_Refused` for what could be read as another path."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    if len(path) + len(query) > _MAX_TARGET_BYTES:
+        raise _Refused(414, "URI too long", f"Path and query take at most {_MAX_TARGET_BYTES} bytes together")
+    if sum(len(name) + len(value) for name, value in request.headers.raw) > _MAX_HEADER_BYTES:
+        raise _Refused(431, "Headers too large", f"Headers take at most {_MAX_HEADER_BYTES} bytes together")
+    if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for _, value in request.headers.raw for byte in value):
+        raise _Refused(400, "Bad request", "A header holds a control character")
+    if leads_elsewhere(path):
+        raise _Refused(400, "Bad request", "The path holds a segment or a character that no path of this API has")
+    if not all(0x21 <= byte < 0x7F and byte != 0x23 for byte in query):
+        raise _Refused(400, "Bad request", "The query holds a character that must be percent-encoded")
+    return path, query
+
+
+def leads_elsewhere(path: bytes) -> bool:
+    """Whether somebody behind this door could read the path as another one: by dot segments, however often they are
+    encoded and whichever slash divides them, by control characters or a fragment, or by an escape without an end."""
+    if not path.isascii():
+        return True
+    for _ in range(_DECODINGS):
+        if any(byte < 0x20 or byte == 0x7F for byte in path) or b"#" in path:
+            return True
+        # What follows a semicolon is a segment's parameters to some.
+        segments = [segment.partition(b";")[0].strip() for segment in path.replace(b"\\", b"/").split(b"/")]
+        if any(segment in (b".", b"..") for segment in segments):
+            return True
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            return False
+        path = decoded
+    return True
+
+
+def _below(prefix: str, rest: bytes, query: bytes = b"") -> httpx.URL:
+    """The address of a path below a prefix of the emulator. Raises `_Refused` where it came out elsewhere."""
+    base = httpx.URL(prefix)
+    try:
+        url = base.copy_with(raw_path=base.raw_path + rest + (b"?" + query if query else b""))
+    except httpx.InvalidURL as error:
+        raise _Refused(400, "Bad request", "The path or the query cannot be passed on") from error
+    if not url.raw_path.startswith(base.raw_path) or (url.host, url.port) != (base.host, base.port):
+        raise _Refused(400, "Bad request", "The path leads elsewhere")
+    return url
 
 
 class FrontDoor:
@@ -72,6 +143,7 @@ class FrontDoor:
             return None
 
     async def api(self, request: Request) -> Response:
+        path, query = _target(request)
         api_id = self._output("ApiId")
         if api_id is None:
             return _problem(503, "Not deployed", "Nothing is deployed yet: run ./market up", Retry_After="5")
@@ -80,45 +152,46 @@ class FrontDoor:
             body += chunk
             if len(body) > _MAX_BODY_BYTES:
                 return _problem(413, "Content too large", f"A request body holds at most {_MAX_BODY_BYTES} bytes")
-        headers = [(name, value) for name, value in request.headers.items() if name not in _HOP_BY_HOP]
+        # As bytes: a header may hold Latin-1, and what its sender did not ask for (a compressed answer) is not added.
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() not in _NOT_PASSED_ON]
         if request.client:
-            headers.append(("x-forwarded-for", request.client.host))
-        path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii")
-        url = httpx.URL(f"{self._aws}/_aws/execute-api/{api_id}/$default{path}").copy_with(
-            query=request.scope["query_string"] or None
-        )
+            headers.append((b"x-forwarded-for", request.client.host.encode()))
+        url = _below(f"{self._aws}/_aws/execute-api/{api_id}/$default", path, query)
+        upstream = httpx.Request(request.method, url, headers=headers, content=body)
         try:
             async with asyncio.timeout(_API_QUEUE_SECONDS):
                 await self._api_slots.acquire()
         except TimeoutError:
             return _problem(503, "Busy", "Too many requests are in flight", Retry_After="2")
         try:
-            answer = await self._client.request(request.method, url, content=body, headers=headers)
+            answer = await self._client.send(upstream, stream=True)
+            try:
+                content = b"".join([chunk async for chunk in answer.aiter_raw()])
+            finally:
+                await answer.aclose()
         except httpx.TransportError as error:
-            return _problem(
-                503, "No answer", f"The local cloud does not answer ({type(error).__name__})", Retry_After="2"
-            )
+            return _no_answer(error)
         finally:
             self._api_slots.release()
-        response = Response(answer.content, status_code=answer.status_code)
-        for name, value in answer.headers.multi_items():
-            if name not in _HOP_BY_HOP | {"content-length", "content-encoding"}:
-                response.headers.append(name, value)
+        response = Response(content, status_code=answer.status_code)
+        for name, value in answer.headers.raw:
+            if name.lower() not in _NOT_PASSED_ON:
+                response.raw_headers.append((name.lower(), value))
         return response
 
     async def media(self, request: Request) -> Response:
+        _target(request)
         key = request.path_params["key"]
         bucket = self._output("RenditionsBucket")
-        if bucket is None or not key.startswith(_MEDIA_PREFIXES) or ".." in key:
+        if bucket is None or not key.startswith(_MEDIA_PREFIXES) or not _MEDIA_KEY.fullmatch(key):
             return _problem(404, "Not found", "There is no such rendition")
-        headers = {name: request.headers[name] for name in _MEDIA_REQUEST_HEADERS if name in request.headers}
-        upstream = self._client.build_request(request.method, f"{self._aws}/{bucket}/{key}", headers=headers)
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() in _MEDIA_REQUEST_HEADERS]
+        url = _below(f"{self._aws}/{bucket}/", key.encode())
+        upstream = httpx.Request(request.method, url, headers=headers)
         try:
             answer = await self._client.send(upstream, stream=True)
         except httpx.TransportError as error:
-            return _problem(
-                503, "No answer", f"The local cloud does not answer ({type(error).__name__})", Retry_After="2"
-            )
+            return _no_answer(error)
         if answer.status_code in {403, 404}:
             await answer.aclose()
             return _problem(404, "Not found", "There is no such rendition")
@@ -147,6 +220,17 @@ async def _home(request: Request) -> Response:
     return RedirectResponse("/v1/docs", status_code=307)
 
 
+async def _refuse(request: Request, error: Exception) -> Response:
+    """What this door answers by itself, as a problem."""
+    _ = request
+    if isinstance(error, _Refused):
+        return _problem(error.status_code, error.title, error.detail)
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return _problem(404, "Not found", "Nothing of the local cloud has this address; the API begins at /v1")
+    return _problem(error.status_code, error.detail, error.detail, **(dict(error.headers or {})))
+
+
 def make_app(aws: str, outputs: Path) -> Starlette:
     door = FrontDoor(aws, outputs)
 
@@ -161,9 +245,11 @@ def make_app(aws: str, outputs: Path) -> Starlette:
         routes=[
             Route("/", _home),
             Route("/media/{key:path}", door.media, methods=["GET", "HEAD"]),
+            Route("/v1", door.api, methods=every_method),
             Route("/v1/{rest:path}", door.api, methods=every_method),
             Route("/.well-known/{rest:path}", door.api, methods=["GET", "HEAD", "OPTIONS"]),
         ],
+        exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
 

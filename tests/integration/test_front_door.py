@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -16,10 +20,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from local.front_door import make_app
+from local.front_door import _below, _Refused, leads_elsewhere, make_app
 from local.layout import LOOPBACK, free_port
 
 pytestmark = pytest.mark.engines
+_OUTPUTS = json.dumps({"Stack": {"ApiId": "api1", "RenditionsBucket": "pictures"}})
 
 
 async def _api(request: Request) -> Response:
@@ -44,27 +49,60 @@ async def _object(request: Request) -> Response:
     return Response(b"pixels", media_type="image/webp", headers=headers)
 
 
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
+async def _anything_else(request: Request) -> Response:
+    """What the emulator also serves: every bucket and every service."""
+    return Response(f"LEAKED {request.url.path}")
+
+
+@contextmanager
+def _serving(app: Any) -> Iterator[int]:
     port = free_port()
-    routes = [
-        Route("/_aws/execute-api/api1/$default/{rest:path}", _api, methods=["GET", "POST"]),
-        Route("/pictures/{key:path}", _object),
-    ]
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), host=LOOPBACK, port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://{LOOPBACK}:{port}"
+    yield port
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    routes = [
+        Route("/_aws/execute-api/api1/$default/{rest:path}", _api, methods=["GET", "HEAD", "POST"]),
+        Route("/pictures/{key:path}", _object),
+        Route("/{rest:path}", _anything_else, methods=["GET", "POST", "PUT", "DELETE"]),
+    ]
+    with _serving(Starlette(routes=routes)) as port:
+        yield f"http://{LOOPBACK}:{port}"
+
+
+@pytest.fixture(scope="module")
+def standing(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a front door that serves."""
+    outputs = tmp_path_factory.mktemp("standing") / "outputs.json"
+    outputs.write_text(_OUTPUTS)
+    with _serving(make_app(upstream, outputs)) as port:
+        yield port
+
+
+def raw(port: int, target: bytes, *headers: bytes, method: bytes = b"GET") -> tuple[int, bytes]:
+    """Status and body of a request that is sent byte for byte."""
+    with socket.create_connection((LOOPBACK, port), timeout=20) as connection:
+        lines = [method + b" " + target + b" HTTP/1.1", b"Host: market.test", b"Connection: close", *headers]
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+        answer = b""
+        while received := connection.recv(65536):
+            answer += received
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
 
 
 @pytest.fixture
 def outputs(tmp_path: Path) -> Path:
     path = tmp_path / "outputs.json"
-    path.write_text(json.dumps({"Stack": {"ApiId": "api1", "RenditionsBucket": "pictures"}}))
+    path.write_text(_OUTPUTS)
     return path
 
 
@@ -99,8 +137,113 @@ def test_public_renditions_are_served_without_the_stores_own_headers(door: TestC
     assert not [name for name in answer.headers if name.startswith("x-amz")]
 
 
+DOTS = [
+    *(b"..", b".", b"%2e%2e", b".%2E", b"%252e%252e", b"%25252e%2e", b"..;x=1", b"..%00", b"..%20", b"..%09"),
+    *(b"..%2f..", b"x%2f..%2fy", b"..\\..", b"..%5c..", b"x%5c..%5cy", b"%255c..%255c"),
+]
+
+
+@pytest.mark.parametrize("dots", DOTS)
+@pytest.mark.parametrize("prefix", [b"/v1/", b"/.well-known/", b"/media/", b"/media/thumbnails/"])
+@pytest.mark.parametrize("rest", [b"", b"/secrets"])
+def test_dot_segments_lead_nowhere(standing: int, prefix: bytes, dots: bytes, rest: bytes) -> None:
+    for target in (prefix + dots + rest, prefix + b"x/" + dots + rest, prefix + (dots + b"/") * 6 + b"secrets"):
+        status, body = raw(standing, target)
+        assert status in {400, 404}, target
+        assert b"LEAKED" not in body, target
+        assert b'"path"' not in body, f"{target!r} was passed on"
+
+
 @pytest.mark.parametrize(
-    "key", ["clean/i/1000.webp", "originals/a.webp", "thumbnails/../clean/a.webp", "thumbnails/no.jpg"]
+    "target",
+    [
+        *(b"/v1/x#/../../secrets", b"/v1/x?a=1#b", b"/v1/%00", b"/v1/a%0d%0aHost:%20x", b"/v1/%0", b"/v1/%"),
+        *(
+            b"/v1/\xc3\xa4",
+            b"/v1/%ff",
+            b"/v1/a?q=\x00",
+            b"/v1/a?q=\xff",
+            b"/v1/a b",
+            b"//v1/../secrets",
+            b"/../secrets",
+        ),
+        *(b"http://127.0.0.1:1/secrets", b"*", b"/v1/@127.0.0.1:1/x", b"//127.0.0.1:1/v1/x", b"/v1//127.0.0.1:1/x"),
+        *(b"/v1/health?" + b"q=" + b"a" * 9000, b"/v1/" + b"a" * 9000, b"/media/" + b"a" * 9000),
+        *(b"/v1/health?" + b"q=" + b"a" * 70_000, b"/v1/a?q=" + b"%61" * 30_000),
+    ],
+)
+def test_odd_targets_are_refused_or_passed_on_below_their_prefix(standing: int, target: bytes) -> None:
+    status, body = raw(standing, target)
+    assert status in {201, 400, 404, 414, 431}, status
+    assert b"LEAKED" not in body
+    if status == 201:
+        assert json.loads(body)["path"].startswith("/_aws/execute-api/api1/$default/v1/")
+
+
+def test_limits_are_named(door: TestClient) -> None:
+    long = door.get("/v1/search", params={"q": "a" * 9000})
+    assert (long.status_code, long.json()["status"]) == (414, 414)
+    assert "8192" in long.json()["detail"]
+    wide = door.get("/v1/search", headers={"x-wide": "a" * 10_240})
+    assert (wide.status_code, wide.json()["title"]) == (431, "Headers too large")
+
+
+def test_headers_pass_as_bytes(standing: int) -> None:
+    status, body = raw(standing, b"/v1/health", "User-Agent: Mein Programm für Bilder".encode("latin-1"))
+    assert status == 201
+    assert json.loads(body)["headers"]["user-agent"] == "Mein Programm für Bilder"
+    assert raw(standing, b"/v1/health", "X-Name: für".encode())[0] == 201
+    assert raw(standing, b"/v1/health", b"X-Name: a\x00b")[0] == 400
+    assert raw(standing, b"/v1/health", b"X-Name: a\x01b")[0] == 400
+
+
+def test_nothing_is_asked_for_that_the_client_did_not_ask_for(standing: int) -> None:
+    _, body = raw(standing, b"/v1/health")
+    assert set(json.loads(body)["headers"]) <= {"host", "content-length", "x-forwarded-for"}
+
+
+def test_the_address_that_is_called_is_compared_with_its_prefix() -> None:
+    """Were a path overlooked, this would still stop it: httpx resolves plain dot segments."""
+    with pytest.raises(_Refused):
+        _below("http://127.0.0.1:1/_aws/execute-api/a/$default", b"/v1/../../../../secrets")
+    with pytest.raises(_Refused):
+        _below("http://127.0.0.1:1/bucket/", b"x#y")
+    assert str(_below("http://127.0.0.1:1/a", b"/v1/x", b"q=%2e%2e")) == "http://127.0.0.1:1/a/v1/x?q=%2e%2e"
+
+
+def test_no_path_of_the_api_is_mistaken_for_one_that_leads_elsewhere() -> None:
+    for path in (b"/v1/images/01930000-0000-7000-8000-000000000001", b"/v1/openapi.json", b"/v1/a...b", b"/v1/a%2Fb"):
+        assert not leads_elsewhere(path)
+        assert leads_elsewhere(path + b"/..")
+
+
+def test_refusals_are_problems(door: TestClient) -> None:
+    for method, path, status in (
+        ("GET", "/nowhere", 404),
+        ("POST", "/", 405),
+        ("DELETE", "/media/thumbnails/a.webp", 405),
+    ):
+        answer = door.request(method, path)
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_compressed_answer_stays_compressed(outputs: Path) -> None:
+    async def packed(request: Request) -> Response:
+        assert request.headers["accept-encoding"] == "gzip"
+        return Response(gzip.compress(b"{}"), headers={"content-encoding": "gzip", "content-type": "application/json"})
+
+    with (
+        _serving(Starlette(routes=[Route("/{rest:path}", packed)])) as port,
+        TestClient(make_app(f"http://{LOOPBACK}:{port}", outputs)) as client,
+    ):
+        answer = client.get("/v1/search", headers={"accept-encoding": "gzip"})
+    assert (answer.headers["content-encoding"], answer.json()) == ("gzip", {})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["clean/i/1000.webp", "originals/a.webp", "thumbnails/no.jpg", "thumbnails/a%20b.webp"],
 )
 def test_nothing_else_of_the_store_is_served(door: TestClient, key: str) -> None:
     assert door.get(f"/media/{key}").status_code == 404
