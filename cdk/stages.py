@@ -50,6 +50,8 @@ class Concurrency:
     """Executions at most, by function; a function that is not named here takes from the account's pool."""
     per_queue: int
     """Batches of one queue in work at a time (2 at least, a limit of SQS event sources)."""
+    webhooks: int
+    """Webhooks called at a time: more than `ACCOUNT_IN_FLIGHT`, so that no account's slow receivers take all."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Stage:
     mail: str
     """How e-mail goes out: `ses:SENDER` (an identity that SES has verified), or `file:FOLDER` on one machine."""
     webhook_loopback: bool
-    """Whether webhooks may lead to this machine and go without TLS."""
+    """Whether webhooks may lead to this machine, and there without TLS."""
     workflow: sfn.StateMachineType
     """STANDARD keeps history and redrive, EXPRESS is a hundredth of the price; the definition suits both."""
     waiting: Waiting | None
@@ -180,7 +182,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         # minute: executions that came together would ask together, and most of them in vain.
         waiting=Waiting(error="Lambda.Unknown", seconds=2, attempts=450),
         throttle=Throttle(rate_per_second=200, burst=400),
-        # The emulator starts a process for each concurrent execution, and refuses every call beyond 40 of them. These
+        # The emulator starts a process for each concurrent execution, and refuses every call beyond 42 of them. These
         # leave room for the calls that the front door lets through, and keep two cores busy with pictures rather
         # than with taking turns. They are set by the launcher: the emulator's CloudFormation passes over them.
         concurrency=Concurrency(
@@ -202,9 +204,10 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
                 "run_maintenance": 1,
                 "remediate_dead_letters": 1,
                 "tell_contributors": 2,
-                "call_webhooks": 2,
+                "call_webhooks": 4,
             },
             per_queue=2,
+            webhooks=4,
         ),
         stalled_after_seconds=1300,
         sweep_minutes=1,

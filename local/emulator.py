@@ -13,7 +13,7 @@ from local.processes import Part
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-_FUNCTION_PROCESSES = 40
+_FUNCTION_PROCESSES = 42
 """Concurrent function processes at most; a burst without a limit starts one for every call."""
 
 

@@ -52,6 +52,7 @@ ROUTES = (
     Route("GET", "/v1/webhooks/{webhook_id}", "notifications_api", signed_in=True),
     Route("PUT", "/v1/webhooks/{webhook_id}", "notifications_api", signed_in=True),
     Route("DELETE", "/v1/webhooks/{webhook_id}", "notifications_api", signed_in=True),
+    Route("POST", "/v1/webhooks/{webhook_id}/verify", "notifications_api", signed_in=True),
     Route("POST", "/v1/webhooks/{webhook_id}/secret", "notifications_api", signed_in=True),
     Route("GET", "/v1/webhooks/{webhook_id}/deliveries", "notifications_api", signed_in=True),
     Route("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", "notifications_api", signed_in=True),

@@ -433,7 +433,7 @@ class ApplicationStack(Stack):
         )
         self._drain(queues.notifications, "tell_contributors", batch=_SQS_BATCH, gather_seconds=0)
         # one at a time, so that a slow receiver keeps nobody else's deliveries waiting
-        self._drain(queues.webhooks, "call_webhooks", batch=1, gather_seconds=0)
+        self._drain(queues.webhooks, "call_webhooks", batch=1, gather_seconds=0, at_once=stage.concurrency.webhooks)
         self._function(
             "end_executions",
             "ends the images of executions that ended badly",
@@ -752,7 +752,9 @@ class ApplicationStack(Stack):
             ],
         )
 
-    def _drain(self, queue: sqs.Queue, name: str, *, batch: int, gather_seconds: int) -> None:
+    def _drain(
+        self, queue: sqs.Queue, name: str, *, batch: int, gather_seconds: int, at_once: int | None = None
+    ) -> None:
         function = self.functions[name].function
         function.add_event_source(
             sources.SqsEventSource(
@@ -760,7 +762,7 @@ class ApplicationStack(Stack):
                 batch_size=batch,
                 max_batching_window=Duration.seconds(gather_seconds) if gather_seconds else None,
                 report_batch_item_failures=True,
-                max_concurrency=self._stage.concurrency.per_queue,
+                max_concurrency=at_once or self._stage.concurrency.per_queue,
             )
         )
         acknowledge(

@@ -15,6 +15,7 @@ from imagemarket.notifications.models import (
     NewWebhook,
     NotificationPage,
     ReadReceipt,
+    VerifyRequest,
     WebhookChange,
     WebhookRequest,
     WebhookView,
@@ -27,6 +28,7 @@ from imagemarket.platform.errors import (
     InvalidRequest,
     NotFound,
     TokenExpired,
+    TooManyRequests,
 )
 from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
 
@@ -77,7 +79,13 @@ def mark_notifications_read(body: MarkRead, caller: Contributor, response: Respo
     tags=["Webhooks"],
     status_code=201,
     responses=problem_responses(
-        TokenExpired, Forbidden, InvalidRequest, Conflict, IdempotencyKeyReused, IdempotencyInFlight
+        TokenExpired,
+        Forbidden,
+        InvalidRequest,
+        Conflict,
+        IdempotencyKeyReused,
+        IdempotencyInFlight,
+        TooManyRequests,
     ),
 )
 def create_webhook(
@@ -89,7 +97,10 @@ def create_webhook(
         Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
     ] = None,
 ) -> NewWebhook:
-    """The answer holds the secret, which is not told again. Signatures are those of Standard Webhooks 1.0."""
+    """The answer holds the secret, which is not told again. Signatures are those of Standard Webhooks 1.0.
+
+    A new webhook is `pending`: it is sent a `webhook.verification` with a `challenge`, and is `active` when it
+    answers with it."""
     response.headers["Cache-Control"] = "no-store"
     return wiring.webhooks().create(caller.account_id, body, idempotency_key=idempotency_key)
 
@@ -125,10 +136,11 @@ def get_webhook(webhook_id: UUID, caller: Contributor, response: Response) -> We
     operation_id="changeWebhook",
     summary="Change, disable or enable a webhook",
     tags=["Webhooks"],
-    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest, TooManyRequests),
 )
 def change_webhook(webhook_id: UUID, body: WebhookChange, caller: Contributor, response: Response) -> WebhookView:
-    """Disabling gives up what is still to be delivered; enabling forgets old failures."""
+    """Disabling gives up what is still to be delivered; enabling forgets old failures. Another `url` has to be
+    verified like a new webhook's."""
     response.headers["Cache-Control"] = "no-store"
     return wiring.webhooks().change(caller.account_id, webhook_id, body)
 
@@ -144,6 +156,20 @@ def change_webhook(webhook_id: UUID, body: WebhookChange, caller: Contributor, r
 def delete_webhook(webhook_id: UUID, caller: Contributor) -> None:
     """With its log."""
     wiring.webhooks().delete(caller.account_id, webhook_id)
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/verify",
+    operation_id="verifyWebhook",
+    summary="Verify a webhook, or challenge it again",
+    tags=["Webhooks"],
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, Conflict, InvalidRequest, TooManyRequests),
+)
+def verify_webhook(webhook_id: UUID, body: VerifyRequest, caller: Contributor, response: Response) -> WebhookView:
+    """With the `challenge` that it received, for a receiver that cannot answer with it; without, to have another one
+    sent, once a minute at most."""
+    response.headers["Cache-Control"] = "no-store"
+    return wiring.webhooks().verify(caller.account_id, webhook_id, body.challenge)
 
 
 @router.post(
@@ -180,10 +206,11 @@ def list_webhook_deliveries(
     summary="Deliver once more",
     tags=["Webhooks"],
     status_code=204,
-    responses=problem_responses(TokenExpired, Forbidden, NotFound, Conflict, InvalidRequest),
+    responses=problem_responses(TokenExpired, Forbidden, NotFound, Conflict, InvalidRequest, TooManyRequests),
 )
 def redeliver_webhook(webhook_id: UUID, delivery_id: UUID, caller: Contributor) -> None:
-    """With the same `webhook-id`, so that a receiver that has it already can tell."""
+    """With the same `webhook-id`, so that a receiver that has it already can tell. Once a minute for each delivery, 20
+    a minute for each webhook."""
     wiring.webhooks().redeliver(caller.account_id, webhook_id, delivery_id)
 
 

@@ -11,6 +11,7 @@ import pytest
 from cdk.constructs.api import ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
+from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT
 from local.layout import REPOSITORY
 from tests.infra.conftest import PASSWORD, Deployment, readable
 
@@ -41,7 +42,7 @@ def test_every_log_group_forgets(deployment: Deployment) -> None:
 
 def test_work_that_nobody_waits_for_leaves_room_for_the_api(deployment: Deployment) -> None:
     reserved = {name: f.get("ReservedConcurrentExecutions") for name, f in deployment.functions().items()}
-    assert sum(number or 0 for number in reserved.values()) <= 34
+    assert sum(number or 0 for number in reserved.values()) <= 36
     waited_for = {name for name in reserved if name.endswith("_api")} | {"authorizer"}
     assert all(reserved[name] is None for name in waited_for)
     steps = {"inspect_image", "make_thumbnails", "make_watermark", "embed_and_tag", "publish_image"}
@@ -141,9 +142,12 @@ def test_queues_are_reached_by_tls_alone(deployment: Deployment) -> None:
 def test_consumers_give_back_single_messages_and_run_few_at_a_time(deployment: Deployment) -> None:
     mappings = deployment.resources("AWS::Lambda::EventSourceMapping").values()
     assert len(mappings) == 5
+    at_once: list[int] = []
     for mapping in mappings:
         assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 2}
+        at_once.append(mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"])
+    assert sorted(at_once) == [2, 2, 2, 2, 4], "webhooks wait for strangers"
+    assert max(at_once) > ACCOUNT_IN_FLIGHT, "no account's receivers take all that there are"
 
 
 def _rule(deployment: Deployment, source: str) -> dict[str, Any]:

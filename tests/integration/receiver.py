@@ -23,7 +23,15 @@ class Receiver:
         self.secret: str | None = None
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.calls = 0
-        self.drip_seconds = 0.0
+        """Without challenges."""
+        self.challenges: list[str] = []
+        self.tells_challenges = True
+        self.drips: bytes | None = None
+        """What comes again and again, every twentieth of a second, after what was answered before."""
+        self.before_drips = b"HTTP/1.1 200 OK\r\n"
+        self.drip_seconds = 10.0
+        self.at_once = 0
+        self.most_at_once = 0
         self.hosts: list[str] = []
         self.url = ""
 
@@ -34,32 +42,55 @@ class Receiver:
 @contextmanager
 def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     receiver = Receiver()
+    counting = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            receiver.calls += 1
             receiver.hosts.append(self.headers["host"])
-            if receiver.drip_seconds:
-                ends = time.monotonic() + receiver.drip_seconds
+            if receiver.drips is not None:
+                with counting:
+                    receiver.calls += 1
+                    receiver.at_once += 1
+                    receiver.most_at_once = max(receiver.most_at_once, receiver.at_once)
                 try:
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-                    while time.monotonic() < ends:
-                        self.wfile.write(b"x: y\r\n")
-                        time.sleep(0.05)
-                except OSError:
-                    return
+                    self._drip(receiver.drips)
+                finally:
+                    with counting:
+                        receiver.at_once -= 1
                 return
             if receiver.secret is not None:
                 Webhook(receiver.secret).verify(body, dict(self.headers))
             if "webhook-id" in self.headers:
-                receiver.heard.append((self.headers["webhook-id"], json.loads(body)))
+                document = json.loads(body)
+                if document["type"] == "webhook.verification":
+                    self._tell(document["data"]["challenge"])
+                    return
+                receiver.heard.append((self.headers["webhook-id"], document))
+            receiver.calls += 1
             self.send_response(receiver.status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
             self.end_headers()
             if receiver.status != 204:
                 self.wfile.write(b"as you say" * 1000)
+
+        def _tell(self, challenge: str) -> None:
+            receiver.challenges.append(challenge)
+            self.send_response(200)
+            self.end_headers()
+            if receiver.tells_challenges:
+                self.wfile.write(json.dumps({"challenge": challenge}).encode())
+
+        def _drip(self, drop: bytes) -> None:
+            ends = time.monotonic() + receiver.drip_seconds
+            try:
+                self.wfile.write(receiver.before_drips)
+                while time.monotonic() < ends:
+                    self.wfile.write(drop)
+                    time.sleep(0.05)
+            except OSError:
+                return
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -15,15 +17,23 @@ from psycopg.types.json import Jsonb
 
 from functions.notifications_api.handler import handler
 from imagemarket import wiring
-from imagemarket.notifications.delivery import Deliveries, WebhookWorker
+from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT, ENDPOINT_IN_FLIGHT, Deliveries, WebhookWorker
 from imagemarket.notifications.files import FileMailer
-from imagemarket.notifications.models import DISABLED_AFTER, MAX_WEBHOOKS, RETRY_SCHEDULE, WebhookRequest
+from imagemarket.notifications.models import (
+    CHALLENGES_PER_HOUR,
+    DISABLED_AFTER,
+    MAX_WEBHOOKS,
+    REDELIVERIES_PER_MINUTE,
+    RETRY_SCHEDULE,
+    WebhookRequest,
+)
 from imagemarket.notifications.sender import WebhookSender
 from imagemarket.notifications.service import Inbox, Teller
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.notifications.webhooks import Webhooks
 from imagemarket.platform.clock import ManualClock, SystemClock
 from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
@@ -129,6 +139,8 @@ def receiver() -> Iterator[Receiver]:
 def hooked(room: Room, owner: UUID, receiver: Receiver, *types: Any) -> UUID:
     made = room.webhooks.create(owner, WebhookRequest(url=receiver.url, event_types=list(types)), idempotency_key=None)
     receiver.secret = made.secret
+    room.deliver()
+    assert room.webhooks.get(owner, made.id).state == "active"
     return made.id
 
 
@@ -391,12 +403,17 @@ def test_notifications_are_paged_counted_and_read(call: Call, room: Room, databa
     assert call("GET", "/v1/notifications", query="unread=true")[1]["unread_count"] == 2
 
 
-def test_a_webhook_is_made_once_shown_without_its_secret_changed_and_deleted(call: Call, receiver: Receiver) -> None:
+def test_a_webhook_is_made_once_shown_without_its_secret_changed_and_deleted(
+    call: Call, receiver: Receiver, database: Database
+) -> None:
     body = {"url": receiver.url, "description": "desk"}
     key = {"Idempotency-Key": "k"}
     status, made = call("POST", "/v1/webhooks", body, headers=key)
-    assert (status, made["secret"][:6]) == (201, "whsec_")
-    assert call("POST", "/v1/webhooks", body, headers=key) == (201, made)
+    assert (status, made["secret"][:6], made["state"]) == (201, "whsec_", "pending")
+    assert call("POST", "/v1/webhooks", body, headers=key) == (201, made | {"secret": None}), "told once"
+    (kept,) = database.fetch_all("SELECT answer::text FROM idempotency_keys")
+    assert made["id"] in kept["answer"]
+    assert made["secret"] not in kept["answer"]
     path = f"/v1/webhooks/{made['id']}"
     shown = {name: value for name, value in made.items() if name != "secret"}
     assert call("GET", path) == (200, shown)
@@ -468,7 +485,263 @@ def test_a_delivery_is_logged_and_sent_again_by_hand_with_the_same_id(
     assert call("POST", f"{path}/{first['id']}/redeliver")[0] == 204
     room.deliver()
     assert [message_id for message_id, _ in receiver.heard] == [first["message_id"]]
+    status, problem = call("POST", f"{path}/{first['id']}/redeliver")
+    assert (status, problem["detail"]) == (429, "A delivery is sent again once a minute; try again in 60 seconds.")
     (again,) = [each for each in call("GET", path)[1]["deliveries"] if each["id"] == first["id"]]
     assert (again["status"], len(again["log"])) == ("delivered", 3)
     call("PUT", f"/v1/webhooks/{webhook}", {"url": receiver.url, "enabled": False})
     assert call("POST", f"{path}/{first['id']}/redeliver")[0] == 409
+
+
+def test_a_webhooks_log_is_not_sent_again_all_at_once(
+    call: Call, room: Room, receiver: Receiver, database: Database, owner: UUID
+) -> None:
+    path = f"/v1/webhooks/{hooked(room, owner, receiver)}/deliveries"
+    for _ in range(REDELIVERIES_PER_MINUTE + 1):
+        room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    deliveries = call("GET", path, query="limit=100")[1]["deliveries"]
+    answers = [call("POST", f"{path}/{delivery['id']}/redeliver")[0] for delivery in deliveries]
+    assert answers == [204] * REDELIVERIES_PER_MINUTE + [429]
+    room.clock.advance(timedelta(minutes=1))
+    assert call("POST", f"{path}/{deliveries[-1]['id']}/redeliver")[0] == 204
+
+
+# --- proof that a webhook is its account's own
+
+
+def test_nothing_is_sent_to_a_url_that_does_not_tell_the_challenge(
+    call: Call, room: Room, receiver: Receiver, database: Database, owner: UUID
+) -> None:
+    receiver.tells_challenges = False
+    _, made = call("POST", "/v1/webhooks", {"url": receiver.url})
+    path, receiver.secret = f"/v1/webhooks/{made['id']}", made["secret"]
+    room.deliver()
+    assert len(receiver.challenges) == 1
+    found = call("GET", path)[1]
+    assert (found["state"], found["verification_error"]) == ("pending", "the answer does not tell the challenge")
+    image = an_image(database, owner)
+    room.change(image, "approved")
+    room.tell()
+    room.wait(timedelta(days=1))
+    assert (receiver.calls, receiver.heard) == (0, [])
+    assert room.log(owner, UUID(made["id"])) == []
+    assert len(receiver.challenges) == 1, "and it is not asked again by itself"
+
+    receiver.tells_challenges, receiver.secret = True, None  # the clock has run away from the library's
+    assert call("POST", f"{path}/verify", {})[1]["state"] == "pending"
+    room.deliver()
+    assert call("GET", path)[1]["state"] == "active"
+    assert len(set(receiver.challenges)) == 2
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    assert receiver.types() == ["image.approved"]
+
+
+def test_a_challenge_can_be_told_by_hand_and_only_the_last_one(call: Call, room: Room, receiver: Receiver) -> None:
+    receiver.tells_challenges = False
+    _, made = call("POST", "/v1/webhooks", {"url": receiver.url})
+    path = f"/v1/webhooks/{made['id']}"
+    room.deliver()
+    assert call("POST", f"{path}/verify", {})[0] == 429, "a minute has not passed"
+    room.clock.advance(timedelta(minutes=1))
+    call("POST", f"{path}/verify", {})
+    room.deliver()
+    first, last = receiver.challenges
+    for wrong in (first, "wrong", "\ud800"):
+        status, problem = call("POST", f"{path}/verify", {"challenge": wrong})
+        assert status == 422
+        assert problem["errors"][0]["field"] == "challenge"
+    status, verified = call("POST", f"{path}/verify", {"challenge": last})
+    assert (status, verified["state"], verified["verification_error"]) == (200, "active", None)
+    assert call("POST", f"{path}/verify", {})[1]["state"] == "active", "nothing is asked of it again"
+
+
+def test_another_url_is_verified_before_anything_is_sent_to_it(
+    call: Call, room: Room, receiver: Receiver, database: Database, owner: UUID
+) -> None:
+    path = f"/v1/webhooks/{hooked(room, owner, receiver)}"
+    (old,) = receiver.challenges
+    with receiving() as stranger:
+        stranger.tells_challenges = False
+        assert call("PUT", path, {"url": stranger.url})[1]["state"] == "pending"
+        assert call("POST", f"{path}/verify", {"challenge": old})[0] == 422, "it was told by another URL"
+        room.deliver()
+        room.change(an_image(database, owner), "approved")
+        room.tell()
+        room.deliver()
+        assert (len(stranger.challenges), stranger.calls, receiver.calls) == (1, 0, 0)
+        assert call("PUT", path, {"url": stranger.url, "enabled": False})[1]["state"] == "disabled"
+        assert call("PUT", path, {"url": receiver.url, "enabled": False})[1]["state"] == "disabled"
+    room.deliver()
+    assert len(receiver.challenges) == 1
+    assert call("PUT", path, {"url": receiver.url, "description": "back"})[1]["state"] == "pending"
+    room.deliver()
+    assert call("GET", path)[1]["state"] == "active"
+
+
+def test_an_account_aims_few_challenges(call: Call, room: Room, receiver: Receiver) -> None:
+    for _ in range(CHALLENGES_PER_HOUR):
+        _, made = call("POST", "/v1/webhooks", {"url": receiver.url})
+        call("DELETE", f"/v1/webhooks/{made['id']}")
+    status, problem = call("POST", "/v1/webhooks", {"url": receiver.url})
+    assert (status, problem["type"]) == (429, "/v1/problems/too-many-requests")
+    room.clock.advance(timedelta(hours=1))
+    assert call("POST", "/v1/webhooks", {"url": receiver.url})[0] == 201
+
+
+def test_a_challenge_whose_message_was_lost_is_sent_by_the_schedule(
+    room: Room, receiver: Receiver, owner: UUID
+) -> None:
+    def down(*_: Any, **__: Any) -> None:
+        raise DependencyUnavailable("The queue is not answering.")
+
+    room.wakes.send, kept = down, room.wakes.send
+    made = room.webhooks.create(owner, WebhookRequest(url=receiver.url), idempotency_key=None)
+    assert made.secret
+    room.wakes.send = kept
+    room.wait(timedelta(minutes=1))
+    assert room.webhooks.get(owner, made.id).state == "active"
+
+
+# --- nobody's receiver takes another's turn
+
+
+def test_a_receiver_that_drips_keeps_nobody_else_waiting(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    """Four workers, as many as the smallest stage has; one account's two webhooks drip, and much waits for them."""
+    room.worker._sender = WebhookSender(TargetRules(loopback=True), timeout_seconds=1)
+    slow = a_contributor(database)
+    with receiving() as one, receiving() as two:
+        for dripping in (one, two):
+            hooked(room, slow, dripping)
+            dripping.drips = b"x: y\r\n"
+            dripping.drip_seconds = 3
+        hooked(room, owner, receiver)
+        for _ in range(30):
+            room.change(an_image(database, slow), "approved")
+        room.tell()
+        for _ in range(5):
+            room.change(an_image(database, owner), "approved")
+        room.tell()
+        began = time.monotonic()
+        heard_after: list[float] = []
+        stop = threading.Event()
+
+        def work() -> None:
+            while not stop.is_set():
+                try:
+                    message = room.wakes.messages.pop(0)
+                except IndexError:
+                    time.sleep(0.01)
+                    continue
+                room.worker.handle(message)
+
+        def watch() -> None:
+            while len(receiver.heard) < 5 and not stop.is_set():
+                time.sleep(0.01)
+            heard_after.append(time.monotonic() - began)
+
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        watcher = threading.Thread(target=watch)
+        for thread in (*workers, watcher):
+            thread.start()
+        watcher.join(timeout=20)
+        stop.set()
+        for thread in workers:
+            thread.join()
+        assert len(receiver.heard) == 5
+        assert heard_after[0] < 1, "before the first of the slow ones was given up"
+        assert one.calls <= ENDPOINT_IN_FLIGHT
+        assert two.calls <= ENDPOINT_IN_FLIGHT
+        assert one.most_at_once + two.most_at_once <= ACCOUNT_IN_FLIGHT
+
+
+def test_the_schedule_wakes_every_account_before_any_the_second_time(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    crowd = a_contributor(database)
+    for account, pictures in [(crowd, 600), (owner, 2)]:
+        hooked(room, account, receiver)
+        receiver.secret = None
+        for _ in range(pictures):
+            room.change(an_image(database, account), "approved")
+    room.tell()
+    room.wakes.take()
+    room.clock.advance(timedelta(minutes=1))
+    assert room.deliveries.wake() == ENDPOINT_IN_FLIGHT * 2
+    woken = [str(message["delivery_id"]) for message in room.wakes.take()]
+    owners = database.fetch_all(
+        "SELECT e.account_id FROM unnest(%s::uuid[]) WITH ORDINALITY AS w (id, n)"
+        " JOIN webhook_deliveries d USING (id) JOIN webhook_endpoints e ON e.id = d.endpoint_id ORDER BY n",
+        (woken,),
+    )
+    assert {row["account_id"] for row in owners[:2]} == {crowd, owner}
+
+
+def test_what_was_not_begun_for_want_of_a_place_follows_by_itself(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    hooked(room, owner, receiver)
+    for _ in range(12):
+        room.change(an_image(database, owner), "approved")
+    room.tell()
+    first, *_ = room.wakes.take()  # all other messages are lost
+    room.worker.handle(first)
+    room.deliver()
+    assert len(receiver.heard) == 12, "without the schedule"
+
+
+def test_a_webhook_that_does_not_answer_rests_with_all_that_is_due(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    room.worker._sender = WebhookSender(TargetRules(loopback=True), timeout_seconds=0.2)
+    receiver.drips, receiver.drip_seconds = b"x: y\r\n", 0.4
+    for _ in range(20):
+        room.change(an_image(database, owner), "approved")
+    room.tell()
+    room.deliver()
+    assert receiver.calls == 1
+    for rest in (5, 10, 20, 40):
+        calls = receiver.calls
+        room.wait(timedelta(seconds=rest - 1))
+        assert receiver.calls == calls
+        room.wait(timedelta(seconds=1))
+        assert receiver.calls == calls + 1
+    receiver.drips, receiver.secret = None, None
+    room.wait(timedelta(seconds=80))
+    assert len(receiver.heard) >= 15, "the first that comes through ends it"
+    assert room.webhooks.get(owner, webhook).failing_since is None
+
+
+def test_an_attempt_is_written_down_before_it_is_made(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    room.change(an_image(database, owner), "approved")
+    room.tell()
+    (wake,) = room.wakes.take()
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any) -> None:
+        attempt = room.log(owner, webhook)[0].log[0]
+        assert (attempt.milliseconds, attempt.status, attempt.error) == (None, None, None), "under way"
+        raise Killed
+
+    post, room.worker._sender.post = room.worker._sender.post, die  # pyright: ignore[reportAttributeAccessIssue]
+    for _ in range(2):
+        with pytest.raises(Killed):
+            room.worker.handle(wake)
+        room.clock.advance(timedelta(minutes=6))
+    room.worker._sender.post = post
+    receiver.secret = None
+    room.worker.handle(wake)
+    (delivery,) = room.log(owner, webhook)
+    assert [attempt.error for attempt in delivery.log] == [None, "the attempt broke off", "the attempt broke off"]
+    assert (delivery.status, delivery.attempts) == ("delivered", 3)

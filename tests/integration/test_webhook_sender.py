@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
@@ -48,13 +49,72 @@ def test_a_receiver_that_asks_for_patience_is_understood() -> None:
         assert sender().post(receiver.url, {}, b"{}").retry_after == 86400
 
 
-def test_a_receiver_that_drips_is_left_in_time() -> None:
-    with receiving() as receiver:
-        receiver.drip_seconds = 10
+@pytest.mark.parametrize(
+    ("before", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"."),
+        # The response owns the socket from here on, and the connection has none.
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"."),
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"."),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1999\r\nConnection: close\r\n\r\n", b"."),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n", b"1\r\n.\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", b";x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nConnection: close\r\n\r\n", b"."),
+    ],
+)
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_receiver_that_drips_is_left_in_time(before: bytes, drop: bytes, tmp_path: Path, *, tls: bool) -> None:
+    served = trusting = None
+    if tls:
+        certificate, key = _certificate(tmp_path, "hooks.test")
+        served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        served.load_cert_chain(certificate, key)
+        trusting = ssl.create_default_context(cafile=str(certificate))
+    with receiving(served) as receiver:
+        receiver.before_drips, receiver.drips = before, drop
+        url = receiver.url.replace("127.0.0.1", "hooks.test") if tls else receiver.url
         started = time.monotonic()
-        answer = sender(timeout_seconds=0.5).post(receiver.url, {}, b"{}")
-        assert time.monotonic() - started < 5
+        answer = sender({"hooks.test": "127.0.0.1"}, timeout_seconds=0.5, context=trusting).post(url, {}, b"{}")
+        assert time.monotonic() - started < 1.5
+        receiver.drip_seconds = 0
     assert answer.error == "no answer within 0.5 seconds"
+
+
+def test_one_that_never_shakes_hands_or_never_reads_is_left_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        for url, body in [
+            (f"https://127.0.0.1:{port}/", b"{}"),
+            (f"http://127.0.0.1:{port}/", b"{}"),
+            (f"http://127.0.0.1:{port}/", b"x" * 50_000_000),
+        ]:
+            started = time.monotonic()
+            answer = sender(timeout_seconds=0.5).post(url, {}, body)
+            assert time.monotonic() - started < 1.5
+            assert answer.error == "no answer within 0.5 seconds", url
+
+
+def test_a_name_whose_server_does_not_answer_is_left_in_time() -> None:
+    def resolve(_host: str, _port: int) -> list[str]:
+        time.sleep(3)
+        return ["127.0.0.1"]
+
+    slow = WebhookSender(TargetRules(loopback=True, resolve=resolve), timeout_seconds=0.5)
+    started = time.monotonic()
+    answer = slow.post("https://slow.test/", {}, b"{}")
+    assert time.monotonic() - started < 1.5
+    assert answer.error == "the host's name did not resolve within 0.5 seconds"
+
+
+def test_header_fields_without_end_are_not_read() -> None:
+    with receiving() as receiver:
+        receiver.drips = b"".join(b"x-%d: " % number + b"y" * 6000 + b"\r\n" for number in range(20))
+        answer = sender().post(receiver.url, {}, b"{}")
+        receiver.drip_seconds = 0
+    assert answer.error == "the answer's header fields are longer than 32768 bytes"
 
 
 def test_nobody_there_is_said_in_words() -> None:
@@ -66,7 +126,7 @@ def test_nobody_there_is_said_in_words() -> None:
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "10.0.0.1", "::ffff:192.168.0.1"])
 def test_a_name_that_leads_inside_is_never_connected_to(address: str) -> None:
-    answer = sender({"hooks.test": address}).post("http://hooks.test/", {}, b"{}")
+    answer = sender({"hooks.test": address}).post("https://hooks.test/", {}, b"{}")
     assert answer.error == "the host's name leads to an address that is not public"
 
 

@@ -21,6 +21,8 @@ def test_an_upload_is_told_in_every_way(market: Visitor, tmp_path: Path) -> None
     with receiving() as receiver:
         made = market.http.post("/v1/webhooks", json={"url": receiver.url}, headers=headers).json()
         receiver.secret = made["secret"]
+        webhook = f"/v1/webhooks/{made['id']}"
+        eventually(lambda: market.http.get(webhook, headers=headers).json()["state"] == "active", 60)
         first = market.announce(path)
         waited: list[tuple[str, float]] = []
 
@@ -44,9 +46,9 @@ def test_an_upload_is_told_in_every_way(market: Visitor, tmp_path: Path) -> None
         told = {document["data"]["image_id"]: document for _, document in heard}
         assert told[first["image_id"]]["type"] == "image.approved"
         assert told[second.image_id]["data"]["reason"]["code"] == "duplicate-image"
-        log = market.http.get(f"/v1/webhooks/{made['id']}/deliveries", headers=headers).json()["deliveries"]
+        log = market.http.get(f"{webhook}/deliveries", headers=headers).json()["deliveries"]
         assert {delivery["status"] for delivery in log} == {"delivered"}
-        assert market.http.delete(f"/v1/webhooks/{made['id']}", headers=headers).status_code == 204
+        assert market.http.delete(webhook, headers=headers).status_code == 204
 
     page = market.http.get("/v1/notifications", headers=headers).json()
     assert {first["image_id"], second.image_id} <= {each["image_id"] for each in page["notifications"]}

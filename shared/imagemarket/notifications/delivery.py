@@ -3,23 +3,36 @@
 SQS can delay a message by 15 minutes at most and the schedule waits up to a day, so what is due when stands in the
 database. A message in the queue `webhooks` only wakes a worker for one delivery: right away, after a delay for the
 short waits, and from the schedule that looks each minute for what is due. Waking twice does no harm: a delivery is
-leased by one statement.
+leased by one statement, which also writes the attempt down, so that one that breaks off has been made all the same.
+
+Nobody's receiver takes another's turn: few deliveries of one webhook and of one account are under way side by side,
+a webhook that does not answer rests, and what a full account could not begin is woken as soon as one of its own ends.
 """
 
 from __future__ import annotations
 
+import hmac
+import json
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.notifications.messages import webhook_body
-from imagemarket.notifications.models import DISABLED_AFTER, RETRY_SCHEDULE, WEBHOOK_DISABLED, message_id
+from imagemarket.notifications.models import (
+    DISABLED_AFTER,
+    RETRY_SCHEDULE,
+    WEBHOOK_DISABLED,
+    WEBHOOK_VERIFICATION,
+    message_id,
+)
 from imagemarket.notifications.sender import Answer, WebhookSender
 from imagemarket.notifications.signing import signed_headers
 from imagemarket.platform import outbox
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
+from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import count, duration, logger
 
@@ -28,11 +41,17 @@ if TYPE_CHECKING:
 
 MAX_DELAY_SECONDS = 900
 """The longest that SQS keeps a message back."""
+ENDPOINT_IN_FLIGHT = 2
+"""Deliveries of one webhook under way side by side; one alone while nothing comes through."""
+ACCOUNT_IN_FLIGHT = 3
+"""Deliveries of one account under way side by side, whatever their webhooks."""
 _LEASE = timedelta(seconds=60)
 """Longer than a worker lives for one delivery."""
 _AT_ONCE = 500
 _JITTER = 0.1
 _GONE = 410
+_SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=10)
+"""How long a webhook that does not answer is left alone, with everything that is due for it."""
 
 # What nothing of the same image at the same webhook has to be told before. A delivery that was sent again by hand
 # is out of order by intention and waits for nobody.
@@ -41,6 +60,39 @@ _FIRST_OF_ITS_IMAGE = """
         SELECT 1 FROM webhook_deliveries earlier
          WHERE earlier.endpoint_id = d.endpoint_id AND earlier.image_id = d.image_id AND earlier.seq < d.seq
            AND earlier.status = 'pending' AND NOT earlier.redelivered))
+"""
+_DUE = f"""
+    d.status = 'pending' AND d.due_at <= %(now)s AND (d.leased_until IS NULL OR d.leased_until < %(now)s)
+    AND {_FIRST_OF_ITS_IMAGE}
+"""
+_CALLED = "e.enabled AND e.verified_at IS NOT NULL AND (e.rests_until IS NULL OR e.rests_until <= %(now)s)"
+
+# A few of each account, the oldest of each webhook first, and every account's first before anybody's second: however
+# much waits for one webhook, it takes no other's turn. The webhooks that something waits for are found by steps
+# through the index `webhook_deliveries_due`: one for each webhook, not one for each delivery.
+_FAIRLY = f"""
+    WITH RECURSIVE step (endpoint_id) AS (
+        (SELECT endpoint_id FROM webhook_deliveries WHERE status = 'pending' ORDER BY endpoint_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT further.endpoint_id FROM webhook_deliveries further
+                 WHERE further.status = 'pending' AND further.endpoint_id > step.endpoint_id
+                 ORDER BY further.endpoint_id LIMIT 1)
+          FROM step WHERE step.endpoint_id IS NOT NULL
+    )
+    SELECT id FROM (
+        SELECT due.id, due.due_at,
+               row_number() OVER (PARTITION BY e.account_id ORDER BY due.place, due.due_at) AS place
+          FROM webhook_endpoints e CROSS JOIN LATERAL (
+              SELECT d.id, d.due_at, row_number() OVER (ORDER BY d.due_at) AS place FROM webhook_deliveries d
+               WHERE d.endpoint_id = e.id AND {_DUE} ORDER BY d.due_at LIMIT {ENDPOINT_IN_FLIGHT}) due
+         WHERE {_CALLED} AND e.id IN (SELECT endpoint_id FROM step)
+    ) waiting WHERE place <= {ACCOUNT_IN_FLIGHT} ORDER BY place, due_at LIMIT {_AT_ONCE}
+"""
+_FAIRLY_OF_ACCOUNT = f"""
+    SELECT due.id FROM webhook_endpoints e CROSS JOIN LATERAL (
+        SELECT d.id, d.due_at, row_number() OVER (ORDER BY d.due_at) AS place FROM webhook_deliveries d
+         WHERE d.endpoint_id = e.id AND {_DUE} ORDER BY d.due_at LIMIT {ENDPOINT_IN_FLIGHT}) due
+     WHERE e.account_id = %(account)s AND {_CALLED} ORDER BY due.place, due.due_at LIMIT {ACCOUNT_IN_FLIGHT}
 """
 
 
@@ -52,25 +104,51 @@ class Deliveries:
         self._queue = queue
         self._clock = clock
 
-    def wake(self, *, image_id: UUID | None = None, delivery_id: UUID | None = None) -> int:
-        """Wakes a worker for each delivery that is due now (of one image, or one delivery); how many that was."""
-        rows = self._database.fetch_all(
-            "SELECT d.id FROM webhook_deliveries d"
-            " WHERE d.status = 'pending' AND d.due_at <= %(now)s"
-            "   AND (d.leased_until IS NULL OR d.leased_until < %(now)s)"
-            "   AND (%(image)s::uuid IS NULL OR d.image_id = %(image)s)"
-            "   AND (%(delivery)s::uuid IS NULL OR d.id = %(delivery)s)"
-            f"   AND {_FIRST_OF_ITS_IMAGE} ORDER BY d.due_at LIMIT {_AT_ONCE}",
-            {"now": self._clock.now(), "image": image_id, "delivery": delivery_id},
+    def wake(self) -> int:
+        """Wakes a worker for what is due now, a few of each account, and for each challenge that was not sent yet;
+        how many that was."""
+        now = self._clock.now()
+        challenged = self._database.fetch_all(
+            "SELECT id FROM webhook_endpoints WHERE verified_at IS NULL AND enabled"
+            f" AND challenge_requested_at <= %s AND challenge_sent_at IS NULL LIMIT {_AT_ONCE}",
+            (now,),
         )
-        self._queue.send([{"delivery_id": str(row["id"])} for row in rows])
-        return len(rows)
+        self._queue.send([{"webhook_id": str(row["id"])} for row in challenged])
+        return len(challenged) + self._wake(self._database.fetch_all(_FAIRLY, {"now": now}))
+
+    def wake_account(self, account_id: UUID) -> int:
+        """Wakes workers for what is due for one account, as many as may be at work for it."""
+        return self._wake(
+            self._database.fetch_all(_FAIRLY_OF_ACCOUNT, {"now": self._clock.now(), "account": account_id})
+        )
+
+    def wake_image(self, image_id: UUID) -> int:
+        """Wakes a worker for each delivery of one image that is due now."""
+        return self._wake(
+            self._database.fetch_all(
+                "SELECT d.id FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id"
+                f" WHERE d.image_id = %(image)s AND {_CALLED} AND {_DUE} ORDER BY d.due_at LIMIT {_AT_ONCE}",
+                {"now": self._clock.now(), "image": image_id},
+            )
+        )
+
+    def wake_delivery(self, delivery_id: UUID) -> None:
+        """Wakes a worker for one delivery, which does nothing unless it is due."""
+        self._queue.send([{"delivery_id": str(delivery_id)}])
+
+    def wake_challenge(self, webhook_id: UUID) -> None:
+        """Wakes a worker to challenge a webhook."""
+        self._queue.send([{"webhook_id": str(webhook_id)}])
 
     def wake_later(self, delivery_id: UUID, wait: timedelta) -> None:
         """Wakes a worker after a wait that SQS can keep; longer ones are left to the schedule."""
         seconds = int(wait.total_seconds()) + 1
         if seconds <= MAX_DELAY_SECONDS:
             self._queue.send([{"delivery_id": str(delivery_id)}], delay_seconds=seconds)
+
+    def _wake(self, rows: list[Row]) -> int:
+        self._queue.send([{"delivery_id": str(row["id"])} for row in rows])
+        return len(rows)
 
 
 class WebhookWorker:
@@ -83,8 +161,14 @@ class WebhookWorker:
         self._clock = clock
 
     def handle(self, message: dict[str, Any]) -> None:
-        """Handles one message of the queue `webhooks`. Does nothing when the delivery is not due, is being
-        attempted, has ended, or waits for an earlier one of its image. Raises `DependencyUnavailable`."""
+        """Handles one message of the queue `webhooks`: `{"delivery_id"}`, or `{"webhook_id"}` for a challenge.
+
+        Does nothing when the delivery is not due, is being attempted, has ended, waits for an earlier one of its
+        image, or when enough is under way for its webhook or its account. Raises `DependencyUnavailable`.
+        """
+        if "webhook_id" in message:
+            self._challenge(UUID(message["webhook_id"]))
+            return
         delivery_id = UUID(message["delivery_id"])
         leased = self._lease(delivery_id)
         if leased is None:
@@ -93,68 +177,147 @@ class WebhookWorker:
         if leased["attempts"] > len(RETRY_SCHEDULE):
             self._record(leased, Answer(0, error="the last attempt broke off"))
             return
-        body = webhook_body(leased["type"], leased["created_at"], leased["data"])
+        answer = self._post(
+            leased,
+            message_id(leased["notification_id"]),
+            webhook_body(leased["type"], leased["created_at"], leased["data"]),
+        )
+        self._record(leased, answer)
+
+    def _post(self, webhook: Row, id_: str, body: bytes) -> Answer:
         now = self._clock.now()
-        secrets = [leased["secret"]]
-        if leased["previous_secret_until"] is not None and leased["previous_secret_until"] > now:
-            secrets.append(leased["previous_secret"])
-        answer = self._sender.post(
-            leased["url"],
+        secrets = [webhook["secret"]]
+        if webhook["previous_secret_until"] is not None and webhook["previous_secret_until"] > now:
+            secrets.append(webhook["previous_secret"])
+        return self._sender.post(
+            webhook["url"],
             {
                 "content-type": "application/json",
                 "user-agent": "imagemarket-webhooks/1.0",
-                **signed_headers(secrets, message_id(leased["notification_id"]), now, body),
+                **signed_headers(secrets, id_, now, body),
             },
             body,
         )
-        self._record(leased, answer)
+
+    # --- proof that a webhook is its account's own -----------------------------------------------
+
+    def _challenge(self, webhook_id: UUID) -> None:
+        """Sends the challenge that was asked for, once; the webhook is active when it comes back."""
+        now = self._clock.now()
+        with self._database.transaction() as connection:
+            webhook = connection.execute(
+                "UPDATE webhook_endpoints SET challenge_sent_at = %s WHERE id = %s AND enabled AND verified_at IS NULL"
+                " AND challenge IS NOT NULL AND challenge_sent_at IS NULL RETURNING *",
+                (now, webhook_id),
+            ).fetchone()
+        if webhook is None:
+            logger.info("nothing to challenge", endpoint_id=str(webhook_id))
+            return
+        told = {"webhook_id": str(webhook_id), "challenge": webhook["challenge"]}
+        answer = self._post(webhook, message_id(new_id()), webhook_body(WEBHOOK_VERIFICATION, now, told))
+        error = _why_not_verified(answer, webhook["challenge"])
+        ended = self._clock.now()
+        with self._database.transaction() as connection:
+            # Of this challenge alone: another URL may have been given meanwhile.
+            connection.execute(
+                "UPDATE webhook_endpoints SET verification_error = %s, verified_at = %s, updated_at = %s"
+                " WHERE id = %s AND challenge = %s AND verified_at IS NULL",
+                (error, ended if error is None else None, ended, webhook_id, webhook["challenge"]),
+            )
+        count("WebhooksVerified" if error is None else "WebhooksNotVerified")
+        logger.info("webhook challenged", endpoint_id=str(webhook_id), status=answer.status, error=error)
+
+    # --- attempts --------------------------------------------------------------------------------
 
     def _lease(self, delivery_id: UUID) -> Row | None:
         now = self._clock.now()
         with self._database.transaction() as connection:
-            return connection.execute(
+            # All of the account's webhooks: side by side, two workers would both find a place that is free.
+            connection.execute(
+                "SELECT id FROM webhook_endpoints WHERE account_id ="
+                "  (SELECT o.account_id FROM webhook_deliveries d JOIN webhook_endpoints o ON o.id = d.endpoint_id"
+                "    WHERE d.id = %s) ORDER BY id FOR NO KEY UPDATE",
+                (delivery_id,),
+            )
+            leased = connection.execute(
                 "UPDATE webhook_deliveries d SET attempts = d.attempts + 1, leased_until = %(until)s"
                 "  FROM webhook_endpoints e, notifications n"
-                " WHERE d.id = %(id)s AND e.id = d.endpoint_id AND n.id = d.notification_id AND e.enabled"
-                "   AND d.status = 'pending' AND d.due_at <= %(now)s"
-                "   AND (d.leased_until IS NULL OR d.leased_until < %(now)s)"
-                f"   AND {_FIRST_OF_ITS_IMAGE}"
+                " WHERE d.id = %(id)s AND e.id = d.endpoint_id AND n.id = d.notification_id"
+                f"   AND {_CALLED} AND {_DUE}"
+                "   AND (SELECT count(*) FROM webhook_deliveries b WHERE b.endpoint_id = e.id"
+                "          AND b.leased_until >= %(now)s)"
+                "       < CASE WHEN e.failing_since IS NULL THEN %(of_endpoint)s ELSE 1 END"
+                "   AND (SELECT count(*) FROM webhook_deliveries b JOIN webhook_endpoints o ON o.id = b.endpoint_id"
+                "         WHERE o.account_id = e.account_id AND b.leased_until >= %(now)s) < %(of_account)s"
                 " RETURNING d.id, d.attempts, d.image_id, d.endpoint_id, d.notification_id, e.url, e.secret,"
                 "   e.previous_secret, e.previous_secret_until, e.account_id, n.type, n.data, n.created_at",
-                {"id": delivery_id, "now": now, "until": now + _LEASE},
+                {
+                    "id": delivery_id,
+                    "now": now,
+                    "until": now + _LEASE,
+                    "of_endpoint": ENDPOINT_IN_FLIGHT,
+                    "of_account": ACCOUNT_IN_FLIGHT,
+                },
             ).fetchone()
+            if leased is None:
+                return None
+            leased["number"] = self._begin(connection, leased, now)
+            return leased
+
+    def _begin(self, connection: Connection[Row], leased: Row, now: datetime) -> int | None:
+        """Writes the attempt down before it is made, and when the next would be due if it breaks off; its number."""
+        connection.execute(
+            "UPDATE webhook_attempts SET error = 'the attempt broke off'"
+            " WHERE delivery_id = %s AND milliseconds IS NULL AND error IS NULL",
+            (leased["id"],),
+        )
+        if leased["attempts"] > len(RETRY_SCHEDULE):
+            return None
+        if leased["attempts"] < len(RETRY_SCHEDULE):
+            connection.execute(
+                "UPDATE webhook_deliveries SET due_at = %s WHERE id = %s",
+                (now + _wait_before(leased["attempts"] + 1, None), leased["id"]),
+            )
+        made = connection.execute(
+            "INSERT INTO webhook_attempts (delivery_id, number, at)"
+            " SELECT %(id)s, coalesce(max(number), 0) + 1, %(now)s FROM webhook_attempts WHERE delivery_id = %(id)s"
+            " RETURNING number",
+            {"id": leased["id"], "now": now},
+        ).fetchone()
+        assert made is not None
+        return made["number"]
 
     def _record(self, leased: Row, answer: Answer) -> None:
         now = self._clock.now()
         wait: timedelta | None = None
         with self._database.transaction() as connection:
+            # Webhooks before their deliveries, in the order in which a lease locks them.
             connection.execute(
-                "INSERT INTO webhook_attempts (delivery_id, number, at, milliseconds, status, error, response)"
-                " SELECT %(id)s, coalesce(max(number), 0) + 1, %(now)s, %(milliseconds)s, %(status)s, %(error)s,"
-                "        %(response)s FROM webhook_attempts WHERE delivery_id = %(id)s",
-                {
-                    "id": leased["id"],
-                    "now": now,
-                    "milliseconds": answer.milliseconds,
-                    "status": answer.status,
-                    "error": answer.error,
-                    "response": answer.response,
-                },
+                "SELECT id FROM webhook_endpoints WHERE id = %s FOR NO KEY UPDATE", (leased["endpoint_id"],)
+            )
+            connection.execute(
+                "UPDATE webhook_attempts SET milliseconds = %s, status = %s, error = %s, response = %s"
+                " WHERE delivery_id = %s AND number = %s",
+                (answer.milliseconds, answer.status, answer.error, answer.response, leased["id"], leased["number"]),
             )
             if answer.delivered:
                 self._end(connection, leased, "delivered", now)
-                connection.execute(
-                    "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = %s", (leased["endpoint_id"],)
-                )
             elif leased["attempts"] >= len(RETRY_SCHEDULE):
                 self._end(connection, leased, "failed", now)
             else:
                 wait = _wait_before(leased["attempts"] + 1, answer)
                 connection.execute(
-                    "UPDATE webhook_deliveries SET due_at = %s, leased_until = NULL WHERE id = %s",
-                    (now + wait, leased["id"]),
+                    "UPDATE webhook_deliveries SET due_at = %s, leased_until = NULL"
+                    " WHERE id = %s AND status = 'pending' AND attempts = %s",
+                    (now + wait, leased["id"], leased["attempts"]),
                 )
-            if not answer.delivered:
+            if answer.delivered:
+                connection.execute(
+                    "UPDATE webhook_endpoints SET failing_since = NULL, unanswered = 0, rests_until = NULL"
+                    " WHERE id = %s",
+                    (leased["endpoint_id"],),
+                )
+            else:
                 self._blame(connection, leased, answer, now)
         outcome = "Delivered" if answer.delivered else "Failed"
         count(f"WebhookAttempts.{outcome}")
@@ -169,21 +332,31 @@ class WebhookWorker:
         )
         if wait is not None:
             self._deliveries.wake_later(leased["id"], wait)
-        else:
-            self._deliveries.wake(image_id=leased["image_id"])  # what waited for this one
+        self._deliveries.wake_account(leased["account_id"])  # what waited for this one, or for its place
 
     def _end(self, connection: Connection[Row], leased: Row, status: str, now: datetime) -> None:
         connection.execute(
-            "UPDATE webhook_deliveries SET status = %s, finished_at = %s, leased_until = NULL WHERE id = %s",
-            (status, now, leased["id"]),
+            "UPDATE webhook_deliveries SET status = %s, finished_at = %s, leased_until = NULL"
+            " WHERE id = %s AND status = 'pending' AND attempts = %s",
+            (status, now, leased["id"], leased["attempts"]),
         )
 
     def _blame(self, connection: Connection[Row], leased: Row, answer: Answer, now: datetime) -> None:
-        """Remembers since when nothing came through; disables a webhook that is gone or has failed for days."""
+        """Remembers since when nothing came through; lets a webhook that does not answer rest, the longer the oftener;
+        disables one that is gone or has failed for days."""
         row = connection.execute(
-            "UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, %s) WHERE id = %s AND enabled"
-            " RETURNING failing_since",
-            (now, leased["endpoint_id"]),
+            "UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, %(now)s),"
+            "   unanswered = CASE WHEN %(answered)s THEN 0 ELSE unanswered + 1 END,"
+            "   rests_until = CASE WHEN NOT %(answered)s THEN"
+            "     %(now)s::timestamptz + least(%(shortest)s * power(2, least(unanswered, 20)), %(longest)s) END"
+            " WHERE id = %(id)s AND enabled RETURNING failing_since",
+            {
+                "now": now,
+                "answered": answer.status is not None,
+                "shortest": _SHORTEST_REST,
+                "longest": _LONGEST_REST,
+                "id": leased["endpoint_id"],
+            },
         ).fetchone()
         if row is None:
             return
@@ -220,8 +393,24 @@ class WebhookWorker:
         logger.warning("webhook disabled", endpoint_id=str(leased["endpoint_id"]), because=because)
 
 
-def _wait_before(attempt: int, answer: Answer) -> timedelta:
+def _why_not_verified(answer: Answer, challenge: str) -> str | None:
+    """None when the answer is a success that tells the challenge: `{"challenge": …}`, or its text alone."""
+    if not answer.delivered:
+        return answer.error or f"the challenge was answered with status {answer.status}"
+    told: object = answer.body.strip()
+    try:
+        document: object = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, Mapping):
+        told = document.get("challenge")
+    if isinstance(told, str) and hmac.compare_digest(told.encode("utf-8", "replace"), challenge.encode()):
+        return None
+    return "the answer does not tell the challenge"
+
+
+def _wait_before(attempt: int, answer: Answer | None) -> timedelta:
     """The schedule's wait before an attempt (from 1), a little longer at random so that a receiver that comes back is
     not met by everything at once, and as long as the receiver asks."""
     wait = RETRY_SCHEDULE[attempt - 1] * (1 + random.uniform(0, _JITTER))  # noqa: S311 - jitter
-    return max(wait, timedelta(seconds=answer.retry_after or 0))
+    return max(wait, timedelta(seconds=answer.retry_after or 0)) if answer is not None else wait

@@ -14,6 +14,8 @@ EventType = Literal[
 """What a webhook can be told of: an image came to this status."""
 WEBHOOK_DISABLED = "webhook.disabled"
 """Notification that a webhook is not called any more; webhooks are not told of it."""
+WEBHOOK_VERIFICATION = "webhook.verification"
+"""A challenge that a new webhook has to tell again before anything else is sent to it."""
 
 MAILED_TYPES = frozenset({"image.rejected", "image.processing_failed", "image.taken_down", WEBHOOK_DISABLED})
 """What also goes out by e-mail: news that ask something of the contributor."""
@@ -29,6 +31,13 @@ DISABLED_AFTER = timedelta(days=5)
 """A webhook whose every delivery failed for this long is not called any more."""
 OLD_SECRET_VALID_FOR = timedelta(hours=24)
 """After a rotation deliveries are signed with both secrets for this long."""
+CHALLENGES_PER_HOUR = 20
+"""Challenges that one account can have sent, whatever becomes of the webhooks."""
+CHALLENGE_AGAIN_AFTER = timedelta(minutes=1)
+REDELIVERY_AGAIN_AFTER = timedelta(minutes=1)
+"""How often one delivery can be sent again by hand."""
+REDELIVERIES_PER_MINUTE = 20
+"""Deliveries of one webhook that can be sent again by hand."""
 
 
 class NotificationView(BaseModel):
@@ -97,6 +106,10 @@ class WebhookView(BaseModel):
     event_types: list[str]
     description: str
     enabled: bool
+    state: Literal["pending", "active", "disabled"] = Field(
+        description="Nothing but challenges is sent while `pending`: until the URL has told one again."
+    )
+    verification_error: str | None = Field(default=None, description="Why the last challenge did not come back.")
     disabled_because: str | None = Field(default=None, description="Why it was disabled, when not by its owner.")
     failing_since: datetime | None = Field(default=None, description="Since when no delivery has come through.")
     created_at: datetime
@@ -105,7 +118,21 @@ class WebhookView(BaseModel):
 class NewWebhook(WebhookView):
     """A webhook with its secret, which is told this once."""
 
-    secret: str = Field(description="`whsec_…`, verifies signatures (Standard Webhooks 1.0).")
+    secret: str | None = Field(
+        default=None,
+        description="`whsec_…`, verifies signatures (Standard Webhooks 1.0). Null when the request is repeated with "
+        "the same `Idempotency-Key`: it is told once; ask for a new one where it was lost.",
+    )
+
+
+class VerifyRequest(BaseModel):
+    """A challenge that was received, or nothing, to have another one sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    challenge: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)] | None = Field(
+        default=None, description="As it came with `webhook.verification`."
+    )
 
 
 class NewSecret(BaseModel):
@@ -119,7 +146,7 @@ class Attempt(BaseModel):
     """One call of a webhook."""
 
     at: datetime
-    milliseconds: int
+    milliseconds: int | None = Field(default=None, description="Null while it is under way, or when it broke off.")
     status: int | None = Field(default=None, description="The answer's HTTP status; null when there was none.")
     error: str | None = None
     response: str | None = Field(default=None, description="How the answer's body begins.")

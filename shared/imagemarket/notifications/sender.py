@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import http.client
+import io
+import queue
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from imagemarket.notifications.targets import TargetRefused, TargetRules
 from imagemarket.platform.errors import InvalidRequest
 
 TIMEOUT_SECONDS = 15.0
-"""For all of it; Standard Webhooks 1.0 recommends 15 to 30."""
+"""For all of it, from the name to the last byte; Standard Webhooks 1.0 recommends 15 to 30."""
+MAX_ANSWER_BYTES = 32 * 1024
+"""What is read of an answer, header fields and framing included."""
 _READ_BYTES = 2000
+"""What is kept of an answer's body."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class Answer:
     error: str | None = None
     """Why there is no status, in words for the webhook's owner."""
     response: str | None = None
+    """How the body begins: 500 characters."""
+    body: str = ""
+    """How the body begins: 2000 bytes."""
     retry_after: int | None = None
     """Seconds that the receiver asks to be left alone."""
 
@@ -36,19 +45,67 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-class _PinnedConnection(http.client.HTTPConnection):
-    """Connects to an address found before, and speaks TLS for the host's name."""
+class _AnswerTooLong(Exception):
+    """The receiver sent more than `MAX_ANSWER_BYTES`."""
 
-    def __init__(self, host: str, port: int, *, address: str, context: ssl.SSLContext | None, timeout: float) -> None:
-        super().__init__(host, port, timeout=timeout)
-        self._address = address
-        self._context = context
 
-    def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), self.timeout)
-        if self._context is not None:
-            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self.sock.do_handshake()
+class _Deadline:
+    """A moment by which everything has to be over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then. Raises `TimeoutError` when there are none."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class _BoundedReader(io.RawIOBase):
+    """What comes in by a socket: each read waits no longer than the deadline, all reads have one budget."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._socket = sock
+        self._deadline = deadline
+        self._budget = MAX_ANSWER_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._budget <= 0:
+            raise _AnswerTooLong
+        self._socket.settimeout(self._deadline.left())
+        count = self._socket.recv_into(buffer, min(len(buffer), self._budget))
+        self._budget -= count
+        return count
+
+
+class _BoundedSocket:
+    """As much of a socket as `http.client` uses, with one deadline over all of it.
+
+    A socket's own timeout begins anew with each byte, so a receiver that drips would be waited for without end. The
+    bound lies here and not in the connection, since `http.client` gives its socket away to the response as soon as
+    the receiver says `Connection: close`.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._socket = sock
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._socket.settimeout(self._deadline.left())
+            view = view[self._socket.send(view) :]
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReader(self._socket, self._deadline))
+
+    def close(self) -> None:
+        """Nothing: the one that opened the socket closes it."""
 
 
 class WebhookSender:
@@ -63,60 +120,79 @@ class WebhookSender:
         self._context = context
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Never raises for what the receiver does or is."""
+        """Never raises for what the receiver does or is, and is over within the timeout."""
         started = time.monotonic()
+        deadline = _Deadline(self._timeout)
 
-        def gone() -> int:
-            return int((time.monotonic() - started) * 1000)
+        def failed(why: str) -> Answer:
+            return Answer(int((time.monotonic() - started) * 1000), error=why)
 
         try:
             target = self._rules.parse(url)
-            address = self._rules.pin(target)
+            address = _within(deadline, lambda: self._rules.pin(target))
         except InvalidRequest as error:
-            return Answer(gone(), error=error.detail)
+            return failed(error.detail)
         except TargetRefused as error:
-            return Answer(gone(), error=str(error))
+            return failed(str(error))
+        except TimeoutError:
+            return failed(f"the host's name did not resolve within {self._timeout:g} seconds")
         except OSError:
-            return Answer(gone(), error="the host's name leads nowhere")
-        context = (self._context or ssl.create_default_context()) if target.scheme == "https" else None
-        connection = _PinnedConnection(
-            target.host, target.port, address=address, context=context, timeout=self._timeout
-        )
-        # A timeout of sockets bounds each read; a receiver that drips bytes is ended by this.
-        overdue = threading.Event()
-
-        def end() -> None:
-            overdue.set()
-            if connection.sock is not None:
-                try:
-                    connection.sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    return
-
-        watchdog = threading.Timer(self._timeout, end)
-        watchdog.daemon = True
-        watchdog.start()
+            return failed("the host's name leads nowhere")
+        opened: socket.socket | None = None
         try:
+            opened = socket.create_connection((address, target.port), deadline.left())
+            if target.scheme == "https":
+                context = self._context or ssl.create_default_context()
+                opened = context.wrap_socket(opened, server_hostname=target.host, do_handshake_on_connect=False)
+                opened.settimeout(deadline.left())
+                opened.do_handshake()
+            connection = http.client.HTTPConnection(target.host, target.port)
+            connection.sock = cast("socket.socket", _BoundedSocket(opened, deadline))
             connection.request("POST", target.path, body=body, headers={"Host": target.authority, **headers})
             response = connection.getresponse()
-            text = response.read(_READ_BYTES).decode("utf-8", "replace")
-            if overdue.is_set():  # what came before the end looks like a whole answer
-                raise TimeoutError
+            text = response.read(_READ_BYTES).decode("utf-8", "replace").replace("\0", "")
             return Answer(
-                gone(),
+                int((time.monotonic() - started) * 1000),
                 status=response.status,
-                response=text.replace("\0", "")[:500] or None,
+                response=text[:500] or None,
+                body=text,
                 retry_after=_seconds(response.getheader("retry-after")),
             )
+        except TimeoutError:
+            return failed(f"no answer within {self._timeout:g} seconds")
         except ssl.SSLError as error:
-            return Answer(gone(), error=f"TLS failed: {error.reason or 'the connection broke off'}")
+            return failed(f"TLS failed: {error.reason or 'the connection broke off'}")
+        except _AnswerTooLong:
+            return failed(f"the answer's header fields are longer than {MAX_ANSWER_BYTES} bytes")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if overdue.is_set() or isinstance(error, TimeoutError):
-                return Answer(gone(), error=f"no answer within {self._timeout:g} seconds")
-            return Answer(gone(), error=f"the connection failed ({type(error).__name__})")
+            return failed(f"the connection failed ({type(error).__name__})")
         finally:
-            watchdog.cancel()
-            connection.close()
+            if opened is not None:
+                opened.close()
+
+
+_T = TypeVar("_T")
+
+
+def _within(deadline: _Deadline, work: Callable[[], _T]) -> _T:
+    """What the work returns or raises. Raises `TimeoutError` when it has not ended by the deadline: the system's
+    resolver takes no timeout, and the name's own server decides how long it lasts."""
+    ended: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            ended.put((work(), None))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            ended.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = ended.get(timeout=deadline.left())
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return cast("_T", result)
 
 
 def _seconds(value: str | None) -> int | None:

@@ -84,7 +84,7 @@ class Teller:
             ).fetchall()
             for row in rows:
                 fan_out(connection, row)
-        self._deliveries.wake(image_id=image_id)
+        self._deliveries.wake_image(image_id)
         self._mail(which)
         if rows:
             count("NotificationsTold", len(rows))
@@ -106,11 +106,11 @@ class Teller:
 
 
 def fan_out(connection: Connection[Row], notification: Row) -> None:
-    """Makes a delivery for each webhook that wants news of an image, within the caller's transaction."""
+    """Makes a delivery for each active webhook that wants news of an image, within the caller's transaction."""
     connection.execute(
         "INSERT INTO webhook_deliveries (endpoint_id, notification_id, image_id)"
         " SELECT id, %(id)s, %(image_id)s FROM webhook_endpoints"
-        "  WHERE account_id = %(account_id)s AND enabled AND %(image_id)s::uuid IS NOT NULL"
+        "  WHERE account_id = %(account_id)s AND enabled AND verified_at IS NOT NULL AND %(image_id)s::uuid IS NOT NULL"
         "    AND (event_types = '{}' OR %(type)s = ANY(event_types))"
         " ON CONFLICT (endpoint_id, notification_id) DO NOTHING",
         notification,

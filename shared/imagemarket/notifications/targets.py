@@ -17,7 +17,44 @@ from imagemarket.platform.errors import InvalidRequest
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# What is no address of one host on the public Internet, by IANA's registries of special-purpose addresses (RFC 6890)
+# with multicast and what is reserved.
+_SPECIAL_V4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared, of carriers and of some clouds' own services
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local, with the clouds' metadata services
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # IETF protocol assignments; 192.0.0.192 is a cloud's metadata service
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112-v4
+        "192.52.193.0/24",  # AMT
+        "192.88.99.0/24",  # 6to4 relays, given up
+        "192.168.0.0/16",  # private
+        "192.175.48.0/24",  # direct delegation AS112 service
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+)
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that is assigned to hosts: neither unique local, link-local, site-local nor multicast addresses."""
+_SPECIAL_V6 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # IETF protocol assignments: Teredo, benchmarks, ORCHID
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: a relay of somebody's decides where it ends
+        "2620:4f:8000::/48",  # direct delegation AS112 service
+        "3fff::/20",  # documentation
+    )
+)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class TargetRefused(Exception):
@@ -48,16 +85,20 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address belongs to the public Internet, looked at through every form that carries another."""
-    if isinstance(address, ipaddress.IPv6Address):
-        carried = address.ipv4_mapped or address.sixtofour
-        if carried is None and address in _NAT64:
-            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if carried is not None:
-            return is_public(carried)
-        if address.teredo is not None or address.is_site_local or address.scope_id is not None:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved and not address.is_unspecified
+    """Whether the address belongs to the public Internet, looked at through every form that carries another.
+
+    `ipaddress` is not asked: what it calls global differs between Python's releases.
+    """
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _SPECIAL_V4)
+    if address.scope_id is not None:
+        return False
+    carried = address.ipv4_mapped
+    if address in _NAT64:
+        carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if carried is not None:
+        return is_public(carried)
+    return address in _GLOBAL_UNICAST and not any(address in network for network in _SPECIAL_V6)
 
 
 class TargetRules:
@@ -75,8 +116,9 @@ class TargetRules:
             host.encode("idna")
         except (ValueError, UnicodeError):
             raise _refused("is not a URL") from None
-        if parts.scheme != "https" and not (self._loopback and parts.scheme == "http"):
-            raise _refused("must begin with https://")
+        if parts.scheme != "https" and not (self._loopback and parts.scheme == "http" and _names_loopback(host)):
+            also = ", or with http:// and this machine's own address" if self._loopback else ""
+            raise _refused(f"must begin with https://{also}")
         if not host or any(character.isspace() or ord(character) < 0x21 for character in url):
             raise _refused("names no host, or holds spaces")
         if parts.username is not None or parts.password is not None:
@@ -107,10 +149,19 @@ class TargetRules:
         addresses = [ipaddress.ip_address(found) for found in self._resolve(target.host, target.port)]
         if not addresses or not all(self._is_allowed(address) for address in addresses):
             raise TargetRefused("the host's name leads to an address that is not public")
+        if target.scheme == "http" and not all(address.is_loopback for address in addresses):
+            raise TargetRefused("without TLS only this machine itself is called")
         return str(addresses[0])
 
     def _is_allowed(self, address: Address) -> bool:
         return is_public(address) or (self._loopback and address.is_loopback)
+
+
+def _names_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _refused(why: str) -> InvalidRequest:

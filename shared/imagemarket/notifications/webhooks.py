@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hmac
+import math
+import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.notifications.delivery import Deliveries
 from imagemarket.notifications.models import (
+    CHALLENGE_AGAIN_AFTER,
+    CHALLENGES_PER_HOUR,
     MAX_WEBHOOKS,
     OLD_SECRET_VALID_FOR,
+    REDELIVERIES_PER_MINUTE,
+    REDELIVERY_AGAIN_AFTER,
     Attempt,
     DeliveryPage,
     DeliveryView,
@@ -23,15 +31,26 @@ from imagemarket.notifications.signing import new_secret
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import Conflict, NotFound
+from imagemarket.platform.errors import (
+    Conflict,
+    DependencyUnavailable,
+    InvalidRequest,
+    NotFound,
+    TooManyRequests,
+)
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.telemetry import logger
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 _LOGGED_ATTEMPTS = 20
-_COLUMNS = "id, url, event_types, description, enabled, disabled_because, failing_since, created_at"
+_COLUMNS = (
+    "id, url, event_types, description, enabled, disabled_because, failing_since, created_at, verification_error,"
+    " CASE WHEN NOT enabled THEN 'disabled' WHEN verified_at IS NULL THEN 'pending' ELSE 'active' END AS state"
+)
+_CHALLENGE_BYTES = 32
 
 
 class Webhooks:
@@ -53,10 +72,16 @@ class Webhooks:
         self._clock = clock
 
     def create(self, account_id: UUID, request: WebhookRequest, *, idempotency_key: str | None) -> NewWebhook:
-        """Raises `InvalidRequest` for a URL that is never called, `Conflict` above `MAX_WEBHOOKS`."""
+        """A webhook that is pending until its URL tells a challenge again; the challenge is on its way.
+
+        The answer is kept for the idempotency key without the secret. Raises `InvalidRequest` for a URL that is
+        never called, `Conflict` above `MAX_WEBHOOKS`, `TooManyRequests` above `CHALLENGES_PER_HOUR`.
+        """
         self._rules.parse(request.url)
+        secret: str | None = None
 
         def work(connection: Connection[Row]) -> dict[str, Any]:
+            nonlocal secret
             # one account's requests side by side take turns, so that the limit holds
             connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
             row = connection.execute(
@@ -65,12 +90,15 @@ class Webhooks:
             assert row is not None
             if row["number"] >= MAX_WEBHOOKS:
                 raise Conflict(f"An account has {MAX_WEBHOOKS} webhooks at most; delete one first.")
+            secret = new_secret()
             made = connection.execute(
                 "INSERT INTO webhook_endpoints (id, account_id, url, description, event_types, secret)"
-                f" VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}, secret",
-                (new_id(), account_id, request.url, request.description, request.event_types, new_secret()),
+                f" VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
+                (new_id(), account_id, request.url, request.description, request.event_types, secret),
             ).fetchone()
-            return NewWebhook.model_validate(made).model_dump(mode="json")
+            view = WebhookView.model_validate(made)
+            self._request_challenge(connection, account_id, view.id)
+            return view.model_dump(mode="json")
 
         answer = self._idempotency.run(
             account_id=account_id,
@@ -79,7 +107,74 @@ class Webhooks:
             request=request.model_dump(mode="json"),
             work=work,
         )
-        return NewWebhook.model_validate(answer)
+        if secret is not None:
+            self._wake_challenge(UUID(answer["id"]))
+        return NewWebhook.model_validate({**answer, "secret": secret})
+
+    def _request_challenge(self, connection: Connection[Row], account_id: UUID, webhook_id: UUID) -> None:
+        """Makes a new challenge, to be sent after the commit. Raises `TooManyRequests`."""
+        now, hour = self._clock.now(), timedelta(hours=1)
+        found = connection.execute(
+            "SELECT count(*) AS number, min(at) AS first FROM webhook_challenges WHERE account_id = %s AND at > %s",
+            (account_id, now - hour),
+        ).fetchone()
+        assert found is not None
+        if found["number"] >= CHALLENGES_PER_HOUR:
+            raise _too_many(
+                f"At most {CHALLENGES_PER_HOUR} webhooks are challenged in an hour", found["first"] + hour - now
+            )
+        connection.execute("INSERT INTO webhook_challenges (account_id, at) VALUES (%s, %s)", (account_id, now))
+        connection.execute(
+            "UPDATE webhook_endpoints SET verified_at = NULL, challenge = %s, challenge_requested_at = %s,"
+            " challenge_sent_at = NULL, verification_error = NULL WHERE id = %s",
+            (secrets.token_urlsafe(_CHALLENGE_BYTES), now, webhook_id),
+        )
+
+    def _wake_challenge(self, webhook_id: UUID) -> None:
+        try:
+            self._deliveries.wake_challenge(webhook_id)
+        except DependencyUnavailable:
+            # What was asked for is written down; the minute's schedule makes up for the message.
+            logger.warning("a challenge waits for the schedule: the queue is not answering")
+
+    def verify(self, account_id: UUID, webhook_id: UUID, challenge: str | None) -> WebhookView:
+        """Takes the challenge that a pending webhook received, or has another one sent to it.
+
+        An active webhook stays as it is. Raises `NotFound`, `Conflict` while disabled, `InvalidRequest` for a
+        challenge that is not the last one sent, `TooManyRequests` when another is asked for too soon.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as connection:
+            connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
+            row = _found(
+                connection.execute(
+                    "SELECT enabled, verified_at, challenge, challenge_requested_at FROM webhook_endpoints"
+                    " WHERE id = %s AND account_id = %s FOR NO KEY UPDATE",
+                    (webhook_id, account_id),
+                ).fetchone()
+            )
+            if not row["enabled"]:
+                raise Conflict("The webhook is disabled; enable it first.")
+            send = row["verified_at"] is None and challenge is None
+            if row["verified_at"] is None and challenge is not None:
+                if not hmac.compare_digest(challenge.encode("utf-8", "replace"), (row["challenge"] or "").encode()):
+                    detail = "is not the one that was sent last"
+                    raise InvalidRequest(
+                        f"challenge: {detail}.", errors=[{"in": "body", "field": "challenge", "detail": detail}]
+                    )
+                connection.execute(
+                    "UPDATE webhook_endpoints SET verified_at = %s, verification_error = NULL, updated_at = %s"
+                    " WHERE id = %s",
+                    (now, now, webhook_id),
+                )
+            elif send:
+                asked = row["challenge_requested_at"]
+                if asked is not None and now - asked < CHALLENGE_AGAIN_AFTER:
+                    raise _too_many("A webhook is challenged once a minute", asked + CHALLENGE_AGAIN_AFTER - now)
+                self._request_challenge(connection, account_id, webhook_id)
+        if send:
+            self._wake_challenge(webhook_id)
+        return self.get(account_id, webhook_id)
 
     def all(self, account_id: UUID) -> list[WebhookView]:
         rows = self._database.fetch_all(
@@ -99,28 +194,48 @@ class Webhooks:
         )
 
     def change(self, account_id: UUID, webhook_id: UUID, change: WebhookChange) -> WebhookView:
-        """Replaces all that can be changed. Disabling cancels what is pending; enabling forgets old failures.
+        """Replaces all that can be changed. Another URL makes the webhook pending again, and is challenged; what was
+        due waits for it. Disabling cancels what is pending; enabling forgets old failures.
 
-        Raises `NotFound`, `InvalidRequest`.
+        Raises `NotFound`, `InvalidRequest`, `TooManyRequests` above `CHALLENGES_PER_HOUR`.
         """
         self._rules.parse(change.url)
         with self._database.transaction() as connection:
-            row = _found(
+            connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
+            before = _found(
                 connection.execute(
-                    "UPDATE webhook_endpoints SET url = %(url)s, description = %(description)s,"
-                    " event_types = %(event_types)s, enabled = %(enabled)s, disabled_because = NULL,"
-                    " failing_since = CASE WHEN enabled THEN failing_since END, updated_at = now()"
-                    f" WHERE id = %(id)s AND account_id = %(account)s RETURNING {_COLUMNS}",
-                    {**change.model_dump(), "id": webhook_id, "account": account_id},
+                    "SELECT url, enabled, verified_at FROM webhook_endpoints WHERE id = %s AND account_id = %s"
+                    " FOR NO KEY UPDATE",
+                    (webhook_id, account_id),
                 ).fetchone()
             )
+            moved = change.url != before["url"]
+            connection.execute(
+                "UPDATE webhook_endpoints SET url = %(url)s, description = %(description)s,"
+                " event_types = %(event_types)s, enabled = %(enabled)s, disabled_because = NULL,"
+                " failing_since = CASE WHEN enabled THEN failing_since END, rests_until = NULL, unanswered = 0,"
+                " verified_at = %(verified)s, updated_at = now()"
+                " WHERE id = %(id)s",
+                {**change.model_dump(), "verified": None if moved else before["verified_at"], "id": webhook_id},
+            )
+            challenged = change.enabled and (moved or (before["verified_at"] is None and not before["enabled"]))
+            if challenged:
+                self._request_challenge(connection, account_id, webhook_id)
+            elif moved:
+                # Whoever received the old one must not speak for the new URL.
+                connection.execute(
+                    "UPDATE webhook_endpoints SET challenge = NULL, challenge_requested_at = NULL WHERE id = %s",
+                    (webhook_id,),
+                )
             if not change.enabled:
                 connection.execute(
-                    "UPDATE webhook_deliveries SET status = 'cancelled', finished_at = now()"
+                    "UPDATE webhook_deliveries SET status = 'cancelled', finished_at = now(), leased_until = NULL"
                     " WHERE endpoint_id = %s AND status = 'pending'",
                     (webhook_id,),
                 )
-        return WebhookView.model_validate(row)
+        if challenged:
+            self._wake_challenge(webhook_id)
+        return self.get(account_id, webhook_id)
 
     def delete(self, account_id: UUID, webhook_id: UUID) -> None:
         """Deletes a webhook with its log. Raises `NotFound`."""
@@ -172,20 +287,49 @@ class Webhooks:
     def redeliver(self, account_id: UUID, webhook_id: UUID, delivery_id: UUID) -> None:
         """Sends a delivery that has ended once more, from the beginning of the schedule; a pending one right away.
 
-        Raises `NotFound`, `Conflict` while the webhook is disabled.
+        Raises `NotFound`, `Conflict` while the webhook is disabled or pending, `TooManyRequests` for a delivery within
+        `REDELIVERY_AGAIN_AFTER`, or a webhook's more than `REDELIVERIES_PER_MINUTE`.
         """
-        if not self.get(account_id, webhook_id).enabled:
-            raise Conflict("The webhook is disabled; enable it before anything is sent to it.")
+        state = self.get(account_id, webhook_id).state
+        if state != "active":
+            way_out = "enable it" if state == "disabled" else "have it verified"
+            raise Conflict(f"The webhook is {state}; {way_out} before anything is sent to it.")
+        now, minute = self._clock.now(), timedelta(minutes=1)
         with self._database.transaction() as connection:
-            _found(
+            # One request at a time for each webhook, so that the limits hold.
+            connection.execute("SELECT 1 FROM webhook_endpoints WHERE id = %s FOR NO KEY UPDATE", (webhook_id,))
+            row = _found(
                 connection.execute(
-                    "UPDATE webhook_deliveries SET redelivered = redelivered OR status <> 'pending',"
-                    " attempts = CASE WHEN status = 'pending' THEN attempts ELSE 0 END, status = 'pending',"
-                    " due_at = %s, finished_at = NULL WHERE id = %s AND endpoint_id = %s RETURNING id",
-                    (self._clock.now(), delivery_id, webhook_id),
+                    "SELECT redelivered_at FROM webhook_deliveries WHERE id = %s AND endpoint_id = %s",
+                    (delivery_id, webhook_id),
                 ).fetchone()
             )
-        self._deliveries.wake(delivery_id=delivery_id)
+            last = row["redelivered_at"]
+            if last is not None and now - last < REDELIVERY_AGAIN_AFTER:
+                raise _too_many("A delivery is sent again once a minute", last + REDELIVERY_AGAIN_AFTER - now)
+            recent = connection.execute(
+                "SELECT count(*) AS number, min(redelivered_at) AS first FROM webhook_deliveries"
+                " WHERE endpoint_id = %s AND redelivered_at > %s",
+                (webhook_id, now - minute),
+            ).fetchone()
+            assert recent is not None
+            if recent["number"] >= REDELIVERIES_PER_MINUTE:
+                raise _too_many(
+                    f"At most {REDELIVERIES_PER_MINUTE} of a webhook's deliveries are sent again in a minute",
+                    recent["first"] + minute - now,
+                )
+            connection.execute(
+                "UPDATE webhook_deliveries SET redelivered = redelivered OR status <> 'pending',"
+                " attempts = CASE WHEN status = 'pending' THEN attempts ELSE 0 END, status = 'pending',"
+                " due_at = %s, finished_at = NULL, redelivered_at = %s WHERE id = %s",
+                (now, now, delivery_id),
+            )
+        self._deliveries.wake_delivery(delivery_id)
+
+
+def _too_many(what: str, wait: timedelta) -> TooManyRequests:
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    return TooManyRequests(f"{what}; try again in {seconds} seconds.", retry_after=seconds)
 
 
 def _found(row: Row | None) -> Row:

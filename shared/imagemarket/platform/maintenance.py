@@ -16,7 +16,10 @@ _DELETIONS: dict[str, LiteralString] = {
     "notifications": "DELETE FROM notifications WHERE created_at < now() - interval '180 days'",
     "webhook_deliveries": (
         "DELETE FROM webhook_deliveries WHERE status <> 'pending' AND finished_at < now() - interval '30 days'"
+        # what waits for a webhook that is never verified
+        " OR status = 'pending' AND created_at < now() - interval '30 days' AND due_at < now() - interval '30 days'"
     ),
+    "webhook_challenges": "DELETE FROM webhook_challenges WHERE at < now() - interval '1 day'",
     "search_events": "DELETE FROM search_events WHERE at < now() - interval '90 days'",
     "outbox": "DELETE FROM outbox WHERE dispatched_at < now() - interval '7 days'",
 }

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     webhooks_queue_url: str = _UNSET
     """SQS queue that wakes `call_webhooks` for a delivery."""
     webhook_loopback: bool = False
-    """Whether webhooks may lead to this machine and go without TLS; for one machine's cloud alone."""
+    """Whether webhooks may lead to this machine, and there without TLS; for one machine's cloud alone."""
     mail: str = _UNSET
     """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
     state_machine_arn: str = _UNSET

@@ -16,6 +16,11 @@ INNER = [
     # IPv4 in the clothes of IPv6: mapped, 6to4, NAT64, Teredo
     *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "2002:7f00:1::", "64:ff9b::a9fe:a9fe"),
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    # what one release of Python or another lets through: a cloud's metadata service, documentation, IETF protocols
+    *("192.0.0.192", "192.0.0.8", "192.0.0.170", "192.0.0.9", "192.88.99.1", "192.31.196.1", "192.52.193.1"),
+    *("192.175.48.1", "198.51.100.1", "203.0.113.1", "3fff::1", "3fff:fff::1", "2001:2::1", "2001:20::1", "100::1"),
+    *("5f00::1", "64:ff9b:1::1", "2620:4f:8000::1", "2001:4:112::1", "::127.0.0.1", "4000::1", "::ffff:192.0.0.192"),
+    *("64:ff9b::c000:c0", "2002:c000:c0::1", "2002:5db8:d70e::1"),
 ]
 OUTER = ["93.184.215.14", "1.1.1.1", "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e"]
 
@@ -91,4 +96,14 @@ def test_one_machine_may_call_itself_and_still_nothing_else_inside() -> None:
         local.parse("http://169.254.169.254/")
     inside = rules("10.0.0.1", loopback=True)
     with pytest.raises(TargetRefused):
-        inside.pin(inside.parse("http://db.internal/"))
+        inside.pin(inside.parse("https://db.internal/"))
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "http://93.184.215.14/", "http://db.internal:8080/"])
+def test_one_machine_goes_without_tls_to_itself_alone(url: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        rules("93.184.215.14", loopback=True).parse(url)
+    assert refused.value.detail == "url: must begin with https://, or with http:// and this machine's own address."
+    elsewhere = rules("93.184.215.14", loopback=True)
+    with pytest.raises(TargetRefused):
+        elsewhere.pin(elsewhere.parse("http://localhost/"))
