@@ -91,19 +91,21 @@ class Corpus:
     questions: list[Question]
 
 
-def corpus(seed: int = 7) -> Corpus:
-    """Made anew from the photos each time, the same for the same seed."""
+def sample_entries() -> list[dict[str, Any]]:
+    """What is said of the photos beside the clone: `file`, `captions` and `labels` of each."""
+    return [each for each in json.loads((SAMPLES / "manifest.json").read_text()) if each["file"].startswith("photos/")]
+
+
+def corpus(entries: Sequence[dict[str, Any]], seed: int = 7, mixtures: int = MIXTURES) -> Corpus:
+    """Made anew from the photos each time, the same for the same seed; a `file` is a path from the samples on."""
     from sagemaker.builders.lite import build
 
     build(BUNDLE)
-    entries = [
-        each for each in json.loads((SAMPLES / "manifest.json").read_text()) if each["file"].startswith("photos/")
-    ]
     photos = _photos(entries)
     numbers = random.Random(seed)
-    mixtures = [_mixture(numbers, *numbers.sample(photos, 2)) for _ in range(MIXTURES)]
+    mixed = [_mixture(numbers, *numbers.sample(photos, 2)) for _ in range(mixtures)]
     # Numbers of their own, so that the same is asked whatever tags a bundle gives.
-    return Corpus([*photos, *mixtures], list(_questions(entries, photos, random.Random(seed))))
+    return Corpus([*photos, *mixed], list(_questions(entries, photos, random.Random(seed))))
 
 
 def _photos(entries: Sequence[dict[str, Any]]) -> list[SearchDocument]:
@@ -314,7 +316,7 @@ def measure() -> list[report.Row]:
     """The table of every way and reading, and the claims that the defaults stand on."""
     if not (SAMPLES / "manifest.json").exists():
         return [report.unmeasured("relevance of hybrid search", unit="nDCG@10", goal="", reason=NOT_HERE)]
-    made = corpus()
+    made = corpus(sample_entries())
     with engine_with(made.documents) as (engine, speller):
         found = scores(made, engine, speller)
     console = Console(width=140)

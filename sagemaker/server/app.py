@@ -2,7 +2,8 @@
 
     python -m sagemaker.server.app --host 127.0.0.1 --port 8081 --bundle DIR
 
-`GET /ping` answers 200 once the model is loaded and has looked at a picture, and 503 before. `POST /invocations`
+`GET /ping` answers 200 once the model is loaded and has looked at a picture, and 503 before; it says on which device
+the model is and, where that is the CPU in place of a GPU, why (`fell_back`). `POST /invocations`
 takes and answers what `imagemarket.vision.models` describes; `POST /endpoints/{name}/invocations` is the same behind
 the path of SageMaker's runtime API, so that an AWS client whose endpoint URL points here finds an endpoint.
 `GET /metrics` is for Prometheus.
@@ -35,7 +36,7 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from imagemarket.vision.analyser import Analyser, UnreadableImage, View
@@ -83,6 +84,9 @@ class Model(Protocol):
 
     @property
     def device(self) -> Device: ...
+
+    @property
+    def fell_back(self) -> str | None: ...
 
     def prepare(self, jpeg: bytes) -> View: ...
 
@@ -145,6 +149,8 @@ class ModelServer:
                 failed(error)  # whatever it was, there is no model
                 return
             _log.info("%s on %s, loaded in %.1f s", model.model_version, model.device, time.monotonic() - started)
+            if model.fell_back:
+                _log.warning("fell back to the CPU, which is slower by far: %s", model.fell_back)
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(self._serve, model, batch)
 
@@ -155,6 +161,7 @@ class ModelServer:
         batcher.on_batch = self._count_batch
         batcher.start()
         self._batcher, self._model = batcher, model
+        self._metrics.say_device(model.device, fell_back=model.fell_back is not None)
         self._tasks.append(asyncio.get_running_loop().create_task(self._tell(model.model_version)))
 
     def _count_batch(self, size: int, seconds: float) -> None:
@@ -175,8 +182,13 @@ class ModelServer:
         self._decoders.shutdown(cancel_futures=True)
 
     async def ping(self, _request: Request) -> Response:
-        """Whether the model is loaded and warm."""
-        return Response(status_code=503 if self._model is None else 200)
+        """Whether the model is loaded and warm, which one it is and on what it runs."""
+        if self._model is None:
+            return Response(status_code=503)
+        model = self._model
+        return JSONResponse(
+            {"model_version": model.model_version, "device": model.device, "fell_back": model.fell_back}
+        )
 
     async def metrics(self, _request: Request) -> Response:
         """The figures, in Prometheus's text format."""
@@ -350,7 +362,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to run (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="cores that a picture may use on a CPU (%(default)s)")
     parser.add_argument("--batch", type=int, help="pictures looked at together (cpu: 4, cuda: 32)")
-    parser.add_argument("--tensorrt", action="store_true", help="let TensorRT compile the image tower")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     failures: list[Exception] = []
@@ -361,7 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server.should_exit = True
 
     def load() -> Analyser:
-        return Analyser(options.bundle, device=options.device, threads=options.threads, tensorrt=options.tensorrt)
+        return Analyser(options.bundle, device=options.device, threads=options.threads)
 
     app = create_app(load, failed, batch=options.batch)
     server = uvicorn.Server(configure(app, options.host, options.port))

@@ -45,7 +45,21 @@ class Metrics:
         gauge = Gauge("waiting", "Pictures in work and waiting", namespace=NAMESPACE, registry=self._registry)
         gauge.set_function(waiting)
         self._waiting = waiting
+        self._device = Gauge(
+            "device", "1 for the device that the model is on", ["device"], namespace=NAMESPACE, registry=self._registry
+        )
+        self._fell_back = Gauge(
+            "fell_back",
+            "1 where the model is on the CPU because its GPU could not be used",
+            namespace=NAMESPACE,
+            registry=self._registry,
+        )
         self._told: dict[str, float] = {}
+
+    def say_device(self, device: str, *, fell_back: bool) -> None:
+        """The model is loaded, on `device`."""
+        self._device.labels(device).set(1)
+        self._fell_back.set(fell_back)
 
     def text(self) -> bytes:
         """In Prometheus's text format."""
@@ -62,6 +76,7 @@ class Metrics:
         }
         news = {name: round(value - self._told.get(name, 0), 3) for name, value in since.items()}
         self._told = since
+        states = {"Waiting": self._waiting(), "FellBack": self._sum("imagemarket_fell_back")}
         directive = {
             "Timestamp": int(time.time() * 1000),
             "CloudWatchMetrics": [
@@ -70,12 +85,12 @@ class Metrics:
                     "Dimensions": [["ModelVersion"]],
                     "Metrics": [
                         {"Name": name, "Unit": "Seconds" if name.endswith("Seconds") else "Count"}
-                        for name in [*news, "Waiting"]
+                        for name in [*news, *states]
                     ],
                 }
             ],
         }
-        return json.dumps({"_aws": directive, "ModelVersion": model_version, "Waiting": self._waiting(), **news})
+        return json.dumps({"_aws": directive, "ModelVersion": model_version, **states, **news})
 
     def _sum(self, name: str, **labels: str) -> float:
         return sum(

@@ -34,6 +34,7 @@ from imagemarket.vision.runtime import Device
 from imagemarket.vision.text import padded_unit
 from local.layout import LOOPBACK, REPOSITORY, free_port
 from sagemaker.server.app import configure, create_app
+from sagemaker.server.metrics import Metrics
 from tests.unit.vision.kit import jpeg, lite_bundle, photo
 
 
@@ -135,6 +136,7 @@ class SlowModel:
 
     model_version = "slow-1"
     device: Device = "cpu"
+    fell_back: str | None = None
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -241,6 +243,30 @@ def test_while_it_loads_callers_are_told_to_come_again() -> None:
         _wait_until_ready(served.port)
         assert model.warmed == [4]
         assert served.endpoint.analyse([b"a"]).model_version == "slow-1"
+
+
+@pytest.mark.parametrize("fell_back", [None, "no NVIDIA driver answers"])
+def test_it_says_what_it_runs_on_and_what_it_fell_back_from(
+    fell_back: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = SlowModel()
+    model.fell_back = fell_back
+    with caplog.at_level("WARNING"), _serve(lambda: model, model) as served:
+        _wait_until_ready(served.port)
+        answer = httpx.get(f"http://127.0.0.1:{served.port}/ping").json()
+        figures = httpx.get(f"http://127.0.0.1:{served.port}/metrics").text
+    assert answer == {"model_version": "slow-1", "device": "cpu", "fell_back": fell_back}
+    assert 'imagemarket_device{device="cpu"} 1.0' in figures
+    assert f"imagemarket_fell_back {float(fell_back is not None)}" in figures
+    assert (str(fell_back) in caplog.text) == (fell_back is not None)
+
+
+def test_falling_back_reaches_cloudwatch() -> None:
+    metrics = Metrics(lambda: 0)
+    metrics.say_device("cpu", fell_back=True)
+    line = json.loads(metrics.log_line("slow-1"))
+    assert line["FellBack"] == 1
+    assert {"Name": "FellBack", "Unit": "Count"} in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
 
 
 def test_a_model_that_cannot_be_loaded_is_reported() -> None:

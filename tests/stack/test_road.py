@@ -13,13 +13,11 @@ from PIL import Image
 from imagemarket.ingestion.models import MULTIPART_ABOVE_BYTES
 from imagemarket.platform.database import Database
 from local.emulator import aws_client
-from local.layout import REPOSITORY
 from local.pictures import paint_landscape, paint_photo
 from local.postgres import dsn_of
 from local.visitor import Visitor, eventually
+from tests.edge import MAKERS, make_edge_file, sample_files
 from tests.stack.conftest import run_market
-
-SAMPLES = REPOSITORY.parent / "shared" / "samples"
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -177,9 +175,9 @@ def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(mark
     assert second.status["rejection"]["duplicate_of"] == first.image_id
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="NOT RUN: the sample pictures are not beside this clone")
-def test_every_odd_or_hostile_file_ends_in_a_stated_status(market: Visitor) -> None:
-    files = sorted(path for path in (SAMPLES / "edge").iterdir() if path.is_file())
+def test_every_odd_or_hostile_file_ends_in_a_stated_status(market: Visitor, tmp_path: Path) -> None:
+    """Small ones made here, and those beside the clone where they are."""
+    files = [*(make_edge_file(name, tmp_path) for name in MAKERS), *sample_files()]
     announced = {path: market.announce(path) for path in files}
     for path, answer in announced.items():
         market.send(answer, path)

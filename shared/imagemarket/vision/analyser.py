@@ -17,7 +17,7 @@ from imagemarket.vision.faces import FaceFinder
 from imagemarket.vision.medium import Medium, tell_medium
 from imagemarket.vision.models import Analysis
 from imagemarket.vision.pictures import UnreadableImage, decode
-from imagemarket.vision.runtime import Device, Network, Wanted, choose_device
+from imagemarket.vision.runtime import Device, DeviceUnavailable, Network, Placement, Wanted, choose_device
 from imagemarket.vision.text import padded_unit
 from imagemarket.vision.towers import Pixels, Sight, load_tower
 from imagemarket.vision.understanding import Reader, Vocabulary
@@ -48,19 +48,29 @@ class View:
 class Analyser:
     """Looks at pictures. Threads may share one; on the CPU each call uses `threads` cores.
 
-    Raises `NotABundle` when `bundle` is not whole, and `DeviceUnavailable` when `device` is not there.
+    With `auto` a GPU that cannot be used is given up for the CPU, and `fell_back` says why. Raises `NotABundle` when
+    `bundle` is not whole, and `DeviceUnavailable` when `cuda` is wanted and not there.
     """
 
-    def __init__(self, bundle: Path, *, device: Wanted = "auto", threads: int = 2, tensorrt: bool = False) -> None:
+    def __init__(self, bundle: Path, *, device: Wanted = "auto", threads: int = 2) -> None:
         manifest = read_manifest(bundle)
         verify(bundle, manifest)
         self._manifest: Manifest = manifest
-        self._device: Device = choose_device(device)
-        self._tower = load_tower(bundle, manifest, device=self._device, threads=threads, tensorrt=tensorrt)
+        self._placement = choose_device(device)
+        try:
+            self._load(bundle, threads)
+        except DeviceUnavailable as error:
+            if device == "cuda":
+                raise
+            self._placement = Placement("cpu", str(error))
+            self._load(bundle, threads)
         vocabulary = Vocabulary.model_validate_json((bundle / "image/vocabulary.json").read_bytes())
         self._reader = Reader(vocabulary, manifest.understanding)
         self._faces = FaceFinder(bundle)
-        self._nsfw = Network(bundle / "image/nsfw.onnx", device=self._device, threads=threads)
+
+    def _load(self, bundle: Path, threads: int) -> None:
+        self._tower = load_tower(bundle, self._manifest, device=self.device, threads=threads)
+        self._nsfw = Network(bundle / "image/nsfw.onnx", device=self.device, threads=threads)
 
     @property
     def model_version(self) -> str:
@@ -70,7 +80,12 @@ class Analyser:
     @property
     def device(self) -> Device:
         """Where the networks run."""
-        return self._device
+        return self._placement.device
+
+    @property
+    def fell_back(self) -> str | None:
+        """Why they run on the CPU though this ONNX Runtime is made for a GPU; None where that is not so."""
+        return self._placement.fell_back
 
     def prepare(self, jpeg: bytes) -> View:
         """Decodes one picture and finds what needs no large network. Raises `UnreadableImage`."""
@@ -104,7 +119,7 @@ class Analyser:
         plain.save(coded, "JPEG")
         view = self.prepare(coded.getvalue())
         self.look([view])
-        if batch > 1 and self._device != "cpu":
+        if batch > 1 and self.device != "cpu":
             self.look([view] * batch)
 
     def _read(self, view: View, sight: Sight, nsfw_score: float) -> Analysis:
@@ -122,7 +137,7 @@ class Analyser:
 
     def _nsfw_scores(self, pictures: Sequence[NDArray[np.uint8]]) -> list[float]:
         planes = np.stack(pictures)[..., ::-1].astype(np.float32) - np.asarray(_NSFW_MEAN_BGR, dtype=np.float32)
-        batches = [planes[place : place + 1] for place in range(len(planes))] if self._device == "cpu" else [planes]
+        batches = [planes[place : place + 1] for place in range(len(planes))] if self.device == "cpu" else [planes]
         answers = [self._nsfw.run(["outputs"], {"input:0": np.ascontiguousarray(each)})[0] for each in batches]
         return [min(1.0, max(0.0, float(row[1]))) for row in np.concatenate(answers)]
 

@@ -46,10 +46,10 @@ class ImageTower(Protocol):
         ...
 
 
-def load_tower(bundle: Path, manifest: Manifest, *, device: Device, threads: int, tensorrt: bool) -> ImageTower:
+def load_tower(bundle: Path, manifest: Manifest, *, device: Device, threads: int) -> ImageTower:
     """The image tower of a bundle, on `device`."""
     file = bundle / (manifest.networks.get(device) or manifest.networks["cpu"])
-    network = Network(file, device=device, threads=threads, tensorrt=tensorrt)
+    network = Network(file, device=device, threads=threads)
     with np.load(bundle / "image/tables.npz") as tables:
         kept = dict(tables)
     if manifest.image.tower == "classifier":

@@ -17,10 +17,10 @@ from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.renditions import flattened, make_thumbnails, open_master
 from imagemarket.imaging.watermark import make_watermarked
 from local.pictures import paint_landscape
+from tests.edge import MAKERS, make_edge_file, sample_files
 from tests.unit.imaging.colour import SPACES, as_srgb, ciede2000, difference, grey_profile, rgb_profile, swatches
 from tests.unit.imaging.tiffs import write_tiff
 
-SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "samples"
 CMYK_PROFILE: bytes = pyvips.Image.profile_load("cmyk")  # the one that libvips carries; read here by LittleCMS
 IMAGE_ID = uuid.UUID("0192f0c4-7b1a-7cde-8f01-23456789abcd")
 
@@ -302,17 +302,19 @@ def test_scaling_keeps_what_is_there(tmp_path: Path) -> None:
     _alike(tmp_path / "a.jpg", reference, mean=1.0, worst=4)
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="NOT RUN: the sample pictures are not beside this clone")
+_LOOKED_AT = ("alpha-png", "cmyk__", "icc", "orientation", "tiff-16bit")
+
+
 @pytest.mark.parametrize(
-    "name",
+    "file",
     [
-        *("icc__sample.jpg", "cmyk__Channel_digital_image_CMYK_color.jpg", "tiff-16bit-gray__16bit.cropped.tif"),
-        *(f"orientation__Landscape_{number}.jpg" for number in (1, 2, 4, 5, 6, 8)),
-        *("alpha-png__alpha-premultiply-1024x768-paper.png", "tiff-16bit-rgb__rgb-3c-16b.tiff"),
+        *(name for name in MAKERS if name.startswith(_LOOKED_AT)),
+        *(path for path in sample_files() if path.name.startswith(_LOOKED_AT)),
     ],
+    ids=lambda file: str(getattr(file, "name", file))[:40],
 )
-def test_samples_look_as_pillow_and_littlecms_say(name: str) -> None:
-    path = SAMPLES / "edge" / name
+def test_odd_files_look_as_pillow_and_littlecms_say(file: str | Path, tmp_path: Path) -> None:
+    path = file if isinstance(file, Path) else make_edge_file(file, tmp_path)
     decoded = decode(path)
     with Image.open(path) as opened:
         profile = opened.info.get("icc_profile")

@@ -17,8 +17,7 @@ from imagemarket.imaging.renditions import flattened, open_master
 from imagemarket.platform.errors import ImageRejected, ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
 from local.negatives import write_dng
 from local.pictures import paint_landscape
-
-EDGE = Path(__file__).resolve().parents[4] / "shared" / "samples" / "edge"
+from tests.edge import MAKERS, make_edge_file, sample_files
 
 
 def _pixel(master: bytes, at: tuple[int, int]) -> list[int]:
@@ -287,9 +286,9 @@ def test_a_text_bomb_beside_the_pixels_is_no_matter(tmp_path: Path) -> None:
     assert inspect(tmp_path / "a.png").format == "png"
 
 
-@pytest.mark.skipif(not EDGE.is_dir(), reason="NOT RUN: the sample pictures are not beside this clone")
-@pytest.mark.parametrize("path", sorted(EDGE.iterdir()) if EDGE.is_dir() else [], ids=lambda path: path.name[:40])
-def test_an_odd_or_hostile_file_is_read_or_refused_with_a_reason(path: Path) -> None:
+@pytest.mark.parametrize("file", [*MAKERS, *sample_files()], ids=lambda file: str(getattr(file, "name", file))[:40])
+def test_an_odd_or_hostile_file_is_read_or_refused_with_a_reason(file: str | Path, tmp_path: Path) -> None:
+    path = file if isinstance(file, Path) else make_edge_file(file, tmp_path)
     refused = {
         "alpha-webp": UnsupportedFormat,
         "animated-gif": UnsupportedFormat,
@@ -301,6 +300,7 @@ def test_an_odd_or_hostile_file_is_read_or_refused_with_a_reason(path: Path) -> 
         "huge-heic-200MP": UnsupportedFormat,
         "jp2": UnsupportedFormat,
         "psd-cmyk16": UnsupportedFormat,
+        "raw-cut": UnreadableImage,
         "tiff-float": ImageTooSmall,
         "truncated-jpeg": UnreadableImage,
         "truncated-png": UnreadableImage,
