@@ -6,14 +6,16 @@ read by libvips, with every other of its decoders blocked; camera RAW by LibRaw.
 
 from __future__ import annotations
 
-import tempfile
+import io
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
 from imagemarket.imaging.headers import Header, read_header
+from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.platform.errors import (
     ImageRejected,
     ImageTooLarge,
@@ -35,11 +37,14 @@ MIN_LONG_EDGE = 64
 MAX_HELD_BYTES = 640_000_000
 """What a decoder may have to hold at once: 200 megapixels of three bytes, and some; with the file itself and
 the interpreter the process stays below 900 MB."""
+MAX_RAW_HELD_BYTES = 760_000_000
+"""The same for RAW, with the file: LibRaw gets it as bytes in memory."""
 
 _MAX_SIDE = 65_500
 _MAX_DECODED_BYTES = 1_600_000_000
 """In all, streamed or not: 200 megapixels of four channels of 16 bits."""
-_LOADERS = {"jpeg": "jpegload", "png": "pngload", "tiff": "tiffload"}
+_LOADERS = {"jpeg": "jpegload_source", "png": "pngload_source", "tiff": "tiffload_source"}
+_STREAMED = {"access": "sequential"}
 _ORIENTATION = "orientation"
 _PROFILE = "icc-profile-data"
 _SIDEWAYS = 5
@@ -68,8 +73,36 @@ class Decoded:
     """RAW: what the sensor saw could not be read, and this is the JPEG that the camera put beside it."""
 
 
+class Source:
+    """A file that is open, which nobody needs leave to open again: a descriptor, or bytes."""
+
+    def __init__(self, held: int | bytes) -> None:
+        self._held = held
+
+    def reader(self) -> BinaryIO:
+        """The file from its beginning. One reader at a time: a descriptor has one place."""
+        if isinstance(self._held, bytes):
+            return io.BytesIO(self._held)
+        os.lseek(self._held, 0, os.SEEK_SET)
+        return open(self._held, "rb", closefd=False)
+
+    def for_vips(self) -> Any:
+        """The same for libvips, which keeps a copy of the descriptor."""
+        sources = load_decoder().Source
+        if isinstance(self._held, bytes):
+            return sources.new_from_memory(self._held)
+        os.lseek(self._held, 0, os.SEEK_SET)
+        return sources.new_from_descriptor(self._held)
+
+
 def decode(path: Path) -> Decoded:
-    """Decode the first picture of a file.
+    """`decode_source` of the file at the path."""
+    with path.open("rb") as file:
+        return decode_source(Source(file.fileno()))
+
+
+def decode_source(source: Source) -> Decoded:
+    """Decode the picture of a file.
 
     Raises:
         UnsupportedFormat: The bytes are of no accepted type, whatever the name says.
@@ -77,12 +110,12 @@ def decode(path: Path) -> Decoded:
             nothing was decoded.
         UnreadableImage: It is broken, or cut short.
     """
-    found = sniff(path)
+    found = sniff(source.reader())
     if found is None:
         raise UnsupportedFormat(
             "The file's content is not JPEG, PNG, TIFF or camera RAW (DNG, CR2, CR3, NEF, ARW, ORF, RW2, RAF)."
         )
-    return _decode_raw(path, found) if found in RAW_FORMATS else _decode(path, found)
+    return _decode_raw(source, found) if found in RAW_FORMATS else _decode(source, found)
 
 
 def _check_sides(width: int, height: int) -> None:
@@ -123,16 +156,16 @@ def load_decoder() -> Any:
     return pyvips
 
 
-def _decode(path: Path, found: str) -> Decoded:
-    header = read_header(path, found)
+def _decode(source: Source, found: str) -> Decoded:
+    header = read_header(source.reader(), found)
     _check_sides(header.width, header.height)
     _check_cost(header)
     vips = load_decoder()
     try:
-        loaded = getattr(vips.Image, _LOADERS[found])(str(path), access="sequential", fail_on="truncated")
+        loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on="truncated", **_STREAMED)
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
-        return _upright(found, loaded, _scaled(vips, path, found, loaded, header))
+        return _upright(found, loaded, _scaled(vips, source, found, loaded, header))
     except vips.Error as error:
         if "out of memory" in str(error):
             raise MemoryError from error
@@ -148,16 +181,20 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
     return Decoded(found, width, height, _to_pillow(scaled), exif=exif, turned=orientation > 1)
 
 
-def _scaled(vips: Any, path: Path, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
+def _scaled(vips: Any, source: Source, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
     """Within the master's bounds, upright, in sRGB."""
     how: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
     if loaded.get_typeof(_PROFILE) or loaded.interpretation == "cmyk":  # asked for in vain it costs as much as decoding
         how |= {"output_profile": "srgb", "intent": "perceptual"}
     if loaded.interpretation == "cmyk":
         how["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
-    if found == "jpeg":  # the only one of the three that is cheaper to decode at a fraction of its size
-        return vips.Image.thumbnail(str(path), MASTER_LONG_EDGE, fail_on="truncated", **how)
     picture = loaded
+    if found == "jpeg":  # the only one of the three that is cheaper to decode at a fraction of its size
+        # by hand, for `thumbnail_source` passes over `fail_on`; half of the way is left to the better filter
+        shrink = next(
+            (each for each in (8, 4, 2) if max(loaded.width, loaded.height) >= 2 * each * MASTER_LONG_EDGE), 1
+        )
+        picture = vips.Image.jpegload_source(source.for_vips(), shrink=shrink, fail_on="truncated", **_STREAMED)
     if header.channels:
         picture = picture[: header.channels]
     if picture.format == "float":
@@ -191,34 +228,43 @@ def _to_pillow(scaled: pyvips.Image) -> Image:
     return picture
 
 
-def _decode_raw(path: Path, found: str) -> Decoded:
+def _decode_raw(source: Source, found: str) -> Decoded:
     import rawpy
 
+    check_raw(source.reader(), found)
+    size = source.reader().seek(0, os.SEEK_END)
     with rawpy.RawPy() as raw:
-        try:
-            raw.open_file(str(path))
-        except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
-            raise UnreadableImage("The RAW file is damaged, or of a camera that is not known.") from error
+        _open_raw(raw, source)
         sizes = raw.sizes
         width, height = (sizes.height, sizes.width) if sizes.flip in {5, 6} else (sizes.width, sizes.height)
         _check_sides(width, height)
         half = max(width, height) >= 2 * MASTER_LONG_EDGE
         needed = int(sizes.raw_width * sizes.raw_height * (_RAW_HALF if half else _RAW_WHOLE))
-        if needed > MAX_HELD_BYTES:
+        if needed > MAX_HELD_BYTES or needed + size > MAX_RAW_HELD_BYTES:
             raise ImageTooLarge(
-                f"Developing the RAW file would take {needed / 1e6:,.0f} MB of memory;"
-                f" {MAX_HELD_BYTES // 1_000_000} MB are the most. Upload a JPEG or TIFF made from it."
+                f"Developing the RAW file would take {needed / 1e6:,.0f} MB of memory beside its own {size / 1e6:,.0f};"
+                f" {MAX_HELD_BYTES // 1_000_000} MB, and {MAX_RAW_HELD_BYTES // 1_000_000} with the file, are the most."
+                " Upload a JPEG or TIFF made from it."
             )
         try:
             return Decoded(found, width, height, _develop(raw, half=half))
         except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError) as error:
             unread = error
-    picture = _preview(path, sizes.flip)  # with a fresh handle: a failed one gives nothing more
+    picture = _preview(source, sizes.flip)  # with a fresh handle: a failed one gives nothing more
     if picture is None:
         raise UnreadableImage(
             "The RAW file holds no picture data that could be developed, and no preview to show in its place."
         ) from unread
     return Decoded(found, width, height, picture, from_preview=True)
+
+
+def _open_raw(raw: rawpy.RawPy, source: Source) -> None:
+    import rawpy
+
+    try:
+        raw.open_buffer(source.reader())
+    except (rawpy.LibRawError, rawpy.NotSupportedError) as error:
+        raise UnreadableImage("The RAW file is damaged, or of a camera that is not known.") from error
 
 
 def _develop(raw: rawpy.RawPy, *, half: bool) -> Image:
@@ -231,25 +277,22 @@ def _develop(raw: rawpy.RawPy, *, half: bool) -> Image:
     return picture
 
 
-def _preview(path: Path, flip: int) -> Image | None:
+def _preview(source: Source, flip: int) -> Image | None:
     """The picture that the camera put into a RAW file, upright; None where there is none that can be used."""
     import rawpy
     from PIL import Image
 
     try:
         with rawpy.RawPy() as raw:
-            raw.open_file(str(path))
+            _open_raw(raw, source)
             thumbnail = raw.extract_thumb()
         if not isinstance(thumbnail.data, bytes):
             picture, turned = Image.fromarray(thumbnail.data).convert("RGB"), False
             _check_sides(*picture.size)
             picture.thumbnail((MASTER_LONG_EDGE, MASTER_LONG_EDGE), Image.Resampling.LANCZOS, reducing_gap=2.0)
         else:
-            with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-                file.write(thumbnail.data)
-                file.flush()
-                decoded = _decode(Path(file.name), "jpeg")
-                picture, turned = decoded.picture, decoded.turned
+            decoded = _decode(Source(thumbnail.data), "jpeg")
+            picture, turned = decoded.picture, decoded.turned
     except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError, ImageRejected):
         return None
     return picture if turned or flip not in _QUARTER_TURNS else picture.rotate(_QUARTER_TURNS[flip], expand=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import BinaryIO
 
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.platform.errors import UnreadableImage
@@ -12,27 +12,26 @@ RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf"}
 _HEAD_BYTES = 64
 
 
-def sniff(path: Path) -> str | None:
+def sniff(file: BinaryIO) -> str | None:
     """jpeg, png, tiff or one of `RAW_FORMATS`; None for anything else."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        if head.startswith(b"\xff\xd8\xff"):
-            return "jpeg"
-        if head.startswith(b"\x89PNG\r\n\x1a\n"):
-            return "png"
-        if head.startswith(b"FUJIFILMCCD-RAW"):
-            return "raf"
-        if head[4:12] == b"ftypcrx ":
-            return "cr3"
-        if head[:4] in {b"IIRO", b"IIRS", b"MMOR"}:
-            return "orf"
-        if head[:4] == b"IIU\0":
-            return "rw2"
-        if head[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-            if head[2:4] in {b"*\0", b"\0*"} and head[8:10] == b"CR":
-                return "cr2"
-            try:
-                return TiffDirectory(file).raw_format() or "tiff"
-            except UnreadableImage:
-                return "tiff"  # the decoder says what is wrong with it
+    head = file.read(_HEAD_BYTES)
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"FUJIFILMCCD-RAW"):
+        return "raf"
+    if head[4:12] == b"ftypcrx ":
+        return "cr3"
+    if head[:4] in {b"IIRO", b"IIRS", b"MMOR"}:
+        return "orf"
+    if head[:4] == b"IIU\0":
+        return "rw2"
+    if head[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+        if head[2:4] in {b"*\0", b"\0*"} and head[8:10] == b"CR":
+            return "cr2"
+        try:
+            return TiffDirectory(file).raw_format() or "tiff"
+        except UnreadableImage:
+            return "tiff"  # the decoder says what is wrong with it
     return None

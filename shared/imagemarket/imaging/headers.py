@@ -10,7 +10,6 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
@@ -81,29 +80,42 @@ class Field:
 
 
 class TiffDirectory:
-    """The first directory of a TIFF or BigTIFF; values are read where they are asked for.
+    """A directory of a TIFF or BigTIFF, the first where `at` names no other; values are read where they are asked for.
+
+    `base` is where the TIFF begins, for one within another file. The magic number behind the byte order is not looked
+    at but to tell BigTIFF: camera RAW has others there.
 
     Raises `UnreadableImage` where there is none.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        file.seek(0)
+    def __init__(self, file: BinaryIO, at: int | None = None, *, base: int = 0) -> None:
+        self._file, self._base = file, base
+        file.seek(base)
         head = file.read(16)
         self._order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in {b"+\0", b"\0+"}
+        big = self._big = head[2:4] in {b"+\0", b"\0+"}
         try:
-            (at,) = self._unpack("Q" if big else "I", head[8:16] if big else head[4:8])
-            file.seek(at)
+            if at is None:
+                (at,) = self._unpack("Q" if big else "I", head[8:16] if big else head[4:8])
+            self.at = at
+            file.seek(base + at)
             (count,) = self._unpack("Q" if big else "H", file.read(8 if big else 2))
             if count > _ENTRIES_MAX:
                 raise UnreadableImage(f"The TIFF's directory names {count} entries; {_ENTRIES_MAX} are the most.")
             entry = struct.Struct(f"{self._order}HH{'Q8s' if big else 'I4s'}")
             table = file.read(entry.size * count)
-            self.fields = {
-                tag: Field(kind, number, self._unpack("Q" if big else "I", inline)[0], inline)
-                for tag, kind, number, inline in entry.iter_unpack(table[: len(table) // entry.size * entry.size])
-            }
+            self.whole = len(table) == entry.size * count
+            """Whether all of its entries lie within the file."""
+            self.fields: dict[int, Field] = {}
+            self.repeated: set[int] = set()
+            """Tags that it names more than once; the last one stands in `fields`."""
+            for tag, kind, number, inline in entry.iter_unpack(table[: len(table) // entry.size * entry.size]):
+                if tag in self.fields:
+                    self.repeated.add(tag)
+                self.fields[tag] = Field(kind, number, self._unpack("Q" if big else "I", inline)[0], inline)
+            link = file.read(8 if big else 4)
+            self.following = self._unpack("Q" if big else "I", link)[0] if len(link) == (8 if big else 4) else 0
+            """Where the next directory of the chain lies; 0 behind the last."""
         except (struct.error, OSError, OverflowError, ValueError) as error:
             raise UnreadableImage("The TIFF has no readable directory.") from error
 
@@ -126,11 +138,25 @@ class TiffDirectory:
             return ""
         return self._bytes(field, min(field.size, most)).split(b"\0")[0].decode("ascii", "replace")
 
+    def data(self, tag: int) -> bytes:
+        """The bytes of a field of any type, as they stand."""
+        field = self.fields[tag]
+        return self._bytes(field, field.size)
+
+    def entries_at(self, at: int) -> int:
+        """How many entries a directory at another place says that it has."""
+        try:
+            self._file.seek(self._base + at)
+            (count,) = self._unpack("Q" if self._big else "H", self._file.read(8 if self._big else 2))
+        except (struct.error, OSError, OverflowError, ValueError) as error:
+            raise UnreadableImage("A directory of the TIFF lies beyond its end.") from error
+        return count
+
     def _bytes(self, field: Field, size: int) -> bytes:
         if field.size <= len(field.inline):
             return field.inline[:size]
         try:
-            self._file.seek(field.place)
+            self._file.seek(self._base + field.place)
         except (OSError, OverflowError, ValueError) as error:
             raise UnreadableImage("The TIFF points beyond any file's end.") from error
         data = self._file.read(size)
@@ -157,7 +183,7 @@ class TiffDirectory:
         return None
 
 
-def read_header(path: Path, found: str) -> Header:
+def read_header(file: BinaryIO, found: str) -> Header:
     """The header of a file that was sniffed to be jpeg, png or tiff.
 
     Raises:
@@ -165,11 +191,10 @@ def read_header(path: Path, found: str) -> Header:
         UnsupportedFormat: It is stored in a way that is not on the allow-list.
         ImageTooLarge: Its metadata is.
     """
-    with path.open("rb") as file:
-        try:
-            return {"jpeg": _jpeg, "png": _png, "tiff": _tiff}[found](file)
-        except struct.error as error:
-            raise UnreadableImage("The file ends within its header.") from error
+    try:
+        return {"jpeg": _jpeg, "png": _png, "tiff": _tiff}[found](file)
+    except struct.error as error:
+        raise UnreadableImage("The file ends within its header.") from error
 
 
 def _check_metadata(total: int, profile: int) -> None:
@@ -309,6 +334,8 @@ def _tiff(file: BinaryIO) -> Header:
     Strips and tiles are decoded one at a time, or a row of tiles; a picture of one strip is held whole.
     """
     directory = TiffDirectory(file)
+    if not directory.whole:
+        raise UnreadableImage("The TIFF's directory lies beyond its end: it is damaged or cut short.")
     directory.check_metadata()
     width, height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_WIDTH, _TAG_HEIGHT))
     samples = directory.numbers(_TAG_SAMPLES, (1,))[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagemarket.imaging import hashes
-from imagemarket.imaging.decoding import Decoded, decode, load_decoder
+from imagemarket.imaging.decoding import Decoded, Source, decode_source
 from imagemarket.imaging.formats import RAW_FORMATS
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.metadata import EXIF_DIRECTORY, quiet, technical_metadata
@@ -21,11 +21,19 @@ if TYPE_CHECKING:
 
 MODEL_INPUT_SHORT_EDGE = 300
 """The models read squares of 224 to 260 px; the rest is room for their crop."""
+_DATE = 0x0132
+_HASHED_BYTES = 1 << 20
 _EXIF_BYTES_MAX = 1_000_000
 """A JPEG has room for 65,533."""
 
 
 def inspect(path: Path) -> Inspection:
+    """`inspect_source` of the file at the path."""
+    with path.open("rb") as file:
+        return inspect_source(Source(file.fileno()))
+
+
+def inspect_source(source: Source) -> Inspection:
     """Decode the file once, with scaling on load, and describe it.
 
     Raises:
@@ -33,46 +41,57 @@ def inspect(path: Path) -> Inspection:
         ImageTooLarge, ImageTooSmall: Its sides are out of bounds; nothing was decoded.
         UnreadableImage: It is broken, or cut short.
     """
-    decoded = decode(path)
+    decoded = decode_source(source)
     seen = flattened(decoded.picture)
     colours = hashes.palette(seen)
     return Inspection(
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
-        sha256=_sha256(path),
+        sha256=_sha256(source),
         phash=hashes.perceptual_hash(seen),
         thumbhash=hashes.thumbhash(seen),
         palette=colours,
         colours=hashes.colour_names(colours),
-        technical=_technical(path, decoded),
+        technical=_technical(source, decoded),
         master=_encode(decoded.picture, "TIFF"),  # uncompressed: 2 MB cost less to send than to pack and unpack
         model_input=_encode(_for_models(seen), "JPEG", quality=90),
     )
 
 
 def load_libraries() -> None:
-    """Import what `inspect` needs, so that the first picture does not wait for it."""
+    """Import what `inspect` needs, so that the first picture does not wait for it, and so that it needs no file
+    afterwards: one small picture of each encoder goes through, since libraries import more when they first work."""
     import numpy  # noqa: F401, ICN001
-    import PIL.JpegImagePlugin
     import PIL.TiffImagePlugin  # noqa: F401
+    import rawpy  # noqa: F401
+    from PIL import Image, ImageCms
 
-    load_decoder()
+    exif = Image.Exif()
+    exif[_DATE] = "2000:01:01 00:00:00"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for encoder in ("JPEG", "PNG", "TIFF"):
+        out = io.BytesIO()
+        Image.new("RGB", (64, 64), "navy").save(out, encoder, exif=exif, icc_profile=profile)
+        inspect_source(Source(out.getvalue()))
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(source: Source) -> str:
+    digest = hashlib.sha256()
+    with source.reader() as file:
+        while piece := file.read(_HASHED_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
-def _technical(path: Path, decoded: Decoded) -> TechnicalMetadata:
+def _technical(source: Source, decoded: Decoded) -> TechnicalMetadata:
     technical = TechnicalMetadata()
     with quiet(), contextlib.suppress(Exception):  # decoded already; what cannot be read here is merely not told
-        technical = technical_metadata(_exif(path, decoded))
+        technical = technical_metadata(_exif(source, decoded))
     return technical.model_copy(update={"decoded_from": "embedded preview"}) if decoded.from_preview else technical
 
 
-def _exif(path: Path, decoded: Decoded) -> Exif:
+def _exif(source: Source, decoded: Decoded) -> Exif:
     """From the decoder where it found any, else from the directories of TIFF and of RAW that is a TIFF at heart,
     else from a RAW file's embedded preview."""
     from PIL import Image
@@ -84,7 +103,7 @@ def _exif(path: Path, decoded: Decoded) -> Exif:
         exif.load(decoded.exif)
         return exif
     if decoded.format == "tiff" or decoded.format in RAW_FORMATS:
-        with path.open("rb") as file:
+        with source.reader() as file:
             if file.read(4) in {b"II*\0", b"MM\0*"}:
                 TiffDirectory(file).check_metadata()
                 file.seek(0)
@@ -96,7 +115,7 @@ def _exif(path: Path, decoded: Decoded) -> Exif:
         import rawpy
 
         with rawpy.RawPy() as raw:
-            raw.open_file(str(path))
+            raw.open_buffer(source.reader())
             preview = raw.extract_thumb().data
             if isinstance(preview, bytes):
                 with Image.open(io.BytesIO(preview), formats=("JPEG",)) as shown:

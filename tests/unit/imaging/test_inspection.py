@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -180,7 +181,7 @@ def test_a_negative_that_cannot_be_read_shows_the_cameras_own_preview_and_says_s
     shown.save(out, "JPEG", quality=95, exif=exif if says_so_itself else b"")
     path = write_dng(tmp_path / "a.dng", np.full((800, 1200, 3), 0.25), orientation=orientation, preview=out.getvalue())
     assert inspect(path).technical.decoded_from is None
-    path.write_bytes(path.read_bytes()[: -800 * 1200])
+    path.write_bytes(_stored_as(path.read_bytes(), 52_546))
     found = inspect(path)
     assert found.technical.decoded_from == "embedded preview"
     assert found.technical.camera == "ACME Raw 1"
@@ -191,10 +192,27 @@ def test_a_negative_that_cannot_be_read_shows_the_cameras_own_preview_and_says_s
     assert red > 200 > 2 * green
 
 
+def _stored_as(dng: bytes, compression: int) -> bytes:
+    """As by a camera that is newer than LibRaw: whole, but in a way that it does not know (JPEG XL)."""
+    plain, other = (struct.pack("<HHIHH", 259, 3, 1, number, 0) for number in (1, compression))
+    assert dng.count(plain) == 1
+    return dng.replace(plain, other)
+
+
 def test_a_negative_without_data_or_preview_is_refused(tmp_path: Path) -> None:
     path = write_dng(tmp_path / "a.dng", np.full((800, 1200, 3), 0.25))
-    path.write_bytes(path.read_bytes()[: -800 * 1200])
+    path.write_bytes(_stored_as(path.read_bytes(), 52_546))
     with pytest.raises(UnreadableImage, match="no preview"):
+        inspect(path)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_negative_that_is_cut_short_is_refused_even_with_a_preview(tmp_path: Path, preview: bool) -> None:
+    shown = io.BytesIO()
+    Image.new("RGB", (480, 320), "teal").save(shown, "JPEG")
+    path = write_dng(tmp_path / "a.dng", np.full((800, 1200, 3), 0.25), preview=shown.getvalue() if preview else b"")
+    path.write_bytes(path.read_bytes()[: -800 * 1200])
+    with pytest.raises(UnreadableImage, match="beyond its end"):
         inspect(path)
 
 

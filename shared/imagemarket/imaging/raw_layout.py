@@ -1,0 +1,267 @@
+"""Whether the data of a camera RAW lies in its file, and its lists of corrections are whole.
+
+LibRaw does not ask. What it is told to read and does not find it leaves unset, and what is unset is shown as it
+lay in memory: so each strip and tile of every directory, each chunk of a CR3 and each part of a RAF is compared
+with the file's end before LibRaw sees it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import BinaryIO
+
+from imagemarket.imaging.headers import TiffDirectory
+from imagemarket.platform.errors import UnreadableImage
+
+_DIRECTORIES_MAX = 100
+"""Cameras write up to a dozen."""
+_READ_ENTRIES_MAX = 512
+"""Where more stand, LibRaw passes them over as no directory."""
+_PLACES_MAX = 1_000_000
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _PLANES = 256, 257, 258, 259, 277, 284
+_STRIPS, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 278, 279
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
+_SUB_IFDS, _JPEG_AT, _JPEG_BYTES = 330, 513, 514
+_RW2_AT, _FUJI_IFD, _FUJI_AT, _FUJI_BYTES = 0x118, 0xF000, 0xF007, 0xF008
+_UNCOMPRESSED, _LOSSY_DNG = 1, 34892
+_LINKS = {_STRIPS: _STRIP_BYTES, _TILES: _TILE_BYTES, _JPEG_AT: _JPEG_BYTES}
+_WHOLE_NUMBERS = {3, 4, 13, 16}
+
+_OPCODE_LISTS = {51008: "OpcodeList1", 51009: "OpcodeList2", 51022: "OpcodeList3"}
+_OPCODES_MAX = 1000
+_OPCODE_BYTES_MAX = 64_000_000
+_MAP_POLYNOMIAL, _DEGREE_MAX = 8, 8
+_PADDING = 3
+
+_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+_BOX_DEPTH_MAX, _BOXES_MAX = 8, 10_000
+_RAF_PARTS_AT = 84
+_CUT = "The RAW file's pixels lie beyond its end: it is damaged or cut short."
+
+
+def check_raw(file: BinaryIO, found: str) -> None:
+    """Raises `UnreadableImage` where a RAW of the format names data that the file does not hold, or a DNG carries a
+    list of opcodes that is empty, cut short, or says too little of how its pixels are to be read."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        if found == "cr3":
+            _check_boxes(_File(file, size))
+        elif found == "raf":
+            _check_raf(file, size)
+        else:
+            for directory in directories(file):
+                _check_pixels(directory, size, found)
+                _check_opcodes(directory)
+    except (struct.error, OverflowError) as error:
+        raise UnreadableImage("The RAW file ends within its headers: it is damaged or cut short.") from error
+
+
+def directories(file: BinaryIO, *, base: int = 0) -> Iterator[TiffDirectory]:
+    """Each directory of a TIFF once: the chain, and what each names as its sub-directories.
+
+    Raises `UnreadableImage` where one does not lie in the file, or there are more than any camera writes.
+    """
+    first = TiffDirectory(file, base=base)
+    waiting, seen = [first], {first.at}
+    while waiting:
+        directory = waiting.pop(0)
+        if not directory.whole:
+            raise UnreadableImage("A directory of the RAW file lies beyond its end: it is damaged or cut short.")
+        yield directory
+        for at in (*directory.numbers(_SUB_IFDS), *directory.numbers(_FUJI_IFD), directory.following):
+            if at in seen or not at:
+                continue
+            seen.add(at)
+            if len(seen) > _DIRECTORIES_MAX:
+                raise UnreadableImage(f"The RAW file names more than {_DIRECTORIES_MAX} directories.")
+            if directory.entries_at(at) <= _READ_ENTRIES_MAX:
+                waiting.append(TiffDirectory(file, at, base=base))
+
+
+def _check_pixels(directory: TiffDirectory, size: int, found: str, *, base: int = 0) -> None:
+    fields = directory.fields
+    if directory.repeated & {*_LINKS, *_LINKS.values(), _RW2_AT, _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT}:
+        raise UnreadableImage("A directory of the RAW file says twice where its pixels lie.")
+    links = dict(_LINKS)
+    if found == "rw2" and _RW2_AT in fields:  # in place of the strips' own, which says 2**32 - 1 then
+        links = {_RW2_AT: _STRIP_BYTES, _JPEG_AT: _JPEG_BYTES}
+    for tag, counts_tag in links.items():
+        if tag not in fields:
+            continue
+        if fields[tag].kind not in _WHOLE_NUMBERS or not fields[tag].count:
+            raise UnreadableImage("A directory of the RAW file does not say where its pixels lie.")
+        places = directory.numbers(tag, most=_PLACES_MAX)
+        counts = directory.numbers(counts_tag, most=_PLACES_MAX)
+        if counts and len(counts) != len(places):
+            raise UnreadableImage("A directory of the RAW file names another number of places than of their sizes.")
+        counts = counts or (1,) * len(places)
+        if tag == _JPEG_AT and not places[0]:
+            continue  # cameras without a preview leave its place empty
+        if any(base + place + max(count, 1) > size for place, count in zip(places, counts, strict=True)):
+            raise UnreadableImage(_CUT)
+        if tag in {_STRIPS, _TILES}:
+            _check_geometry(directory, tag, places, counts, size=size, of_dng=found == "dng")
+
+
+def _check_geometry(
+    directory: TiffDirectory, tag: int, places: tuple[int, ...], counts: tuple[int, ...], *, size: int, of_dng: bool
+) -> None:
+    """As many pieces as the picture's sides ask for, each with as many bytes as its pixels take.
+
+    LibRaw goes by the sides alone where nothing is compressed, and reads on where a table of tiles has ended.
+    """
+    width, height = (directory.numbers(side, (0,))[0] for side in (_WIDTH, _HEIGHT))
+    samples, bits = (directory.numbers(each, (1,))[0] for each in (_SAMPLES, _BITS))
+    if width < 1 or height < 1:
+        return
+    tiled = tag == _TILES
+    if tiled:
+        across, down = (directory.numbers(each, (0,))[0] for each in (_TILE_WIDTH, _TILE_HEIGHT))
+    else:
+        across, down = width, min(directory.numbers(_ROWS_PER_STRIP, (height,))[0] or height, height)
+    if across < 1 or down < 1:
+        raise UnreadableImage("The RAW file's tiles have no size.")
+    planes = samples if directory.numbers(_PLANES, (1,))[0] == 2 else 1
+    needed = math.ceil(width / across) * math.ceil(height / down) * planes
+    if (tiled or of_dng) and len(places) < needed:
+        raise UnreadableImage(
+            f"The RAW file names {len(places)} of the {needed} pieces of its picture: it is damaged or cut short."
+        )
+    if not of_dng or directory.numbers(_COMPRESSION, (1,))[0] != _UNCOMPRESSED:
+        return
+    row = math.ceil(across * bits * samples / planes / 8)
+    for number, (place, count) in enumerate(zip(places, counts, strict=True)):
+        rows = down if tiled else max(0, min(down, height - number % math.ceil(height / down) * down))
+        if count < row * rows or place + row * rows > size:
+            raise UnreadableImage(_CUT)
+    if not tiled and planes == 1:  # read in one go from the first
+        ends = [place + count for place, count in zip(places, counts, strict=True)]
+        if places[0] + row * height > size or ends[:-1] != list(places[1:]):
+            raise UnreadableImage("The strips of the RAW file's picture do not follow each other.")
+
+
+def _check_opcodes(directory: TiffDirectory) -> None:
+    """Each list of opcodes (DNG 1.7, chapter 7) is whole, and not empty.
+
+    Of a lossy DNG LibRaw takes from OpcodeList2 how its 8 bits become light, plane by plane, into memory that it has
+    not set: a list that leaves one out shows what lay there.
+    """
+    for tag, name in _OPCODE_LISTS.items():
+        if tag not in directory.fields:
+            continue
+        if tag in directory.repeated or directory.fields[tag].size > _OPCODE_BYTES_MAX:
+            raise UnreadableImage(f"The DNG's {name} is no list of opcodes.")
+        planes = _planes_of(directory.data(tag), name)
+        lossy = directory.numbers(_COMPRESSION, (1,))[0] == _LOSSY_DNG
+        if name == "OpcodeList2" and lossy and not planes >= set(range(directory.numbers(_SAMPLES, (1,))[0])):
+            raise UnreadableImage(f"The DNG's {name} does not say of each colour how it is to be read.")
+
+
+def _planes_of(data: bytes, name: str) -> set[int]:
+    """The planes that the list's polynomials are for."""
+    (count,) = struct.unpack_from(">I", data) if len(data) >= 4 else (0,)
+    if not 0 < count <= _OPCODES_MAX:
+        raise UnreadableImage(f"The DNG's {name} has {count} opcodes: 1 to {_OPCODES_MAX} are read. Save it without.")
+    at, planes = 4, set[int]()
+    for _ in range(count):
+        if at + 16 > len(data):
+            raise UnreadableImage(f"The DNG's {name} is cut short.")
+        opcode, _, _, size = struct.unpack_from(">4I", data, at)
+        at += 16
+        if size > len(data) - at:
+            raise UnreadableImage(f"The DNG's {name} is cut short.")
+        if opcode == _MAP_POLYNOMIAL:
+            if size < 36:
+                raise UnreadableImage(f"The DNG's {name} is cut short.")
+            plane, degree = (struct.unpack_from(">I", data, at + place)[0] for place in (16, 32))
+            if plane > 3 or degree > _DEGREE_MAX or size != 36 + 8 * (degree + 1):
+                raise UnreadableImage(f"The DNG's {name} has a polynomial that cannot be read.")
+            planes.add(plane)
+        at += size
+    if len(data) - at > _PADDING:
+        raise UnreadableImage(f"The DNG's {name} says less than its size.")
+    return planes
+
+
+# --- containers that are no TIFF -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _File:
+    file: BinaryIO
+    size: int
+
+    def numbers(self, code: str, at: int) -> tuple[int, ...]:
+        self.file.seek(at)
+        return struct.unpack(code, self.file.read(struct.calcsize(code)))
+
+
+def _check_boxes(file: _File) -> None:
+    """Boxes lie within the one around them, and samples within the file (ISO/IEC 14496-12)."""
+    left, samples, waiting = _BOXES_MAX, 0, [(0, file.size, 0)]
+    while waiting:
+        at, end, depth = waiting.pop()
+        chunks: tuple[int, ...] = ()
+        sizes: tuple[int, ...] = ()
+        while at + 8 <= end:
+            left -= 1
+            if left < 0:
+                raise UnreadableImage(f"The RAW file has more than {_BOXES_MAX} boxes.")
+            length, *name = file.numbers(">I4c", at)
+            kind, head = b"".join(name), 8  # pyright: ignore[reportArgumentType, reportCallIssue]
+            if length == 1:
+                length, head = file.numbers(">Q", at + 8)[0], 16
+            elif length == 0:
+                length = end - at
+            if length < head or at + length > end:
+                raise UnreadableImage(_CUT if depth == 0 else "A box of the RAW file is longer than the one around it.")
+            if kind in _BOXES and depth < _BOX_DEPTH_MAX:
+                waiting.append((at + head, at + length, depth + 1))
+            elif kind in {b"co64", b"stco"}:
+                chunks = _table(file, at + head + 4, at + length, "Q" if kind == b"co64" else "I")
+            elif kind == b"stsz":
+                (each,) = file.numbers(">I", at + head + 4)
+                (count,) = file.numbers(">I", at + head + 8)
+                sizes = (each,) * min(count, 1) if each else _table(file, at + head + 8, at + length, "I")
+            at += length
+        if chunks:
+            samples += 1
+            if not sizes or any(place + 1 > file.size for place in chunks) or chunks[0] + sizes[0] > file.size:
+                raise UnreadableImage(_CUT)
+            if any(place + size > file.size for place, size in zip(chunks, sizes, strict=False)):
+                raise UnreadableImage(_CUT)
+    if not samples:
+        raise UnreadableImage("The RAW file holds no picture data.")
+
+
+def _table(file: _File, at: int, end: int, code: str) -> tuple[int, ...]:
+    (count,) = file.numbers(">I", at)
+    if count > _PLACES_MAX or at + 4 + count * struct.calcsize(code) > end:
+        raise UnreadableImage("A table of the RAW file is longer than the box around it.")
+    return file.numbers(f">{count}{code}", at + 4)
+
+
+def _check_raf(file: BinaryIO, size: int) -> None:
+    """The preview, the sensor's description and its data: a place and a length each."""
+    places = _File(file, size).numbers(">6I", _RAF_PARTS_AT)
+    parts = list(zip(places[::2], places[1::2], strict=True))
+    if not all(parts[-1]) or any(place + length > size for place, length in parts):
+        raise UnreadableImage(_CUT)
+    for (before, _), (after, _) in pairwise(sorted(part for part in parts if all(part))):
+        if before == after:
+            raise UnreadableImage("The parts of the RAW file lie upon each other.")
+    at = parts[-1][0]
+    file.seek(at)
+    if file.read(4) in {b"II*\0", b"MM\0*"}:
+        for directory in directories(file, base=at):
+            for offset in directory.numbers(_FUJI_AT):
+                length = directory.numbers(_FUJI_BYTES, (1,))[0]
+                if at + offset + max(length, 1) > size:
+                    raise UnreadableImage(_CUT)
+            _check_pixels(directory, size, "raf", base=at)

@@ -1,0 +1,312 @@
+"""Camera RAW whose data are not all there: nothing of another picture, and nothing of memory, is ever shown."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagemarket.imaging import confinement, decoding
+from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.inspection import inspect
+from imagemarket.imaging.raw_layout import check_raw
+from imagemarket.imaging.renditions import open_master
+from imagemarket.platform.errors import UnreadableImage
+from local.negatives import write_dng, write_tiled_dng
+
+CUT = "beyond its end: it is damaged or cut short"
+SIDES = (160, 224)
+TILES = 12
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Iterator[Inspector]:
+    with Inspector() as confined:
+        yield confined
+
+
+def _scene(colour: tuple[float, float, float]) -> np.ndarray:
+    scene = np.full((*SIDES, 3), 0.2)
+    scene[40:120, 50:170] = colour
+    return scene
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_raw_in_tiles_is_developed(inspector: Inspector, tmp_path: Path, compressed: bool) -> None:
+    places = write_tiled_dng(tmp_path / "a.dng", _scene((0.8, 0.1, 0.1)), compressed=compressed)
+    assert len(places) == TILES
+    found = inspector.inspect(tmp_path / "a.dng")
+    assert (found.format, found.width, found.height) == ("dng", *SIDES[::-1])
+    red, green, blue = np.asarray(open_master(found.master))[80, 110].tolist()
+    assert red > 200 > 1.5 * max(green, blue)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_raw_cut_at_any_tile_is_refused_after_a_known_picture(
+    inspector: Inspector, tmp_path: Path, compressed: bool
+) -> None:
+    write_tiled_dng(tmp_path / "known.dng", _scene((0.9, 0.1, 0.9)))
+    places = write_tiled_dng(tmp_path / "whole.dng", _scene((0.1, 0.8, 0.1)), compressed=compressed)
+    whole = (tmp_path / "whole.dng").read_bytes()
+    inspector.inspect(tmp_path / "known.dng")
+    inspect(tmp_path / "known.dng")  # in this process as well
+    for place in (*places, *(place - 1 for place in places), len(whole) - 1, 300):
+        (tmp_path / "cut.dng").write_bytes(whole[:place])
+        with pytest.raises(UnreadableImage):
+            inspect(tmp_path / "cut.dng")
+    (tmp_path / "cut.dng").write_bytes(whole[: places[4]])
+    with pytest.raises(UnreadableImage, match=CUT):
+        inspector.inspect(tmp_path / "cut.dng")
+
+
+def test_pixels_that_the_checks_miss_are_seen_by_two_developments_that_differ(tmp_path: Path) -> None:
+    """Tiles that lie in the file and hold nothing: only what LibRaw leaves unset tells of it."""
+    places = write_tiled_dng(tmp_path / "a.dng", _scene((0.1, 0.8, 0.1)))
+    data = bytearray((tmp_path / "a.dng").read_bytes())
+    data[places[4] :] = bytes(len(data) - places[4])
+    (tmp_path / "hollow.dng").write_bytes(data)
+    answers = set()
+    with Inspector() as inspector:
+        for _ in range(2):
+            inspector.inspect(write_dng(tmp_path / "known.dng", _scene((0.9, 0.1, 0.9))))
+            with pytest.raises(UnreadableImage) as refused:
+                inspector.inspect(tmp_path / "hollow.dng")
+            answers.add(refused.value.detail)
+    assert len(answers) == 1
+    assert "two pictures" in answers.pop()
+
+
+def test_what_a_process_answers_follows_from_the_file_alone(tmp_path: Path) -> None:
+    path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
+    program = (
+        "import hashlib, pathlib, sys\nfrom imagemarket.imaging.inspection import inspect\n"
+        "print(hashlib.sha256(inspect(pathlib.Path(sys.argv[1])).master).hexdigest())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(path)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_PERTURB_": filling},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for filling in ("0", "1", "255")
+    }
+    assert len(said) == 1
+
+
+def test_every_raw_has_processes_that_saw_no_other_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+
+    class Counted(confinement._Decoder):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+            self.asked = 0
+            started.append(self)
+
+        def inspect(self, *arguments: object, **options: object) -> object:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+            self.asked += 1
+            return super().inspect(*arguments, **options)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(confinement, "_Decoder", Counted)
+    path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
+    with Inspector() as inspector:
+        inspector.inspect(path)
+        inspector.inspect(path)
+    assert [each.asked for each in started if isinstance(each, Counted)] == [1, 1, 1, 1]
+
+
+# --- each container --------------------------------------------------------------------------------
+
+
+def _check(data: bytes, found: str) -> None:
+    check_raw(io.BytesIO(data), found)
+
+
+def _tiff(entries: dict[int, tuple[int, list[int]]], *, magic: bytes = b"II*\0", behind: int = 0) -> bytes:
+    """One directory of short values at 8, and as many bytes behind it."""
+    table = b"".join(
+        struct.pack("<HHI", tag, kind, len(values)) + struct.pack({3: "<H", 4: "<I"}[kind], *values).ljust(4, b"\0")
+        for tag, (kind, values) in sorted(entries.items())
+    )
+    return magic + struct.pack("<IH", 8, len(entries)) + table + bytes(4 + behind)
+
+
+@pytest.mark.parametrize("found", ["orf", "arw", "nef", "cr2", "dng"])
+@pytest.mark.parametrize("link", [(273, 279), (324, 325), (513, 514)])
+def test_each_strip_tile_and_preview_of_a_tiff_lies_in_the_file(found: str, link: tuple[int, int]) -> None:
+    place, count = link
+    start = len(_tiff({place: (4, [0]), count: (4, [0])}))
+    _check(_tiff({place: (4, [start]), count: (4, [100])}, behind=100), found)
+    for at, size in ((start, 101), (start + 100, 1), (4_000_000_000, 1), (start, 4_294_967_295)):
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(_tiff({place: (4, [at]), count: (4, [size])}, behind=100), found)
+    with pytest.raises(UnreadableImage, match=CUT):
+        _check(_tiff({place: (4, [start + 100])}, behind=88), found)
+
+
+def test_sub_directories_and_the_chain_are_looked_into() -> None:
+    bad = _tiff({273: (4, [9_999]), 279: (4, [5])})[8:]
+    for tag in (330, None):
+        front = _tiff({330: (4, [0])})
+        at = len(front)
+        front = _tiff({330: (4, [at])}) if tag else front[:-4] + struct.pack("<I", at)
+        for found in ("dng", "nef", "arw", "cr2"):
+            with pytest.raises(UnreadableImage, match=CUT):
+                _check(front + bad, found)
+    with pytest.raises(UnreadableImage, match="directory"):
+        _check(_tiff({330: (4, [5_000])}), "nef")
+    loop = _tiff({330: (4, [8])})
+    _check(loop[:-4] + struct.pack("<I", 8), "nef")
+
+
+def test_where_pixels_lie_is_said_once_and_in_numbers() -> None:
+    twice = _tiff({273: (4, [8]), 279: (4, [5])})
+    doubled = bytearray(twice + bytes(12))
+    doubled[8:10] = struct.pack("<H", 3)
+    doubled[34:46] = doubled[10:22]
+    with pytest.raises(UnreadableImage, match="twice"):
+        _check(bytes(doubled), "dng")
+    wrong = bytearray(twice)
+    wrong[12:14] = struct.pack("<H", 11)
+    with pytest.raises(UnreadableImage, match="does not say"):
+        _check(bytes(wrong), "dng")
+
+
+def test_rw2_names_its_data_by_tags_of_its_own() -> None:
+    entries = {273: (4, [0xFFFFFFFF]), 279: (4, [100]), 0x118: (4, [0])}
+    start = len(_tiff(entries, magic=b"IIU\0"))
+    _check(_tiff({**entries, 0x118: (4, [start])}, magic=b"IIU\0", behind=100), "rw2")
+    for change in ({279: (4, [101])}, {0x118: (4, [start + 100])}):
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(_tiff({**entries, 0x118: (4, [start]), **change}, magic=b"IIU\0", behind=100), "rw2")
+
+
+def test_uncompressed_pixels_are_counted_by_the_sides(tmp_path: Path) -> None:
+    path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
+    data = path.read_bytes()
+    strips = SIDES[0] * SIDES[1] * 2
+    _check(data, "dng")
+    lying = data.replace(struct.pack("<HHII", 279, 4, 1, strips), struct.pack("<HHII", 279, 4, 1, 10))
+    assert lying != data
+    for cut in (data, lying):
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(cut[:-1000], "dng")
+    with pytest.raises(UnreadableImage, match=CUT):
+        _check(lying, "dng")
+
+
+def _box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data) + 8, kind) + data
+
+
+def _cr3(*, places: list[int], sizes: list[int], behind: int) -> bytes:
+    table = _box(b"stsz", struct.pack(f">III{len(sizes)}I", 0, 0, len(sizes), *sizes))
+    table += _box(b"co64", struct.pack(f">II{len(places)}Q", 0, len(places), *places))
+    track = _box(b"trak", _box(b"mdia", _box(b"minf", _box(b"stbl", table))))
+    return _box(b"ftyp", b"crx " + bytes(4)) + _box(b"moov", track) + _box(b"mdat", bytes(behind))
+
+
+def test_the_boxes_of_a_cr3_hold_what_its_tables_name() -> None:
+    start = len(_cr3(places=[0, 0], sizes=[0, 0], behind=0))
+    whole = _cr3(places=[start, start + 60], sizes=[60, 40], behind=100)
+    _check(whole, "cr3")
+    for places, sizes in (([start, start + 60], [60, 41]), ([start, start + 100], [60, 40]), ([2**60, start], [1, 1])):
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(_cr3(places=places, sizes=sizes, behind=100), "cr3")
+    for at in range(10, len(whole), 7):
+        with pytest.raises(UnreadableImage):
+            _check(whole[:at], "cr3")
+    with pytest.raises(UnreadableImage, match="no picture data"):
+        _check(_box(b"ftyp", b"crx "), "cr3")
+
+
+def _raf(jpeg: tuple[int, int], described: tuple[int, int], pixels: tuple[int, int], *, behind: bytes) -> bytes:
+    return b"FUJIFILMCCD-RAW 0201".ljust(84, b"\0") + struct.pack(">6I", *jpeg, *described, *pixels) + behind
+
+
+def test_the_parts_of_a_raf_lie_in_it() -> None:
+    _check(_raf((108, 10), (118, 10), (128, 100), behind=bytes(120)), "raf")
+    for parts in (
+        ((108, 10), (118, 10), (128, 101)),
+        ((108, 200), (118, 10), (128, 100)),
+        ((108, 10), (4_000_000_000, 10), (128, 100)),
+        ((108, 10), (118, 10), (128, 0)),
+        ((108, 10), (118, 10), (0, 0)),
+    ):
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(_raf(*parts, behind=bytes(120)), "raf")
+    inner = _tiff({0xF007: (4, [26 + 12]), 0xF008: (4, [50])}, behind=50)
+    _check(_raf((108, 0), (108, 0), (108, len(inner)), behind=inner), "raf")
+    with pytest.raises(UnreadableImage, match=CUT):
+        _check(_raf((108, 0), (108, 0), (108, len(inner) - 1), behind=inner[:-1]), "raf")
+
+
+# --- lists of opcodes ------------------------------------------------------------------------------
+
+
+def _opcodes(*codes: tuple[int, bytes], count: int | None = None) -> bytes:
+    body = b"".join(struct.pack(">4I", code, 0x01030000, 0, len(data)) + data for code, data in codes)
+    return struct.pack(">I", len(codes) if count is None else count) + body
+
+
+def _polynomial(plane: int, *coefficients: float) -> tuple[int, bytes]:
+    area = struct.pack(">8I", 0, 0, 64, 64, plane, 1, 1, 1)
+    return 8, area + struct.pack(f">I{len(coefficients)}d", len(coefficients) - 1, *coefficients)
+
+
+_OTHER = (9, b"any gain map, which is passed over")
+
+
+@pytest.mark.parametrize("tag", [51008, 51009, 51022])
+@pytest.mark.parametrize(
+    ("listed", "fits"),
+    [
+        (_opcodes(_polynomial(0, 0.0, 1.0)), True),
+        (_opcodes(_OTHER, _OTHER), True),
+        (_opcodes(), False),
+        (b"\0\0", False),
+        (_opcodes(_OTHER, count=2), False),
+        (_opcodes(_OTHER, count=4_000_000_000), False),
+        (_opcodes(_OTHER)[:-3], False),
+        (_opcodes(_OTHER) + bytes(20), False),
+        (_opcodes(_polynomial(7, 0.0, 1.0)), False),
+        (_opcodes(_polynomial(0, *[0.0] * 10)), False),
+        (_opcodes((8, bytes(10))), False),
+    ],
+)
+def test_a_list_of_opcodes_is_whole_or_refused(tmp_path: Path, tag: int, listed: bytes, fits: bool) -> None:
+    write_tiled_dng(tmp_path / "a.dng", _scene((0.1, 0.8, 0.1)), fields=[(tag, 7, listed)])
+    if fits:
+        assert inspect(tmp_path / "a.dng").width == SIDES[1]
+    else:
+        with pytest.raises(UnreadableImage, match="OpcodeList"):
+            inspect(tmp_path / "a.dng")
+
+
+@pytest.mark.parametrize(("planes", "fits"), [((0, 1, 2), True), ((0, 1), False), ((0, 0, 0), False), ((), False)])
+def test_a_lossy_dng_says_how_each_of_its_colours_is_read(planes: tuple[int, ...], fits: bool) -> None:
+    listed = _opcodes(*(_polynomial(plane, 0.0, 1.0) for plane in planes), _OTHER)
+    head = _tiff({259: (3, [34892]), 277: (3, [3]), 51009: (4, [0])})
+    entry = struct.pack("<HHII", 51009, 7, len(listed), len(head))
+    data = head.replace(struct.pack("<HHII", 51009, 4, 1, 0), entry) + listed
+    if fits:
+        _check(data, "dng")
+    else:
+        with pytest.raises(UnreadableImage, match="each colour"):
+            _check(data, "dng")
+
+
+def test_a_raw_that_is_too_much_to_hold_is_refused_with_the_limit_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "MAX_RAW_HELD_BYTES", 400_000)
+    path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
+    with pytest.raises(decoding.ImageTooLarge, match="with the file"):
+        inspect(path)

@@ -1,0 +1,140 @@
+"""What a decoder that was taken over could still do: read what it was handed, and answer."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagemarket.imaging import confinement
+from imagemarket.imaging.confinement import Inspector
+from imagemarket.platform.telemetry import metrics
+from local.negatives import write_dng
+from local.pictures import paint_landscape
+
+_PR_GET_DUMPABLE = 3
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"},
+    reason="NOT RUN: there is a filter of system calls for Linux on x86-64 and arm64",
+)
+
+_ATTEMPTS = """
+import ctypes, json, mmap, os, socket, sys, threading
+from imagemarket.imaging.seccomp import confine
+secret = os.environ.pop("SECRET_FILE")
+kept = os.open(secret, os.O_RDONLY)
+if len(sys.argv) > 1: os.setresuid(1234, 1234, 1234)
+libc = ctypes.CDLL(None, use_errno=True)
+parent = os.getppid()
+began = threading.Event(); ended = threading.Event(); others = []
+def other():
+    began.set(); ended.wait()
+    try: os.open(secret, os.O_RDONLY); others.append("opened")
+    except OSError as error: others.append(error.errno)
+early = threading.Thread(target=other); early.start(); began.wait()
+assert confine() is None
+ended.set(); early.join()
+def call(function):
+    try: return ["done", str(function())]
+    except OSError as error: return ["failed", error.errno]
+def libc_call(name, *arguments):
+    ctypes.set_errno(0)
+    return ["done", ""] if getattr(libc, name)(*arguments) >= 0 else ["failed", ctypes.get_errno()]
+tried = {
+    "open": call(lambda: os.open(secret, os.O_RDONLY)),
+    "create": call(lambda: os.open(secret + ".new", os.O_WRONLY | os.O_CREAT)),
+    "list": call(lambda: os.listdir("/")),
+    "stat": call(lambda: os.stat(secret)),
+    "own memory": call(lambda: os.open("/proc/self/mem", os.O_RDWR)),
+    "socket": call(lambda: socket.socket()),
+    "local socket": call(lambda: socket.socket(socket.AF_UNIX)),
+    "fork": call(os.fork),
+    "program": call(lambda: os.execv("/bin/true", ["true"])),
+    "signal": call(lambda: os.kill(parent, 0)),
+    "attach": libc_call("ptrace", 16, parent, 0, 0),
+    "read others": libc_call("process_vm_readv", parent, None, 0, None, 0, 0),
+    "code": call(lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)),
+    "limits": libc_call("prlimit", 0, 7, (ctypes.c_long * 2)(1, 1), None),
+    "privileges": call(lambda: os.setuid(0)) if os.getuid() else ["failed", 1],
+    "duplicate a name": call(lambda: os.open("/proc/self/fd/%d" % kept, os.O_RDONLY)),
+}
+thread = threading.Thread(target=lambda: tried.update(thread=["done", ""])); thread.start(); thread.join()
+tried["read what was handed over"] = call(lambda: os.pread(kept, 5, 0))
+tried["early thread"] = ["failed", others[0]]
+print(json.dumps([os.getuid(), tried]))
+"""
+
+
+@pytest.mark.parametrize("as_root", [True, False])
+def test_a_confined_process_can_read_what_it_was_handed_and_nothing_else(tmp_path: Path, as_root: bool) -> None:
+    if os.getuid() != 0 and as_root:
+        pytest.skip("NOT RUN: these tests do not run as root")
+    (tmp_path / "secret").write_text("hidden")
+    (tmp_path / "secret").chmod(0o644)
+    (tmp_path / "attempts.py").write_text(_ATTEMPTS)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "attempts.py"), *([] if as_root or os.getuid() else ["as a user"])],
+        env={
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "SECRET_FILE": str(tmp_path / "secret"),
+            "PATH": os.environ["PATH"],
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    uid, tried = json.loads(done.stdout)
+    assert uid != 0
+    assert tried.pop("read what was handed over") == ["done", "b'hidde'"]
+    assert tried.pop("thread") == ["done", ""]
+    assert {name: said for name, said in tried.items() if said != ["failed", 1]} == {}
+
+
+def test_the_decoder_is_confined_and_its_parent_closed_to_it(tmp_path: Path) -> None:
+    with Inspector() as inspector:
+        inspector.inspect(paint_landscape(tmp_path / "a.jpg", seed=1, size=(600, 400)))
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{inspector.pid}/status").read_text().splitlines())
+    assert status["NoNewPrivs"].strip() == "1"
+    assert status["Seccomp"].strip() == "2"
+    assert status["Uid"].split()[0] != "0"
+    assert int(status["CapEff"], 16) == 0
+    assert ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+
+
+def test_a_file_that_the_decoders_user_could_not_open_is_read(tmp_path: Path) -> None:
+    path = paint_landscape(tmp_path / "a.jpg", seed=1, size=(600, 400))
+    raw = write_dng(tmp_path / "a.dng", np.full((120, 160, 3), 0.3))
+    tmp_path.chmod(0o700)
+    for each in (path, raw):
+        each.chmod(0o600)
+    with Inspector() as inspector:
+        assert inspector.inspect(path).width == 600
+        assert inspector.inspect(raw).width == 160
+
+
+def test_a_kernel_that_cannot_confine_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = subprocess.Popen
+
+    def lax(arguments: list[str], **options: object) -> subprocess.Popen[bytes]:
+        program = 'import sys; print(\'{"unconfined": "seccomp: not there"}\', flush=True); sys.stdin.read()'
+        return kept([arguments[0], "-c", program], **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(confinement.subprocess, "Popen", lax)
+    said: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        confinement.logger, "warning", lambda message, **keys: said.append({"message": message, **keys})
+    )
+    process = confinement._Decoder(None)
+    process.close()
+    assert said == [{"message": "the decoder may do all that this user may", "reason": "seccomp: not there"}]
+    assert "DecodersUnconfined" in metrics().metric_set
+    metrics().clear_metrics()
