@@ -105,8 +105,6 @@ def measure() -> list[report.Row]:
                 limit=0.85,
             )
         )
-    drawn = [analysis.medium for analysis in analyses].count("illustration")
-    rows.append(report.at_most("photos taken for illustrations", ours=drawn / len(analyses), unit="share", limit=0.02))
     return rows
 
 

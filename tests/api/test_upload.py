@@ -13,6 +13,7 @@ from functions.delivery_api.handler import handler as delivery_handler
 from functions.upload_api.handler import handler as upload_handler
 from imagemarket import wiring
 from imagemarket.delivery.service import Delivery
+from imagemarket.ingestion import duplicates
 from imagemarket.ingestion import uploads as uploads_module
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
@@ -113,6 +114,22 @@ def test_another_contributors_image_is_not_there(call: Call, contributor: Caller
     ]:
         status, problem = call(method, f"/v1/images/{theirs}/{path}", body, caller=contributor)
         assert (status, problem["type"]) == (404, "/v1/problems/image-not-found"), path
+
+
+def test_a_contributor_is_told_why_an_image_is_held(call: Call, database: Database, contributor: Caller) -> None:
+    image = an_image(database, contributor.account_id, status="pending_review", nsfw_score=0.02)
+    other = an_image(database, a_contributor(database))
+    found = duplicates.Evidence(other, duplicates.FoundBy.EMBEDDING, duplicates.Verdict.PROBABLE, cosine=0.97)
+    with database.transaction() as connection:
+        duplicates.keep(connection, image, [found])
+    path = f"/v1/images/{image}/status"
+    _, progress = call("GET", path, caller=contributor)
+    reason = {"code": "probable-duplicate", "detail": "It may be a copy of an image that is here already."}
+    assert progress["review"] == [{**reason, "duplicate_of": None}]
+    assert str(other) not in json.dumps(progress)
+    with database.transaction() as connection:
+        connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
+    assert call("GET", path, caller=contributor)[1]["review"] == []
 
 
 def test_an_admin_sees_any_status_and_a_buyer_none(call: Call, database: Database) -> None:

@@ -149,7 +149,7 @@ class SlowModel:
         if jpeg == b"broken":
             raise UnreadableImage("it is broken")
         shown = np.frombuffer(jpeg, dtype=np.uint8)
-        return View(views=shown, nsfw=shown, colours={}, surest_face=0, medium=None)
+        return View(views=shown, nsfw=shown, colours={}, surest_face=0)
 
     def warm_up(self, batch: int) -> None:
         self.warmed.append(batch)

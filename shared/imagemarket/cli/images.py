@@ -94,6 +94,56 @@ def history(image_id: Id) -> None:
     )
 
 
+@app.command("show")
+def show_image(
+    image_id: Id, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False
+) -> None:
+    """Show how an image stands and, where it was held or refused as a copy, what speaks for that.
+
+    Of each earlier image: what brought the two together (distance in bits of the perceptual hashes, cosine of the
+    embeddings), how many points of one lie in the other, and the share of details that are the same.
+    """
+    from imagemarket import wiring
+    from imagemarket.ingestion import review
+
+    with _said():
+        found = review.dossier(wiring.database(), image_id)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, default=str))
+        return
+    evidence = found.pop("evidence")
+    rejection = found.pop("rejection")
+    for name, value in found.items():
+        typer.echo(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
+    if rejection:
+        typer.echo(f"rejection: {rejection['detail']} ({rejection['code']})")
+    if not evidence:
+        typer.echo("Nothing speaks for a copy.")
+        return
+    show(
+        ("earlier image", "verdict", "found by", "bits", "cosine", "points", "same", "cells", "status", "contributor"),
+        [
+            (
+                str(each["other_id"]),
+                each["verdict"],
+                each["found_by"].replace("_", " "),
+                _told(each["distance"]),
+                _told(each["cosine"], ".3f"),
+                _told(each["inliers"]),
+                _told(each["agreement"], ".0%"),
+                _told(each["cells"]),
+                each["status"],
+                each["contributor"],
+            )
+            for each in evidence
+        ],
+    )
+
+
+def _told(value: float | None, form: str = "") -> str:
+    return "-" if value is None else format(value, form)
+
+
 @contextmanager
 def _said() -> Iterator[None]:
     """Errors of ours as one line and status 1."""

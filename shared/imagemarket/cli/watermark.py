@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 NO_MARK = 3
 """Exit status when the file carries no mark that can be read."""
+
+LOOKALIKES = 12
+"""So many of the market's pictures that look like the found one are tried as what it may come from."""
+
+_SENT_LONG_EDGE = 1000
+"""Pixels on the long edge of the picture that is searched by; models look at less."""
 
 app = typer.Typer(name="watermark", help="The unseen mark of previews.", no_args_is_help=True)
 
@@ -45,41 +53,101 @@ def read(
 ) -> None:
     """Read which image a found picture was made from.
 
-    Prints the image's id; where an API is known (--url or MARKET_URL) also its title and contributor. Exits with
-    status 3 when no mark is found: the picture is none of ours, or too little of it is left.
+    Prints the image's id; where an API is known (--url or MARKET_URL) also its title and contributor. A picture of
+    which nothing is read as it is (turned by some degrees, stretched) is then searched by, and laid over the market's
+    pictures that look like it. Exits with status 3 when no mark is found: the picture is none of ours, or too little
+    of it is left.
     """
-    from imagemarket.imaging.identity_mark import read_identity
-
     address = url or os.environ.get(URL_VARIABLE)
-    picture = _opened(file)
-    laid = None if against is None else _aligned(picture, _known(against, address))
-    reading = None if laid is None else read_identity(laid)
-    aligned = reading is not None and reading.image_id is not None
-    if reading is None or not aligned:
-        reading = read_identity(picture)
-    if reading.image_id is None:
+    found = _read(_opened(file), against, address)
+    if found.image_id is None:
         if as_json:
-            typer.echo(json.dumps({"image_id": None}))
+            typer.echo(json.dumps({"image_id": None, "lies_over": found.lies_over}))
         else:
-            typer.echo("No mark was found." + ("" if against else " --against the original may help."), err=True)
+            typer.echo(_nothing(found, against, address), err=True)
         raise typer.Exit(NO_MARK)
-    found: dict[str, Any] = {
-        "image_id": reading.image_id,
-        "scale": None if aligned or reading.scale is None else round(reading.scale, 3),
-        "upright": None if aligned else reading.upright,
-        "image": _image(reading.image_id, address) if address else None,
-    }
+    image = _image(found.image_id, address) if address else None
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        told = {"image_id": found.image_id, "scale": found.scale, "upright": found.upright, "image": image}
+        typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(f"image {reading.image_id}")
-    if found["image"]:
-        typer.echo(f"“{found['image']['title']}” by {found['image']['contributor']['name']}")
+    typer.echo(f"image {found.image_id}")
+    if image:
+        typer.echo(f"“{image['title']}” by {image['contributor']['name']}")
     elif address:
         typer.echo("The market does not show this image (any more).")
-    if not aligned:
-        size = f"{reading.scale:.0%} of the preview's size"
-        typer.echo(f"The copy has {size}{'' if reading.upright else ' and is mirrored or turned'}.")
+    if found.scale is not None:
+        size = f"{found.scale:.0%} of the preview's size"
+        typer.echo(f"The copy has {size}{'' if found.upright else ' and is mirrored or turned'}.")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was read of a found picture."""
+
+    image_id: str | None
+    scale: float | None = None
+    """Pixels of the copy to one of the preview; None where it was laid over a known picture first."""
+    upright: bool | None = None
+    lies_over: str | None = None
+    """The image of the market that the picture shows, though no mark could be read of it."""
+
+
+def _read(picture: Image, against: str | None, address: str | None) -> _Found:
+    """Laid over the picture that was named, then blind, then laid over those of the market that look like it."""
+    from imagemarket.imaging.identity_mark import read_identity
+
+    if against is not None:
+        laid = _aligned(picture, _known(against, address))
+        if laid is not None and (image_id := read_identity(laid).image_id):
+            return _Found(image_id)
+    reading = read_identity(picture)
+    if reading.image_id is not None:
+        scale = None if reading.scale is None else round(reading.scale, 3)
+        return _Found(reading.image_id, scale, reading.upright)
+    lies_over = None
+    if against is None and address is not None:
+        for candidate, preview in _lookalikes(picture, address):
+            laid = _aligned(picture, preview)
+            if laid is None:
+                continue
+            if image_id := read_identity(laid).image_id:
+                return _Found(image_id)
+            lies_over = lies_over or candidate
+    return _Found(None, lies_over=lies_over)
+
+
+def _nothing(found: _Found, against: str | None, address: str | None) -> str:
+    if found.lies_over:
+        return (
+            f"No mark was found, but the picture lies over image {found.lies_over}: it may be made from the original."
+        )
+    if against is not None:
+        return "No mark was found."
+    if address is None:
+        return f"No mark was found. --url (or {URL_VARIABLE}) looks for its like in a market; --against names it."
+    return f"No mark was found, nor a picture on show that it lies over ({LOOKALIKES} were tried)."
+
+
+def _lookalikes(picture: Image, address: str) -> Iterator[tuple[str, Image]]:
+    """Ids and previews of the market's pictures that look like this one, the nearest first."""
+    import io
+
+    from PIL.Image import Resampling
+
+    small = picture.copy()
+    small.thumbnail((_SENT_LONG_EDGE, _SENT_LONG_EDGE), Resampling.LANCZOS)
+    sent = io.BytesIO()
+    small.save(sent, "JPEG", quality=90)
+    with MarketClient(address) as client:
+        page = client.post(
+            "/v1/search/by-image",
+            params={"limit": LOOKALIKES, "fields": "id"},
+            content=sent.getvalue(),
+            headers={"content-type": "image/jpeg"},
+        )
+        for hit in page["results"]:
+            yield hit["id"], _preview(client, hit["id"])
 
 
 def _opened(file: Path) -> Image:
@@ -103,21 +171,24 @@ def _aligned(picture: Image, known: Image) -> Image | None:
 
 def _known(against: str, address: str | None) -> Image:
     """The picture of a file, or the preview of an image of the market."""
-    import io
-
-    from PIL import Image
-
     if Path(against).is_file():
         return _opened(Path(against))
     try:
-        image_id = UUID(against)
+        image_id = str(UUID(against))
     except ValueError:
         raise CliError(f"--against {against}: neither a file nor an image id") from None
     if address is None:
         raise CliError(f"--against {against}: say which market the image is in with --url or {URL_VARIABLE}")
     with MarketClient(address) as client:
-        preview = client.picture(f"/v1/images/{image_id}/preview")
-    with Image.open(io.BytesIO(preview)) as opened:
+        return _preview(client, image_id)
+
+
+def _preview(client: MarketClient, image_id: str) -> Image:
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(client.picture(f"/v1/images/{image_id}/preview"))) as opened:
         return opened.convert("RGB")
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from imagemarket.catalog.executions import execution_name, version_digest
 from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
+from imagemarket.ingestion.review import ReviewReason
 
 MIB = 1024 * 1024
 MAX_UPLOAD_BYTES = 200 * MIB
@@ -237,6 +238,7 @@ class ImageProgress(BaseModel):
     title: str
     steps: list[StepProgress]
     rejection: Rejection | None = None
+    review: list[ReviewReason] = Field(default=[], description="Why it is held, while it is `pending_review`.")
     created_at: datetime
     updated_at: datetime
 

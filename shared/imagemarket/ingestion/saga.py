@@ -19,6 +19,7 @@ from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.models import COMPENSATE, ENDED_TAG, FailedStep, IngestionJob, Step, StepOutput
 from imagemarket.ingestion.records import ENDED, StepRecords
+from imagemarket.ingestion.review import NSFW_REVIEW_FROM
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import (
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from imagemarket.imaging.rights import Rights
     from imagemarket.ingestion.copies import CopyFinder
     from imagemarket.ingestion.sagemaker import VisionEndpoint
-
-NSFW_REVIEW_FROM = 0.1
-"""From this score on a person decides (specification 2.8)."""
 
 _NEVER_TOLD = 2
 """An image that ends for the first time: no search engine has ever heard of it."""

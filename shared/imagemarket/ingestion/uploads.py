@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.ingestion import review
 from imagemarket.ingestion.models import (
     MULTIPART_ABOVE_BYTES,
     PART_BYTES,
@@ -257,12 +258,15 @@ class Uploads:
             rejection = Rejection.model_validate(row["rejection"])
             if contributor_id is not None and row["earlier_contributor_id"] != contributor_id:
                 rejection.duplicate_of = None
+        status = ImageStatus(row["status"])
+        held = status is ImageStatus.PENDING_REVIEW
         return ImageProgress(
             image_id=row["id"],
-            status=ImageStatus(row["status"]),
+            status=status,
             title=row["title"],
             steps=_steps(row),
             rejection=rejection,
+            review=review.reasons(self._database, image_id) if held else [],
             created_at=row["created_at"],
             updated_at=row["updated_at"],
         )

@@ -14,7 +14,6 @@ from PIL import Image
 from imagemarket.vision.bundle import Manifest, read_manifest, verify
 from imagemarket.vision.colours import name_colours
 from imagemarket.vision.faces import FaceFinder
-from imagemarket.vision.medium import Medium, tell_medium
 from imagemarket.vision.models import Analysis
 from imagemarket.vision.pictures import UnreadableImage, decode
 from imagemarket.vision.runtime import Device, DeviceUnavailable, Network, Placement, Wanted, choose_device
@@ -42,7 +41,6 @@ class View:
     """Share of the picture of each colour, the largest first."""
     surest_face: float
     """Score of the surest face, 0 where there is none."""
-    medium: Medium | None
 
 
 class Analyser:
@@ -96,7 +94,6 @@ class Analyser:
             nsfw=_nsfw_input(picture),
             colours=name_colours(small),
             surest_face=float(self._faces.find(picture)[:, 4].max(initial=0)),
-            medium=tell_medium(np.asarray(picture)),
         )
 
     def analyse(self, jpegs: Sequence[bytes]) -> list[Analysis]:
@@ -132,7 +129,6 @@ class Analyser:
             nsfw_score=nsfw_score,
             description=self._reader.describe(held, view.colours, people=people),
             people=people,
-            medium=view.medium,
         )
 
     def _nsfw_scores(self, pictures: Sequence[NDArray[np.uint8]]) -> list[float]:

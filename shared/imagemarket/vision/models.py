@@ -9,7 +9,7 @@ Every container that serves the endpoint, whatever model it holds, speaks exactl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,8 +69,6 @@ class Analysis(BaseModel):
     """One English sentence."""
     people: bool | None
     """Whether people are in the picture; None when the model cannot tell."""
-    medium: Literal["photo", "illustration"] | None = None
-    """How the picture was made; None when the pixels do not say."""
 
 
 class Refusal(BaseModel):

@@ -57,14 +57,32 @@ def _saved(picture: Image.Image, path: Path) -> Path:
     return path
 
 
-def _market(monkeypatch: pytest.MonkeyPatch, preview: Image.Image, *, shown: bool = True) -> None:
-    out = io.BytesIO()
-    preview.save(out, "JPEG", quality=90)
+OTHER = uuid.UUID(int=1)
+
+
+def _market(
+    monkeypatch: pytest.MonkeyPatch, preview: Image.Image, *, shown: bool = True, alike: tuple[uuid.UUID, ...] = ()
+) -> None:
+    """A market of the preview's image and of another picture; `alike` is what a search by a picture finds."""
+    other = Image.effect_noise(preview.size, 80).convert("RGB")
+
+    def encoded(picture: Image.Image) -> bytes:
+        out = io.BytesIO()
+        picture.save(out, "JPEG", quality=90)
+        return out.getvalue()
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.host == "media.example.com":
             assert "authorization" not in request.headers
-            return httpx.Response(200, content=out.getvalue())
+            return httpx.Response(200, content=encoded(other if str(OTHER) in request.url.path else preview))
+        if request.url.path == "/v1/search/by-image":
+            assert request.headers["content-type"] == "image/jpeg"
+            with Image.open(io.BytesIO(request.content)) as sent:
+                assert max(sent.size) <= 1000
+            assert dict(request.url.params) == {"limit": str(watermark.LOOKALIKES), "fields": "id"}
+            return httpx.Response(200, json={"results": [{"id": str(each)} for each in alike]})
+        if alike and request.url.path.endswith("/preview"):
+            return httpx.Response(302, headers={"location": f"https://media.example.com{request.url.path}"})
         if not shown or str(IMAGE_ID) not in request.url.path:
             return httpx.Response(404, json={"type": f"{API}/problems/image-not-found", "detail": "No such image."})
         if request.url.path.endswith("/preview"):
@@ -120,10 +138,38 @@ def test_a_picture_without_a_mark_ends_with_its_own_status(original: Path) -> No
 def test_a_tilted_copy_is_read_beside_what_it_comes_from(
     original: Path, tilted: Path, preview: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run(tilted).exit_code == watermark.NO_MARK
+    alone = run(tilted)
+    assert alone.exit_code == watermark.NO_MARK
+    assert "looks for its like in a market" in alone.stderr
     assert str(IMAGE_ID) in run(tilted, "--against", original).stdout
     _market(monkeypatch, preview)
     assert str(IMAGE_ID) in run(tilted, "--against", str(IMAGE_ID), "--url", API).stdout
+
+
+def test_a_tilted_copy_is_read_without_knowing_whose_it_is(
+    tilted: Path, preview: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _market(monkeypatch, preview, alike=(OTHER, IMAGE_ID))
+    monkeypatch.setenv("MARKET_URL", API)
+    assert run(tilted).stdout.splitlines() == [f"image {IMAGE_ID}", "“A hill” by Ada"]
+
+
+def test_a_picture_without_a_mark_that_the_market_shows_is_named_as_such(
+    original: Path, preview: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _market(monkeypatch, preview, alike=(OTHER, IMAGE_ID))
+    result = run(original, "--url", API)
+    assert result.exit_code == watermark.NO_MARK
+    assert f"lies over image {IMAGE_ID}" in result.stderr
+
+
+def test_a_picture_that_the_market_shows_nothing_like_is_said_to_be_none(
+    tilted: Path, preview: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _market(monkeypatch, preview, alike=(OTHER,))
+    result = run(tilted, "--url", API, "--json")
+    assert result.exit_code == watermark.NO_MARK
+    assert json.loads(result.stdout) == {"image_id": None, "lies_over": None}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.vision.analyser import Analyser, UnreadableImage
@@ -63,17 +63,6 @@ def test_that_nobody_is_there_is_said_where_nothing_speaks_for_anybody(analyser:
     assert "person" not in _tags(cat)
     # Clothes and tools come with people, so without a face the answer is open.
     assert analyser.analyse([jpeg(photo("motorcycle_left.png"))])[0].people is None
-
-
-def test_tells_a_photograph_from_a_drawing(analyser: Analyser, cat: Analysis) -> None:
-    assert cat.medium == "photo"
-    poster = Image.new("RGB", (600, 400), (250, 240, 220))
-    draw = ImageDraw.Draw(poster)
-    draw.ellipse((80, 60, 320, 300), fill=(220, 40, 30))
-    draw.rectangle((300, 200, 560, 380), fill=(30, 60, 160))
-    draw.polygon([(0, 400), (150, 250), (260, 400)], fill=(40, 120, 60))
-    assert analyser.analyse([jpeg(poster)])[0].medium == "illustration"
-    assert analyser.analyse([jpeg(Image.new("RGB", (300, 300), (9, 9, 9)))])[0].medium is None
 
 
 def test_a_text_finds_its_picture(analyser: Analyser) -> None:

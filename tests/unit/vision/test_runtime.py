@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import onnxruntime
@@ -49,3 +52,15 @@ def test_a_provider_that_does_not_load_is_told_or_fails(tmp_path: Path, monkeypa
     assert analyser.device == "cpu"
     assert analyser.fell_back == "tower.onnx could not be loaded onto the GPU"
     analyser.warm_up(1)
+
+
+def test_onnx_runtime_reports_nothing_and_leaves_nothing_in_the_home(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from imagemarket.vision.runtime import Network;"
+        "Network(Path(sys.argv[1])); time.sleep(0.2)"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    network = lite_bundle() / "image/nsfw.onnx"
+    subprocess.run([sys.executable, "-c", program, str(network)], env=environment, check=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []

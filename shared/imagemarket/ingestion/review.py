@@ -1,0 +1,75 @@
+"""Why an image is held for review: what is told to its contributor, and what the staff sees beside it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import ImageNotFound
+
+NSFW_REVIEW_FROM = 0.1
+"""From this score on an image is held (specification 2.8)."""
+
+_SENSITIVE = "It may not be safe for work."
+_OWN_COPY = "It may be a copy of an image of yours."
+_COPY = "It may be a copy of an image that is here already."
+
+
+class ReviewReason(BaseModel):
+    """Why an image is held for review: a machine `code` and a sentence."""
+
+    code: Literal["sensitive-content", "probable-duplicate"]
+    detail: str
+    duplicate_of: UUID | None = Field(
+        default=None, description="The earlier image, told only when it belongs to the same contributor."
+    )
+
+
+def reasons(database: Database, image_id: UUID) -> list[ReviewReason]:
+    """Why the image is held, for its contributor: of others' images neither the id nor how alike they are."""
+    found = []
+    row = database.fetch_one("SELECT nsfw_score FROM images WHERE id = %s", (image_id,))
+    if row is not None and (row["nsfw_score"] or 0) >= NSFW_REVIEW_FROM:
+        found.append(ReviewReason(code="sensitive-content", detail=_SENSITIVE))
+    others = database.fetch_all(
+        "SELECT e.other_id, other.contributor_id = i.contributor_id AS own FROM duplicate_evidence e"
+        " JOIN images i ON i.id = e.image_id JOIN images other ON other.id = e.other_id"
+        " WHERE e.image_id = %s AND e.verdict = 'probable' ORDER BY e.inliers DESC NULLS LAST, e.other_id",
+        (image_id,),
+    )
+    found += [
+        ReviewReason(code="probable-duplicate", detail=_OWN_COPY, duplicate_of=other["other_id"])
+        for other in others
+        if other["own"]
+    ]
+    if any(not other["own"] for other in others):  # once, however many
+        found.append(ReviewReason(code="probable-duplicate", detail=_COPY))
+    return found
+
+
+def dossier(database: Database, image_id: UUID) -> dict[str, Any]:
+    """All that speaks for or against the image, for the staff: its own columns, and in `evidence` each earlier image
+    that it may be a copy of, with what was measured (see `ingestion.duplicates.Evidence`).
+
+    Raises `ImageNotFound`.
+    """
+    image: Row | None = database.fetch_one(
+        "SELECT i.id, i.status, i.title, i.image_type, u.display_name AS contributor, i.created_at, i.rejection,"
+        " i.nsfw_score, i.people, i.ai_description FROM images i JOIN users u ON u.id = i.contributor_id"
+        " WHERE i.id = %s",
+        (image_id,),
+    )
+    if image is None:
+        raise ImageNotFound("There is no such image.")
+    evidence = database.fetch_all(
+        "SELECT e.other_id, e.verdict, e.found_by, e.distance, e.cosine, e.inliers, e.agreement, e.cells,"
+        " other.status, other.title, u.display_name AS contributor, e.found_at"
+        " FROM duplicate_evidence e JOIN images other ON other.id = e.other_id"
+        " JOIN users u ON u.id = other.contributor_id WHERE e.image_id = %s"
+        " ORDER BY e.verdict, e.inliers DESC NULLS LAST, e.other_id",
+        (image_id,),
+    )
+    return {**image, "evidence": evidence}
