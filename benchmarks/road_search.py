@@ -38,6 +38,7 @@ from imagemarket.search.models import (
     Mode,
     SearchQuery,
 )
+from imagemarket.search.ports import EncodedQuery
 from imagemarket.search.postgres import PostgresSearch, condition_of
 from imagemarket.search.service import Search
 from imagemarket.search.spelling import MOST_WORDS, Speller
@@ -58,8 +59,8 @@ class Prepared:
     def __init__(self, vectors: Mapping[str, tuple[float, ...]]) -> None:
         self._vectors = vectors
 
-    def encode(self, text: str) -> Sequence[float]:
-        return self._vectors[text]
+    def encode(self, text: str) -> EncodedQuery:
+        return EncodedQuery(self._vectors[text])
 
 
 _ALL_BEGINNING = """

@@ -24,6 +24,7 @@ from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
 from imagemarket.search.upkeep import Differences, Upkeep
+from imagemarket.search.words import read
 from local.layout import free_port
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image, set_status
@@ -276,6 +277,96 @@ def test_odd_words_are_found_again(engine: Engine, title: str, asked: str) -> No
     engine.write([document(title), document("Meadow")], [])
     assert matched(engine, asked) == [title]
     assert engine.tally(asked, Filters()).total == 1
+
+
+SPELLINGS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (
+        ("T-shirt on a line", "Tshirt in black", "t shirt folded"),
+        ("t-shirt", "tshirt", "t shirt", "T\u2011Shirt", "t-shirts"),
+    ),
+    (("E-mail icon", "Email inbox"), ("e-mail", "email", "e mail", "e\u2013mail")),
+    (("Wi-Fi antenna", "Wifi router"), ("wi-fi", "wifi", "wi fi")),
+    (("Post-it on a wall", "Postit notes"), ("post-it", "postit")),
+    (("Flag of the U.S.A.", "USA map"), ("usa", "U.S.A.", "U.S.A", "u.s.a.")),
+    (("Rock'n'roll band", "Rock\u2019n\u2019roll dance"), ("rock'n'roll", "rock\u2018n\u2019roll", "rock n roll")),
+]
+
+
+@pytest.mark.parametrize(("titles_alike", "spellings"), SPELLINGS)
+def test_however_a_word_is_spelt_it_finds_all_spellings(
+    engine: Engine, titles_alike: tuple[str, ...], spellings: tuple[str, ...]
+) -> None:
+    engine.write([*(document(title) for title in titles_alike), document("A skirt"), document("Lake")], [])
+    for asked in spellings:
+        assert set(matched(engine, asked)) == set(titles_alike), asked
+        assert engine.tally(asked, Filters()).total == len(titles_alike), asked
+
+
+@pytest.mark.parametrize(
+    "asked", ['"red bicycle"', "\u201cred bicycle\u201d", "\u201ered bicycle\u201c", "\u00abred bicycle\u00bb"]
+)
+def test_quotes_of_any_keyboard_keep_a_phrase_together(engine: Engine, asked: str) -> None:
+    engine.write([document("A red bicycle"), document("A bicycle, red as wine"), document("Red leaves")], [])
+    assert matched(engine, asked) == ["A red bicycle"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["red -bicycle", "red NOT bicycle", "red \u2212bicycle", "red \u2013bicycle", "NOT bicycle red"]
+)
+def test_a_minus_in_any_form_excludes(engine: Engine, asked: str) -> None:
+    engine.write([document("A red bicycle"), document("Red leaves"), document("Blue bicycle")], [])
+    assert matched(engine, asked) == ["Red leaves"]
+
+
+def test_the_very_word_comes_before_its_stem(engine: Engine) -> None:
+    engine.write([document("Glass of water"), document("Reading glasses on a newspaper")], [])
+    assert matched(engine, "glasses") == ["Reading glasses on a newspaper", "Glass of water"]
+    assert set(matched(engine, "glass")) == {"Glass of water", "Reading glasses on a newspaper"}
+
+
+def test_names_with_signs_are_other_names(engine: Engine) -> None:
+    engine.write([document("C++ source code on a screen"), document("C# handbook"), document("Vitamin C")], [])
+    assert matched(engine, "c#") == ["C# handbook"]
+    assert matched(engine, "c++") == ["C++ source code on a screen"]
+    assert matched(engine, "c# code") == []
+    assert matched(engine, "vitamin c") == ["Vitamin C"]
+
+
+@pytest.mark.parametrize(
+    ("title", "asked", "other"),
+    [
+        ("猫の写真", "猫", "犬の写真"),
+        ("猫の写真", "写真", "真と写"),
+        ("東京タワーの夜景", "タワー", "東京駅"),
+        ("고양이가 잔다", "고양이", "강아지"),
+        ("ภาพแมวดำ", "แมว", "ภาพหมา"),
+    ],
+)
+def test_scripts_without_spaces_are_found_by_a_part(engine: Engine, title: str, asked: str, other: str) -> None:
+    engine.write([document(title), document(other)], [])
+    assert matched(engine, asked) == [title]
+    assert engine.tally(asked, Filters()).total == 1
+
+
+def test_an_images_id_finds_that_image_where_filters_let_it(engine: Engine) -> None:
+    wanted, other = document("Lake", people=False), document("Boat")
+    engine.write([wanted, other], [])
+    assert matched(engine, str(wanted.image_id)) == ["Lake"]
+    assert matched(engine, wanted.image_id.hex.upper()) == ["Lake"]
+    assert engine.tally(str(wanted.image_id), Filters()).total == 1
+    assert matched(engine, str(wanted.image_id), people=True) == []
+    assert matched(engine, str(new_id())) == []
+
+
+def test_a_synonym_stands_for_its_word_alone(engine: Engine) -> None:
+    engine.write([document("Red sofa"), document("Red couch"), document("Blue couch"), document("Red wall")], [])
+    asked = read("red sofa").with_synonyms({"sofa": ("couch",)})
+    found = titles(engine, engine.match(asked, Filters(), sort=Sort.RELEVANCE, limit=10))
+    assert set(found) == {"Red sofa", "Red couch"}
+    assert engine.tally(asked, Filters()).total == 2
+    loosely = read("purple sofa").with_synonyms({"sofa": ("couch",)})
+    found = titles(engine, engine.match(loosely, Filters(), sort=Sort.RELEVANCE, limit=10))
+    assert set(found) == {"Red sofa", "Red couch", "Blue couch"}
 
 
 @pytest.mark.parametrize(
@@ -688,17 +779,6 @@ def test_opensearch_names_the_documents_it_did_not_take_and_takes_the_others(ope
         opensearch.write([good[0], bad, *good[1:]], [])
     assert refused.value.image_ids == {bad.image_id}
     assert len(matched(opensearch, "boat")) == 3
-
-
-@_REAL
-def test_opensearch_reads_synonyms_when_it_is_asked(opensearch_server: str) -> None:
-    client = connect(opensearch_server)
-    client.indices.create(index="images-alike", body=definition(vectors=False, synonyms=["sofa, couch, settee"]))
-    engine = OpenSearchEngine(serverless_client(opensearch_server), name="images-alike")
-    engine.write([document("A red sofa"), document("A red boat")], [])
-    client.indices.refresh(index="images-alike")
-    assert matched(engine, "couch") == ["A red sofa"]  # pyright: ignore[reportArgumentType]
-    client.indices.delete(index="images-alike")
 
 
 @_REAL

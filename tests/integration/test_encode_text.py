@@ -69,9 +69,20 @@ def _encoder(functions: Any, cache: Cache, version: str) -> FunctionEncoder:
 
 
 def test_the_vector_is_the_text_towers_own(tower: TextEncoder, valkey_url: str) -> None:
-    vector = _encoder(Functions(), Cache(valkey_url), tower.model_version).encode("a red bus")
-    np.testing.assert_allclose(vector, tower.encode("a red bus"), atol=1e-6)
-    assert len(vector) == 768
+    encoded = _encoder(Functions(), Cache(valkey_url), tower.model_version).encode("a red bus")
+    np.testing.assert_allclose(encoded.vector, tower.encode("a red bus"), atol=1e-6)
+    assert len(encoded.vector) == 768
+    assert (encoded.close_from, encoded.unknown) == (tower.close_from, ())
+    assert 0.1 < (tower.close_from or 0) < 0.4
+
+
+def test_words_that_the_model_has_no_token_of_are_named_and_left_out(tower: TextEncoder, valkey_url: str) -> None:
+    encoder = _encoder(Functions(), Cache(valkey_url), tower.model_version)
+    for _ in range(2):  # and remembered so
+        mixed, alone = encoder.encode("red 猫"), encoder.encode("แมว 猫")
+        np.testing.assert_allclose(mixed.vector, tower.encode("red"), atol=1e-6)
+        assert mixed.unknown == ("猫",)
+        assert (list(alone.vector), alone.unknown) == ([], ("แมว", "猫"))
 
 
 def test_what_was_encoded_once_is_remembered_whatever_its_case_and_spaces(tower: TextEncoder, valkey_url: str) -> None:
@@ -85,7 +96,7 @@ def test_models_do_not_share_what_is_remembered(tower: TextEncoder, valkey_url: 
     cache = Cache(valkey_url)
     _encoder(Functions(), cache, tower.model_version).encode("a red bus")
     other = EncodedText.of("other-1", [1.0] + [0.0] * 767).model_dump()
-    assert _encoder(Functions(other), cache, "other-1").encode("a red bus")[0] == 1.0
+    assert _encoder(Functions(other), cache, "other-1").encode("a red bus").vector[0] == 1.0
 
 
 def test_without_the_cache_it_is_slower_and_answers_all_the_same(tower: TextEncoder) -> None:

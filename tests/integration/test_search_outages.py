@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from imagemarket.platform.resilience import Breaker
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.models import Mode, SearchQuery
 from imagemarket.search.pages import PageCache
+from imagemarket.search.ports import EncodedQuery
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.service import Patience, Search
 from local.layout import REPOSITORY, Layout, free_port
@@ -113,10 +114,10 @@ class Encoder:
     model_version = MODEL
     broken = False
 
-    def encode(self, text: str) -> Sequence[float]:
+    def encode(self, text: str) -> EncodedQuery:
         if self.broken:
             raise RuntimeError("the model is gone")
-        return pointing(len(text))
+        return EncodedQuery(pointing(len(text)))
 
 
 class Buyers:

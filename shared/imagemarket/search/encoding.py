@@ -22,6 +22,7 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
 from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.ports import EncodedQuery
 from imagemarket.vision.models import EMBEDDING_DIMENSIONS
 
 if TYPE_CHECKING:
@@ -47,14 +48,25 @@ class EncodedText(BaseModel):
 
     model_version: str
     vector: str
+    """Empty where the model knows none of the words."""
+    close_from: float | None = None
+    unknown: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, model_version: str, vector: Sequence[float]) -> EncodedText:
-        return cls(model_version=model_version, vector=base64.b64encode(_packed(vector)).decode())
+    def of(
+        cls, model_version: str, vector: Sequence[float], close_from: float | None = None, unknown: Sequence[str] = ()
+    ) -> EncodedText:
+        return cls(
+            model_version=model_version,
+            vector=base64.b64encode(_packed(vector)).decode(),
+            close_from=close_from,
+            unknown=tuple(unknown),
+        )
 
-    def numbers(self) -> list[float]:
-        """The vector, at full length."""
-        return _unpacked(base64.b64decode(self.vector))
+    def query(self) -> EncodedQuery:
+        """The same with the vector at full length."""
+        packed = base64.b64decode(self.vector)
+        return EncodedQuery(_unpacked(packed) if packed else [], self.close_from, self.unknown)
 
 
 def _packed(vector: Sequence[float]) -> bytes:
@@ -85,7 +97,12 @@ class TextModel(Protocol):
     @property
     def model_version(self) -> str: ...
 
+    @property
+    def close_from(self) -> float | None: ...
+
     def encode(self, text: str) -> list[float]: ...
+
+    def unknown(self, text: str) -> tuple[str, ...]: ...
 
 
 class TextTowers:
@@ -103,7 +120,10 @@ class TextTowers:
         for place in self._places:
             tower = self._load(place)
             if request.model_version in {None, tower.model_version}:
-                return EncodedText.of(tower.model_version, tower.encode(request.text))
+                unknown = tower.unknown(request.text)
+                known = " ".join(word for word in request.text.split() if word not in unknown)
+                vector = tower.encode(known) if known else []
+                return EncodedText.of(tower.model_version, vector, tower.close_from, unknown)
         raise ModelNotReady(f"No bundle here is of the version {request.model_version}.")
 
 
@@ -183,17 +203,16 @@ class FunctionEncoder:
         """The model whose pictures these vectors compare with."""
         return self._model_version
 
-    def encode(self, text: str) -> list[float]:
-        """A unit vector of 768 dimensions. Raises `DependencyUnavailable`."""
+    def encode(self, text: str) -> EncodedQuery:
+        """See `QueryEncoder.encode`. Raises `DependencyUnavailable`."""
         plain = normalised(text)[:_MAX_CHARACTERS]
-        key = f"text-vector:{self._model_version}:{sha256(plain.encode()).hexdigest()}"
+        key = f"encoded-text:{self._model_version}:{sha256(plain.encode()).hexdigest()}"
         known = self._remembered(key)
         if known is not None:
-            return _unpacked(known)
+            return EncodedText.model_validate_json(known).query()
         encoded = self._ask(EncodeRequest(text=plain, model_version=self._model_version))
-        vector = encoded.numbers()
-        self._remember(key, _packed(vector))
-        return vector
+        self._remember(key, encoded.model_dump_json())
+        return encoded.query()
 
     def _remembered(self, key: str) -> bytes | None:
         try:
@@ -203,9 +222,9 @@ class FunctionEncoder:
         count("TextVectorsRemembered" if known is not None else "TextVectorsEncoded")
         return known
 
-    def _remember(self, key: str, packed: bytes) -> None:
+    def _remember(self, key: str, encoded: str) -> None:
         try:
-            self._cache.put(key, packed, seconds=_REMEMBERED_SECONDS)
+            self._cache.put(key, encoded, seconds=_REMEMBERED_SECONDS)
         except DependencyUnavailable:
             logger.warning("a text's vector could not be remembered")
 

@@ -295,7 +295,7 @@ class Paging(Filters):
         ge=0,
         le=100,
         description="Leave out results whose `score` is lower. Among similar pictures and in semantic mode that is the"
-        " cosine, at most 1; elsewhere compare within one answer.",
+        " cosine, at most 1, and takes the place of the model's own least; elsewhere compare within one answer.",
     )
     page: int | None = Field(
         default=None,
@@ -335,7 +335,8 @@ class SearchQuery(Paging):
         default="",
         max_length=200,
         validate_default=True,
-        description="Words; quotes keep a phrase together, a minus excludes.",
+        description="Words; quotes keep a phrase together, a minus or `NOT` excludes, `or` stands between alternatives."
+        " An image's id finds that image.",
     )
     mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
     sort: Sort = Field(
@@ -477,7 +478,7 @@ class Interpretation(BaseModel):
     """Words that were read as more than words: as a filter, or as something that moves pictures up."""
 
     words: str
-    parameter: Literal["orientation", "color", "category"]
+    parameter: Literal["orientation", "color", "category", "people"]
     value: str
     effect: Literal["filter", "boost"]
 
@@ -499,8 +500,8 @@ class SearchPage(BaseModel):
         " meaning, 300 at first and 1,000 further down. Their proportions hold, their numbers are lower bounds."
     )
     estimated_total: int = Field(
-        description="How many pictures match; exact while small, capped at 10,000. Where `facets_estimated`, at least"
-        " so many."
+        description="How many pictures match: have the words, or are close in meaning. Exact while small, capped at"
+        " 10,000. Where `facets_estimated`, at least so many."
     )
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
     mode: Literal["keyword", "semantic", "hybrid", "browse", "similar"] = Field(
@@ -512,6 +513,10 @@ class SearchPage(BaseModel):
     )
     interpreted: list[Interpretation] = Field(default=[], description="What the words were taken for besides words.")
     synonyms: list[Synonyms] = Field(default=[], description="What was looked for besides the words themselves.")
+    keyword_only: list[str] = Field(
+        default=[],
+        description="Words that the model of meaning knows nothing of: pictures must have them in their text.",
+    )
     degraded: list[Degradation] = Field(description="Each part that did not answer; empty when all did.")
 
 

@@ -29,7 +29,7 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import Clause, Words, read
+from imagemarket.search.words import STOP_WORDS, Clause, Form, Words, read, searchable
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -51,20 +51,13 @@ _KEEP_THE_NEWER = """
     else { ctx.op = 'none' }
 """
 
-_ENGLISH_STOP_WORDS = (
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this"
-    " to was will with"
-)
-STOP_WORDS = frozenset(_ENGLISH_STOP_WORDS.split())
-"""Lucene's English ones."""
-
-_STEMMED = ("title^8", "tags^3", "category_words^1.5", "contributor_name^1.5", "description")
+_STEMMED = ("title_words^8", "tag_words^3", "category_words^1.5", "contributor_words^1.5", "description_words")
 _AS_THEY_STAND = (
-    "title.plain^8",
-    "tags.plain^3",
+    "title_words.plain^8",
+    "tag_words.plain^3",
     "category_words.plain^1.5",
-    "contributor_name^1.5",
-    "description.plain",
+    "contributor_words^1.5",
+    "description_words.plain",
 )
 
 _FACETS: Mapping[str, Mapping[str, Any]] = {
@@ -82,7 +75,7 @@ _FACETS: Mapping[str, Mapping[str, Any]] = {
             "shard_size": 1000,
             "order": [{"_count": "desc"}, {"_key": "asc"}],
         },
-        "aggs": {"name": {"terms": {"field": "contributor_name.whole", "size": 1}}},
+        "aggs": {"name": {"terms": {"field": "contributor_name", "size": 1}}},
     },
 }
 
@@ -114,39 +107,32 @@ def connect(endpoint: str, *, session: Session | None = None) -> OpenSearch:
     )
 
 
-def definition(*, vectors: bool, language: str = "english", synonyms: Sequence[str] = ()) -> dict[str, Any]:
+def definition(*, vectors: bool, language: str = "english") -> dict[str, Any]:
     """The index: how text is read, and what each field is.
 
-    `language` names a stemmer and stop words of Lucene. `synonyms` are lines such as `sofa, couch`, read when a
-    query is, so that changing them needs no rebuilding. `vectors` adds the field of embeddings, which a search
-    collection of Serverless does not take.
+    Text is written and asked in plain words (`search.words`), which are folded to plain letters and reduced by the
+    stemmer and stop words of `language`, one that Lucene has (https://docs.opensearch.org, "Stemmer token filter").
+    `vectors` adds the field of embeddings, which a search collection of Serverless does not take.
     """
     folded = ["lowercase", "asciifolding"]
-    stemmed = [*folded, "stop_words", "stemmer_of_language"]
     filters: dict[str, Any] = {
-        "possessive": {"type": "stemmer", "language": "possessive_english"},
         "stop_words": {"type": "stop", "stopwords": sorted(STOP_WORDS) if language == "english" else f"_{language}_"},
         "stemmer_of_language": {"type": "stemmer", "language": language},
     }
-    first = ["possessive"] if language == "english" else []
-    asked = [*first, *folded, "alike", *stemmed[2:]] if synonyms else [*first, *stemmed]
-    if synonyms:
-        filters["alike"] = {"type": "synonym_graph", "synonyms": list(synonyms)}
-    text = {"type": "text", "analyzer": "stemmed", "search_analyzer": "asked"}
-    both = {**text, "fields": {"plain": {"type": "text", "analyzer": "plain"}}}
+    text = {"type": "text", "analyzer": "stemmed", "fields": {"plain": {"type": "text", "analyzer": "plain"}}}
     keyword, whole = {"type": "keyword"}, {"type": "integer"}
     kept = {"type": "object", "enabled": False}  # given back, never searched
+    shown = {"type": "text", "index": False}
     properties: dict[str, Any] = {
         "image_id": keyword,
         "version": {"type": "long"},
         "listed": {"type": "boolean"},
-        "title": both,
-        "description": both,
-        "tags": both,
-        "category_words": both,
+        **dict.fromkeys(("title", "description", "tags"), shown),
+        **dict.fromkeys(("title_words", "description_words", "tag_words", "category_words"), text),
         "categories": keyword,
         "contributor_id": keyword,
-        "contributor_name": {"type": "text", "analyzer": "plain", "fields": {"whole": keyword}},
+        "contributor_name": keyword,
+        "contributor_words": {"type": "text", "analyzer": "plain"},
         "image_type": keyword,
         "license_types": keyword,
         "orientation": keyword,
@@ -183,9 +169,12 @@ def definition(*, vectors: bool, language: str = "english", synonyms: Sequence[s
             "analysis": {
                 "filter": filters,
                 "analyzer": {
-                    "stemmed": {"type": "custom", "tokenizer": "standard", "filter": [*first, *stemmed]},
-                    "asked": {"type": "custom", "tokenizer": "standard", "filter": asked},
-                    "plain": {"type": "custom", "tokenizer": "standard", "filter": folded},
+                    "stemmed": {
+                        "type": "custom",
+                        "tokenizer": "whitespace",
+                        "filter": [*folded, "stop_words", "stemmer_of_language"],
+                    },
+                    "plain": {"type": "custom", "tokenizer": "whitespace", "filter": folded},
                 },
             },
         },
@@ -196,9 +185,13 @@ def definition(*, vectors: bool, language: str = "english", synonyms: Sequence[s
 class OpenSearchEngine:
     """One index of documents, by its alias or by its own name."""
 
-    def __init__(self, client: OpenSearch, *, vectors: bool = False, name: str = ALIAS) -> None:
+    def __init__(
+        self, client: OpenSearch, *, vectors: bool = False, language: str = "english", name: str = ALIAS
+    ) -> None:
+        """`language` and `vectors` shape an index that is made anew; see `definition`."""
         self._client = client
         self._vectors = vectors
+        self._language = language
         self._name = name
 
     # --- writing ---------------------------------------------------------------------------------
@@ -241,7 +234,7 @@ class OpenSearchEngine:
         first = f"{ALIAS}-first"
         with _answering():
             try:
-                self._client.indices.create(index=first, body=definition(vectors=self._vectors))
+                self._client.indices.create(index=first, body=self._definition())
             except RequestError as error:
                 if error.error != "resource_already_exists_exception":
                     raise
@@ -252,7 +245,11 @@ class OpenSearchEngine:
         return {
             **fields,
             "listed": True,
+            "title_words": searchable(document.title),
+            "description_words": searchable(document.description),
+            "tag_words": [searchable(tag) for tag in document.tags],
             "category_words": [each.replace("-", " ") for each in document.categories],
+            "contributor_words": searchable(document.contributor_name),
             "palette_cells": list(cells_of(document.palette)),
             "aspect_ratio": document.width / document.height,
             "month": document.published_at.astimezone(UTC).strftime("%Y-%m"),
@@ -265,8 +262,12 @@ class OpenSearchEngine:
         """See `Rebuildable.rebuild`."""
         name = f"{ALIAS}-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
         with _answering():
-            self._client.indices.create(index=name, body=definition(vectors=self._vectors))
-        return OpenSearchRebuild(self._client, OpenSearchEngine(self._client, vectors=self._vectors, name=name), name)
+            self._client.indices.create(index=name, body=self._definition())
+        index = OpenSearchEngine(self._client, vectors=self._vectors, language=self._language, name=name)
+        return OpenSearchRebuild(self._client, index, name)
+
+    def _definition(self) -> dict[str, Any]:
+        return definition(vectors=self._vectors, language=self._language)
 
     def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
         """See `SearchIndex.versions`. Read by id, so that what was written a moment ago counts already."""
@@ -294,7 +295,7 @@ class OpenSearchEngine:
 
     # --- words -----------------------------------------------------------------------------------
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """See `KeywordEngine.match`. Ranked by BM25 of the best field, titles before tags before the rest."""
         if sort is Sort.RELEVANCE and not text:
             sort = Sort.NEWEST
@@ -324,7 +325,7 @@ class OpenSearchEngine:
         scored = "match_all" not in query
         return [Hit(UUID(each["_id"]), each["_score"] if scored else 0.0) for each in found["hits"]["hits"]]
 
-    def tally(self, text: str, filters: Filters) -> Tally:
+    def tally(self, text: str | Words, filters: Filters) -> Tally:
         """See `KeywordEngine.tally`. Every match is counted, so nothing is estimated."""
         tally = Tally(0, ordered({}))
         for query in _readings(text):
@@ -338,7 +339,7 @@ class OpenSearchEngine:
         """See `KeywordEngine.tally_of`."""
         return self._tally(_with_ids(image_ids)["query"], [], {}, facets)
 
-    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
         words = read(text)
         if not words.groups or not image_ids:
@@ -469,13 +470,15 @@ def _with_ids(image_ids: Sequence[UUID]) -> dict[str, Any]:
 # --- what is asked, in the engine's language -------------------------------------------------------
 
 
-def _readings(text: str) -> Iterator[dict[str, Any]]:
+def _readings(text: str | Words) -> Iterator[dict[str, Any]]:
     """The queries of a text, to be tried one after the other: all its words, then any of them."""
     if not text:
         yield {"match_all": {}}
         return
     words = read(text)
-    if words.groups:
+    if words.image_id is not None:
+        yield {"constant_score": {"filter": {"term": {"image_id": str(words.image_id)}}}}
+    elif words.groups:
         yield _query(words, "must")
         if words.plain and len(words.groups) > 1:
             yield _query(words, "should")
@@ -485,23 +488,31 @@ def _query(words: Words, wanted: str) -> dict[str, Any]:
     said = [group for group in words.groups if any(not _is_stop(clause) for clause in group)]
     # "The Who" is nothing but stop words; then they are looked for as they stand.
     fields = _STEMMED if said else _AS_THEY_STAND
-    parts = [
-        _clause(group[0], fields)
-        if len(group) == 1
-        else {"bool": {"should": [_clause(clause, fields) for clause in group], "minimum_should_match": 1}}
-        for group in said or words.groups
-    ]
-    return {"bool": {wanted: parts, "minimum_should_match": 1 if wanted == "should" else 0}}
+    parts = [_any_of([_clause(clause, fields) for clause in group]) for group in said or words.groups]
+    asked: dict[str, Any] = {"bool": {wanted: parts, "minimum_should_match": 1 if wanted == "should" else 0}}
+    typed = [clause for group in said for clause in group if not clause.excluded and not clause.added]
+    if not typed:
+        return asked
+    # The very words count once more; they match nothing that their stems do not.
+    return {"bool": {"must": [asked], "should": [_clause(clause, _AS_THEY_STAND) for clause in typed]}}
 
 
 def _is_stop(clause: Clause) -> bool:
-    return all(word in STOP_WORDS for word in clause.text.lower().split())
+    return all(word.lower() in STOP_WORDS for form in clause.forms for word in form.words)
+
+
+def _any_of(queries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return queries[0] if len(queries) == 1 else {"bool": {"should": list(queries), "minimum_should_match": 1}}
 
 
 def _clause(clause: Clause, fields: Sequence[str]) -> dict[str, Any]:
-    how = {"type": "phrase"} if clause.phrase else {"type": "best_fields", "operator": "and", "tie_breaker": 0.3}
-    found = {"multi_match": {"query": clause.text, "fields": list(fields), **how}}
+    found = _any_of([_form(form, fields) for form in clause.forms])
     return {"bool": {"must_not": [found]}} if clause.excluded else found
+
+
+def _form(form: Form, fields: Sequence[str]) -> dict[str, Any]:
+    how = {"type": "phrase"} if form.side_by_side else {"type": "best_fields", "operator": "and", "tie_breaker": 0.3}
+    return {"multi_match": {"query": " ".join(form.words), "fields": list(fields), **how}}
 
 
 def _narrowed(filters: Filters) -> list[dict[str, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
+from imagemarket.search.words import Words
 
 
 class DocumentSink(Protocol):
@@ -58,15 +59,16 @@ class Rebuild(Protocol):
 class KeywordEngine(SearchIndex, Protocol):
     """Finds documents by their words and filters."""
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """At most `limit` documents, in the same order every time while nothing is written.
 
-        All words must be there; when no document has them all, any word is enough. No text matches
-        every document. `seed` chooses among the orders of `Sort.RANDOM`, see `shuffle`.
+        All words must be there, each in any of its forms (`words.Clause.forms`); when no document has them all, any
+        word is enough. The very word counts more than its stem. An image's id matches that image. No text matches
+        every document, words without a group none. `seed` chooses among the orders of `Sort.RANDOM`, see `shuffle`.
         """
         ...
 
-    def tally(self, text: str, filters: Filters) -> Tally:
+    def tally(self, text: str | Words, filters: Filters) -> Tally:
         """Facets and total of what `match` finds, true up to 10,000 of them; a facet whose own filter is
         in use counts what `match` would find with `filters.widened()` of it, by the same words."""
         ...
@@ -75,7 +77,7 @@ class KeywordEngine(SearchIndex, Protocol):
         """Facets and total of these documents; only the facets named, where any are."""
         ...
 
-    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """Those of the listed documents that have all of the words, phrases kept together, and none that a minus
         excludes."""
         ...
@@ -110,6 +112,17 @@ class DocumentReader(Protocol):
         ...
 
 
+class EncodedQuery(NamedTuple):
+    """Words in the space of the images' embeddings."""
+
+    vector: Sequence[float]
+    """Of unit length and 768 dimensions; empty where the model knows none of the words."""
+    close_from: float | None = None
+    """Cosine from which a picture is close to them; None: every picture counts as close."""
+    unknown: tuple[str, ...] = ()
+    """The words that the model knows nothing of, which are not in the vector."""
+
+
 class QueryEncoder(Protocol):
     """Turns words into the space of the images' embeddings."""
 
@@ -118,6 +131,6 @@ class QueryEncoder(Protocol):
         """The model whose images these vectors compare with."""
         ...
 
-    def encode(self, text: str) -> Sequence[float]:
-        """A unit vector of 768 dimensions."""
+    def encode(self, text: str) -> EncodedQuery:
+        """What the words mean."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import read
+from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -51,6 +52,9 @@ _ORDERS = {
     Sort.POPULAR: "popularity DESC, published_at DESC, image_id DESC",
 }
 
+_GAP = "'.':2"
+"""A word that nobody can ask for stands between two texts, so that no phrase begins in one and ends in the next."""
+
 _WRITE = """
     INSERT INTO search_documents AS d (
         image_id, version, listed, title, description, tags, categories, contributor_id,
@@ -63,13 +67,13 @@ _WRITE = """
         %(colours)s, %(palette)s, %(palette_cells)s, %(width)s, %(height)s, %(people)s, %(safe)s,
         %(published_at)s, %(popularity)s, %(place)s, %(thumbhash)s, %(renditions)s, %(model_version)s,
         %(embedding)s::halfvec,
-        setweight(to_tsvector('market_english', %(title)s::text), 'A')
-        || setweight(to_tsvector('market_simple', %(title)s::text), 'A')
-        || setweight(to_tsvector('market_english', %(tag_words)s::text), 'B')
-        || setweight(to_tsvector('market_simple', %(tag_words)s::text), 'B')
-        || setweight(to_tsvector('market_english', %(category_words)s::text), 'C')
-        || setweight(to_tsvector('market_simple', %(contributor_name)s::text), 'C')
-        || setweight(to_tsvector('market_english', %(description)s::text), 'D'))
+        setweight(to_tsvector('market_english', %(title_words)s::text), 'A')
+        || %(gap)s::tsvector || setweight(to_tsvector('market_simple', %(title_words)s::text), 'A')
+        || %(gap)s::tsvector || setweight(to_tsvector('market_english', %(tag_words)s::text), 'B')
+        || %(gap)s::tsvector || setweight(to_tsvector('market_simple', %(tag_words)s::text), 'B')
+        || %(gap)s::tsvector || setweight(to_tsvector('market_english', %(category_words)s::text), 'C')
+        || %(gap)s::tsvector || setweight(to_tsvector('market_simple', %(contributor_words)s::text), 'C')
+        || %(gap)s::tsvector || setweight(to_tsvector('market_english', %(description_words)s::text), 'D'))
     ON CONFLICT (image_id) DO UPDATE SET
         version = excluded.version, listed = true, title = excluded.title,
         description = excluded.description, tags = excluded.tags, categories = excluded.categories,
@@ -116,12 +120,14 @@ _COUNTED = """
 
 _ASKED = """
     parsed AS (
-        SELECT websearch_to_tsquery('market_english', %(text)s) AS stemmed,
-               websearch_to_tsquery('market_simple', %(text)s) AS plain
+        SELECT to_tsquery('market_english', %(all)s) AS stemmed, to_tsquery('market_simple', %(all)s) AS plain
     ), asked AS MATERIALIZED (
         SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END AS words FROM parsed
     )"""
-"""The tsquery of %(text)s; words that English has no stem of, as they are."""
+"""The tsquery of %(all)s; words that English has no stem of, as they are."""
+
+_VERY_WORD = 2
+"""How much more than a word's stem the very word counts."""
 
 # Equal lists are counted before they are taken apart, since there are far fewer of them than rows.
 _ELEMENTS = """
@@ -192,18 +198,17 @@ class PostgresSearch:
 
     # --- words -----------------------------------------------------------------------------------
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """See `KeywordEngine.match`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
-        tags, 0.2 for categories, 0.1 for the description; long documents count less."""
+        tags, 0.2 for categories, 0.1 for the description; the very words count once more, and long documents less."""
         condition, parameters = condition_of(filters)
         if sort is Sort.RELEVANCE and not text:
             sort = Sort.NEWEST
         score = "0"
         with self._database.transaction() as connection:
             if text:
-                parameters["words"] = self._words(connection, text, condition, parameters)
-                condition = f"words @@ %(words)s::tsquery AND {condition}"
-                score = "ts_rank_cd(words, %(words)s::tsquery, 1)"
+                matching, score = self._matching(connection, text, condition, parameters)
+                condition = f"{matching} AND {condition}"
             if sort is Sort.RANDOM:
                 found = self._circle(connection, condition, parameters, score, seed)
                 return shuffled(found, seed)[:limit]
@@ -244,16 +249,15 @@ class PostgresSearch:
             {**parameters, "beginning": beginning_of(seed), "limit": REACH},
         )
 
-    def tally(self, text: str, filters: Filters) -> Tally:
+    def tally(self, text: str | Words, filters: Filters) -> Tally:
         """See `KeywordEngine.tally`."""
         condition, parameters = condition_of(filters)
         widened = {facet: condition_of(wider)[0] for facet, wider in filters.widened().items()}
         with self._database.transaction() as connection:
             if text:
-                parameters["words"] = self._words(connection, text, condition, parameters)
-                matching = "words @@ %(words)s::tsquery AND "
-                condition = matching + condition
-                widened = {facet: matching + wider for facet, wider in widened.items()}
+                matching, _ = self._matching(connection, text, condition, parameters)
+                condition = f"{matching} AND {condition}"
+                widened = {facet: f"{matching} AND {wider}" for facet, wider in widened.items()}
 
             def fetch(sql: str, parameters: Any) -> list[Row]:
                 return connection.execute(cast("LiteralString", sql), parameters).fetchall()
@@ -265,7 +269,7 @@ class PostgresSearch:
         wanted = {"ids": list(image_ids)}
         return _tally(self._database.fetch_all, "d.listed AND d.image_id = ANY(%(ids)b)", wanted, {}, facets)
 
-    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
         rows = self._database.fetch_all(
             f"""
@@ -273,31 +277,41 @@ class PostgresSearch:
             SELECT d.image_id FROM asked, search_documents d
              WHERE d.listed AND d.image_id = ANY(%(ids)b) AND d.words @@ asked.words
             """,
-            {"text": read(text).write(), "ids": list(image_ids)},
+            {"all": tsquery_of(read(text)), "ids": list(image_ids)},
         )
         return {row["image_id"] for row in rows}
 
     @staticmethod
-    def _words(connection: Connection[Row], text: str, condition: str, parameters: dict[str, Any]) -> str:
-        """The tsquery of a text: all its words, or any of them when nothing has them all."""
+    def _matching(
+        connection: Connection[Row], text: str | Words, condition: str, parameters: dict[str, Any]
+    ) -> tuple[str, str]:
+        """SQL of what matches a text, and of its score: all its words, or any of them when nothing has them all. Adds
+        its values to the `parameters` of the filters' `condition`."""
+        words = read(text)
+        if words.image_id is not None:
+            parameters["wanted_id"] = words.image_id
+            return "d.image_id = %(wanted_id)s", "1"
         row = connection.execute(
             cast(
                 "LiteralString",
                 f"""
                 WITH {_ASKED}
-                SELECT words::text AS words,
+                SELECT words::text AS words, to_tsquery('market_simple', %(typed)s)::text AS typed,
                        EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found,
                        set_config('enable_seqscan', 'off', true)
                   FROM asked
                 """,
             ),
-            {**parameters, "text": read(text).write()},
+            {**parameters, "all": tsquery_of(words), "typed": _typed(words)},
         ).fetchone()
         assert row is not None
-        words: str = row["words"]
-        # Quotes and minus say exactly what is wanted, so only plain words are loosened.
-        plain = not any(sign in words for sign in ("!", "<", "|"))
-        return words if row["found"] or not plain else words.replace(" & ", " | ")
+        found: str = row["words"]
+        parameters["words"] = found if row["found"] or not words.plain else found.replace(" & ", " | ")
+        score = "ts_rank_cd(words, %(words)s::tsquery, 1)"
+        if set(_LEXEME.findall(row["typed"])) - set(_LEXEME.findall(found)):
+            parameters["typed"] = row["typed"]
+            score += f" + {_VERY_WORD} * ts_rank_cd(words, %(typed)s::tsquery, 1)"
+        return "words @@ %(words)s::tsquery", score
 
     # --- vectors ---------------------------------------------------------------------------------
 
@@ -416,8 +430,30 @@ def _documents() -> TypeAdapter[list[SearchDocument]]:
     return TypeAdapter(list[SearchDocument])
 
 
+_LEXEME = re.compile(r"'(?:[^']|'')*'")
+
+
+def tsquery_of(words: Words) -> str:
+    """The words as `to_tsquery` reads them; they are letters and digits alone, so nothing in them is a command."""
+    return " & ".join("(" + " | ".join(map(_clause, group)) + ")" for group in words.groups)
+
+
+def _clause(clause: Clause) -> str:
+    forms = [
+        (" <-> " if form.side_by_side else " & ").join(f"'{word}'" for word in form.words) for form in clause.forms
+    ]
+    return ("!" if clause.excluded else "") + "(" + " | ".join(f"({form})" for form in forms) + ")"
+
+
+def _typed(words: Words) -> str:
+    """Any of the very words that were typed."""
+    clauses = [clause for group in words.groups for clause in group if not clause.excluded and not clause.added]
+    typed = {word for clause in clauses for form in clause.forms for word in form.words}
+    return " | ".join(f"'{word}'" for word in sorted(typed) if word.lower() not in STOP_WORDS)
+
+
 def columns_of(document: SearchDocument) -> dict[str, Any]:
-    """The columns of a document's row, and `tag_words` and `category_words`, of which its words are made."""
+    """The columns of a document's row, and the texts that its words are made of."""
     from psycopg.types.json import Jsonb
 
     return {
@@ -432,9 +468,12 @@ def columns_of(document: SearchDocument) -> dict[str, Any]:
         "place": place_of(document.image_id),
         "renditions": Jsonb([rendition.model_dump() for rendition in document.renditions]),
         "embedding": None if document.embedding is None else _Vector(document.embedding),
-        # Full stops keep the words of two tags from looking like a phrase.
-        "tag_words": ". ".join(document.tags),
-        "category_words": ". ".join(document.categories).replace("-", " "),
+        "gap": _GAP,
+        "title_words": searchable(document.title),
+        "tag_words": " ".join(map(searchable, document.tags)),
+        "category_words": " ".join(document.categories).replace("-", " "),
+        "contributor_words": searchable(document.contributor_name),
+        "description_words": searchable(document.description),
     }
 
 

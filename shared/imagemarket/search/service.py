@@ -53,10 +53,10 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.pages import Answer, PageCache, key_of
-from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryEncoder, VectorEngine
+from imagemarket.search.ports import DocumentReader, EncodedQuery, KeywordEngine, QueryEncoder, VectorEngine
 from imagemarket.search.ranking import WINDOW, gains, lifted
 from imagemarket.search.understanding import QueryReader, Understood, Wanted
-from imagemarket.search.words import read
+from imagemarket.search.words import Clause, Words
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 
@@ -92,8 +92,10 @@ class _Course:
     """What happened to one request: the time it has left and the parts that did not answer."""
 
     budget: TimeBudget
-    meaning: tuple[Sequence[float], str] | None = None
-    """The words' vector and its model, once they were encoded."""
+    meaning: tuple[EncodedQuery, str] | None = None
+    """What the words mean and to which model, once they were encoded."""
+    unknown: tuple[str, ...] = ()
+    """The words that the model knows nothing of."""
     refusals: dict[Part, Unanswered] = field(default_factory=dict)
 
     def answer(self, asked: Asked[Any]) -> Any | None:
@@ -131,6 +133,8 @@ class _Near(NamedTuple):
     """Whether more are near than were looked at."""
     widens: bool
     """Whether a page further down looks at those as well."""
+    others: Sequence[Hit] = ()
+    """What comes behind and is not close enough to be a result by itself; it may still have the words."""
 
 
 @dataclass(frozen=True)
@@ -364,17 +368,24 @@ class Search:
 
     def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> tuple[Answer, _Ranking]:
         asked = self._queries.read(query, lambda word: self._has_results(word, course))
-        by_words = not asked.text or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE
+        by_words = (
+            not asked.words.groups or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE
+        )  # browsing and an image's id too
         counting: dict[str, Asked[Tally]] = {}
         if by_words and not query.min_score:
             counting[""] = self._ask("facets", lambda: self._tally(asked))
-        depth = _depth(query, position, exact=bool(read(asked.text).exact.groups))
+        depth = _depth(query, position, exact=bool(asked.words.exact.groups))
         ranking = self._rank(query, asked, course, depth)
         if not counting:
             counting = self._count_widened(query, asked.filters, partial(self._candidates, query, asked, course, depth))
         wanted = asked.wanted if asked.text and query.sort is Sort.RELEVANCE else None
         answer = self._page(query, ranking, position, course, counting, wanted=wanted)
-        told = {"spelling": asked.spelling, "interpreted": list(asked.interpreted), "synonyms": list(asked.synonyms)}
+        told = {
+            "spelling": asked.spelling,
+            "interpreted": list(asked.interpreted),
+            "synonyms": list(asked.synonyms),
+            "keyword_only": list(course.unknown),
+        }
         return answer.model_copy(update={"page": answer.page.model_copy(update=told)}), ranking
 
     def _has_results(self, word: str, course: _Course) -> bool:
@@ -385,12 +396,8 @@ class Search:
         return found is None or bool(found)
 
     def _match(self, query: SearchQuery, asked: Understood, filters: Filters) -> list[Hit]:
-        """The words in each way of putting them; where no picture has all of any, the words alone, loosely."""
-        if len(asked.phrasings) > 1:
-            text = " or ".join(asked.phrasings)
-            if found := self._keyword.match(text, filters, sort=query.sort, limit=REACH, seed=query.seed):
-                return found
-        return self._keyword.match(asked.text, filters, sort=query.sort, limit=REACH, seed=query.seed)
+        """What has the words, synonyms in their place; where no picture has all of them, any of them."""
+        return self._keyword.match(_text(asked), filters, sort=query.sort, limit=REACH, seed=query.seed)
 
     def _candidates(
         self, query: SearchQuery, asked: Understood, course: _Course, depth: int, filters: Filters
@@ -400,18 +407,21 @@ class Search:
         if query.mode is not Mode.SEMANTIC or course.meaning is None:
             by_words = self._match(query, asked, filters)
         if query.mode is not Mode.KEYWORD and query.sort is Sort.RELEVANCE and course.meaning is not None:
-            vector, version = course.meaning
-            by_meaning = self._nearest(vector, version, filters, depth)
-            by_meaning = by_meaning._replace(hits=self._having(read(asked.text).exact.write(), by_meaning.hits))
+            meant, version = course.meaning
+            near = self._nearest(meant.vector, version, filters, depth, close_from=_close_from(query, meant))
+            by_meaning = self._having(_exact(asked, meant), near)
         if by_meaning is None:
             return _Near(by_words or [], goes_on=False, widens=False)
-        return by_meaning if by_words is None else by_meaning._replace(hits=self._fused(by_words, by_meaning.hits))
+        return by_meaning if by_words is None else by_meaning._replace(hits=self._fused(by_words, by_meaning))
 
-    def _fused(self, by_words: Sequence[Hit], by_meaning: Sequence[Hit]) -> list[Hit]:
-        """Words and meaning in one ranking. What lies beyond the `NEAR` nearest follows behind, so that pages
-        further down, which look at more, find the first ones as they were."""
-        fused = self._fusion.of(by_words, by_meaning[:NEAR])
-        if beyond := by_meaning[NEAR:]:
+    def _fused(self, by_words: Sequence[Hit], near: _Near) -> list[Hit]:
+        """What has the words or is close in meaning, in one ranking, to which both contribute. What lies beyond the
+        `NEAR` nearest follows behind, so that pages further down, which look at more, find the first ones as they
+        were."""
+        by_meaning = [*near.hits, *near.others]
+        results = {hit.image_id for hit in (*by_words, *near.hits)}
+        fused = [hit for hit in self._fusion.of(by_words, by_meaning[:NEAR]) if hit.image_id in results]
+        if beyond := near.hits[NEAR:]:
             known = {hit.image_id for hit in fused}
             fused += [Hit(hit.image_id, 0.0) for hit in beyond if hit.image_id not in known]
         return fused
@@ -447,11 +457,7 @@ class Search:
 
     def _tally(self, asked: Understood) -> Tally:
         """Of what `_match` finds."""
-        if len(asked.phrasings) > 1:
-            found = self._keyword.tally(" or ".join(asked.phrasings), asked.filters)
-            if found.total:
-                return found
-        return self._keyword.tally(asked.text, asked.filters)
+        return self._keyword.tally(_text(asked), asked.filters)
 
     def _rank(self, query: SearchQuery, asked: Understood, course: _Course, depth: int) -> _Ranking:
         def words() -> list[Hit]:
@@ -459,24 +465,24 @@ class Search:
 
         if not asked.text:
             return _Ranking(self._required(course, "keyword", words), "browse")
+        if asked.words.image_id is not None:
+            return _Ranking(self._required(course, "keyword", words), "keyword")
         if query.sort is not Sort.RELEVANCE:
             return _Ranking(self._required(course, "keyword", words), "keyword")
         by_words = by_meaning = None
         if query.mode is Mode.HYBRID:
             asking = self._ask("keyword", words)
-            by_meaning = self._meaning(asked, course, depth)
+            by_meaning = self._meaning(query, asked, course, depth)
             by_words = course.answer(asking)
             if by_words is not None and by_meaning is not None:
-                by = {"keyword": by_words, "vector": by_meaning.hits}
-                return _Ranking(
-                    self._fused(by_words, by_meaning.hits), "hybrid", by, by_meaning.goes_on, by_meaning.widens
-                )
+                by = {"keyword": by_words, "vector": [*by_meaning.hits, *by_meaning.others]}
+                return _Ranking(self._fused(by_words, by_meaning), "hybrid", by, by_meaning.goes_on, by_meaning.widens)
         elif query.mode is Mode.KEYWORD:
             by_words = course.answer(self._ask("keyword", words))
             if by_words is None:
-                by_meaning = self._meaning(asked, course, depth)
+                by_meaning = self._meaning(query, asked, course, depth)
         else:
-            by_meaning = self._meaning(asked, course, depth)
+            by_meaning = self._meaning(query, asked, course, depth)
             if by_meaning is None:
                 by_words = course.answer(self._ask("keyword", words))
         if by_words is not None:
@@ -487,44 +493,67 @@ class Search:
             )
         raise course.unavailable()
 
-    def _meaning(self, asked: Understood, course: _Course, depth: int) -> _Near | None:
-        words = read(asked.text)
-        meant = words.meant if words.groups else asked.text
-        if not meant:  # what is only not wanted shows nothing
+    def _meaning(self, query: SearchQuery, asked: Understood, course: _Course, depth: int) -> _Near | None:
+        text = asked.words.meant if asked.words.groups else asked.text
+        if not text:  # what is only not wanted shows nothing
             return None
 
-        def encoded() -> tuple[Sequence[float], str]:
+        def encoded() -> tuple[EncodedQuery, str]:
             if self._encoder is None:
                 raise RuntimeError("this search was given no encoder")
             encoder = self._encoder()
-            return encoder.encode(meant), encoder.model_version
+            return encoder.encode(text), encoder.model_version
 
         made = course.answer(self._ask("encoder", encoded))
         if made is None:
             return None
-        course.meaning = vector, version = made
-        found = course.answer(self._ask("vector", lambda: self._nearest(vector, version, asked.filters, depth)))
-        exact = words.exact.write()
-        if found is None or not found.hits or not exact:
+        meant, version = made
+        course.unknown = meant.unknown
+        if not meant.vector:
+            return None
+        course.meaning = made
+        floor = _close_from(query, meant)
+        found = course.answer(
+            self._ask("vector", lambda: self._nearest(meant.vector, version, asked.filters, depth, close_from=floor))
+        )
+        exact = _exact(asked, meant)
+        if found is None or not exact.groups:
             return found
         # Where the keyword engine is away, the answer says that the words were not matched.
-        kept = course.answer(self._ask("keyword", lambda: self._having(exact, found.hits)))
-        return found if kept is None else found._replace(hits=kept)
+        kept = course.answer(self._ask("keyword", lambda: self._having(exact, found)))
+        return found if kept is None else kept
 
     def _nearest(
-        self, vector: Sequence[float], model_version: str, filters: Filters, depth: int, *, exclude: UUID | None = None
+        self,
+        vector: Sequence[float],
+        model_version: str,
+        filters: Filters,
+        depth: int,
+        *,
+        close_from: float | None = None,
+        exclude: UUID | None = None,
     ) -> _Near:
-        """The `depth` nearest; one more is asked for, which says whether they go on."""
+        """The `depth` nearest that are close enough; one more is asked for, which says whether they go on."""
         found = self._vector.nearest(vector, model_version, filters, limit=depth + 1, exclude=exclude)
-        goes_on = len(found) > depth
-        return _Near(found[:depth], goes_on, widens=goes_on and depth < REACH)
+        close = len(found) if close_from is None else sum(hit.score >= close_from for hit in found)
+        goes_on = close > depth
+        return _Near(
+            found[: min(close, depth)],
+            goes_on,
+            widens=goes_on and depth < REACH,
+            others=found[close:depth],
+        )
 
-    def _having(self, exact: str, hits: list[Hit]) -> list[Hit]:
+    def _having(self, exact: Words, near: _Near) -> _Near:
         """Those of the hits that have all the exact words; all of them where none are asked for."""
-        if not exact or not hits:
-            return hits
+        hits = [*near.hits, *near.others]
+        if not exact.groups or not hits:
+            return near
         having = self._keyword.having(exact, [hit.image_id for hit in hits])
-        return [hit for hit in hits if hit.image_id in having]
+        return near._replace(
+            hits=[hit for hit in near.hits if hit.image_id in having],
+            others=[hit for hit in near.others if hit.image_id in having],
+        )
 
     def _ask(self, part: Part, work: Callable[[], Any]) -> Asked[Any]:
         return self._parts[part].ask(work)
@@ -622,6 +651,23 @@ class Search:
             ],
             preview_url=f"{self._public_base_url}/v1/images/{document.image_id}/preview",
         )
+
+
+def _text(asked: Understood) -> str | Words:
+    """What the keyword engine is asked: nothing where there are no words."""
+    return asked.words if asked.text else ""
+
+
+def _close_from(query: SearchQuery, meant: EncodedQuery) -> float | None:
+    """The least cosine of a result by meaning. In semantic mode a score is the cosine, so the request may say it."""
+    asked = query.min_score if query.mode is Mode.SEMANTIC else None
+    return meant.close_from if asked is None else asked
+
+
+def _exact(asked: Understood, meant: EncodedQuery) -> Words:
+    """What every result must have in its text: what quotes and minus say, and what the model knows nothing of."""
+    unknown = tuple((Clause(word),) for word in meant.unknown)
+    return Words((*asked.words.exact.groups, *unknown))
 
 
 def _good_enough(hits: Sequence[Hit], query: Paging) -> list[Hit]:

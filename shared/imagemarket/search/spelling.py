@@ -55,6 +55,12 @@ class Speller:
         forms = {plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain}s"}
         return bool(forms & self._known) or plain in english_words()
 
+    def has(self, word: str) -> bool:
+        """Whether pictures have a word, or its singular or plural."""
+        plain = word.lower()
+        forms = {plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain}s", f"{plain}es"}
+        return bool(forms & self._known)
+
     def correct(self, word: str) -> str | None:
         """The word nearest to one that is not known, of equally near ones the catalogue's, of these the most
         frequent; None for a known word and where nothing is near."""

@@ -7,8 +7,7 @@ replaces what WordNet says of its words.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +15,11 @@ _DATA = Path(__file__).with_name("data")
 WORDNET = _DATA / "wordnet.txt"
 EDITED = _DATA / "synonyms.txt"
 
-MOST_PHRASINGS = 6
-"""How many ways of putting a query are looked for at most, its own among them."""
+NOT_PLURALS = _DATA / "not_plurals.txt"
+OFFENSIVE = _DATA / "offensive.txt"
+
+MOST_SYNONYMS = 4
+"""How many other words are looked for in a word's place at most."""
 
 
 def read_list(text: str) -> dict[str, tuple[str, ...]]:
@@ -42,28 +44,43 @@ def _words(told: str) -> list[str]:
     return [word.strip() for word in told.split(",") if word.strip()]
 
 
+def _lines(path: Path) -> frozenset[str]:
+    return frozenset(
+        told
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if (told := line.partition("#")[0].strip().lower())
+    )
+
+
+@cache
+def offensive() -> frozenset[str]:
+    """Words that are said to nobody, as a synonym or a suggestion; what people type themselves is searched."""
+    return _lines(OFFENSIVE)
+
+
+@cache
+def not_plurals() -> frozenset[str]:
+    """Nouns that look like another's plural: "physics" is not several of a "physic"."""
+    return _lines(NOT_PLURALS)
+
+
 @cache
 def shipped() -> Mapping[str, tuple[str, ...]]:
-    """The lists that the search comes with; read once."""
-    return read_list(WORDNET.read_text(encoding="utf-8")) | read_list(EDITED.read_text(encoding="utf-8"))
+    """The lists that the search comes with, without what offends; read once."""
+    lists = read_list(WORDNET.read_text(encoding="utf-8")) | read_list(EDITED.read_text(encoding="utf-8"))
+    held = {word: tuple(other for other in others if other not in offensive()) for word, others in lists.items()}
+    return {word: others for word, others in held.items() if others and word not in offensive()}
 
 
 def alternatives(words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """For each word of a query, as it is written, what it may be called instead; plurals stay plurals."""
+    """For each word of a query, as it is written, what it may be called instead. A plural has its singular's synonyms,
+    which find plurals too."""
     found: dict[str, tuple[str, ...]] = {}
     for word in words:
-        if others := synonyms.get(word.lower()):
-            found[word] = others
-        elif word.endswith("s") and (others := synonyms.get(word.lower().removesuffix("s"))):
-            found[word] = tuple(other if other.endswith("s") else f"{other}s" for other in others)
+        plain = word.lower()
+        others = synonyms.get(plain)
+        if others is None and plain.endswith("s") and plain not in not_plurals():
+            others = synonyms.get(plain.removesuffix("s"))
+        if others:
+            found[word] = others[:MOST_SYNONYMS]
     return found
-
-
-def phrasings(words: Sequence[str], instead: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The query in each way of putting it, its own first; `MOST_PHRASINGS` at most."""
-
-    def ways() -> Iterator[str]:
-        for chosen in itertools.product(*((word, *instead.get(word, ())) for word in words)):
-            yield " ".join(chosen)
-
-    return list(dict.fromkeys(itertools.islice(ways(), MOST_PHRASINGS)))

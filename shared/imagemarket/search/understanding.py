@@ -11,6 +11,7 @@ from imagemarket.imaging.hashes import COLOUR_NAMES
 from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
 from imagemarket.search.spelling import Speller
+from imagemarket.search.words import Words, alike, read
 
 _SHAPES = {
     "vertical": "portrait",
@@ -21,17 +22,31 @@ _SHAPES = {
 # "Times Square" is a place and "landscape" a subject: these are shapes only of a picture.
 _SHAPES_OF_A_PICTURE = {"square": "square", "portrait": "portrait", "landscape": "landscape"}
 _FORMATS = {"format", "orientation"}
-_COLOURS = {name: name for name in COLOUR_NAMES} | {
+COLOURS = {name: name for name in COLOUR_NAMES} | {
     "gray": "grey",
     "violet": "purple",
     "crimson": "red",
     "scarlet": "red",
     "turquoise": "teal",
-    "cyan": "teal",
     "azure": "blue",
-    "navy": "blue",
     "magenta": "pink",
 }
+"""Words for colours, by what the filter calls them."""
+_PEOPLE = frozenset(
+    {"people", "person", "persons", "human", "humans", "peoples", "anyone", "anybody", "somebody", "someone", "folks"}
+)
+_NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
+_OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo"})
+"""What "-free" leaves out; "sugar-free" and "hands-free" name something."""
+_ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
+_SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
+_FORBIDDEN = frozenset(
+    {"smoking", "parking", "entry", "exit", "trespassing", "swimming", "fishing", "diving", "littering", "camping"}
+    | {"loitering", "stopping", "standing", "overtaking", "photography", "drinking", "vaping", "dumping", "way", "war"}
+    | {"pain", "time", "name", "signal", "internet", "waste", "plastic", "poverty", "hunger", "limits", "found"}
+    | {"allowed", "guilty", "enter", "touch", "disturb"}
+)
+"""What is called by its "no" or "not": a no-parking zone, no pain no gain, do not disturb."""
 _LITTLE = {"and", "the", "of"}
 _CATEGORIES = {
     word: category.slug
@@ -58,9 +73,9 @@ class Understood:
     """A query made ready for the engines."""
 
     text: str
-    """For the encoder: the words as they are meant."""
-    phrasings: tuple[str, ...]
-    """For the keyword engine: the same in each way of putting it, its own first."""
+    """The words as a person would type them; empty where there are none."""
+    words: Words
+    """The same for the engines, synonyms among them."""
     filters: Filters
     wanted: Wanted = field(default_factory=Wanted)
     spelling: Spelling | None = None
@@ -94,14 +109,20 @@ class QueryReader:
     def read(self, query: SearchQuery, has_results: Callable[[str], bool]) -> Understood:
         """What to ask the engines. `has_results` asks whether pictures have a word; it is called only for one
         that would be corrected, and such a word is never corrected."""
-        plain = Understood(query.q, (query.q,), query.filters())
-        if not query.q or query.verbatim or _EXACT.search(query.q):
-            return plain
-        words = query.q.split()
-        filters, interpreted = plain.filters, []
+        asked = read(query.q)
+        typed = query.q if asked.groups or asked.image_id else ""  # signs alone are no words
+        if not typed or query.verbatim or asked.image_id:
+            return Understood(typed, asked, query.filters())
+        text, filters, interpreted = alike(typed), query.filters(), []
+        if self._reading.interpretation:
+            text, filters, interpreted = _without_unwanted(text, filters)
+        if _EXACT.search(text) or not read(text).plain:
+            return Understood(text, read(text), filters, interpreted=tuple(interpreted))
+        words = text.split()
         wanted = Wanted(words=frozenset(word.lower() for word in words))
         if self._reading.interpretation:
-            words, filters, interpreted, wanted = _interpret(words, filters)
+            words, filters, more, wanted = _interpret(words, filters)
+            interpreted += more
         spelling = None
         if self._reading.spelling and (speller := self._speller()) is not None:
             corrected = [_corrected(word, speller, has_results) for word in words]
@@ -110,16 +131,88 @@ class QueryReader:
                 words = corrected
         instead: dict[str, tuple[str, ...]] = {}
         if self._reading.synonyms:
-            instead = lists.alternatives(words, lists.shipped() if self._synonyms is None else self._synonyms)
+            known = lists.shipped() if self._synonyms is None else self._synonyms
+            instead = lists.alternatives([word for word in words if word.lower() not in COLOURS], known)
+            if (speller := self._speller()) is not None:
+                instead = _in_the_catalogue(instead, speller)
+        searched = " ".join(words)
         return Understood(
-            text=" ".join(words),
-            phrasings=tuple(lists.phrasings(words, instead)) if words else ("",),
+            text=searched,
+            words=read(searched).with_synonyms(instead),
             filters=filters,
             wanted=wanted,
             spelling=spelling,
             interpreted=tuple(interpreted),
             synonyms=tuple(Synonyms(word=word, instead=list(others)) for word, others in instead.items()),
         )
+
+
+def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> dict[str, tuple[str, ...]]:
+    """The synonyms that pictures have; others find nothing and only puzzle."""
+    held = {word: tuple(other for other in others if speller.has(other)) for word, others in instead.items()}
+    return {word: others for word, others in held.items() if others}
+
+
+def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[Interpretation]]:
+    """Negations as a filter or a minus: "street without people", "beach no umbrellas", "crowd-free square", "nobody".
+
+    No people becomes the filter, unless the query filters by people itself. Signs and symbols that say no ("no smoking
+    sign") are looked for as they are called.
+    """
+    told: list[Interpretation] = []
+    if '"' in text:
+        return text, filters, told
+    unwanted: list[str] = []
+    kept: list[str] = []
+    words = text.split()
+    shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(word.lower() for word in words)
+    place = 0
+    while place < len(words):
+        span, named = _negation(words[place:], shows_a_sign=shows_a_sign)
+        if not span:
+            kept.append(words[place])
+            place += 1
+            continue
+        said = " ".join(words[place : place + span])
+        place += span
+        for each in named:
+            if each not in _PEOPLE:
+                unwanted.append(each)
+            elif filters.people is None:
+                filters = Filters.model_validate(filters.model_dump() | {"people": False})
+                told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
+    return " ".join([*kept, *(f"-{each}" for each in unwanted)]), filters, told
+
+
+def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
+    """How many of the first words are a negation, and what it does not want; 0 where they are none."""
+    first = words[0].lower()
+    if first in _NOBODY:
+        return 1, ["people"]
+    if first == "no" and words[1:2] and words[1].lower().rstrip(",.") in {"one", "body"}:
+        return 2, ["people"]
+    thing, joint, free = first.partition("-")
+    if joint and free in {"free", "less"} and thing in _PEOPLE | _OFTEN_ABSENT:
+        return 1, [thing]
+    strong = words[0] == "NOT" or first in {"without", "minus", "excluding", "except"}
+    if not strong and first not in {"no", "not"}:
+        return 0, []
+    place = 1
+    named: list[str] = []
+    while place < len(words):
+        word = words[place].lower().strip(",.;")
+        if word in _ARTICLES:
+            place += 1
+            continue
+        if not word.isalnum() or (not strong and (shows_a_sign or word in _FORBIDDEN)):
+            break
+        named.append(word)
+        place += 1
+        if place + 1 < len(words) and words[place].lower() in {"and", "or", "nor"}:
+            place += 1
+            continue
+        break
+    return (place, named) if named else (0, [])
 
 
 def _corrected(word: str, speller: Speller, has_results: Callable[[str], bool]) -> str:
@@ -147,7 +240,7 @@ def _interpret(words: list[str], filters: Filters) -> tuple[list[str], Filters, 
         kept.append(words[place])
         place += 1
     lower = [word.lower() for word in kept]
-    colours = {word: _COLOURS[word] for word in lower if word in _COLOURS}
+    colours = {word: COLOURS[word] for word in lower if word in COLOURS}
     categories = {word: _CATEGORIES[word] for word in lower if word in _CATEGORIES}
     told += [Interpretation(words=w, parameter="color", value=v, effect="boost") for w, v in colours.items()]
     told += [Interpretation(words=w, parameter="category", value=v, effect="boost") for w, v in categories.items()]

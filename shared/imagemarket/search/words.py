@@ -1,16 +1,135 @@
-"""What a query's words ask for, where an engine does not read queries itself."""
+"""What a query's words ask for, and what of a text is indexed: the same for every engine.
+
+Engines differ in how they cut texts into words, so they are given none to cut: `searchable` writes a document's text
+as plain words with spaces between, and `read` makes of a query the words that they are compared with. What people
+write in several ways (T-shirt, Tshirt, t shirt; U.S.A., USA) is indexed in parts and joined, and scripts without
+spaces letter by letter.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
 
 LONGEST = 100
 """Clauses that are read at most: as many as fit in a query."""
 
-_CLAUSE = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
+# Quotation marks and dashes of any keyboard; those that NFKC does not make alike itself.
+_SIGNS = str.maketrans(
+    dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\u301f\u300c\u300d\u300e\u300f\uff02", '"')
+    | dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u0060\u00b4\u02bc\uff07", "'")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
+)
+_CLAUSE = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]")
-_SIGNS = re.compile(r"(?<!\w)[^\w\s]+|[^\w\s]+(?!\w)|[^\w\s'.-]+")  # all but those within a word
+# A word with what joins it to the next, or a name such as C# and C++.
+_TERM = re.compile(r"[^\W_]+(?:[-'./&+_][^\W_]+)*(?:(?:\+\+|#)(?!\w))?")
+_JOINTS = re.compile(r"[-'./&+_]")
+_NAMED = {"#": "sharp", "++": "plusplus"}
+# Scripts that put no spaces between words: kana, Han, Hangul, Thai, Lao, Burmese, Khmer.
+_UNSPACED = re.compile(
+    "[\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u109f"
+    "\u1780-\u17ff\U00020000-\U0003ffff]"
+)
+_ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+
+STOP_WORDS = frozenset(
+    "a am an and are as at be but by for he i if in into is it me my no not of on or s so such t that the their then"  # noqa: SIM905 - shorter
+    " there these they this to up us was we will with".split()
+)
+"""Words that say nothing by themselves; both engines' own lists are near this one."""
+
+
+def alike(text: str) -> str:
+    """The text with one form of each letter and sign: quotation marks and dashes are those of a typewriter."""
+    return unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
+
+
+@lru_cache(maxsize=4096)
+def _parts(term: str) -> tuple[str, ...]:
+    """The plain words that a term is made of."""
+    for sign, name in _NAMED.items():
+        if term.endswith(sign):
+            return (f"{term.removesuffix(sign)}{name}".lower(),)
+    if term.lower().endswith("'s") and len(term) > 3:
+        term = term[:-2]
+    return tuple(unit for part in _JOINTS.split(term) for unit in _units(part))
+
+
+def _units(part: str) -> list[str]:
+    """A word, or the letters of one in a script without spaces."""
+    if not _UNSPACED.search(part):
+        return [part]
+    units: list[str] = []
+    run = ""
+    for letter in part:
+        if _UNSPACED.match(letter):
+            if run:
+                units.append(run)
+                run = ""
+            if unicodedata.category(letter)[0] == "L":  # not the marks above and below one
+                units.append(letter)
+        else:
+            run += letter
+    return [*units, run] if run else units
+
+
+def _joined(term: str, parts: tuple[str, ...]) -> str | None:
+    """The term in one word, where it is made of several and is no number."""
+    if len(parts) < 2 or _UNSPACED.search(term) or not any(part.isalpha() for part in parts):
+        return None
+    return "".join(parts)
+
+
+def _pairs(one: str, other: str) -> bool:
+    """Whether two words may be written in one: one of them is a letter or two, as in "t shirt", "wi fi", "3 d"."""
+    short = {word for word in (one.lower(), other.lower()) if len(word) <= 2}
+    return bool(short) and (one + other).isalnum() and not (one + other).isdigit() and not short & (STOP_WORDS - _LONE)
+
+
+_LONE = frozenset("st")
+"""Stop words that are half a word before another, as in "t shirt"."""
+
+
+def searchable(text: str) -> str:
+    """A text as engines index it: its words in their order, and behind them those that may be written in one."""
+    words: list[str] = []
+    joined: dict[str, None] = {}
+    before: str | None = None
+    letters: list[str] = []
+
+    def spell() -> None:
+        if len(letters) > 1:
+            joined["".join(letters)] = None
+        letters.clear()
+
+    for match in _TERM.finditer(alike(text)):
+        term = match[0]
+        parts = _parts(term)
+        words += parts
+        if (whole := _joined(term, parts)) is not None:
+            joined[whole] = None
+        single = parts[0] if len(parts) == 1 else None
+        if single is None or len(single) > 1:
+            spell()
+        else:
+            letters.append(single)
+        if before is not None and single is not None and _pairs(before, single):
+            joined[before + single] = None
+        before = single
+    spell()
+    return " ".join([*words, *joined])
+
+
+@dataclass(frozen=True)
+class Form:
+    """Plain words that a document must have, all of them, or side by side in this order."""
+
+    words: tuple[str, ...]
+    side_by_side: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,11 +139,32 @@ class Clause:
     text: str
     phrase: bool = False
     excluded: bool = False
+    added: bool = False
+    """Whether another way of putting it, which nobody typed."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether it says exactly what is wanted: quotes, a minus, and names whose sign tells them from others."""
+        return self.phrase or self.excluded or self.text.endswith(tuple(_NAMED))
 
     def write(self) -> str:
         """As a person would type it."""
         together = self.phrase or (self.excluded and " " in self.text)
         return ("-" if self.excluded else "") + (f'"{self.text}"' if together else self.text)
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The ways in which documents may have it."""
+        terms = self.text.split()
+        parts = tuple(part for term in terms for part in _parts(term))
+        if len(terms) != 1:
+            return (Form(parts, side_by_side=self.phrase),)
+        whole = _joined(terms[0], parts)
+        if whole is None:
+            return (Form(parts, side_by_side=len(parts) > 1),)
+        telling = [part for part in parts if len(part) > 1 and part.lower() not in STOP_WORDS]
+        apart = (Form(parts, side_by_side=True),) if len(telling) > 1 else ()
+        return (Form((whole,)), *apart)
 
 
 @dataclass(frozen=True)
@@ -32,49 +172,113 @@ class Words:
     """A query: of each group any clause is wanted, and every group."""
 
     groups: tuple[tuple[Clause, ...], ...]
+    image_id: UUID | None = None
+    """Set where the query is an image's id and nothing else."""
 
     @property
     def plain(self) -> bool:
         """Whether they are words alone. Quotes, minus and `or` say exactly what is wanted, so only plain words
         may be loosened to any of them."""
-        return all(len(group) == 1 and not group[0].phrase and not group[0].excluded for group in self.groups)
+        typed = [[clause for clause in group if not clause.added] for group in self.groups]
+        return all(len(group) == 1 and not group[0].strict for group in typed)
 
     @property
     def exact(self) -> Words:
         """What quotes and minus say, which holds for every result however it was found."""
-        return Words(tuple(group for group in self.groups if any(each.phrase or each.excluded for each in group)))
+        return Words(tuple(group for group in self.groups if any(each.strict for each in group)))
 
     @property
     def meant(self) -> str:
         """The words without those that are not wanted, as one would say what the picture shows."""
-        return " ".join(clause.text for group in self.groups for clause in group if not clause.excluded)
+        return " ".join(
+            clause.text for group in self.groups for clause in group if not clause.excluded and not clause.added
+        )
 
     def write(self) -> str:
         """The query again, without the signs that mean nothing."""
-        return " ".join(" or ".join(clause.write() for clause in group) for group in self.groups)
+        if self.image_id is not None:
+            return str(self.image_id)
+        typed = [[clause for clause in group if not clause.added] for group in self.groups]
+        return " ".join(" or ".join(clause.write() for clause in group) for group in typed)
+
+    def with_synonyms(self, instead: dict[str, tuple[str, ...]]) -> Words:
+        """The same, each word also in the other ways of putting it."""
+        groups: list[tuple[Clause, ...]] = []
+        for group in self.groups:
+            others = [other for clause in group if not clause.strict for other in instead.get(clause.text, ())]
+            groups.append((*group, *(Clause(other, added=True) for other in others)))
+        return Words(tuple(groups), self.image_id)
 
 
-def read(text: str) -> Words:
-    """Quotes keep a phrase together, a minus before a word or a phrase excludes it, `or` stands between
+def read(text: str | Words) -> Words:
+    """Quotes keep a phrase together, a minus or `NOT` before a word or a phrase excludes it, `or` stands between
     alternatives. Everything else is words; signs are nothing."""
+    return text if isinstance(text, Words) else _read(text)
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Words:
+    if _ID.fullmatch(text.strip()):
+        return Words((), UUID(text.strip()))
     groups: list[tuple[Clause, ...]] = []
-    joins = False
-    for minus, quoted, bare in _CLAUSE.findall(text)[:LONGEST]:
-        if bare.lower() == "or" and not minus:
-            joins = bool(groups)
+    joins = negates = False
+    for minus, quoted, bare in _CLAUSE.findall(alike(text))[:LONGEST]:
+        if not minus and not quoted and (bare.lower() == "or" or bare in {"NOT", "AND"}):
+            joins = bare.lower() == "or" and bool(groups)
+            negates = bare == "NOT"
             continue
-        content = quoted or bare
-        if not _LETTERS.search(content):
+        terms = [term for term in _TERM.findall(quoted or bare) if _parts(term)]
+        excluded = bool(minus) or negates
+        if not quoted and not minus:  # an alternative to nothing, by which nothing is found
+            terms = [term for term in terms if term.lower() != "or"]
+        if not terms:
             continue
-        cleaned = " ".join(_SIGNS.sub(" ", content).split())
-        together = bool(quoted or minus)
-        for part in [cleaned] if together else filter(_LETTERS.search, cleaned.split()):
-            if not together and part.lower() == "or":
-                continue  # with signs about it: an alternative to nothing, and nothing is found by it
-            clause = Clause(part, phrase=bool(quoted), excluded=bool(minus))
+        negates = False
+        for part in [" ".join(terms)] if quoted or excluded else terms:
+            clause = Clause(part, phrase=bool(quoted), excluded=excluded)
             if joins:
                 groups[-1] = (*groups[-1], clause)
             else:
                 groups.append((clause,))
             joins = False
-    return Words(tuple(groups))
+    return Words(tuple(_written_in_one(groups)))
+
+
+def _written_in_one(groups: list[tuple[Clause, ...]]) -> list[tuple[Clause, ...]]:
+    """The groups, words that may be written in one with the next as an alternative: "t shirt" is "tshirt" as well, and
+    letters by themselves are a word together."""
+    kept: list[tuple[Clause, ...]] = []
+    place = 0
+    while place < len(groups):
+        run = _single_letters(groups, place)
+        if len(run) > 1:
+            kept.append((Clause("".join(run)),))
+            place += len(run)
+            continue
+        following = groups[place + 1] if place + 1 < len(groups) else ()
+        one, other = _bare(groups[place]), _bare(following)
+        if one and other and len(_single_letters(groups, place + 1)) < 2 and _pairs(one, other):
+            together = Clause(f"{one}-{other}", added=one.lower() not in _LONE)
+            kept.append((Clause(f"{one} {other}"), together) if together.added else (together,))
+            place += 2
+            continue
+        kept.append(groups[place])
+        place += 1
+    return kept
+
+
+def _bare(group: tuple[Clause, ...]) -> str:
+    """The one plain word of a group; empty where it is something else."""
+    if len(group) != 1 or group[0].strict or not group[0].text.isalnum() or _UNSPACED.search(group[0].text):
+        return ""
+    return group[0].text
+
+
+def _single_letters(groups: list[tuple[Clause, ...]], place: int) -> list[str]:
+    found: list[str] = []
+    for group in groups[place:]:
+        word = _bare(group)
+        if len(word) != 1 or not word.isalpha() or word.lower() in {"a", "i"}:
+            break
+        found.append(word)
+    return found

@@ -171,6 +171,9 @@ class Manifest(BaseModel):
     networks: dict[Literal["cpu", "cuda"], str]
     """The image tower's file for each kind of device."""
     understanding: Understanding
+    close_from: float | None = None
+    """Cosine from which a picture is close to a text, and not merely nearer than others: what lies below is no result.
+    None where it was not measured; then every picture counts as close. `./market bench relevance` measures it."""
     quality: list[Measurement]
     parts: dict[str, Part]
 

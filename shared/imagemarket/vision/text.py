@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _REMEMBERED = 512
+_UNKNOWN = "[UNK]"
 
 
 class TextModel(Protocol):
@@ -21,6 +22,10 @@ class TextModel(Protocol):
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """The vector of `text`, of the bundle's dimensions."""
+        ...
+
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """The words of `text` of which the tokenizer has no piece."""
         ...
 
 
@@ -50,6 +55,10 @@ class SentenceModel:
         mean = np.asarray(states, dtype=np.float32)[0].mean(axis=0)
         return mean / np.linalg.norm(mean)
 
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """The words of `text` that WordPiece gives up on."""
+        return tuple(word for word in text.split() if _UNKNOWN in self._tokenizer.encode(word).tokens)
+
 
 class ContrastiveTextModel:
     """CLIP's text encoder in `folder`: ids (1, context), filled up with zeros, to a unit vector."""
@@ -72,6 +81,11 @@ class ContrastiveTextModel:
         (rows,) = self._network.run(["embeddings"], {"ids": ids})
         return np.asarray(rows, dtype=np.float32)[0]
 
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """None: its tokens are made of bytes."""
+        _ = text
+        return ()
+
 
 class TextEncoder:
     """Encodes short English texts for comparison with pictures, on the CPU; threads may share one.
@@ -84,6 +98,7 @@ class TextEncoder:
 
         manifest = read_manifest(bundle)
         self._model_version = manifest.model_version
+        self._close_from = manifest.close_from
         tower = manifest.text
         self._model: TextModel
         if tower.tower == "sentence":
@@ -98,6 +113,15 @@ class TextEncoder:
     def model_version(self) -> str:
         """The model whose image vectors these vectors compare with."""
         return self._model_version
+
+    @property
+    def close_from(self) -> float | None:
+        """Cosine from which a picture is close to a text; None where the bundle does not say."""
+        return self._close_from
+
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """The words of `text` that the model knows nothing of."""
+        return self._model.unknown(text)
 
     def encode(self, text: str) -> list[float]:
         """Unit vector of `EMBEDDING_DIMENSIONS`. Words beyond the model's length are not read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +33,7 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import Clause, Words, read
+from imagemarket.search.words import Clause, Words, read, searchable
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -155,26 +156,25 @@ class MemorySearch:
     def _listed(self, filters: Filters) -> list[SearchDocument]:
         return [content for _, content in self.held.values() if content is not None and passes(content, filters)]
 
-    def _matching(self, text: str, filters: Filters) -> list[tuple[float, SearchDocument]]:
+    def _matching(self, text: str | Words, filters: Filters) -> list[tuple[float, SearchDocument]]:
         return self._by_words(text, self._listed(filters))[1]
 
     @staticmethod
-    def _by_words(text: str, listed: list[SearchDocument]) -> tuple[Any, list[tuple[float, SearchDocument]]]:
+    def _by_words(text: str | Words, listed: list[SearchDocument]) -> tuple[Any, list[tuple[float, SearchDocument]]]:
         """What is enough of the words (all or any), and what has enough."""
         words = read(text)
-        if words.exact.groups:
-            listed = [each for each in listed if _has(each, words.exact)]
-            return all, _having(words_of(words.meant), listed, all)
-        asked = words_of(text)
-        if not asked:
+        if words.image_id is not None:
+            return all, [(1.0, each) for each in listed if each.image_id == words.image_id]
+        if not words.groups:
             return all, [] if text else [(0.0, each) for each in listed]
-        for enough in (all, any):
-            found = _having(asked, listed, enough)
+        found: list[tuple[float, SearchDocument]] = []
+        for enough in (all, any) if words.plain else (all,):
+            found = _having(words, listed, enough)
             if found:
                 return enough, found
-        return any, []
+        return any if words.plain else all, found
 
-    def match(self, text: str, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         found = self._matching(text, filters)
         if sort is Sort.RANDOM:
             begin = beginning_of(seed)
@@ -191,13 +191,13 @@ class MemorySearch:
         found.sort(key=keys[sort], reverse=sort is not Sort.OLDEST)
         return [Hit(each.image_id, score) for score, each in found[:limit]]
 
-    def tally(self, text: str, filters: Filters) -> Tally:
+    def tally(self, text: str | Words, filters: Filters) -> Tally:
         enough, found = self._by_words(text, self._listed(filters))
         tally = _tally(each for _, each in found[:FACETED])
-        asked = words_of(text)
+        words = read(text)
         for facet, wider in filters.widened().items():
             listed = self._listed(wider)
-            wide = _having(asked, listed, enough) if asked else [] if text else [(0.0, each) for each in listed]
+            wide = _having(words, listed, enough) if words.groups else self._by_words(text, listed)[1]
             counted = getattr(_tally(each for _, each in wide[:FACETED]).facets, facet)
             tally = Tally(tally.total, tally.facets.model_copy(update={facet: counted}))
         return tally
@@ -207,7 +207,7 @@ class MemorySearch:
         named = {name: getattr(tally.facets, name) for name in facets}
         return replace(tally, facets=Facets(**named)) if facets else tally
 
-    def having(self, text: str, image_ids: Sequence[UUID]) -> set[UUID]:
+    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         words = read(text)
         return {each.image_id for each in self.documents(image_ids) if words.groups and _has(each, words)}
 
@@ -253,37 +253,61 @@ class MemoryRebuild:
         self.index.held = {}
 
 
-def _having(asked: list[str], listed: list[SearchDocument], enough: Any) -> list[tuple[float, SearchDocument]]:
-    return [
-        (sum(weights.get(word, 0) for word in asked), each)
-        for each in listed
-        if enough(word in (weights := _weights(each)) for word in asked)
-    ]
+def _having(words: Words, listed: list[SearchDocument], enough: Any) -> list[tuple[float, SearchDocument]]:
+    return [(_score(words, each), each) for each in listed if _has(each, words, enough)]
 
 
-def _has(content: SearchDocument, words: Words) -> bool:
-    return all(any(_says(content, clause) != clause.excluded for clause in group) for group in words.groups)
+def _has(content: SearchDocument, words: Words, enough: Any = all) -> bool:
+    groups = [group for group in words.groups if any(words_of(clause.text) for clause in group)]
+    if not groups:  # nothing but what is too common: looked for as it stands
+        return enough(any(_says(content, clause, _split) for clause in group) for group in words.groups)
+    return enough(any(_says(content, clause) != clause.excluded for clause in group) for group in groups)
 
 
-def _says(content: SearchDocument, clause: Clause) -> bool:
-    """Whether any field has the clause's words side by side."""
-    wanted = words_of(clause.text)
-    fields = (content.title, content.description, *content.tags, *content.categories, content.contributor_name)
-    return any(
-        wanted == words[place : place + len(wanted)]
-        for words in map(words_of, fields)
-        for place in range(len(words) - len(wanted) + 1)
+def _says(content: SearchDocument, clause: Clause, cut: Callable[[str], list[str]] | None = None) -> bool:
+    """Whether the document has one of the clause's forms."""
+    cut = cut or words_of
+    fields = [cut(searchable(each)) for each in _fields(content)]
+    for form in clause.forms:
+        wanted = cut(" ".join(form.words))
+        if not form.side_by_side and all(any(word in words for words in fields) for word in wanted):
+            return True
+        if form.side_by_side and any(
+            wanted == words[place : place + len(wanted)]
+            for words in fields
+            for place in range(len(words) - len(wanted) + 1)
+        ):
+            return True
+    return False
+
+
+def _fields(content: SearchDocument) -> tuple[str, ...]:
+    categories = [each.replace("-", " ") for each in content.categories]
+    return (content.title, content.description, *content.tags, *categories, content.contributor_name)
+
+
+def _score(words: Words, content: SearchDocument) -> float:
+    stems, typed = _weights(content, words_of), _weights(content, _split)
+    asked = [form for group in words.groups for clause in group if not clause.excluded for form in clause.forms]
+    return sum(
+        max((stems.get(word, 0) for word in words_of(" ".join(form.words))), default=0)
+        + max((typed.get(word, 0) for word in _split(" ".join(form.words))), default=0)
+        for form in asked
     )
 
 
 def words_of(text: str) -> list[str]:
-    """Words as they are compared: no accents, no capitals, no plural s, nothing too common."""
+    """Words as they are compared: no accents, no capitals, no plural, nothing too common."""
+    words = [word for word in _split(text) if word not in {"a", "and", "the", "of", "in", "on", "no", "not"}]
+    return [word if word.endswith("ss") else re.sub("(?<=ss)es$|s$", "", word) for word in words]
+
+
+def _split(text: str) -> list[str]:
     plain = unicodedata.normalize("NFD", text.lower())
-    letters = "".join(each if each.isalnum() else " " for each in plain if not unicodedata.combining(each))
-    return [word.removesuffix("s") for word in letters.split() if word not in {"a", "and", "the", "of", "in", "on"}]
+    return "".join(each if each.isalnum() else " " for each in plain if not unicodedata.combining(each)).split()
 
 
-def _weights(content: SearchDocument) -> dict[str, float]:
+def _weights(content: SearchDocument, cut: Callable[[str], list[str]]) -> dict[str, float]:
     weights: dict[str, float] = {}
     fields = (
         (1.0, content.title),
@@ -293,7 +317,7 @@ def _weights(content: SearchDocument) -> dict[str, float]:
         (0.1, content.description),
     )
     for weight, text in fields:
-        for word in words_of(text):
+        for word in cut(searchable(text)):
             weights[word] = weights.get(word, 0) + weight
     return weights
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnav
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.models import NEAR, REACH, Hit, Mode, Removal, SearchPage, SearchQuery, SimilarQuery, Sort
+from imagemarket.search.ports import EncodedQuery
 from imagemarket.search.service import Patience, Search
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 
@@ -29,11 +30,11 @@ class Encoder:
 
     model_version = MODEL
 
-    def encode(self, text: str) -> Sequence[float]:
-        return pointing(0)
+    def encode(self, text: str) -> EncodedQuery:
+        return EncodedQuery(pointing(0))
 
 
-def service(engine: MemorySearch, **changes: Any) -> Search:
+def service(engine: Any, **changes: Any) -> Search:
     parts: dict[str, Any] = {
         "keyword": engine,
         "vector": engine,
@@ -254,7 +255,98 @@ def test_results_below_the_least_score_are_left_out_and_not_counted() -> None:
     assert [hit.title for hit in search.search(following).results] == ["boat 40"]
     similar = search.similar(made[0].image_id, SimilarQuery(min_score=0.9))
     assert [hit.title for hit in similar.results] == ["boat 20"]
-    assert search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, min_score=2)).results == []
+    assert search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, min_score=5)).results == []
+
+
+# --- what is close enough ------------------------------------------------------------------------
+
+
+class Measured(Encoder):
+    """Pictures count as close up to 40 degrees; words in another script are unknown."""
+
+    def encode(self, text: str) -> EncodedQuery:
+        unknown = tuple(word for word in text.split() if not word.isascii())
+        vector = [] if len(unknown) == len(text.split()) else pointing(0)
+        return EncodedQuery(vector, 0.766, unknown)
+
+
+@pytest.fixture
+def angles() -> MemorySearch:
+    engine = MemorySearch()
+    made = [document(f"boat {angle}", embedding=pointing(angle)) for angle in (0, 20, 35, 50, 70)]
+    engine.write([*made, document("rowing by 猫", embedding=pointing(85))], [])
+    return engine
+
+
+def test_only_what_is_close_or_has_the_words_is_found_and_counted(angles: MemorySearch) -> None:
+    search = service(angles, encoder=Measured)
+    by_meaning = search.search(SearchQuery(q="zeppelin", mode=Mode.SEMANTIC))
+    assert [hit.title for hit in by_meaning.results] == ["boat 0", "boat 20", "boat 35"]
+    assert by_meaning.estimated_total == sum(each.count for each in by_meaning.facets.type) == 3
+    both = search.search(SearchQuery(q="rowing"))
+    assert {hit.title for hit in both.results} == {"boat 0", "boat 20", "boat 35", "rowing by 猫"}
+    assert (both.mode, both.estimated_total, both.facets_estimated) == ("hybrid", 4, False)
+    assert both.facets.orientation[0].count == 4
+    narrow = search.search(SearchQuery(q="rowing", type=[ImageType.PHOTO]))
+    assert narrow.facets.type[0].count == 4, "a facet in use counts the same"
+
+
+def test_nothing_close_is_no_result() -> None:
+    engine = MemorySearch()
+    engine.write([document("boat", embedding=pointing(80))], [])
+    for mode in (Mode.SEMANTIC, Mode.HYBRID):
+        page = service(engine, encoder=Measured).search(SearchQuery(q="asdfghjkl", mode=mode))
+        assert (page.results, page.estimated_total, page.next_cursor) == ([], 0, None)
+
+
+def test_pages_are_full_while_enough_are_close() -> None:
+    engine = MemorySearch()
+    near = [document(f"near {place}", embedding=pointing(place / 50)) for place in range(NEAR + 20)]
+    engine.write([*near, *(document(f"far {place}", embedding=pointing(80)) for place in range(50))], [])
+    search = service(engine, encoder=Measured)
+    for mode in (Mode.SEMANTIC, Mode.HYBRID):
+        pages = list(walk(lambda c, m=mode: search.search(SearchQuery(q="lake", mode=m, limit=50, cursor=c))))
+        assert [len(page.results) for page in pages] == [50] * 6 + [20]
+        assert pages[-1].estimated_total == NEAR + 20
+        assert pages[0].facets_estimated
+
+
+def test_a_least_score_takes_the_place_of_the_models_own(angles: MemorySearch) -> None:
+    search = service(angles, encoder=Measured)
+    for least, number in ((0.9, 2), (0.5, 4), (0.0, 6)):
+        page = search.search(SearchQuery(q="zeppelin", mode=Mode.SEMANTIC, min_score=least))
+        assert page.estimated_total == number
+
+
+@pytest.mark.parametrize("mode", [Mode.SEMANTIC, Mode.HYBRID])
+def test_words_that_the_model_does_not_know_go_by_the_text(angles: MemorySearch, mode: Mode) -> None:
+    search = service(angles, encoder=Measured)
+    page = search.search(SearchQuery(q="猫", mode=mode))
+    assert ([hit.title for hit in page.results], page.mode) == (["rowing by 猫"], "keyword")
+    assert (page.keyword_only, page.degraded) == (["猫"], [])
+    page = search.search(SearchQuery(q="rowing 猫", mode=mode))
+    assert page.keyword_only == ["猫"]
+    assert {hit.title for hit in page.results} <= {"rowing by 猫"}
+    assert search.search(SearchQuery(q="แมว", mode=mode)).results == []
+
+
+@pytest.mark.parametrize("signs", ["-", '"', "!!!", "\U0001f642", "- -"])
+@pytest.mark.parametrize("mode", Mode)
+def test_signs_alone_are_no_words(angles: MemorySearch, signs: str, mode: Mode) -> None:
+    page = service(angles, encoder=Measured).search(SearchQuery(q=signs, mode=mode))
+    assert (page.mode, page.estimated_total) == ("browse", 6)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_an_images_id_finds_that_image(angles: MemorySearch, mode: Mode) -> None:
+    wanted = next(iter(angles.listed()))
+    search = service(angles, encoder=Measured)
+    for asked in (str(wanted), f" {str(wanted).upper()} ", wanted.hex):
+        page = search.search(SearchQuery(q=asked, mode=mode))
+        assert [hit.id for hit in page.results] == [wanted]
+        assert page.estimated_total == 1
+    assert search.search(SearchQuery(q=str(wanted), mode=mode, people=True)).results == [], "filters hold"
+    assert search.search(SearchQuery(q=str(new_id()), mode=mode)).results == []
 
 
 # --- engines that fail ---------------------------------------------------------------------------
@@ -365,7 +457,7 @@ def test_quotes_and_minus_hold_for_what_is_found_by_meaning(mode: Mode) -> None:
     asked: list[str] = []
 
     class Hearing(Encoder):
-        def encode(self, text: str) -> Sequence[float]:
+        def encode(self, text: str) -> EncodedQuery:
             asked.append(text)
             return super().encode(text)
 

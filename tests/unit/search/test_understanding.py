@@ -8,13 +8,104 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search import synonyms
+from imagemarket.search import synonyms, words
 from imagemarket.search.models import SearchQuery
 from imagemarket.search.spelling import Speller
 from imagemarket.search.understanding import QueryReader, Reading, Understood
 
-SPELLER = Speller({"sunset": 40, "mountain": 30, "fountain": 3, "harbour": 9, "boat": 12, "zzyzx": 1, "pantz": 2})
+SPELLER = Speller(
+    {
+        "couch": 1,
+        "sea": 5,
+        "waves": 4,
+        "sunset": 40,
+        "mountain": 30,
+        "fountain": 3,
+        "harbour": 9,
+        "boat": 12,
+        "zzyzx": 1,
+        "pantz": 2,
+    }
+)
 SYNONYMS = {"sofa": ("couch",), "ocean": ("sea", "waves")}
+
+
+def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
+    understood = read(q, **query)
+    return understood.text, understood.filters.people
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "people"),
+    [
+        ("no people", "", False),
+        ("nobody", "", False),
+        ("no one", "", False),
+        ("street without people", "street", False),
+        ("street without any people", "street", False),
+        ("beach, no person", "beach,", False),
+        ("people-free beach", "beach", False),
+        ("beach NOT people", "beach", False),
+        ("beach without people and umbrellas", "beach -umbrellas", False),
+        ("beach without umbrellas", "beach -umbrellas", None),
+        ("cars no trucks", "cars -trucks", None),
+        ("red NOT bicycle", "red -bicycle", None),
+        ("car-free street", "street -car", None),
+        ("no smoking sign", "no smoking sign", None),
+        ("no parking", "no parking", None),
+        ("sugar-free soda", "sugar-free soda", None),
+        ("404 not found", "404 not found", None),
+        ("without", "without", None),
+        ("many people", "many people", None),
+    ],
+)
+def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None:
+    assert interpreted(asked) == (text, people)
+    understood = read(asked)
+    if people is False:
+        assert [(each.parameter, each.value, each.effect) for each in understood.interpreted] == [
+            ("people", "false", "filter")
+        ]
+    assert "people" not in understood.wanted.categories or people is None
+    assert read(asked, verbatim=True).filters.people is None
+
+
+def test_no_people_gives_way_to_the_filter() -> None:
+    assert interpreted("street without people", people=True) == ("street", True)
+
+
+def test_navy_and_cyan_are_colours_of_their_own() -> None:
+    assert [each.value for each in read("navy cyan magenta").interpreted] == ["navy", "cyan", "pink"]
+
+
+OFFENDED = ("queer couple", "gay wedding", "asian woman", "dwarf hamster", "white kitchen", "black cat", "gypsy dance")
+
+
+@pytest.mark.parametrize("asked", OFFENDED)
+def test_no_slur_is_anybodys_synonym_and_no_people_a_colours(asked: str) -> None:
+    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: False)
+    others = {other for each in understood.synonyms for other in each.instead}
+    assert not others & synonyms.offensive()
+    assert not others & {"caucasian", "asiatic", "homo", "midget", "negro"}
+
+
+def test_the_offensive_list_holds_at_the_build_and_whatever_the_lists_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = synonyms.WORDNET.read_text(encoding="utf-8")
+    told = {word for line in shipped.splitlines() if line[0] != "#" for word in line.split(", ")}
+    assert not told & synonyms.offensive()
+    monkeypatch.setattr(synonyms, "offensive", lambda: frozenset({"couch"}))
+    synonyms.shipped.cache_clear()
+    assert "couch" not in {other for others in synonyms.shipped().values() for other in others}
+    synonyms.shipped.cache_clear()
+
+
+def test_synonyms_are_words_that_pictures_have_and_physics_is_no_plural() -> None:
+    assert read("physics").synonyms == ()
+    known = Speller({"couch": 1, "sofa": 2})
+    reader = QueryReader(lambda: known, {"sofa": ("couch", "settee")})
+    assert reader.read(SearchQuery(q="sofa"), lambda _: False).synonyms[0].instead == ["couch"]
+    shipped = QueryReader(lambda: None).read(SearchQuery(q="physics"), lambda _: False)
+    assert shipped.synonyms == ()
 
 
 def read(q: str, *, has_results: Any = lambda _: False, **query: Any) -> Understood:
@@ -64,7 +155,7 @@ def test_a_word_with_results_is_never_corrected() -> None:
 @pytest.mark.parametrize("asked", ['"sunste"', "boat -sunste", "sunste or boat"])
 def test_who_says_exactly_what_is_wanted_gets_it(asked: str) -> None:
     understood = read(asked)
-    assert (understood.text, understood.phrasings, understood.interpreted) == (asked, (asked,), ())
+    assert (understood.text, understood.synonyms, understood.interpreted) == (asked, (), ())
     assert read("vertical blue sunste ocean", verbatim=True).text == "vertical blue sunste ocean"
 
 
@@ -104,34 +195,40 @@ def test_a_shape_that_is_filtered_by_already_stays_a_word() -> None:
 
 def test_synonyms_are_other_ways_of_putting_it() -> None:
     understood = read("red sofa ocean")
-    assert understood.phrasings[0] == "red sofa ocean"
-    assert set(understood.phrasings) == {
-        *("red sofa ocean", "red sofa sea", "red sofa waves", "red couch ocean", "red couch sea", "red couch waves"),
-    }
+    assert understood.text == "red sofa ocean"
+    assert [[clause.text for clause in group] for group in understood.words.groups] == [
+        ["red"],
+        ["sofa", "couch"],
+        ["ocean", "sea", "waves"],
+    ]
+    assert understood.words.plain, "they may be loosened all the same"
+    assert understood.words.meant == "red sofa ocean"
     assert [(each.word, each.instead) for each in understood.synonyms] == [
         ("sofa", ["couch"]),
         ("ocean", ["sea", "waves"]),
     ]
-    assert read("two sofas").phrasings == ("two sofas", "two couchs")
+    assert read("two sofas").synonyms[0].instead == ["couch"], "whose stem finds several"
 
 
 def test_each_part_of_the_reading_can_be_left_out() -> None:
     query = SearchQuery(q="vertical sunste sofa")
     none = QueryReader(lambda: SPELLER, SYNONYMS, Reading(spelling=False, synonyms=False, interpretation=False))
-    assert none.read(query, lambda _: False).phrasings == ("vertical sunste sofa",)
+    assert none.read(query, lambda _: False).text == "vertical sunste sofa"
     assert QueryReader(lambda: None, {}).read(query, lambda _: False).text == "sunste sofa", "words still being loaded"
 
 
 @given(st.text(max_size=80))
 def test_any_query_can_be_read(text: str) -> None:
     understood = read(text)
-    assert 1 <= len(understood.phrasings) <= synonyms.MOST_PHRASINGS
-    assert understood.phrasings[0] == understood.text
+    assert understood.words == words.read(understood.text).with_synonyms(
+        {each.word: tuple(each.instead) for each in understood.synonyms}
+    )
+    assert bool(understood.text) == bool(understood.words.groups or understood.words.image_id)
 
 
 def test_the_shipped_lists_are_sound() -> None:
     shipped = synonyms.shipped()
-    assert len(shipped) > 3000
+    assert len(shipped) > 2500
     assert shipped["ocean"] == ("sea", "waves"), "the edited list has the last word"
     assert "couch" in shipped["sofa"]
     assert all(word not in others for word, others in shipped.items())

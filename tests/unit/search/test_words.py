@@ -19,7 +19,7 @@ from imagemarket.search.words import Clause, read
         ("sky or harbour OR quay", [[Clause("sky"), Clause("harbour"), Clause("quay")]]),
         ("or sky or", [[Clause("sky")]]),
         ("semi-circle", [[Clause("semi-circle")]]),
-        ('un"closed', [[Clause("un")], [Clause("closed")]]),
+        ('all"closed', [[Clause("all")], [Clause("closed")]]),
         ('! - \U0001f642 -- "" \'', []),
     ],
 )
