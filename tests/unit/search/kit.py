@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -267,7 +268,7 @@ def _has(content: SearchDocument, words: Words, enough: Any = all) -> bool:
 def _says(content: SearchDocument, clause: Clause, cut: Callable[[str], list[str]] | None = None) -> bool:
     """Whether the document has one of the clause's forms."""
     cut = cut or words_of
-    fields = [cut(searchable(each)) for each in _fields(content)]
+    fields = [cut(_searchable(each)) for each in _fields(content)]
     for form in clause.forms:
         wanted = cut(" ".join(form.words))
         if not form.side_by_side and all(any(word in words for words in fields) for word in wanted):
@@ -279,6 +280,9 @@ def _says(content: SearchDocument, clause: Clause, cut: Callable[[str], list[str
         ):
             return True
     return False
+
+
+_searchable = cache(searchable)
 
 
 def _fields(content: SearchDocument) -> tuple[str, ...]:
@@ -296,12 +300,14 @@ def _score(words: Words, content: SearchDocument) -> float:
     )
 
 
+@cache
 def words_of(text: str) -> list[str]:
     """Words as they are compared: no accents, no capitals, no plural, nothing too common."""
     words = [word for word in _split(text) if word not in {"a", "and", "the", "of", "in", "on", "no", "not"}]
     return [word if word.endswith("ss") else re.sub("(?<=ss)es$|s$", "", word) for word in words]
 
 
+@cache
 def _split(text: str) -> list[str]:
     plain = unicodedata.normalize("NFD", text.lower())
     return "".join(each if each.isalnum() else " " for each in plain if not unicodedata.combining(each)).split()
@@ -317,7 +323,7 @@ def _weights(content: SearchDocument, cut: Callable[[str], list[str]]) -> dict[s
         (0.1, content.description),
     )
     for weight, text in fields:
-        for word in cut(searchable(text)):
+        for word in cut(_searchable(text)):
             weights[word] = weights.get(word, 0) + weight
     return weights
 

@@ -391,7 +391,7 @@ def test_a_late_engine_is_not_waited_for(engine: MemorySearch) -> None:
             release.wait(10)
             return []
 
-    search = service(engine, vector=Late(), patience=Patience(engine_seconds=0.02, first_seconds=0.1))
+    search = service(engine, vector=Late(), patience=Patience(engine_seconds=0.5, first_seconds=1.0))
     for _ in range(2):
         page = search.search(SearchQuery(q="boat"))
         assert (page.mode, [(each.part, each.reason) for each in page.degraded]) == ("keyword", [("vector", "late")])
