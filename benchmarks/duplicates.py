@@ -30,7 +30,8 @@ import psycopg
 from PIL import Image, ImageOps
 from PIL.Image import Resampling
 
-from benchmarks import report, samples
+from benchmarks import report
+from benchmarks.material import samples
 from benchmarks.material.postgres import SERVER, own_database
 from imagemarket.imaging import matching
 from imagemarket.imaging.hashes import orientations, perceptual_hash

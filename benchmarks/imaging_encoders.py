@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import report
-from benchmarks.samples import SAMPLES
+from benchmarks.material.samples import SAMPLES
 
 if TYPE_CHECKING:
     from PIL.Image import Image

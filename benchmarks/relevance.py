@@ -25,8 +25,8 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.material.postgres import own_database
+from benchmarks.material.samples import NOT_HERE, SAMPLES
 from benchmarks.retrieval import BUNDLE, model_input
-from benchmarks.samples import NOT_HERE, SAMPLES
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade

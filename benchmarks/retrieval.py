@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
-from benchmarks.samples import NOT_HERE, SAMPLES
+from benchmarks.material.samples import NOT_HERE, SAMPLES
 from imagemarket.vision.analyser import Analyser
 from imagemarket.vision.text import SentenceModel, TextEncoder
 from local.layout import REPOSITORY

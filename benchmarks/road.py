@@ -120,11 +120,11 @@ def measure_uploads() -> list[report.Row]:
                 time.sleep(0.2)
             at_once = [each.result() for each in running]
         limit = _process_limit(visitor)
-        memory = sum(standing.memory_mb for standing in visitor.cloud.standings())
+        memory = sum(standing.memory_mib for standing in visitor.cloud.standings())
     singles = [each["searchable"] for each in one_by_one]
     crowd = [each["searchable"] for each in at_once]
     approved = sum(each["status"] == "approved" for each in [*one_by_one, *at_once])
-    print(f"memory of the whole local cloud after it all: {memory:.0f} MB", file=sys.stderr)
+    print(f"memory of the whole local cloud after it all: {memory:.0f} MiB", file=sys.stderr)
     one = f"one at a time ({_PHOTOS} photos of 26 MP and 15 MB), sent to searchable"
     many = f"{_PHOTOS} at once, sent to searchable"
     return [

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
+from benchmarks.material.samples import NOT_HERE, SAMPLES
 from benchmarks.road import own_stack
-from benchmarks.samples import NOT_HERE, SAMPLES
 from local.visitor import Visitor, eventually
 
 _PAGE = 20

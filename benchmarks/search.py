@@ -283,7 +283,7 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
             yield report.at_most(
                 f"index, {size}, for a million", ours=stored * 1e6 / documents / 2**30, unit="GiB", limit=20
             )
-            memory = supervisor.standing(part).memory_mb
+            memory = supervisor.standing(part).memory_mib
             yield report.at_most(f"memory of the node, {size}", ours=memory / 1024, unit="GiB", limit=8)
         finally:
             supervisor.stop(part)

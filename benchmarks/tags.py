@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from benchmarks.material.samples import NOT_HERE, SAMPLES
 from benchmarks.retrieval import BUNDLE, model_input
-from benchmarks.samples import NOT_HERE, SAMPLES
 from imagemarket.vision.analyser import Analyser
 from sagemaker.builders.lite import build, read_classes
 from sagemaker.builders.vocabulary import open_words

@@ -35,7 +35,8 @@ from PIL.Image import Resampling
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import report, samples
+from benchmarks import report
+from benchmarks.material import samples
 from imagemarket.imaging.identity_mark import MOST_READINGS, embed_identity, read_identity
 from imagemarket.imaging.visible_mark import draw_visible_mark
 

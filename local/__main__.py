@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import os
 import shlex
@@ -17,27 +18,14 @@ from rich.table import Table
 
 from local.cloud import Cloud
 from local.layout import REPOSITORY, Layout, LocalError
+from local.processes import Supervisor
 from local.progress import console
 
-USAGE = """\
-usage: ./market COMMAND
+USAGE = (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8")
 
-  up [--demo DIR]      environment, engines, deploy, demo content; prints what to try. Again: only what is missing
-     [--search ENGINE] finds pictures by words with opensearch (needs Java and Maven) or, as at first, postgres
-  down                 stop all of it
-  status               each part: up or not, address, pid, memory
-  logs [PART] [-f]     the last lines of each part's log, or one part's; -f follows
-  dashboard [--once]   uploads, steps, failures, queues, search, cost: live from the functions' own metrics
-  reset                stop all of it and remove its state (database, objects, accounts)
-  env                  variables with which aws, boto3 and psql reach the stack: eval "$(./market env)"
-  test [SELECTION]     every check, or pytest on the selection
-  chaos                uploads while parts of a cloud of its own are killed; --uploads N, --seed S, --json FILE
-  bench [NAME]         benchmarks; --json FILE also writes the rows
-
-Everything else is the product's own command line: ./market --help-product, ./market search 'a red boat',
-./market upload ~/Pictures --as contributor@example.com
-
-MARKET_PORT (default 8080) chooses the front door's port, MARKET_STATE the state folder (default .market)."""
+# What the product's command line does without the stack; the rest needs these parts of it.
+_OFFLINE = {"contact-sheet", "watermark"}
+_NEEDED = {"postgres": "PostgreSQL", "aws": "the AWS emulator", "front": "the front door"}
 
 
 def _up(layout: Layout, arguments: Sequence[str]) -> int:
@@ -75,27 +63,71 @@ def _status(layout: Layout, arguments: Sequence[str]) -> int:
     standings = Cloud(layout).standings()
     for each in standings:
         state = "[green]up[/green]" if each.ready else "[yellow]not ready[/yellow]" if each.pid else "[red]down[/red]"
-        memory = f"{each.memory_mb:.0f} MB" if each.pid else ""
+        memory = f"{each.memory_mib:.0f} MiB" if each.pid else ""
         table.add_row(each.part.name, state, f"127.0.0.1:{each.part.port}", str(each.pid or ""), memory)
     console.print(table)
     return 0 if all(each.ready for each in standings) else 1
 
 
 def _logs(layout: Layout, arguments: Sequence[str]) -> int:
+    from local.function_logs import function_names
+
     known = sorted(path.stem for path in layout.logs.glob("*.log"))
+    functions = function_names()
     parser = argparse.ArgumentParser(prog="./market logs")
-    parser.add_argument("part", nargs="?", choices=known or None, help="one of: " + ", ".join(known))
-    parser.add_argument("-f", "--follow", action="store_true")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        choices=[*known, *functions],
+        help=f"a part ({', '.join(known) or 'none has logged yet'}) or a function ({', '.join(functions)})",
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+    parser.add_argument(
+        "--request", metavar="ID", help="every function's lines about a request (X-Request-Id), an image, an execution"
+    )
+    parser.add_argument("--lines", type=int, metavar="N", help="how many (200 of one, 20 of each of all)")
     chosen = parser.parse_args(arguments)
-    files = [layout.logs / f"{name}.log" for name in ([chosen.part] if chosen.part else known)]
-    if not files:
-        console.print("Nothing has been logged yet: run ./market up")
-        return 0
-    lines = "200" if chosen.part else "20"
+    count = chosen.lines or (200 if chosen.name or chosen.request else 20)
     try:
-        return subprocess.call(["tail", "-n", lines, *(["-F"] if chosen.follow else []), *map(str, files)])
+        if chosen.request or chosen.name in functions:
+            if chosen.name in known:
+                parser.error(f"--request looks into functions, and {chosen.name} is a part")
+            return _function_logs(layout, chosen.name, chosen.request or "", count, follow=chosen.follow)
+        files = [layout.logs / f"{name}.log" for name in ([chosen.name] if chosen.name else known)]
+        if not files:
+            console.print("Nothing has been logged yet: run ./market up")
+            return 0
+        return subprocess.call(["tail", "-n", str(count), *(["-F"] if chosen.follow else []), *map(str, files)])
     except KeyboardInterrupt:
         return 0
+
+
+def _function_logs(layout: Layout, function: str | None, about: str, count: int, *, follow: bool) -> int:
+    from local.function_logs import FunctionLogs
+
+    _refuse_where_down(layout, "aws")
+    logs = FunctionLogs(layout)
+    lines = logs.lines(function, about=about)
+    if not lines and not follow:
+        console.print(f"No function has logged anything about {about}" if about else f"{function} has not logged yet")
+        return 1 if about else 0
+    for line in lines if about else lines[-count:]:
+        print(line, flush=True)
+    if follow:
+        for line in logs.follow(function, about=about, since=lines[-1].at + 1 if lines else 0):
+            print(line, flush=True)
+    return 0
+
+
+def _refuse_where_down(layout: Layout, *names: str) -> None:
+    """Raises `LocalError` unless these parts of the stack are up."""
+    supervisor = Supervisor(layout)
+    down = [title for name, title in _NEEDED.items() if name in names and supervisor.process(name) is None]
+    if len(down) == len(_NEEDED):
+        raise LocalError("the local cloud is down: start it with ./market up")
+    if down:
+        raise LocalError(f"the local cloud is not whole ({', '.join(down)} down): repair it with ./market up")
 
 
 def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
@@ -103,6 +135,7 @@ def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=int, default=15, help="how far back to look (default 15)")
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     chosen = parser.parse_args(arguments)
+    _refuse_where_down(layout, "aws")
     if not layout.outputs():
         raise LocalError("nothing is deployed yet: run ./market up")
     from local.dashboard import show
@@ -110,8 +143,24 @@ def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
     return show(layout, minutes=max(1, chosen.minutes), once=chosen.once)
 
 
+def _agreed(what: str) -> bool:
+    """Whether a person at the terminal says yes. Raises `LocalError` where there is none."""
+    if not sys.stdin.isatty():
+        raise LocalError(f"{what} There is no terminal to ask at: say --yes")
+    try:
+        return input(f"{what} Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
+
+
 def _reset(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(prog="./market reset").parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="./market reset")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    if not parser.parse_args(arguments).yes and not _agreed(
+        f"This removes every picture, account and setting of the state in {layout.state}."
+    ):
+        console.print("Nothing was removed.")
+        return 1
     Cloud(layout).reset()
     console.print("The state is gone: ./market up starts afresh.")
     return 0
@@ -130,11 +179,23 @@ def _test(layout: Layout, arguments: Sequence[str]) -> int:
     return run_checks(layout, arguments)
 
 
+def benchmarks_offered() -> dict[str, str]:
+    """What each benchmark measures, by name: the modules that run by themselves, and their first sentences."""
+    found: dict[str, str] = {}
+    for path in sorted((REPOSITORY / "benchmarks").glob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        if '\nif __name__ == "__main__":\n' in source:
+            found[path.stem] = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    return found
+
+
 def _bench(layout: Layout, arguments: Sequence[str]) -> int:
-    names = sorted(path.stem for path in (REPOSITORY / "benchmarks").glob("*.py") if path.stem != "report")
-    if not arguments or arguments[0] not in names:
-        console.print("usage: ./market bench NAME [--json FILE], where NAME is one of: " + ", ".join(names))
-        return 0 if not arguments else 2
+    benchmarks = benchmarks_offered()
+    if not arguments or arguments[0] not in benchmarks:
+        print("usage: ./market bench NAME [--json FILE]; ./market bench NAME --help says what else it takes\n")
+        for name, says in benchmarks.items():
+            print(f"  {name:18} {says}")
+        return 0 if not arguments or arguments[0] in {"-h", "--help"} else 2
     environment = os.environ | Cloud(layout).environment()
     command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that they ignore it
@@ -159,12 +220,28 @@ def _chaos(layout: Layout, arguments: Sequence[str]) -> int:
 
 def _product(layout: Layout, arguments: Sequence[str]) -> int:
     """The product's own command line, pointed at the local stack."""
+    rest = ["--help"] if list(arguments) == ["--help-product"] else list(arguments)
     environment = Cloud(layout).environment()
+    if not _works_without_stack(rest, environment["MARKET_URL"]):
+        _refuse_where_down(layout, *_NEEDED)
+    elif Supervisor(layout).process("front") is None:
+        del environment["MARKET_URL"]  # nobody would answer there
     # what a person set by hand (another MARKET_URL, say) wins
     environment |= {name: value for name, value in os.environ.items() if name.startswith("MARKET_")}
-    rest = ["--help"] if list(arguments) == ["--help-product"] else list(arguments)
     os.environ.update(environment)
-    os.execv(sys.executable, [sys.executable, "-m", "imagemarket.cli", *rest])  # noqa: S606
+    named = "import sys; sys.argv[0] = './market'; from imagemarket.cli.app import main; main()"
+    os.execv(sys.executable, [sys.executable, "-c", named, *rest])  # noqa: S606
+
+
+def _works_without_stack(arguments: Sequence[str], own_url: str) -> bool:
+    """Whether these words of the product's command line reach no part of this stack."""
+    elsewhere = os.environ.get("MARKET_URL", own_url) != own_url or "--url" in arguments
+    return (
+        elsewhere
+        or {"--help", "--help-product", "--stage"} & set(arguments) != set()
+        or arguments[0] in _OFFLINE
+        or list(arguments[:2]) == ["models", "build"]
+    )
 
 
 _COMMANDS = {
@@ -186,10 +263,10 @@ def main() -> int:
     if not arguments or arguments[0] in {"help", "-h", "--help"}:
         print(USAGE)
         return 0
+    command = arguments[0]
     try:
-        return _COMMANDS.get(arguments[0], lambda layout, _: _product(layout, arguments))(
-            Layout.of_environment(), arguments[1:]
-        )
+        layout = Layout.of_environment(choosing=command in {"up", "test", "chaos"})
+        return _COMMANDS.get(command, lambda layout, _: _product(layout, arguments))(layout, arguments[1:])
     except LocalError as error:
         console.print(f"[red]market:[/red] {error}", markup=True)
         return 1

@@ -13,8 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local import deployment
-from local.emulator import answers, aws_environment, clear_scratch, emulator_part, endpoint_of, forget_unfinished
-from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, port_is_free, write_private
+from local.emulator import (
+    answers,
+    aws_environment,
+    clear_scratch,
+    emulator_part,
+    endpoint_of,
+    forget_unfinished,
+    renew_functions,
+)
+from local.layout import (
+    LOOPBACK,
+    REPOSITORY,
+    Layout,
+    LocalError,
+    digest_of,
+    free_port,
+    make_private,
+    port_is_free,
+    write_private,
+)
 from local.opensearch import install_opensearch, installed_folder, opensearch_part, url_of
 from local.postgres import make_cluster, make_database, postgres_part
 from local.processes import Part, Standing, Supervisor
@@ -22,13 +40,14 @@ from local.progress import console, step
 from local.tooling import install_node_tools
 from local.valkey import valkey_part
 
-_FREE_DISK_MB = 1024
+_FREE_DISK_MIB = 1024
+_ASKED_BY_FUNCTIONS = {"postgres", "valkey", "models", "opensearch"}
 
 
 @contextmanager
 def _only_one(layout: Layout) -> Iterator[None]:
     """One `up`, `down` or `reset` of a state at a time; the kernel lets go of the lock when its holder dies."""
-    layout.run.mkdir(parents=True, exist_ok=True)
+    make_private(layout.run)
     with (layout.run / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,17 +154,28 @@ class Cloud:
             say("written")
 
     def _check_room(self) -> None:
-        self.layout.data.mkdir(parents=True, exist_ok=True)
+        self._keep_private()
         free = shutil.disk_usage(self.layout.data).free // 2**20
-        if free < _FREE_DISK_MB:
+        if free < _FREE_DISK_MIB:
             raise LocalError(
-                f"{free} MB are free under {self.layout.data}; {_FREE_DISK_MB} MB are needed: free some space"
+                f"{free} MiB are free under {self.layout.data}; {_FREE_DISK_MIB} MiB are needed: free some space"
             )
-        if self.supervisor.process("front") is None and not port_is_free(self.layout.port):
+        port = self.layout.port
+        if self.supervisor.port("front") != port and not port_is_free(port):
+            other = next((each for each in range(port + 1, 65536) if port_is_free(each)), free_port())
             raise LocalError(
-                f"port {self.layout.port} is in use by another program: stop that, "
-                f"or choose another with MARKET_PORT={self.layout.port + 1} ./market up"
+                f"port {port} is in use by another program: stop that, "
+                f"or choose another with MARKET_PORT={other} ./market up"
             )
+        self.layout.remember_port()
+
+    def _keep_private(self) -> None:
+        """Nobody else may read what is kept here: passwords, the signing key, originals, mail."""
+        layout = self.layout
+        make_private(layout.data)
+        for folder in (layout.data, layout.run, layout.logs, layout.state / "mail", layout.state / "cdk.out"):
+            if folder.exists():
+                folder.chmod(0o700)
 
     def _move_off_taken_ports(self) -> None:
         for name, port in self.layout.ports().items():
@@ -155,21 +185,30 @@ class Cloud:
     def _start_all(self) -> None:
         layout = self.layout
         with step("Node tools") as say:
-            say("installed" if install_node_tools(layout) else "there")
+            say("installed" if install_node_tools(layout, say) else "there")
         self.build_models()
         if layout.uses_opensearch:
             with step("OpenSearch's jars"):
                 install_opensearch(layout)
         with step("PostgreSQL data folder"):
             make_cluster(layout.data / "postgres", layout.secret("postgres"))
-        if self.supervisor.process("aws") is None:
+        before = self.supervisor.process("aws")
+        if before is None:
             clear_scratch(layout)
             forget_unfinished(layout)
+        started: set[str] = set()
         for part in self.parts():
             with step(part.title) as say:
-                say(f"started on port {part.port}" if self.supervisor.start(part) else "up")
+                if self.supervisor.start(part):
+                    started.add(part.name)
+                    say(f"started on port {part.port}")
+                else:
+                    say("up")
             if part.name == "postgres":
                 make_database(part.port, layout.secret("postgres"), deployment.DATABASE)
+        if before is not None and "aws" not in started and started & _ASKED_BY_FUNCTIONS:
+            with step("Functions") as say:
+                say(f"{renew_functions(before)} processes renewed, which had given up what was down")
         with step("Deployment") as say:
             if deployment.is_deployed(layout):
                 say("nothing changed")
@@ -229,6 +268,7 @@ class Cloud:
             "MARKET_URL": layout.base_url,
             "MARKET_PORT": str(layout.port),
             "MARKET_STATE": str(layout.state),
+            "MARKET_CLONE": str(REPOSITORY),
             "MARKET_STAGE": "local",
             "MARKET_PUBLIC_BASE_URL": layout.base_url,
             "MARKET_MEDIA_BASE_URL": f"{layout.base_url}/media",

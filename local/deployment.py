@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import subprocess
 import threading
 import time
 from pathlib import Path
 
 from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of, keeps_stacks
-from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, write_private
+from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, make_private, write_private
 from local.opensearch import url_of as opensearch_url
 from local.postgres import USER
 from local.processes import without_aws
@@ -96,7 +97,7 @@ def deploy(layout: Layout, say: Say) -> None:
     if "CDKToolkit" not in _stacks(layout):
         say("bootstrap")
         outside = layout.run / "bootstrap"
-        outside.mkdir(parents=True, exist_ok=True)
+        make_private(outside)
         _cdk([cdk, "bootstrap", f"aws://{ACCOUNT}/{REGION}"], layout, outside, environment, say)
     say("synthesis")
     draft = layout.run / "outputs.json"
@@ -104,7 +105,8 @@ def deploy(layout: Layout, say: Say) -> None:
     # fmt: off
     command = [
         cdk, "deploy", "--all", "--require-approval", "never", "--ci", "--progress", "events", "--concurrency", "2",
-        "--app", f"{layout.python} -m cdk.app", "--output", str(layout.state / "cdk.out"), "--outputs-file", str(draft),
+        "--app", f"{shlex.quote(str(layout.python))} -m cdk.app",
+        "--output", str(layout.state / "cdk.out"), "--outputs-file", str(draft),
     ]
     # fmt: on
     _cdk(command, layout, REPOSITORY, environment, say)
@@ -138,7 +140,7 @@ def _bound_functions(layout: Layout) -> None:
 
 def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str, str], say: Say) -> None:
     log = layout.logs / "deploy.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_private(log.parent)
     with (
         log.open("ab") as out,
         subprocess.Popen(
@@ -148,6 +150,7 @@ def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            umask=0o077,
         ) as process,
     ):
         words: list[str] = []

@@ -8,8 +8,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from local.layout import LOOPBACK, REPOSITORY, Layout
-from local.processes import Part
+import psutil
+
+from local.layout import LOOPBACK, REPOSITORY, Layout, make_private
+from local.processes import Part, command_line, descendants, end_processes
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -62,8 +64,8 @@ def emulator_part(layout: Layout) -> Part:
     port = layout.ports()["aws"]
     data = _data(layout)
     scratch = layout.run / "tmp"
-    data.mkdir(parents=True, exist_ok=True)
-    scratch.mkdir(parents=True, exist_ok=True)
+    make_private(data)
+    make_private(scratch)
     return Part(
         name="aws",
         title="AWS emulator (MiniStack)",
@@ -114,6 +116,16 @@ def forget_unfinished(layout: Layout) -> None:
     outlive that, the stacks that they belong to do not, and neither can be made again beside the other."""
     if not layout.outputs_file.exists():
         shutil.rmtree(_data(layout), ignore_errors=True)
+
+
+def renew_functions(emulator: psutil.Process) -> int:
+    """End the function processes, so that the next calls get fresh ones: those there know a part that was down, and
+    would leave it alone for as long as their breakers say. How many there were."""
+    functions = [
+        process for process in descendants(emulator) if any("awslambdaric" in word for word in command_line(process))
+    ]
+    end_processes(functions, patience_s=3)
+    return len(functions)
 
 
 def clear_scratch(layout: Layout) -> None:

@@ -23,9 +23,15 @@ class LocalError(RuntimeError):
     """Something a person has to do before this can go on; the message says what."""
 
 
+def make_private(folder: Path) -> None:
+    """Make the folder where it is missing, its owner's alone, as are those above it that are missing too."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_private(path: Path, text: str) -> None:
     """Replace a file in one step, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_text(text)
@@ -42,6 +48,22 @@ def digest_of(paths: Iterable[Path]) -> str:
                 digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def port_of(text: str) -> int | None:
+    """The port that `MARKET_PORT` names; None where it names none. Raises `LocalError`."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise LocalError(f"MARKET_PORT is {text!r}: it must be a number from 1 to 65535")
+    return int(text)
+
+
+def _remembered_port(state: Path) -> int | None:
+    try:
+        return port_of((state / "port").read_text().strip())
+    except (OSError, ValueError, LocalError):
+        return None
 
 
 def port_is_free(port: int) -> bool:
@@ -71,14 +93,33 @@ class Layout:
     port: int
 
     @classmethod
-    def of_environment(cls) -> Layout:
-        """Read `MARKET_STATE` (default `.market` in the clone) and `MARKET_PORT` (default 8080)."""
+    def of_environment(cls, *, choosing: bool = False) -> Layout:
+        """Read `MARKET_STATE` (default `.market` in the clone) and the port of its front door: the one that it was
+        last brought up on, at first 8080. Where one is `choosing`, `MARKET_PORT` says another.
+
+        Raises:
+            LocalError: A variable holds what it cannot, names another port than the front door's, or was printed
+                by another clone's `./market env`.
+        """
+        another = os.environ.get("MARKET_CLONE", "")
+        if another and another != str(REPOSITORY):
+            raise LocalError(
+                f"this shell holds the variables of the clone {another} (./market env), and this is {REPOSITORY}: "
+                'open another shell, or say eval "$(env -u MARKET_CLONE -u MARKET_STATE -u MARKET_PORT ./market env)"'
+            )
         made = REPOSITORY / ".market"
-        raw = os.environ.get("MARKET_PORT", "")
-        if raw and not (raw.isdecimal() and 1 <= int(raw) <= 65535):
-            raise LocalError(f"MARKET_PORT is {raw!r}: it must be a number from 1 to 65535")
         state = Path(os.environ.get("MARKET_STATE") or made).expanduser().resolve()
-        return cls(made=made, state=state, port=int(raw) if raw else DEFAULT_PORT)
+        said, remembered = port_of(os.environ.get("MARKET_PORT", "")), _remembered_port(state)
+        if not choosing and said and remembered and said != remembered:
+            raise LocalError(
+                f"MARKET_PORT is {said}, and the front door of {state} is on port {remembered}: "
+                f"unset it, or move the front door with MARKET_PORT={said} ./market up"
+            )
+        return cls(made=made, state=state, port=said or remembered or DEFAULT_PORT)
+
+    def remember_port(self) -> None:
+        """From now on this is the front door's port where nobody says another."""
+        write_private(self.state / "port", f"{self.port}\n")
 
     @property
     def python(self) -> Path:

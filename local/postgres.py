@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from local.layout import LOOPBACK, LocalError
+import psutil
+
+from local.layout import LOOPBACK, LocalError, make_private
 from local.processes import UNPRIVILEGED_ID, Part, unprivileged
 
 USER = "postgres"
@@ -29,7 +31,7 @@ def make_cluster(folder: Path, password: str) -> None:
     """Make the data folder, whole or not at all. Nothing happens where there is one."""
     if (folder / "PG_VERSION").exists():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".initdb-") as draft:
         data, password_file = Path(draft) / "data", Path(draft) / "password"
         data.mkdir(mode=0o700)
@@ -81,8 +83,23 @@ def postgres_part(folder: Path, port: int, password: str, settings: Mapping[str,
             ]
         ),
         ready=ready,
+        prepare=lambda: _forget_dead_server(folder),
+        # a killed server's own processes take a moment to notice that
+        passing_refusals=('lock file "postmaster.pid" already exists', "pre-existing shared memory block"),
         stop_signal=signal.SIGINT,  # "fast": ends sessions in place of waiting for them
     )
+
+
+def _forget_dead_server(folder: Path) -> None:
+    """Remove the lock file of a killed server that nobody has reaped (process 1 of many containers never does):
+    PostgreSQL takes a zombie for a server at work."""
+    lock = folder / "postmaster.pid"
+    try:
+        dead = psutil.Process(int(lock.read_text().split()[0])).status() == psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return  # none there, or one whose process is gone: PostgreSQL sees that by itself
+    if dead:
+        lock.unlink(missing_ok=True)
 
 
 def dsn_of(port: int, password: str, database: str) -> str:

@@ -12,12 +12,15 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from local.layout import LOOPBACK, Layout, LocalError, digest_of, port_is_free, write_private
+from local.layout import LOOPBACK, Layout, LocalError, digest_of, make_private, port_is_free, write_private
+
+_AGAIN_AFTER_S = 0.3
 
 MARK = "IMAGEMARKET_LOCAL_STATE"
 """Variable in the environment of everything that `up` starts, inherited by what those start; by it strays are known."""
@@ -43,6 +46,10 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     sources: Sequence[Path] = ()
     """Files and folders of the clone that it runs from: where they changed, `up` starts it anew."""
+    prepare: Callable[[], None] | None = None
+    """Called before each start: clears away what a killed one left."""
+    passing_refusals: Sequence[str] = ()
+    """Words in the log of a start that failed for something that passes by itself: it is tried again."""
 
     def fingerprint(self) -> str:
         """What it is started from: command, environment, sources."""
@@ -52,11 +59,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Standing:
-    """How one part stands now. `memory_mb` counts its children too."""
+    """How one part stands now. `memory_mib` counts its children too."""
 
     part: Part
     pid: int | None
-    memory_mb: float
+    memory_mib: float
     ready: bool
 
 
@@ -80,6 +87,10 @@ class Supervisor:
             return None
         return found if same else None
 
+    def port(self, name: str) -> int | None:
+        """Where the part listens, when it is up."""
+        return None if self.process(name) is None else self._known(name).get("port")
+
     def _known(self, name: str) -> dict[str, Any]:
         try:
             return json.loads((self._layout.run / f"{name}.json").read_text())
@@ -91,7 +102,7 @@ class Supervisor:
         if process is None:
             return Standing(part, None, 0.0, ready=False)
         memory = 0
-        for each in [process, *_children(process)]:
+        for each in [process, *descendants(process)]:
             with contextlib.suppress(psutil.Error):
                 memory += each.memory_info().rss
         return Standing(part, process.pid, memory / 2**20, ready=part.ready())
@@ -109,11 +120,29 @@ class Supervisor:
                 f"Stop that program, or choose another with MARKET_PORT=8081 ./market up"
             )
         log = self.log_path(part.name)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_private(log.parent)
         if log.exists() and log.stat().st_size > 20 * 2**20:
             log.replace(log.with_suffix(".log.1"))
+        deadline = time.monotonic() + part.patience_s
+        while True:
+            written = log.stat().st_size if log.exists() else 0
+            if self._launch(part, log):
+                return True
+            tail = "\n".join(log.read_bytes()[written:].decode(errors="replace").splitlines()[-15:])
+            self.stop(part)
+            refused = any(words in tail for words in part.passing_refusals)
+            if not refused or time.monotonic() > deadline:
+                raise LocalError(
+                    f"{part.title} did not come up within {part.patience_s:.0f} s; the end of {log}:\n{tail}"
+                )
+            time.sleep(_AGAIN_AFTER_S)
+
+    def _launch(self, part: Part, log: Path) -> bool:
+        """Start it once. Whether it became ready."""
+        if part.prepare is not None:
+            part.prepare()
         environment = without_aws(os.environ) | dict(part.environment) | {MARK: str(self._layout.state)}
-        with log.open("ab") as out:
+        with open(log, "ab", opener=_private) as out:
             child = subprocess.Popen(
                 part.command,
                 stdin=subprocess.DEVNULL,
@@ -122,19 +151,23 @@ class Supervisor:
                 env=environment,
                 cwd=self._layout.state,
                 start_new_session=True,
+                umask=0o077,
             )
         self._reap(part.name)
         self._started[part.name] = child
         process = psutil.Process(child.pid)
         write_private(
             self._layout.run / f"{part.name}.json",
-            json.dumps({"pid": process.pid, "create_time": process.create_time(), "fingerprint": part.fingerprint()}),
+            json.dumps(
+                {
+                    "pid": process.pid,
+                    "create_time": process.create_time(),
+                    "fingerprint": part.fingerprint(),
+                    "port": part.port,
+                }
+            ),
         )
-        if not self._wait(part, process, child):
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            self.stop(part)
-            raise LocalError(f"{part.title} did not come up within {part.patience_s:.0f} s; the end of {log}:\n{tail}")
-        return True
+        return self._wait(part, process, child)
 
     def stop(self, part: Part) -> bool:
         """Stop the part and what it started. False when it was not up."""
@@ -143,11 +176,11 @@ class Supervisor:
             (self._layout.run / f"{part.name}.json").unlink(missing_ok=True)
             self._reap(part.name)
             return False
-        children = _children(process)
+        children = descendants(process)
         process.send_signal(part.stop_signal)
         if not _gone_within(process, part.stop_patience_s):
             process.kill()
-        _end(children, patience_s=3)
+        end_processes(children, patience_s=3)
         self._reap(part.name)
         (self._layout.run / f"{part.name}.json").unlink(missing_ok=True)
         return True
@@ -163,7 +196,7 @@ class Supervisor:
                     ancestors = {ancestor.pid for ancestor in process.parents()}
                     if not ancestors & known:
                         strays.append(process)
-        _end(strays, patience_s=5)
+        end_processes(strays, patience_s=5)
         return len(strays)
 
     def _reap(self, name: str) -> None:
@@ -182,7 +215,21 @@ class Supervisor:
         return False
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
+def _private(path: str, flags: int) -> int:
+    """An opener of files that their owner alone may read."""
+    return os.open(path, flags, 0o600)
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """The words that the process was started by; none where it is gone."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def descendants(process: psutil.Process) -> list[psutil.Process]:
+    """The processes that it started, and those they did; none where it is gone."""
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -203,7 +250,8 @@ def _gone_within(process: psutil.Process, patience_s: float) -> bool:
     return False
 
 
-def _end(processes: list[psutil.Process], *, patience_s: float) -> None:
+def end_processes(processes: list[psutil.Process], *, patience_s: float) -> None:
+    """Terminate them, and kill what is left after that patience."""
     _, alive = psutil.wait_procs(processes, timeout=0)
     for process in alive:
         with contextlib.suppress(psutil.Error):
@@ -218,19 +266,40 @@ def _end(processes: list[psutil.Process], *, patience_s: float) -> None:
 def unprivileged(command: Sequence[str]) -> list[str]:
     """The command as PostgreSQL accepts it: as it is, or under an ordinary user when root runs this.
 
-    The user keeps one privilege, to pass folders that root alone may enter (a clone under a private home).
+    The user keeps one privilege, to pass folders that root alone may enter (a clone under root's home).
+
+    Raises:
+        LocalError: Root runs this, and this machine cannot run the command's program as another user.
     """
     if os.geteuid() != 0:
         return list(command)
+    prefix = _as_nobody()
+    tried = subprocess.run([*prefix, "test", "-x", command[0]], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        why = f" ({tried.stderr.strip()})" if tried.stderr.strip() else ""
+        raise LocalError(
+            f"PostgreSQL refuses to run as root, and the user nobody may not run {command[0]}{why}: run ./market as "
+            "an ordinary user, or move the clone to a folder that everybody may enter, e.g. under /srv"
+        )
+    return [*prefix, *command]
+
+
+@cache
+def _as_nobody() -> list[str]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise LocalError(
             "PostgreSQL refuses to run as root, and setpriv (Debian: util-linux) was not found to run it "
             "as another user: install it, or run ./market as an ordinary user"
         )
-    pass_folders = ("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override")
+    # access(2), by which PostgreSQL looks for its own programs, ignores what privileges an ordinary user has, unless
+    # user ids have nothing to do with privileges at all: no_setuid_fixup.
+    pass_folders = (
+        *("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override", "--bounding-set=-all,+dac_override"),
+        "--securebits=+no_setuid_fixup",
+    )
     identity = (f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups")
-    return [setpriv, *identity, *pass_folders, "--", *command]
+    return [setpriv, *identity, *pass_folders, "--"]
 
 
 UNPRIVILEGED_ID = 65534

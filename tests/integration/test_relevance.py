@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from benchmarks.material.samples import SAMPLES
 from benchmarks.relevance import DEFAULT, READINGS, Corpus, corpus, engine_with, judge, mean, sample_entries, scores
-from benchmarks.samples import SAMPLES
 from local.cloud import Cloud
 from local.demo.photos import PHOTOS
 from local.layout import Layout

@@ -46,7 +46,7 @@ def test_a_part_starts_once_and_stops_whole(supervisor: Supervisor, part: Part) 
     standing = supervisor.standing(part)
     assert standing.ready
     assert standing.pid is not None
-    assert standing.memory_mb > 1
+    assert standing.memory_mib > 1
     assert supervisor.start(part) is False
     assert supervisor.standing(part).pid == standing.pid
     assert supervisor.stop(part) is True
