@@ -1,0 +1,139 @@
+"""./market's own commands, as far as they need no stack: what they refuse, ask and list."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import __main__ as market
+from local.layout import REPOSITORY, Layout, write_private
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("MARKET_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MARKET_STATE", str(tmp_path))
+    return tmp_path
+
+
+def _say(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["market", *words])
+    return market.main()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "a red boat"),
+        ("upload", "/tmp"),
+        ("users", "create-admin", "a@example.com"),
+        ("images", "stuck"),
+        ("dlq", "list"),
+        ("models", "list"),
+        ("verify",),
+        ("categories",),
+        ("dashboard", "--once"),
+        ("logs", "search_api"),
+        ("logs", "--request", "019af9c5"),
+    ],
+)
+def test_with_the_stack_down_a_command_says_so_in_a_line(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert _say(monkeypatch, *words) == 1
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("\n") == 1
+    assert "./market up" in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("contact-sheet", "pictures"),
+        ("watermark", "read", "found.jpg"),
+        ("models", "build", "lite", "--out", "x"),
+        ("upload", "--help"),
+        ("search", "cat", "--url", "https://api.example.com"),
+        ("dlq", "list", "--stage", "launch"),
+    ],
+)
+def test_what_needs_no_stack_is_not_refused(
+    state: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: begun.append(command))
+    with pytest.MonkeyPatch.context() as kept:  # what the command would have been given goes again
+        kept.setattr(os, "environ", os.environ.copy())
+        assert _say(monkeypatch, *words) is None
+        assert "MARKET_URL" not in os.environ, "nobody answers there"
+    assert begun[0][-len(words) :] == list(words)
+
+
+def test_reset_asks_and_removes_nothing_without_a_yes(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = state / "state" / "picture"
+    write_private(kept, "mine")
+    assert _say(monkeypatch, "reset") == 1, "no terminal, no --yes"
+    assert "--yes" in capsys.readouterr().out
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    assert _say(monkeypatch, "reset") == 1
+    assert kept.exists()
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    assert _say(monkeypatch, "reset") == 0
+    assert not kept.exists()
+
+
+def test_up_on_a_taken_port_is_refused_before_anything_is_stopped(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import local.cloud
+
+    Layout(made=state, state=state, port=18123).remember_port()
+    stopped: list[str] = []
+    monkeypatch.setattr(local.cloud.Supervisor, "stop", lambda _, part: stopped.append(part.name))
+    monkeypatch.setattr(local.cloud.Supervisor, "port", lambda _, name: 18123)
+    monkeypatch.setattr(local.cloud, "port_is_free", lambda port: port != 18124)
+    monkeypatch.setenv("MARKET_PORT", "18124")
+    assert _say(monkeypatch, "up") == 1
+    assert "port 18124 is in use by another program" in capsys.readouterr().out
+    assert stopped == []
+    monkeypatch.delenv("MARKET_PORT")
+    assert Layout.of_environment().port == 18123, "a refused port is not remembered"
+
+
+def test_every_benchmark_that_is_offered_is_one(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offered = market.benchmarks_offered()
+    assert {"report", "samples", "road_stack"} & set(offered) == set()
+    assert all(offered.values())
+    assert _say(monkeypatch, "bench", "--help") == 0
+    listed = re.findall(r"^  (\w+) +\S", capsys.readouterr().out, flags=re.MULTILINE)
+    assert listed == sorted(offered)
+    assert _say(monkeypatch, "bench", "samples") == 2
+
+
+def test_help_names_every_command_of_the_product() -> None:
+    app = importlib.import_module("imagemarket.cli.app").app
+    names = {each.name for each in [*app.registered_commands, *app.registered_groups]}
+    assert {name for name in names if not re.search(rf"\b{name}\b", market.USAGE)} == set()
+
+
+def test_a_part_or_function_that_is_none_is_told_which_there_are(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _say(monkeypatch, "logs", "serach_api")
+    assert "search_api" in capsys.readouterr().err
+
+
+def test_usage_is_a_file_of_its_own() -> None:
+    assert (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8").startswith("usage: ./market COMMAND")

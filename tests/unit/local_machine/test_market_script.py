@@ -1,0 +1,149 @@
+"""The shell script `market`: what it says and does before there is an environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from local.layout import REPOSITORY
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The script alone, in a folder whose name has what names of folders have."""
+    folder = tmp_path / "Käses Bücher und mehr"
+    (folder / "local").mkdir(parents=True)
+    (folder / "requirements").mkdir()
+    shutil.copy(REPOSITORY / "market", folder)
+    shutil.copy(REPOSITORY / "local" / "usage.txt", folder / "local")
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    for name in ("uv.txt", "up.txt", "test.txt", "models.txt"):
+        (folder / "requirements" / name).touch()
+    return folder
+
+
+def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MARKET_")}
+    return subprocess.run(
+        [str(folder / "market"), *arguments],
+        env=clean | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _python(folder: Path, name: str, version: str, *, complete: bool = True) -> None:
+    """A Python of that version as far as the script asks; one that is not `complete` cannot make environments."""
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    asks = f"""
+import sys
+class info(tuple): pass
+code = sys.argv[2] if sys.argv[1] == "-c" else ""
+sys.version_info = info(({version.replace(".", ", ")}, 0))
+if "ensurepip" in code and not {complete}:
+    raise SystemExit(1)
+if "-m" == sys.argv[1]:
+    raise SystemExit("STUB {name} asked for " + sys.argv[2])
+exec(code)
+"""
+    file.write_text(f"#!{sys.executable} -IS\n{asks}")
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize("arguments", [(), ("help",), ("--help",), ("-h",)])
+def test_help_needs_no_environment(clone: Path, arguments: tuple[str, ...]) -> None:
+    done = _run(clone, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8")
+    assert not (clone / ".market").exists()
+
+
+def test_the_version_needs_no_environment(clone: Path) -> None:
+    done = _run(clone, "--version")
+    assert done.stdout.startswith("imagemarket 0.1.0")
+
+
+def test_a_path_with_a_colon_is_refused_at_once(clone: Path) -> None:
+    moved = clone.rename(clone.with_name("a:b"))
+    done = _run(moved, "up")
+    assert done.returncode == 1
+    assert "colon" in done.stderr
+
+
+def test_the_cache_folder_and_all_else_are_the_owners_alone(clone: Path, tmp_path: Path) -> None:
+    for name in ("python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"):
+        _python(tmp_path / "bin", name, "3.12")
+    done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
+    assert done.returncode != 0
+    assert (clone / ".market").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ({"python3": "3.14"}, "python3"),
+        ({"python3.12": "3.12", "python3.13": "3.13"}, "python3.12"),
+        ({"python3.11": "3.11", "python3": "3.13"}, "python3.11"),
+        ({"python3.11": "3.10", "python3": "3.13"}, "python3"),
+    ],
+)
+def test_the_best_python_is_found(clone: Path, tmp_path: Path, there: dict[str, str], chosen: str) -> None:
+    names = ("python3.11", "python3.12", "python3.13", "python3.14", "python3", "python")
+    for name in names:  # those of this machine stand behind these
+        _python(tmp_path / "bin", name, there.get(name, "3.9"))
+    done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
+    assert f"STUB {chosen} asked for venv" in done.stderr
+
+
+def test_one_that_can_make_environments_goes_before_one_that_cannot(clone: Path, tmp_path: Path) -> None:
+    for name in ("python3.13", "python3.14", "python3", "python"):
+        _python(tmp_path / "bin", name, "3.9")
+    _python(tmp_path / "bin", "python3.11", "3.11", complete=False)
+    _python(tmp_path / "bin", "python3.12", "3.12")
+    done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
+    assert "STUB python3.12 asked for venv" in done.stderr
+
+
+def test_where_there_is_none_it_says_which_and_how(clone: Path, tmp_path: Path) -> None:
+    for name in ("python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"):
+        _python(tmp_path / "bin", name, "3.9")
+    done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
+    assert done.returncode == 1
+    assert "no Python from 3.11 to 3.14" in done.stderr
+    named = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON=str(tmp_path / "bin" / "python3"))
+    assert "is no Python from 3.11 to 3.14" in named.stderr
+
+
+def _asked_for(file: Path) -> set[str]:
+    """The packages that a `.in` file names, with those of the files that it includes."""
+    found: set[str] = set()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            found |= _asked_for(file.parent / line.removeprefix("-r "))
+        elif line[:1].isalnum():
+            found.add(canonicalize_name(Requirement(line.partition(" #")[0]).name))
+    return found
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("name", ["uv", "up", "test", "models", "bench"])
+def test_every_lock_holds_for_every_python(name: str, version: str) -> None:
+    folder = REPOSITORY / "requirements"
+    lines = (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line.removesuffix(" \\")) for line in lines if line[:1].isalnum()]
+    machine = dict(default_environment()) | {"python_version": version, "python_full_version": f"{version}.9"}
+    held = [canonicalize_name(pin.name) for pin in pins if pin.marker is None or pin.marker.evaluate(machine)]
+    assert len(held) == len(set(held)), "a package is pinned twice"
+    assert _asked_for(folder / f"{name}.in") <= set(held)
