@@ -143,7 +143,10 @@ def test_every_lock_holds_for_every_python(name: str, version: str) -> None:
     folder = REPOSITORY / "requirements"
     lines = (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     pins = [Requirement(line.removesuffix(" \\")) for line in lines if line[:1].isalnum()]
-    machine = dict(default_environment()) | {"python_version": version, "python_full_version": f"{version}.9"}
+    machine = {key: str(value) for key, value in default_environment().items()} | {
+        "python_version": version,
+        "python_full_version": f"{version}.9",
+    }
     held = [canonicalize_name(pin.name) for pin in pins if pin.marker is None or pin.marker.evaluate(machine)]
     assert len(held) == len(set(held)), "a package is pinned twice"
     assert _asked_for(folder / f"{name}.in") <= set(held)
