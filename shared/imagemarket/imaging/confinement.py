@@ -135,12 +135,16 @@ class _Decoder:
         hide_memory()
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
-                [sys.executable, "-P", "-m", "imagemarket.imaging.confinement", str(address_space_bytes or 0)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                env=environment,
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
+                    [sys.executable, "-P", "-m", "imagemarket.imaging.confinement", str(address_space_bytes or 0)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.PIPE,
+                    env=environment,
+                )
+            except OSError as error:  # no memory or no process number left: not the picture's fault
+                self._orders.close()
+                raise DependencyUnavailable("The decoder's process could not be started.") from error
         assert self._process.stdout is not None
         self._answers = self._process.stdout
         ready = self._answers.readline(_HEAD_BYTES_MAX)

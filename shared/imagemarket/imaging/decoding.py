@@ -19,6 +19,7 @@ from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.platform.errors import (
     ImageRejected,
     ImageTooLarge,
+    ImageTooNarrow,
     ImageTooSmall,
     UnreadableImage,
     UnsupportedFormat,
@@ -34,6 +35,8 @@ MAX_MEGAPIXELS = 250
 """Above what today's medium-format cameras take (150), below what a decoder's memory can be made to burst with."""
 MIN_LONG_EDGE = 64
 """Smaller is no picture that anyone can license, and gives no meaningful perceptual hash."""
+MAX_ASPECT = 100
+"""Longer side to shorter. A thumbnail of 150 px is one pixel wide at 150 to 1; the widest panoramas have some 20."""
 MAX_HELD_BYTES = 640_000_000
 """What a decoder may have to hold at once: 200 megapixels of three bytes, and some; with the file itself and
 the interpreter the process stays below 900 MB."""
@@ -106,7 +109,7 @@ def decode_source(source: Source) -> Decoded:
 
     Raises:
         UnsupportedFormat: The bytes are of no accepted type, whatever the name says.
-        ImageTooLarge, ImageTooSmall: Its sides, its metadata or the memory it takes are out of bounds;
+        ImageTooLarge, ImageTooSmall, ImageTooNarrow: Its sides, its metadata or the memory it takes are out of bounds;
             nothing was decoded.
         UnreadableImage: It is broken, or cut short.
     """
@@ -127,6 +130,10 @@ def _check_sides(width: int, height: int) -> None:
     if max(width, height) < MIN_LONG_EDGE:
         raise ImageTooSmall(
             f"The picture is {width} by {height} pixels; its longer side needs {MIN_LONG_EDGE} at least."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageTooNarrow(
+            f"The picture is {width} by {height} pixels; its longer side may be {MAX_ASPECT} times the shorter at most."
         )
 
 

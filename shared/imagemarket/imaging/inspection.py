@@ -38,7 +38,7 @@ def inspect_source(source: Source) -> Inspection:
 
     Raises:
         UnsupportedFormat: The bytes are of no accepted type, whatever the name says.
-        ImageTooLarge, ImageTooSmall: Its sides are out of bounds; nothing was decoded.
+        ImageTooLarge, ImageTooSmall, ImageTooNarrow: Its sides are out of bounds; nothing was decoded.
         UnreadableImage: It is broken, or cut short.
     """
     decoded = decode_source(source)

@@ -20,6 +20,8 @@ COMPARED_LONG_EDGE = 450
 ALIGNED_LONG_EDGE = 1000
 
 _POINTS, _POINTS_TO_ALIGN = 1000, 4000
+_LEAST_SIDE = 32
+"""ORB looks for points no nearer than 31 pixels to an edge."""
 _FAST_THRESHOLD = 7
 """Grey levels that make a corner; low, so that pale pictures have some."""
 _RATIO = 0.8
@@ -129,6 +131,8 @@ def _features(grey: np.ndarray, most: int) -> Features:
     import cv2
     import numpy as np
 
+    if min(grey.shape) < _LEAST_SIDE:  # ORB's smallest scale of it would have none
+        return Features(grey=grey, points=np.zeros((0, 2), np.float32), descriptors=np.zeros((0, 32), np.uint8))
     orb: Any = cv2.ORB_create(nfeatures=most, fastThreshold=_FAST_THRESHOLD)  # pyright: ignore[reportAttributeAccessIssue]
     points, descriptors = orb.detectAndCompute(grey, None)
     return Features(

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from imagemarket.ingestion.duplicates import Evidence, FoundBy, Lookalike, Verdict
+from imagemarket.ingestion.models import Step
+from imagemarket.ingestion.picture_faults import picture_work
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import NotFound
 from imagemarket.platform.objects import ObjectStore
@@ -97,7 +99,9 @@ class CopyFinder:
         }
         if not known:
             return []
-        ours = matching.features(self._renditions.get(subject.thumbnail))
+        thumbnail = self._renditions.get(subject.thumbnail)
+        with picture_work(Step.PUBLISH):
+            ours = matching.features(thumbnail)
         found = []
         for candidate in candidates:
             other = known.get(candidate.image_id)
@@ -110,7 +114,8 @@ class CopyFinder:
                 except NotFound:
                     logger.warning("a thumbnail is missing", other=str(candidate.image_id))
                 else:
-                    comparison = matching.compare(ours, matching.features(theirs)[0])
+                    with picture_work(Step.PUBLISH):
+                        comparison = matching.compare(ours, matching.features(theirs)[0])
             exposures_differ = None not in (subject.taken_at, other["taken_at"]) and (
                 subject.taken_at != other["taken_at"]
             )

@@ -20,6 +20,7 @@ from imagemarket.platform.errors import (
     Conflict,
     DependencyUnavailable,
     ImageNotFound,
+    ImageNotProcessable,
     NotFound,
     OriginalMismatch,
     UnreadableImage,
@@ -31,8 +32,9 @@ from imagemarket.platform.telemetry import logger
 if TYPE_CHECKING:
     from psycopg import Connection
 
-BYTES_AT_FAULT = {OriginalMismatch.slug, UnreadableImage.slug}
-"""Rejections that other bytes of the same picture can mend: it was cut short, or is not the file that was meant."""
+BYTES_AT_FAULT = {OriginalMismatch.slug, UnreadableImage.slug, ImageNotProcessable.slug}
+"""Rejections that other bytes of the same picture can mend: it was cut short, is not the file that was meant, or is
+saved in a way that a library fails on."""
 
 _TRY_AGAIN_SECONDS = 60
 

@@ -18,6 +18,7 @@ from uuid import UUID
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.models import COMPENSATE, ENDED_TAG, FailedStep, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.picture_faults import not_processable, picture_work
 from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
 from imagemarket.platform import outbox
@@ -108,7 +109,8 @@ class InspectImage:
                 raise OriginalMismatch(
                     f"The file has {size} bytes and {announced['announced_bytes']} were announced; announce it again."
                 )
-            inspection = self._inspector.inspect(path)
+            with picture_work(Step.INSPECT):
+                inspection = self._inspector.inspect(path)
         if inspection.technical.decoded_from:
             logger.warning("the RAW data could not be read", decoded_from=inspection.technical.decoded_from)
         if announced["announced_sha256"] and bytes(announced["announced_sha256"]).hex() != inspection.sha256:
@@ -222,7 +224,9 @@ class MakeThumbnails:
     def _make(self, job: IngestionJob) -> StepOutput:
         from imagemarket.imaging.renditions import make_thumbnails
 
-        made = make_thumbnails(self._work.get(master_key(job)), self._rights.of(job.image_id))
+        master, rights = self._work.get(master_key(job)), self._rights.of(job.image_id)
+        with picture_work(Step.MAKE_THUMBNAILS):
+            made = make_thumbnails(master, rights)
         public = [rendition for rendition in made if rendition.kind != "clean"]
         private = [rendition for rendition in made if rendition.kind == "clean"]
         stored = _store(self._renditions, job.image_id, public) + _store(self._originals, job.image_id, private)
@@ -252,7 +256,9 @@ class MakeWatermark:
     def _make(self, job: IngestionJob) -> StepOutput:
         from imagemarket.imaging.watermark import make_watermarked
 
-        made = make_watermarked(self._work.get(master_key(job)), job.image_id, self._rights.of(job.image_id))
+        master, rights = self._work.get(master_key(job)), self._rights.of(job.image_id)
+        with picture_work(Step.MAKE_WATERMARK):
+            made = make_watermarked(master, job.image_id, rights)
         return {"renditions": _store(self._renditions, job.image_id, made)}
 
     def _remove(self, image_id: UUID) -> None:
@@ -295,10 +301,13 @@ class EmbedAndTag:
         return self._records.once(job, Step.EMBED_AND_TAG, lambda: self._analyse(job))
 
     def _analyse(self, job: IngestionJob) -> StepOutput:
-        from imagemarket.vision.models import Analysis
+        from imagemarket.vision.models import Analysis, Refusal
 
         answer = self._endpoint.analyse([self._work.get(model_input_key(job))])
         analysis = answer.analyses[0]
+        if isinstance(analysis, Refusal) and analysis.type == "ValidationError":
+            logger.error("the model refuses the picture", reason=analysis.message)
+            raise not_processable(Step.EMBED_AND_TAG)
         if not isinstance(analysis, Analysis):
             raise DependencyUnavailable(f"The model cannot look at the picture: {analysis.message}")
         self._work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")

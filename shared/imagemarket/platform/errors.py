@@ -199,6 +199,19 @@ class ImageTooSmall(ImageRejected):
     slug, title, status = "image-too-small", "The picture is too small", 422
 
 
+class ImageTooNarrow(ImageRejected):
+    """One side is so much longer than the other that a thumbnail of it shows nothing."""
+
+    slug, title, status = "image-too-narrow", "The picture is too narrow", 422
+
+
+class ImageNotProcessable(ImageRejected):
+    """A library failed on this picture, though its file could be read: a bug of ours, which the log reports. The same
+    bytes would fail the same way again."""
+
+    slug, title, status = "image-not-processable", "The picture cannot be processed", 422
+
+
 class OriginalMismatch(ImageRejected):
     """What lies in the store is not what the contributor announced (size or checksum)."""
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.matching import Comparison, align, compare, features
+from imagemarket.imaging.renditions import make_thumbnails
+from imagemarket.imaging.watermark import make_watermarked
 from local.pictures import paint_landscape
 from tests.textures import textured
 
@@ -102,3 +107,15 @@ def test_a_copy_is_laid_over_the_known_picture(pictures: list[Image.Image]) -> N
     error = np.asarray(laid.crop(middle), dtype=float) - np.asarray(known.crop(middle), dtype=float)
     assert np.abs(error).mean() < 6
     assert align(pictures[3], known) is None or _compared(pictures[3], known) is None
+
+
+@pytest.mark.parametrize("sides", [(1, 64), (64, 1), (1, 100), (2, 200), (7, 700), (450, 5), (40, 4000), (64, 64)])
+def test_the_narrowest_pictures_that_are_accepted_go_all_the_way(tmp_path: Path, sides: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (sides[1], sides[0], 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    found = inspect(tmp_path / "a.png")
+    made = make_thumbnails(found.master) + make_watermarked(found.master, uuid.uuid4())
+    assert len(made) == 12
+    compared = next(each.data for each in made if (each.long_edge, each.format) == (450, "jpeg"))
+    ours = features(compared)
+    compare(ours, ours[0])  # says something or nothing, and does not fail
