@@ -324,7 +324,8 @@ def measure() -> list[report.Row]:
         table.add_row(reading, way, *(f"{mean(judged, name):.3f}" for name in ("ndcg", "recall", "reciprocal")))
     console.print(table)
     kinds = list(dict.fromkeys(question.kind for question in made.questions))
-    console.print(_by_kind(made, found, kinds))
+    for measure_of, title in (("ndcg", "nDCG@10"), ("recall", "recall@10"), ("reciprocal", "MRR")):
+        console.print(_by_kind(made, found, kinds, measure_of, title))
     convex, share = cross_validated(made, found)
     console.print(f"convex, its share chosen on the other folds: nDCG@10 {convex:.3f}; on all together {share}")
 
@@ -415,13 +416,13 @@ def least_close(made: Corpus, *, words: int = 300, seed: int = 7) -> tuple[float
     raise RuntimeError("made-up words are as close to the photos as can be")
 
 
-def _by_kind(made: Corpus, found: Scores, kinds: Sequence[str]) -> Table:
-    table = Table("reading", "way", *kinds, title="nDCG@10 by kind of query")
+def _by_kind(made: Corpus, found: Scores, kinds: Sequence[str], measure_of: str, title: str) -> Table:
+    table = Table("reading", "way", *kinds, title=f"{title} by kind of query")
     for (reading, way), judged in found.items():
         if way.startswith("convex") and way not in {"convex:0.5", "convex:0.7"}:
             continue
         of_kind = {kind: [j for q, j in zip(made.questions, judged, strict=True) if q.kind == kind] for kind in kinds}
-        table.add_row(reading, way, *(f"{mean(each):.3f}" for each in of_kind.values()))
+        table.add_row(reading, way, *(f"{mean(each, measure_of):.3f}" for each in of_kind.values()))
     return table
 
 

@@ -4,8 +4,9 @@
 
 The engines are asked directly, as `Search` asks them; the documents are those of `benchmarks.material.catalogue`.
 Vector questions ask for the nearest 100, with filters that keep from all to nearly nothing, half of them about
-something else than the question. Their peers, in the same run: pgvector as it comes (an HNSW index, its own
-settings, the filter beside it), and comparing everything. Recall is counted against comparing everything in NumPy.
+something else than the question. Their peers, in the same run and over the same documents, beside every engine:
+pgvector as it comes (an HNSW index, its own settings, the filter beside it), and comparing everything. Recall is
+counted against comparing everything in NumPy.
 `MARKET_BENCH_DSN` names a PostgreSQL to use; one that holds so many documents already is used as it is.
 """
 
@@ -26,8 +27,9 @@ from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 from benchmarks import report
 from benchmarks.material.catalogue import MODEL, Catalogue, Question
-from benchmarks.material.postgres import filled
+from benchmarks.material.postgres import SERVER, filled, own_database
 from imagemarket.platform.database import Database
+from imagemarket.platform.migrations import upgrade
 from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
 from imagemarket.search.postgres import PostgresSearch, condition_of
 
@@ -278,7 +280,9 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
             client.indices.forcemerge(index="images", params={"max_num_segments": "1", "request_timeout": 1800})
             questions = Catalogue(part=1000).questions(QUESTIONS)
             yield from _by_words(engine, catalogue, questions, size)
-            yield from _rows_of(_by_vector_alone(engine, catalogue, questions, held), size)
+            bands = _by_vector_alone(engine, catalogue, questions, held)
+            _beside_pgvector(bands, catalogue, questions, held)
+            yield from _rows_of(bands, size)
             stored = client.indices.stats(index="images")["_all"]["total"]["store"]["size_in_bytes"]
             yield report.at_most(
                 f"index, {size}, for a million", ours=stored * 1e6 / documents / 2**30, unit="GiB", limit=20
@@ -304,7 +308,9 @@ def measure_qdrant(documents: int) -> Iterator[report.Row]:
         client.shard.optimize()
         yield report.at_most(f"making the index, {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
         questions = Catalogue(part=1000).questions(QUESTIONS)
-        yield from _rows_of(_by_vector_alone(engine, catalogue, questions, held), size)
+        bands = _by_vector_alone(engine, catalogue, questions, held)
+        _beside_pgvector(bands, catalogue, questions, held)
+        yield from _rows_of(bands, size)
         indexed = client.shard.info().indexed_vectors_count
         yield report.at_least(f"vectors in the graph, {size}", ours=indexed, unit="vectors", limit=documents)
         client.shard.flush()
@@ -336,7 +342,7 @@ class _Held:
 
 
 def _by_vector_alone(engine: Any, catalogue: Catalogue, questions: Sequence[Question], held: _Held) -> dict[str, Band]:
-    """As for PostgreSQL, without pgvector's own defaults beside it."""
+    """As for PostgreSQL, without pgvector beside it."""
     import numpy as np
 
     from tests.unit.search.kit import passes  # the filters, said a second time and plainly
@@ -364,6 +370,27 @@ def _by_vector_alone(engine: Any, catalogue: Catalogue, questions: Sequence[Ques
             else:
                 band.recall.append(1.0)
     return bands
+
+
+def _beside_pgvector(bands: dict[str, Band], catalogue: Catalogue, questions: Sequence[Question], held: _Held) -> None:
+    """Adds what pgvector does with the same documents and questions, in a PostgreSQL of its own."""
+    with own_database(SERVER) as dsn:
+        upgrade(dsn)
+        database = Database(lambda: dsn, statement_timeout_ms=0)
+        try:
+            engine = PostgresSearch(database)
+            for begin in range(0, len(held.documents), 500):
+                pairs = zip(held.documents[begin : begin + 500], held.vectors[begin : begin + 500], strict=True)
+                engine.write([each.model_copy(update={"embedding": tuple(map(float, row))}) for each, row in pairs], [])
+            with database.transaction() as connection:
+                connection.execute("ANALYZE search_documents")
+            ours = _by_vector(database, engine, catalogue, questions[:_CHECKED], len(held.documents))
+        finally:
+            database.close()
+    for name, band in ours.items():
+        bands[name].defaults = band.defaults
+        bands[name].default_recall = band.default_recall
+        bands[name].default_short = band.default_short
 
 
 def _compare_all(vectors: np.ndarray, wanted: Sequence[float]) -> Any:

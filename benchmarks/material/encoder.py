@@ -39,6 +39,8 @@ class Shape:
 
 VIT_B_32 = Shape(12, 768, 12, 50)
 VIT_L_14 = Shape(24, 1024, 16, 257)
+CLIP_L_14_TEXT = Shape(12, 768, 12, 77)
+"""Of 77 tokens; what comes before, looking them up, takes next to nothing."""
 
 
 def write_onnx(path: Path, shape: Shape, kind: DTypeLike = np.float32) -> None:

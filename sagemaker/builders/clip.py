@@ -131,7 +131,7 @@ def _write(
 ) -> Manifest:
     (folder / "text").mkdir()
     origins = copy_heads(folder)
-    size = int(_first(model.visual.image_size))
+    size = image_of(model)
     context = int(model.context_length)
     write_tokenizer(folder / "text/tokenizer.json")
     quality = export_towers(model, folder, size=size, context=context, say=say)
@@ -176,8 +176,10 @@ def _write(
     return manifest
 
 
-def _first(size: Any) -> Any:
-    return size[0] if isinstance(size, tuple | list) else size
+def image_of(model: Any) -> int:
+    """Pixels a side of what the model looks at."""
+    size = model.visual.image_size
+    return int(size[0] if isinstance(size, tuple | list) else size)
 
 
 def _mean_rows(encoder: ContrastiveTextModel, prompts: Iterable[Sequence[str]]) -> Matrix:
@@ -226,7 +228,7 @@ def export_towers(model: Any, folder: Path, *, size: int, context: int, say: Pro
     PyTorch's. Raises SystemExit where that is less than the limits."""
     import torch
 
-    pictures = _pictures(size)
+    pictures = photos(size)
     ids = _ids(folder / "text/tokenizer.json", context)
     image, text = _image_graph(model), _text_graph(model)
     with torch.no_grad():
@@ -320,7 +322,7 @@ def _export(graph: Any, example: NDArray[Any], name: str, path: Path) -> None:
         )
 
 
-def _pictures(size: int) -> NDArray[np.uint8]:
+def photos(size: int) -> NDArray[np.uint8]:
     """Real photos, cut as the bundle cuts them."""
     photos: list[NDArray[np.uint8]] = []
     for name in _PHOTOS:

@@ -21,6 +21,7 @@ class Bundle(StrEnum):
     LITE = "lite"
     CLIP = "clip-vit-l-14"
     DATACOMP = "clip-vit-l-14-datacomp"
+    COCA = "coca-vit-l-14"
 
 
 @app.callback()
@@ -33,18 +34,23 @@ def build(
     name: Annotated[Bundle, typer.Argument(help="Which bundle.")],
     out: Annotated[Path, typer.Option(help="The bundle's folder.", metavar="DIR")],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A CLIP model's weights, in place of those from the hub.", exists=True)
+        Path | None, typer.Option(help="A CLIP or CoCa model's weights, in place of those from the hub.", exists=True)
     ] = None,
     python: Annotated[
         Path | None, typer.Option(help="The interpreter that has PyTorch, for CLIP models (docs/models.md).")
     ] = None,
 ) -> None:
-    """Build a bundle; quick when it stands already. CLIP models take PyTorch, in an environment of its own."""
+    """Build a bundle; quick when it stands already. CLIP models take PyTorch, in an environment of its own.
+
+    coca-vit-l-14 is no bundle but a captioner: --out is the folder `captioner` of the bundle that shall write
+    sentences with it.
+    """
     interpreter = str(python or sys.executable)
     if name is Bundle.LITE:
         command = [interpreter, "-m", "sagemaker.builders.lite", "--out", str(out)]
     else:
-        command = [interpreter, "-m", "sagemaker.builders.clip", name.value, "--out", str(out)]
+        builder = "captioner" if name is Bundle.COCA else "clip"
+        command = [interpreter, "-m", f"sagemaker.builders.{builder}", name.value, "--out", str(out)]
         command += ["--checkpoint", str(checkpoint)] if checkpoint else []
     raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603
 

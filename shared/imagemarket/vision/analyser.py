@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imagemarket.vision.bundle import Manifest, read_manifest, verify
+from imagemarket.vision.captioner import FOLDER, Captioner
 from imagemarket.vision.colours import name_colours
 from imagemarket.vision.faces import FaceFinder
 from imagemarket.vision.models import Analysis
@@ -41,6 +42,8 @@ class View:
     """Share of the picture of each colour, the largest first."""
     surest_face: float
     """Score of the surest face, 0 where there is none."""
+    captioned: Pixels | None = None
+    """What the captioner looks at, where the bundle has one."""
 
 
 class Analyser:
@@ -69,6 +72,8 @@ class Analyser:
     def _load(self, bundle: Path, threads: int) -> None:
         self._tower = load_tower(bundle, self._manifest, device=self.device, threads=threads)
         self._nsfw = Network(bundle / "image/nsfw.onnx", device=self.device, threads=threads)
+        folder = bundle / FOLDER
+        self._captioner = Captioner(folder, device=self.device, threads=threads) if folder.is_dir() else None
 
     @property
     def model_version(self) -> str:
@@ -94,6 +99,7 @@ class Analyser:
             nsfw=_nsfw_input(picture),
             colours=name_colours(small),
             surest_face=float(self._faces.find(picture)[:, 4].max(initial=0)),
+            captioned=self._captioner.cut(picture) if self._captioner else None,
         )
 
     def analyse(self, jpegs: Sequence[bytes]) -> list[Analysis]:
@@ -106,7 +112,15 @@ class Analyser:
             return []
         sights = self._tower.see([view.views for view in views])
         scores = self._nsfw_scores([view.nsfw for view in views])
-        return [self._read(*each) for each in zip(views, sights, scores, strict=True)]
+        captions = self._captions(views)
+        return [self._read(*each) for each in zip(views, sights, scores, captions, strict=True)]
+
+    def _captions(self, views: Sequence[View]) -> list[str]:
+        """What the captioner writes of each; "" without one."""
+        seen = [view.captioned for view in views if view.captioned is not None]
+        if self._captioner is None or len(seen) < len(views):
+            return [""] * len(views)
+        return self._captioner.describe(seen)
 
     def warm_up(self, batch: int) -> None:
         """Looks at plain pictures, one and then `batch` of them, so that the first caller does not wait for what a
@@ -119,7 +133,7 @@ class Analyser:
         if batch > 1 and self.device != "cpu":
             self.look([view] * batch)
 
-    def _read(self, view: View, sight: Sight, nsfw_score: float) -> Analysis:
+    def _read(self, view: View, sight: Sight, nsfw_score: float, caption: str) -> Analysis:
         held = self._reader.confidences(sight, view.surest_face)
         people = self._reader.people(held, view.surest_face)
         return Analysis(
@@ -127,7 +141,7 @@ class Analyser:
             tags=self._reader.tags(held, view.colours, people=people),
             categories=self._reader.categories(sight),
             nsfw_score=nsfw_score,
-            description=self._reader.describe(held, view.colours, people=people),
+            description=caption or self._reader.describe(held, view.colours, people=people),
             people=people,
         )
 

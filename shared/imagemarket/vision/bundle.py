@@ -8,6 +8,7 @@
     image/faces-*.onnx              what finds faces (MTCNN's three networks)
     image/vocabulary.json           the words that tags are chosen from, and the categories
     image/tables.npz                their vectors, and what follows from classes where the tower is a classifier
+    captioner/                      where one was built in: what writes the sentence (`imagemarket.vision.captioner`)
 
 There are two kinds of tower on each side, and one loader for all of them: `imagemarket.vision.text.TextEncoder`
 and `imagemarket.vision.analyser.Analyser`. Who encodes queries needs the manifest and `text/` alone.
@@ -15,8 +16,9 @@ and `imagemarket.vision.analyser.Analyser`. Who encodes queries needs the manife
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -195,7 +197,14 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
+class Described(Protocol):
+    """A manifest that names its files."""
+
+    @property
+    def parts(self) -> Mapping[str, Part]: ...
+
+
+def verify(folder: Path, manifest: Described) -> None:
     """Raises `NotABundle` unless every file is there, byte for byte."""
     import hashlib
 
