@@ -197,7 +197,8 @@ def register(body: Registration, request: Request, response: Response) -> Accoun
     responses=problem_responses(InvalidCredentials, InvalidRequest, TooManyRequests, DependencyUnavailable),
 )
 def login(body: SignIn, request: Request, response: Response) -> TokenView:
-    """Attempts are limited per account and per address; `Retry-After` says when the next may come."""
+    """Attempts are limited: at one account from one address, at one account from networks that it has not signed in
+    from, and from one address at any. `Retry-After` says when the next may come."""
     _no_store(response)
     pair = wiring.identity().login(
         email=body.email, password=body.password.get_secret_value(), address=client_address(request)
@@ -214,7 +215,8 @@ def login(body: SignIn, request: Request, response: Response) -> TokenView:
 )
 def refresh(body: RefreshTokenBody, response: Response) -> TokenView:
     """Each refresh token can be used once; a request doubled within 10 seconds is answered all the
-    same. Later reuse means that somebody holds a copy, and ends the session for everyone."""
+    same, with one more successor. The use of one successor retires the others. Using a token later, or one
+    that was retired, means that somebody holds a copy, and ends the session for everyone."""
     _no_store(response)
     return _token_view(wiring.identity().refresh(body.refresh_token.get_secret_value()))
 

@@ -14,7 +14,7 @@ import pytest
 from functions.auth_api.handler import handler
 from functions.authorizer.handler import handler as authorize
 from imagemarket import wiring
-from imagemarket.identity.attempts import PER_ACCOUNT, REGISTRATIONS_PER_ADDRESS
+from imagemarket.identity.attempts import PER_ACCOUNT_AND_ADDRESS, REGISTRATIONS_PER_ADDRESS, STRANGERS_PER_ACCOUNT
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import RateLimiter
@@ -131,13 +131,27 @@ def test_unknown_and_wrong_are_one_answer_to_the_byte(kit: Kit) -> None:
 def test_an_address_that_tries_too_often_is_told_when_to_come_back(kit: Kit) -> None:
     kit.registered()
     wrong = {**SIGN_IN, "password": "not the password"}
-    for _ in range(PER_ACCOUNT.attempts):
+    for _ in range(PER_ACCOUNT_AND_ADDRESS.attempts):
         assert send("POST", "/v1/auth/login", wrong, address=ADDRESS)[0] == 401
     kit.clock.advance(timedelta(seconds=100))
     status, problem, headers = send("POST", "/v1/auth/login", SIGN_IN, address=ADDRESS)
     assert (status, problem["type"]) == (429, "/v1/problems/too-many-requests")
     assert headers["retry-after"] == "800"
     assert (problem["limit"], problem["window_seconds"]) == (10, 900)
+
+
+def test_strangers_do_not_keep_the_owner_out(kit: Kit) -> None:
+    kit.registered()
+    assert send("POST", "/v1/auth/login", SIGN_IN, address=ADDRESS)[0] == 200
+    wrong = {**SIGN_IN, "password": "not the password"}
+    answers = [
+        send("POST", "/v1/auth/login", wrong, address=f"198.51.{network}.{host}")[0]
+        for network in range(10)
+        for host in range(PER_ACCOUNT_AND_ADDRESS.attempts)
+    ]
+    assert answers.count(401) == STRANGERS_PER_ACCOUNT.attempts - 1, "they and the owner's first time, together"
+    for address in (ADDRESS, "203.0.113.99"):
+        assert send("POST", "/v1/auth/login", SIGN_IN, address=address)[0] == 200, "and the owner is at home"
 
 
 def test_registrations_are_limited_by_address(kit: Kit) -> None:
@@ -233,7 +247,7 @@ def test_no_log_line_and_no_metric_carries_a_token_or_a_password(
     send("POST", "/v1/auth/register", REGISTRATION | {"password": "short-pw"})
     send("POST", "/v1/auth/register", REGISTRATION | {"password": ["Wr0ng-type"]})
     _, first, _ = send("POST", "/v1/auth/login", SIGN_IN)
-    for _ in range(PER_ACCOUNT.attempts + 2):
+    for _ in range(PER_ACCOUNT_AND_ADDRESS.attempts + 2):
         send("POST", "/v1/auth/login", {**SIGN_IN, "password": "not the password"})
     _, second, _ = send("POST", "/v1/auth/refresh", {"refresh_token": first["refresh_token"]})
     authorized(second["access_token"])

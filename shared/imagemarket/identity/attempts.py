@@ -1,4 +1,7 @@
-"""Limits on guessing, per account and per address.
+"""Limits on guessing: at one account from one address, at one account by strangers, from one address at any.
+
+An account is never closed to everybody, since whoever knows its e-mail could then keep its owner out. Many strangers
+together use up what strangers have, and not what the owner has in networks that the account has signed in from.
 
 The counters live in the cache, which may be lost. When it does not answer, sign-in goes on: then
 bcrypt's cost is the brake, which allows a few guesses per second and process, and a metric says so.
@@ -7,6 +10,7 @@ bcrypt's cost is the brake, which allows a few guesses per second and process, a
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,8 +35,10 @@ class Limit:
     seconds: int
 
 
-PER_ACCOUNT = Limit(attempts=10, seconds=15 * 60)
-"""Sign-ins for one e-mail address; a success starts it afresh."""
+PER_ACCOUNT_AND_ADDRESS = Limit(attempts=10, seconds=15 * 60)
+"""Sign-ins for one e-mail address from one network address; a success starts it afresh."""
+STRANGERS_PER_ACCOUNT = Limit(attempts=30, seconds=15 * 60)
+"""Sign-ins for one e-mail address from wherever it has not signed in from; a success changes nothing."""
 PER_ADDRESS = Limit(attempts=100, seconds=15 * 60)
 """Sign-ins from one network address, for whatever accounts: an office's worth, no password spray."""
 REGISTRATIONS_PER_ADDRESS = Limit(attempts=20, seconds=60 * 60)
@@ -44,15 +50,28 @@ class AttemptLimiter:
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
-    def sign_in(self, *, email: str, address: str) -> None:
-        """Counts a sign-in. Raises `TooManyRequests`, for known and unknown e-mails alike."""
-        self._count_address("sign-in", address, PER_ADDRESS, what="sign-in attempts from this address")
-        self._count(_account_key(email), PER_ACCOUNT, what="sign-in attempts for this account")
+    def sign_in(self, *, email: str, address: str, known: bool) -> None:
+        """Counts a sign-in; `known` is whether the account has signed in from this network before.
 
-    def signed_in(self, *, email: str) -> None:
-        """Forgets the attempts at an account whose owner has just proved to be there."""
+        Raises `TooManyRequests`, for known and unknown e-mails alike.
+        """
+        self._count_address("sign-in", address, PER_ADDRESS, what="sign-in attempts from this address")
+        self._count(
+            _pair_key(email, address),
+            PER_ACCOUNT_AND_ADDRESS,
+            what="sign-in attempts for this account from this address",
+        )
+        if not known:
+            self._count(
+                "attempts:sign-in:strangers:" + _digest(email),
+                STRANGERS_PER_ACCOUNT,
+                what="sign-in attempts for this account from networks that it has not signed in from",
+            )
+
+    def signed_in(self, *, email: str, address: str) -> None:
+        """Forgets the attempts at an account from where its owner has just proved to be."""
         try:
-            self._counters.forget(_account_key(email))
+            self._counters.forget(_pair_key(email, address))
         except DependencyUnavailable:
             _say_unavailable()
 
@@ -86,6 +105,23 @@ def _say_unavailable() -> None:
     count("AttemptLimiterUnavailable")
 
 
-def _account_key(email: str) -> str:
-    """A digest, so that whoever reads the cache does not read who signs in."""
-    return "attempts:sign-in:account:" + hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()
+def neighbourhood_of(address: str) -> str:
+    """The network that an address is remembered by: the /24 of an IPv4 address, the /48 of an IPv6 one. Providers give
+    out another address of the same network each day."""
+    network = network_of(address)
+    if network is None:
+        return "loopback"
+    try:
+        parsed = ipaddress.ip_address(network)
+    except ValueError:
+        return network
+    return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+
+
+def _pair_key(email: str, address: str) -> str:
+    return "attempts:sign-in:account:" + _digest(f"{network_of(address) or address} {email}")
+
+
+def _digest(text: str) -> str:
+    """So that whoever reads the cache does not read who signs in."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -32,7 +32,13 @@ class MemoryFamily:
     def live(self) -> int:
         return sum(token.is_live() for token in self._members())
 
-    def replace_live(self, at: datetime) -> None:
+    def successor_used(self) -> bool:
+        return any(
+            token.used_at is not None and token.parent_sha256 == self._presented.sha256 for token in self._members()
+        )
+
+    def use(self, at: datetime) -> None:
+        self._tokens[self._presented.sha256] = replace(self._tokens[self._presented.sha256], used_at=at)
         for token in self._members():
             if token.is_live():
                 self._tokens[token.sha256] = replace(token, replaced_at=at)
@@ -52,6 +58,7 @@ class MemoryIdentityStore:
     def __init__(self) -> None:
         self._credentials: dict[UUID, Credentials] = {}
         self._tokens: dict[bytes, RefreshToken] = {}
+        self._networks: dict[tuple[UUID, str], datetime] = {}
         self._lock = threading.Lock()
 
     def add_account(self, account: Account, password_hash: str) -> bool:
@@ -70,6 +77,12 @@ class MemoryIdentityStore:
 
     def set_password_hash(self, account_id: UUID, password_hash: str) -> None:
         self._credentials[account_id] = replace(self._credentials[account_id], password_hash=password_hash)
+
+    def knows_network(self, account_id: UUID, network: str) -> bool:
+        return (account_id, network) in self._networks
+
+    def remember_network(self, account_id: UUID, network: str, at: datetime) -> None:
+        self._networks[account_id, network] = at
 
     def set_role(self, account_id: UUID, role: Role) -> None:
         kept = self._credentials[account_id]

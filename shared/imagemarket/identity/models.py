@@ -56,8 +56,9 @@ class AccessClaims:
 class RefreshToken:
     """A refresh token as it is kept: by its SHA-256, never in the clear.
 
-    A family is everything that grew out of one sign-in. `replaced_at` is when a later token of the
-    family took this one's place, `revoked_at` when the family ended early.
+    A family is everything that grew out of one sign-in. `used_at` is when this token was exchanged;
+    `replaced_at` is when it was, or when it was retired because a sibling was; `revoked_at` is when the
+    family ended early. `parent_sha256` is the token that it was given for, None for a sign-in's first.
     """
 
     sha256: bytes = field(repr=False)
@@ -65,6 +66,8 @@ class RefreshToken:
     account_id: UUID
     issued_at: datetime
     expires_at: datetime
+    parent_sha256: bytes | None = field(default=None, repr=False)
+    used_at: datetime | None = None
     replaced_at: datetime | None = None
     revoked_at: datetime | None = None
 

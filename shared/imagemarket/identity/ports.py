@@ -27,8 +27,12 @@ class LockedFamily(Protocol):
         """How many tokens of the family are neither replaced nor revoked."""
         ...
 
-    def replace_live(self, at: datetime) -> None:
-        """Marks every live token as replaced."""
+    def successor_used(self) -> bool:
+        """Whether a token that was given for the presented one has been used itself."""
+        ...
+
+    def use(self, at: datetime) -> None:
+        """Marks the presented token as used, and every live token, its siblings, as replaced."""
         ...
 
     def add(self, token: RefreshToken) -> None:
@@ -54,6 +58,14 @@ class IdentityStore(Protocol):
         ...
 
     def set_password_hash(self, account_id: UUID, password_hash: str) -> None: ...
+
+    def knows_network(self, account_id: UUID, network: str) -> bool:
+        """Whether the account has signed in from this network."""
+        ...
+
+    def remember_network(self, account_id: UUID, network: str, at: datetime) -> None:
+        """Keeps that the account signed in from this network."""
+        ...
 
     def set_role(self, account_id: UUID, role: Role) -> None: ...
 

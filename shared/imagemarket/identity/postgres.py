@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _ADD = (
-    "INSERT INTO refresh_tokens (token_sha256, family_id, user_id, issued_at, expires_at) VALUES (%s, %s, %s, %s, %s)"
+    "INSERT INTO refresh_tokens (token_sha256, family_id, user_id, issued_at, expires_at, parent_sha256)"
+    " VALUES (%s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -30,7 +32,18 @@ def _account(row: Row) -> Account:
 
 
 def _fields(token: RefreshToken) -> tuple[Any, ...]:
-    return token.sha256, token.family_id, token.account_id, token.issued_at, token.expires_at
+    return (
+        token.sha256,
+        token.family_id,
+        token.account_id,
+        token.issued_at,
+        token.expires_at,
+        token.parent_sha256,
+    )
+
+
+def _digest(network: str) -> bytes:
+    return hashlib.sha256(network.encode()).digest()
 
 
 class PostgresFamily:
@@ -55,11 +68,21 @@ class PostgresFamily:
         ).fetchone()
         return row["live"] if row else 0
 
-    def replace_live(self, at: datetime) -> None:
+    def successor_used(self) -> bool:
+        row = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE parent_sha256 = %s AND used_at IS NOT NULL) AS used",
+            (self._presented.sha256,),
+        ).fetchone()
+        return row is not None and row["used"]
+
+    def use(self, at: datetime) -> None:
         self._connection.execute(
             "UPDATE refresh_tokens SET replaced_at = %s"
             " WHERE family_id = %s AND replaced_at IS NULL AND revoked_at IS NULL",
             (at, self._presented.family_id),
+        )
+        self._connection.execute(
+            "UPDATE refresh_tokens SET used_at = %s WHERE token_sha256 = %s", (at, self._presented.sha256)
         )
 
     def add(self, token: RefreshToken) -> None:
@@ -102,6 +125,21 @@ class PostgresIdentityStore:
         with self._database.transaction() as connection:
             connection.execute("UPDATE users SET password_hash = %s WHERE id = %s", (password_hash, account_id))
 
+    def knows_network(self, account_id: UUID, network: str) -> bool:
+        row = self._database.fetch_one(
+            "SELECT 1 AS known FROM known_networks WHERE user_id = %s AND network_sha256 = %s",
+            (account_id, _digest(network)),
+        )
+        return row is not None
+
+    def remember_network(self, account_id: UUID, network: str, at: datetime) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO known_networks (user_id, network_sha256, last_at) VALUES (%s, %s, %s)"
+                " ON CONFLICT (user_id, network_sha256) DO UPDATE SET last_at = excluded.last_at",
+                (account_id, _digest(network), at),
+            )
+
     def set_role(self, account_id: UUID, role: Role) -> None:
         with self._database.transaction() as connection:
             connection.execute("UPDATE users SET role = %s WHERE id = %s", (role, account_id))
@@ -123,7 +161,7 @@ class PostgresIdentityStore:
             ).fetchone()
             # Read in a statement of its own: the first one's snapshot is older than its lock.
             row = connection.execute(
-                "SELECT family_id, user_id, issued_at, expires_at, replaced_at, revoked_at"
+                "SELECT family_id, user_id, issued_at, expires_at, parent_sha256, used_at, replaced_at, revoked_at"
                 " FROM refresh_tokens WHERE token_sha256 = %s",
                 (token_sha256,),
             ).fetchone()
@@ -139,6 +177,8 @@ class PostgresIdentityStore:
                     account_id=row["user_id"],
                     issued_at=row["issued_at"],
                     expires_at=row["expires_at"],
+                    parent_sha256=bytes(row["parent_sha256"]) if row["parent_sha256"] is not None else None,
+                    used_at=row["used_at"],
                     replaced_at=row["replaced_at"],
                     revoked_at=row["revoked_at"],
                 ),

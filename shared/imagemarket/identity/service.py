@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from imagemarket.identity.attempts import AttemptLimiter
+from imagemarket.identity.attempts import AttemptLimiter, neighbourhood_of
 from imagemarket.identity.emails import normalise
 from imagemarket.identity.models import (
     ACCESS_TOKEN_LIFETIME,
@@ -53,9 +53,10 @@ class Identity:
     A session is a *family* of refresh tokens: the one given at sign-in and those that replaced it,
     each of which can be used once. Whoever uses one a second time holds a copy, be it the thief or
     the owner, so the whole family ends. The exception is a request that a client or a network sent
-    twice: within `REFRESH_GRACE` of its replacement a token is answered with one more successor.
-    Both successors are live until one is used; that retires the other, whose later use then counts
-    as reuse. So a copy taken within the grace is found out at the next refresh of either side.
+    twice: within `REFRESH_GRACE` of its use a token is answered with one more successor, as long as
+    no successor has been used. Both are live until one is used; that retires the other, and the use
+    of a retired one is proof of two holders at any time, be it a moment later. So a copy taken within
+    the grace is found out as soon as both sides have refreshed once more.
     """
 
     def __init__(
@@ -142,21 +143,25 @@ class Identity:
         """Signs in. Raises `TooManyRequests` or `InvalidCredentials`.
 
         An unknown e-mail and a wrong password get the same answer after the same work, and count
-        against the same limits.
+        against the same limits. Strangers who guess keep out strangers: from a network that the account
+        has signed in from before, only its own attempts count.
         """
         try:
             known_as = normalise(email)
         except InvalidRequest:
             known_as = email.strip().lower()  # nobody's; goes the way of every unknown e-mail
-        self._attempts.sign_in(email=known_as, address=address)
         credentials = self._store.credentials(known_as)
+        network = neighbourhood_of(address)
+        known = credentials is not None and self._store.knows_network(credentials.account.id, network)
+        self._attempts.sign_in(email=known_as, address=address, known=known)
         matches = self._hasher.verify(password, credentials.password_hash if credentials else None)
         if credentials is None or not matches:
             logger.info("sign-in refused")
             count("SignInsRefused")
             raise InvalidCredentials("E-mail or password is wrong.")
         account = credentials.account
-        self._attempts.signed_in(email=known_as)
+        self._attempts.signed_in(email=known_as, address=address)
+        self._store.remember_network(account.id, network, self._clock.now())
         if self._hasher.is_outdated(credentials.password_hash):
             self._store.set_password_hash(account.id, self._hasher.hash(password))
         token, kept = self._refresh_token(account_id=account.id, family_id=new_id())
@@ -185,8 +190,8 @@ class Identity:
         if presented.revoked_at is not None or now >= presented.expires_at:
             return None
         if presented.replaced_at is None:
-            family.replace_live(now)
-        elif now - presented.replaced_at > REFRESH_GRACE:
+            family.use(now)
+        elif presented.used_at is None or now - presented.used_at > REFRESH_GRACE or family.successor_used():
             family.revoke(now)
             logger.warning(
                 "a replaced refresh token was used again: session ended",
@@ -198,7 +203,7 @@ class Identity:
         elif family.live() >= MAX_LIVE_IN_FAMILY:
             return None
         token, kept = self._refresh_token(account_id=presented.account_id, family_id=presented.family_id)
-        family.add(kept)
+        family.add(replace(kept, parent_sha256=presented.sha256))
         return self._pair(family.account, token)
 
     def logout(self, refresh_token: str) -> None:

@@ -9,6 +9,7 @@ from imagemarket.platform.database import Database
 _MONTHS_AHEAD = 6
 
 _DELETIONS: dict[str, LiteralString] = {
+    "known_networks": "DELETE FROM known_networks WHERE last_at < now() - interval '180 days'",
     "refresh_tokens": "DELETE FROM refresh_tokens WHERE expires_at < now()",
     "idempotency_keys": "DELETE FROM idempotency_keys WHERE expires_at < now()",
     "message_failures": "DELETE FROM message_failures WHERE last_at < now() - interval '30 days'",

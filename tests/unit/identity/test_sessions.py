@@ -81,6 +81,27 @@ def test_a_copy_taken_within_the_grace_is_found_out_at_the_next_refresh(kit: Kit
     assert refused(kit, thiefs)
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 9, 10, 11, 900])
+@pytest.mark.parametrize("later", [0, 9, 900])
+def test_a_copy_is_found_out_however_soon_both_sides_refresh(kit: Kit, seconds: int, later: int) -> None:
+    """Also within the grace of the moment that retired the other: retired by a sibling is not used."""
+    token = kit.login().refresh_token
+    owners = kit.identity.refresh(token).refresh_token
+    thiefs = kit.identity.refresh(token).refresh_token
+    kit.clock.advance(timedelta(seconds=later))
+    owners = kit.identity.refresh(owners).refresh_token
+    kit.clock.advance(timedelta(seconds=seconds))
+    assert refused(kit, thiefs)
+    assert refused(kit, owners)
+
+
+def test_a_token_whose_successor_is_in_use_is_forgiven_no_more(kit: Kit) -> None:
+    token = kit.login().refresh_token
+    owners = kit.identity.refresh(kit.identity.refresh(token).refresh_token).refresh_token
+    assert refused(kit, token)
+    assert refused(kit, owners)
+
+
 def test_a_client_in_a_loop_gets_only_so_many(kit: Kit) -> None:
     token = kit.login().refresh_token
     answers = [refused(kit, token) for _ in range(MAX_LIVE_IN_FAMILY + 3)]
@@ -108,6 +129,8 @@ class Given:
     token: str
     session: int
     expires_at: datetime
+    parent: Given | None = None
+    used_at: datetime | None = None
     retired_at: datetime | None = None
 
 
@@ -124,8 +147,8 @@ class Sessions(RuleBasedStateMachine):
         self.ended: set[int] = set()
         self.held: list[Given] = []
 
-    def _hold(self, token: str, session: int) -> Given:
-        given = Given(token, session, self.kit.clock.now() + timedelta(days=30))
+    def _hold(self, token: str, session: int, parent: Given | None = None) -> Given:
+        given = Given(token, session, self.kit.clock.now() + timedelta(days=30), parent)
         assert all(other.token != token for other in self.held), "no token is given out twice"
         self.held.append(given)
         return given
@@ -142,7 +165,11 @@ class Sessions(RuleBasedStateMachine):
     def refresh(self, given: Given) -> object:
         now = self.kit.clock.now()
         usable = given.session not in self.ended and now < given.expires_at
-        doubled = given.retired_at is not None and now - given.retired_at <= REFRESH_GRACE
+        doubled = (
+            given.used_at is not None
+            and now - given.used_at <= REFRESH_GRACE
+            and not any(each.parent is given and each.used_at is not None for each in self.held)
+        )
         crowded = doubled and len(self._live(given.session)) >= MAX_LIVE_IN_FAMILY
         try:
             renewed = self.kit.identity.refresh(given.token)
@@ -157,7 +184,8 @@ class Sessions(RuleBasedStateMachine):
         if given.retired_at is None:
             for other in self._live(given.session):
                 other.retired_at = now
-        return self._hold(renewed.refresh_token, given.session)
+            given.used_at = now
+        return self._hold(renewed.refresh_token, given.session, given)
 
     @rule(given=tokens)
     def sign_out(self, given: Given) -> None:
@@ -167,6 +195,12 @@ class Sessions(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 9, 10, 11, 900, 29 * 86400]))
     def wait(self, seconds: int) -> None:
         self.kit.clock.advance(timedelta(seconds=seconds))
+
+    @invariant()
+    def two_holders_do_not_both_go_on(self) -> None:
+        for one in self.held:
+            used = [each for each in self.held if each.parent is one and each.used_at is not None]
+            assert len(used) <= 1, "both successors of a token were taken"
 
     @invariant()
     def at_most_a_few_tokens_of_a_session_are_live(self) -> None:

@@ -1,0 +1,81 @@
+"""Accounts and sessions on PostgreSQL: what the use cases do on it is what they do on the store in memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from imagemarket.identity.memory import MemoryIdentityStore
+from imagemarket.identity.ports import IdentityStore
+from imagemarket.identity.postgres import PostgresIdentityStore
+from imagemarket.identity.service import MAX_LIVE_IN_FAMILY, REFRESH_GRACE
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import EmailTaken, InvalidCredentials, InvalidRefreshToken, TooManyRequests
+from tests.unit.identity.kit import ADDRESS, EMAIL, Kit
+
+pytestmark = pytest.mark.engines
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def kit(request: pytest.FixtureRequest) -> Kit:
+    store: IdentityStore = MemoryIdentityStore()
+    if request.param == "postgres":
+        database: Database = request.getfixturevalue("database")
+        store = PostgresIdentityStore(database)
+    kit = Kit(store=store)
+    kit.registered()
+    return kit
+
+
+def refused(kit: Kit, token: str) -> bool:
+    try:
+        kit.identity.refresh(token)
+    except InvalidRefreshToken:
+        return True
+    return False
+
+
+def test_an_account_is_kept_once(kit: Kit) -> None:
+    with pytest.raises(EmailTaken):
+        kit.registered()
+    account = kit.login().account
+    assert kit.identity.account(account.id) == account
+
+
+def test_a_doubled_request_is_forgiven_and_a_copy_is_found_out_at_once(kit: Kit) -> None:
+    token = kit.login().refresh_token
+    owners, thiefs = (kit.identity.refresh(token).refresh_token for _ in range(2))
+    owners = kit.identity.refresh(owners).refresh_token
+    assert refused(kit, thiefs)
+    assert refused(kit, owners)
+
+
+def test_reuse_after_the_grace_ends_the_session_and_no_other(kit: Kit) -> None:
+    stolen, other = kit.login().refresh_token, kit.login().refresh_token
+    owners = kit.identity.refresh(stolen).refresh_token
+    kit.clock.advance(REFRESH_GRACE + timedelta(seconds=1))
+    assert refused(kit, stolen)
+    assert refused(kit, owners)
+    assert not refused(kit, other)
+
+
+def test_a_loop_gets_only_so_many(kit: Kit) -> None:
+    token = kit.login().refresh_token
+    assert [refused(kit, token) for _ in range(MAX_LIVE_IN_FAMILY + 2)].count(False) == MAX_LIVE_IN_FAMILY
+
+
+def test_a_sign_out_ends_all_of_the_session(kit: Kit) -> None:
+    token = kit.login().refresh_token
+    kit.identity.logout(kit.identity.refresh(token).refresh_token)
+    assert refused(kit, token)
+
+
+def test_where_the_owner_was_before_strangers_count_for_nothing(kit: Kit) -> None:
+    kit.login()
+    for n in range(40):
+        with pytest.raises((InvalidCredentials, TooManyRequests)):
+            kit.login(password="not the password", address=f"198.51.{n}.1")
+    with pytest.raises(TooManyRequests):
+        kit.login(address="198.51.99.1")
+    assert kit.login(address=ADDRESS.rpartition(".")[0] + ".250").account.email == EMAIL
