@@ -28,6 +28,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from imagemarket.platform import cors
+
 API_IN_FLIGHT = 12
 """API calls at once. Each holds a function process, and two cores serve no more than these in good time."""
 _API_QUEUE_SECONDS = 20.0
@@ -48,6 +50,18 @@ _MEDIA_HEADERS = (
     *("content-type", "content-length", "content-range", "accept-ranges"),
     *("cache-control", "etag", "last-modified"),
 )
+
+
+_OF_OTHER_ORIGINS = {
+    "access-control-allow-origin": ", ".join(cors.ALLOWED_ORIGINS),
+    "access-control-expose-headers": ", ".join(cors.EXPOSED_HEADERS),
+}
+_PREFLIGHT = {
+    "access-control-allow-origin": ", ".join(cors.ALLOWED_ORIGINS),
+    "access-control-allow-methods": ", ".join(cors.ALLOWED_METHODS),
+    "access-control-allow-headers": ", ".join(cors.ALLOWED_HEADERS),
+    "access-control-max-age": str(cors.PREFLIGHT_SECONDS),
+}
 
 
 class _Refused(HTTPException):
@@ -143,6 +157,16 @@ class FrontDoor:
             return None
 
     async def api(self, request: Request) -> Response:
+        """Passes a call on, and adds what pages of other origins need, as API Gateway does: to its own refusals too."""
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=_PREFLIGHT)
+        response = await self._api(request)
+        for name in [name for name in response.headers if name.startswith("access-control-")]:
+            del response.headers[name]
+        response.headers.update(_OF_OTHER_ORIGINS)
+        return response
+
+    async def _api(self, request: Request) -> Response:
         path, query = _target(request)
         api_id = self._output("ApiId")
         if api_id is None:
@@ -223,12 +247,15 @@ async def _home(request: Request) -> Response:
 async def _refuse(request: Request, error: Exception) -> Response:
     """What this door answers by itself, as a problem."""
     _ = request
-    if isinstance(error, _Refused):
-        return _problem(error.status_code, error.title, error.detail)
     assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return _problem(404, "Not found", "Nothing of the local cloud has this address; the API begins at /v1")
-    return _problem(error.status_code, error.detail, error.detail, **(dict(error.headers or {})))
+    if isinstance(error, _Refused):
+        problem = _problem(error.status_code, error.title, error.detail)
+    elif error.status_code == 404:
+        problem = _problem(404, "Not found", "Nothing of the local cloud has this address; the API begins at /v1")
+    else:
+        problem = _problem(error.status_code, error.detail, error.detail, **dict(error.headers or {}))
+    problem.headers.update(_OF_OTHER_ORIGINS)
+    return problem
 
 
 def make_app(aws: str, outputs: Path) -> Starlette:
@@ -247,7 +274,7 @@ def make_app(aws: str, outputs: Path) -> Starlette:
             Route("/media/{key:path}", door.media, methods=["GET", "HEAD"]),
             Route("/v1", door.api, methods=every_method),
             Route("/v1/{rest:path}", door.api, methods=every_method),
-            Route("/.well-known/{rest:path}", door.api, methods=["GET", "HEAD", "OPTIONS"]),
+            Route("/.well-known/{rest:path}", door.api, methods=every_method),
         ],
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,

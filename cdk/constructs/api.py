@@ -1,4 +1,8 @@
-"""The HTTP API: which function serves a route, and which routes the authorizer stands before."""
+"""The HTTP API: which function serves a route, and which routes the authorizer stands before.
+
+The gateway answers a browser's preflight by itself, and adds what pages of other origins need to every answer, its own
+refusals included.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from constructs import Construct
 from cdk.constructs.function import MarketFunction
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
+from imagemarket.platform import cors
 
 AUTHORIZER_RESULT = Duration.seconds(60)
 """How long a token's verdict is kept; a token counts that much longer than it says, at most."""
@@ -30,6 +35,11 @@ class Route:
     function: str
     signed_in: bool = False
     """Whether the authorizer must know the caller."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What the gateway routes: whoever takes GET takes HEAD."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
 ROUTES = (
@@ -65,13 +75,15 @@ ROUTES = (
     Route("GET", "/v1/images/{image_id}/similar", "search_api"),
     Route("GET", "/v1/images/{image_id}/preview", "delivery_api"),
     Route("GET", "/v1/images/{image_id}/clean", "delivery_api", signed_in=True),
+    Route("GET", "/v1", "docs_api"),
     Route("GET", "/v1/health", "docs_api"),
     Route("GET", "/v1/openapi.json", "docs_api"),
     Route("GET", "/v1/docs", "docs_api"),
     Route("GET", "/v1/problems/{slug}", "docs_api"),
-    # A browser asks before it sends; every function answers for all of them, and this one is the lightest.
-    Route("OPTIONS", "/{proxy+}", "docs_api"),
 )
+
+UNROUTED = "docs_api"
+"""Who answers for a path or method that is in no line: that it is not there, as a problem."""
 
 # Never the Authorization header, never a query: people search for what is theirs to know.
 _ACCESS_LOG = {
@@ -107,6 +119,13 @@ class Api(Construct):
             api_name=stage.prefix,
             description="imagemarket: the HTTP API",
             create_default_stage=False,
+            cors_preflight=apigateway.CorsPreflightOptions(
+                allow_origins=list(cors.ALLOWED_ORIGINS),
+                allow_methods=[apigateway.CorsHttpMethod[method] for method in cors.ALLOWED_METHODS],
+                allow_headers=list(cors.ALLOWED_HEADERS),
+                expose_headers=list(cors.EXPOSED_HEADERS),
+                max_age=Duration.seconds(cors.PREFLIGHT_SECONDS),
+            ),
         )
         access_logs = logs.LogGroup(
             self,
@@ -134,6 +153,14 @@ class Api(Construct):
         }
         for route in ROUTES:
             self._add(route)
+        unrouted = apigateway.HttpRoute(
+            self,
+            "Unrouted",
+            http_api=self.api,
+            integration=self._integrations[UNROUTED],
+            route_key=apigateway.HttpRouteKey.DEFAULT,
+        )
+        acknowledge(unrouted, "AwsSolutions-APIG4", "That a path is not there is for everybody to know.")
         self.stage = apigateway.HttpStage(
             self,
             "Stage",
@@ -153,7 +180,7 @@ class Api(Construct):
     def _add(self, route: Route) -> None:
         routes = self.api.add_routes(
             path=route.path,
-            methods=[apigateway.HttpMethod[route.method]],
+            methods=[apigateway.HttpMethod[method] for method in route.methods],
             integration=self._integrations[route.function],
             authorizer=self._authorizer if route.signed_in else None,
         )

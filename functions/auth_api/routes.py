@@ -31,6 +31,7 @@ from imagemarket.platform.errors import (
     Unauthenticated,
 )
 from imagemarket.platform.http import Caller, client_address, create_api, current_caller, problem_responses
+from imagemarket.platform.text import Text
 
 router = APIRouter()
 
@@ -38,10 +39,8 @@ _JWKS_SECONDS = 300
 
 Email = Annotated[
     str,
+    Text(least=3, most=MAX_EMAIL_CHARACTERS),
     Field(
-        strict=True,
-        min_length=3,
-        max_length=MAX_EMAIL_CHARACTERS,
         description="Case does not matter.",
         examples=["ann@example.com"],
     ),
@@ -76,10 +75,8 @@ class Registration(BaseModel):
     role: Annotated[PublicRole, Field(description="Contributors offer pictures, buyers license them.")]
     display_name: Annotated[
         str,
+        Text(least=1, most=MAX_DISPLAY_NAME_CHARACTERS),
         Field(
-            strict=True,
-            min_length=1,
-            max_length=MAX_DISPLAY_NAME_CHARACTERS,
             description="Public: a contributor's pictures carry it.",
             examples=["Ann Adams"],
         ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
 from fastapi.responses import HTMLResponse
@@ -15,17 +16,31 @@ from pydantic import BaseModel, Field
 from functions.docs_api.page import CONTENT_SECURITY_POLICY, docs_page, problem_page
 from imagemarket import wiring
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, walk
-from imagemarket.platform.http import create_api, problem_responses
+from imagemarket.platform.http import (
+    EVERY_METHOD,
+    IfNoneMatch,
+    create_api,
+    etag_of,
+    matches,
+    method_not_allowed,
+    problem_responses,
+)
 
 router = APIRouter()
 
 _OPENAPI = FilePath(__file__).with_name("openapi.json")
 _CACHE = "public, max-age=300"
 
-IfNoneMatch = Annotated[
-    str | None,
-    Header(max_length=1000, description="The ETag of the copy at hand; answered with 304 while it is the newest."),
-]
+
+class Index(BaseModel):
+    """The API and where it explains itself."""
+
+    name: str = "imagemarket"
+    version: Annotated[str, Field(description="The version of the API.")]
+    documentation: Annotated[str, Field(description="A page for people.")] = "/v1/docs"
+    openapi: Annotated[str, Field(description="The same for machines.")] = "/v1/openapi.json"
+    search: Annotated[str, Field(description="Where pictures are found.")] = "/v1/search"
+    health: str = "/v1/health"
 
 
 class Health(BaseModel):
@@ -49,20 +64,14 @@ class ProblemType(BaseModel):
 def _document() -> tuple[bytes, str]:
     """The committed OpenAPI document and its ETag."""
     content = _OPENAPI.read_bytes()
-    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return content, etag_of(content)
 
 
 @cache
 def _docs_html() -> tuple[str, str]:
     """The page and its ETag; made once, since neither document nor address changes in a process."""
     html = docs_page(json.loads(_document()[0]), base_url=wiring.public_base_url())
-    return html, f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110, 13.1.2: weak comparison against a list, or `*`."""
-    named = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return etag in named or "*" in named
+    return html, etag_of(html.encode())
 
 
 def _unchanged(etag: str) -> Response:
@@ -79,6 +88,13 @@ def _page(html: str, **headers: str) -> HTMLResponse:
             **headers,
         },
     )
+
+
+@router.get("/v1", operation_id="getIndex", summary="Where to begin", tags=["Documentation"])
+def get_index(request: Request, response: Response) -> Index:
+    """The addresses of what explains the rest."""
+    response.headers["Cache-Control"] = _CACHE
+    return Index(version=request.app.version)
 
 
 @router.get("/v1/health", operation_id="getHealth", summary="Whether the API answers", tags=["Documentation"])
@@ -99,7 +115,7 @@ def get_health(request: Request, response: Response) -> Health:
 def get_openapi(if_none_match: IfNoneMatch = None) -> Response:
     """The document that this page and generated clients are made from."""
     content, etag = _document()
-    if _matches(if_none_match, etag):
+    if matches(if_none_match, etag):
         return _unchanged(etag)
     return Response(content, media_type="application/json", headers={"ETag": etag, "Cache-Control": _CACHE})
 
@@ -115,7 +131,7 @@ def get_openapi(if_none_match: IfNoneMatch = None) -> Response:
 def get_docs(if_none_match: IfNoneMatch = None) -> Response:
     """One page without scripts and without anything loaded from elsewhere."""
     html, etag = _docs_html()
-    return _unchanged(etag) if _matches(if_none_match, etag) else _page(html, ETag=etag)
+    return _unchanged(etag) if matches(if_none_match, etag) else _page(html, ETag=etag)
 
 
 @router.get(
@@ -157,6 +173,35 @@ def _problem_types() -> dict[str, type[MarketError]]:
     return {error.slug: error for error in walk()}
 
 
+@cache
+def _paths() -> list[tuple[re.Pattern[str], frozenset[str]]]:
+    """Each path of the API as a pattern, with the methods it takes."""
+    document = json.loads(_document()[0])
+    return [
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), frozenset(method.upper() for method in item))
+        for path, item in document["paths"].items()
+    ]
+
+
+def _methods(path: str) -> frozenset[str]:
+    return frozenset().union(*(methods for pattern, methods in _paths() if pattern.fullmatch(path)))
+
+
+def answer_for_the_rest(request: Request) -> Response:
+    """Whatever the gateway has no line for: a path with a slash too many leads to the one that is meant, another
+    method is told those that are taken, and anything else is not there."""
+    path = request.url.path
+    meant = "/" + "/".join(part for part in path.split("/") if part)
+    if meant != path and _methods(meant):
+        query = f"?{request.url.query}" if request.url.query else ""
+        return Response(status_code=308, headers={"Location": f"{quote(meant)}{query}"})
+    if allowed := _methods(path):
+        raise method_not_allowed(request.method, allowed)
+    raise NotFound("No route of this API has that path; /v1 names where to begin.")
+
+
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: documentation", router)
+    api = create_api("imagemarket: documentation", router)
+    api.add_api_route("/{path:path}", answer_for_the_rest, methods=list(EVERY_METHOD), include_in_schema=False)
+    return api

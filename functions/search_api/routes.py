@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from imagemarket import wiring
 from imagemarket.platform.errors import (
@@ -20,7 +19,15 @@ from imagemarket.platform.errors import (
     SearchUnavailable,
     TokenExpired,
 )
-from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.platform.http import (
+    Caller,
+    IfNoneMatch,
+    create_api,
+    etag_of,
+    matches,
+    problem_responses,
+    require_role,
+)
 from imagemarket.platform.telemetry import duration
 from imagemarket.search.models import (
     ExplainedPage,
@@ -41,11 +48,6 @@ _NOT_MODIFIED = {304: {"description": "The copy at hand is still right."}}
 
 _SUGGEST_CACHE = "public, max-age=300"
 Admin = Annotated[Caller, Depends(require_role("admin"))]
-
-IfNoneMatch = Annotated[
-    str | None,
-    Header(max_length=1000, description="The ETag of the copy at hand; answered with 304 while it is still right."),
-]
 
 
 @router.get(
@@ -161,9 +163,9 @@ def _link(request: Request, parameters: list[tuple[str, str]], relation: str) ->
 
 def _answer(body: str, cache_control: str, if_none_match: str | None, *, state: str | None = None) -> Response:
     """The JSON with a weak ETag over its `state`, or 304 where the client has that already."""
-    digest = hashlib.sha256((body if state is None else state).encode()).hexdigest()[:32]
-    headers = {"ETag": f'W/"{digest}"', "Cache-Control": cache_control}
-    if if_none_match and (f'"{digest}"' in if_none_match or if_none_match.strip() == "*"):
+    etag = etag_of((body if state is None else state).encode())
+    headers = {"ETag": etag, "Cache-Control": cache_control}
+    if matches(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 

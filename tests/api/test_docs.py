@@ -92,7 +92,7 @@ def test_the_document_is_served_as_committed_and_not_sent_twice() -> None:
     assert answer["headers"]["content-type"] == "application/json"
     assert answer["body"] == openapi.TARGET.read_text(encoding="utf-8")
     etag = answer["headers"]["etag"]
-    for named in (etag, f'"other", W/{etag}', "*"):
+    for named in (etag, f'"other", {etag.removeprefix("W/")}', "*"):
         again = get("/v1/openapi.json", if_none_match=named)
         assert (again["statusCode"], again["body"], again["headers"]["etag"]) == (304, "", etag)
     assert get("/v1/openapi.json", if_none_match='"other"')["statusCode"] == 200

@@ -128,7 +128,7 @@ def test_public_operations_are_the_ones_meant(document: Json) -> None:
         *("register", "login", "refresh", "logout", "getJwks"),
         *("listCategories", "searchImages", "suggestQueries", "getImage", "findSimilarImages"),
         *("offerPicture", "searchByImage"),
-        *("getImagePreview", "getHealth", "getOpenApi", "getDocs", "getProblemType"),
+        *("getImagePreview", "getIndex", "getHealth", "getOpenApi", "getDocs", "getProblemType"),
     }
 
 

@@ -188,8 +188,8 @@ def test_a_walk_by_link_gives_every_hit_once(engine: PostgresSearch, mode: str, 
         ({"limit": "101"}, "limit"),
         ({"limit": "1e3"}, "limit"),
         ({"page": "51"}, "page"),
-        ({"category": "cars"}, "category.0"),
-        ({"color": ["red", "mauve"]}, "color.1"),
+        ({"category": "cars"}, "category"),
+        ({"color": ["red", "mauve"]}, "color"),
         ({"date_from": "2026-13-01"}, "date_from"),
         ({"date_from": "2026-02-02", "date_to": "2026-02-01"}, "date_to"),
         ({"contributor": "ada"}, "contributor"),
@@ -228,7 +228,7 @@ def test_only_the_fields_asked_for_come(engine: PostgresSearch) -> None:
     engine.write([document("Red boat")], [])
     (hit,) = get("/v1/search", q="boat", fields=["title", "width"])["results"]
     assert set(hit) == {"id", "title", "width"}
-    assert problem("/v1/search", fields="password")[2]["errors"][0]["field"] == "fields.0"
+    assert problem("/v1/search", fields="password")[2]["errors"][0]["field"] == "fields"
     whole = send("/v1/search", q="boat")
     assert whole["headers"]["etag"] != send("/v1/search", q="boat", fields="title")["headers"]["etag"]
 

@@ -99,7 +99,7 @@ def test_a_refusal_names_field_and_limit(call: Call, contributor: Caller) -> Non
     assert problem["errors"][0] == {
         "in": "body",
         "field": "size_bytes",
-        "detail": "Input should be less than or equal to 209715200",
+        "detail": "must be at most 209715200",
         "limit": {"le": 209715200},
     }
 

@@ -223,19 +223,39 @@ def _openapi() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_the_gateway_routes_what_the_document_describes() -> None:
-    assert {(r.method, r.path) for r in ROUTES if r.method != "OPTIONS"} == set(_openapi())
+    assert {(r.method, r.path) for r in ROUTES} == set(_openapi())
 
 
 def test_the_authorizer_stands_before_every_route_that_asks_for_a_token(deployment: Deployment) -> None:
     described = {f"{method} {path}" for (method, path), operation in _openapi().items() if operation.get("security")}
     made = [route["Properties"] for route in deployment.resources("AWS::ApiGatewayV2::Route").values()]
     guarded = {route["RouteKey"] for route in made if route["AuthorizationType"] == "CUSTOM"}
-    assert guarded == described
+    assert guarded == described | {f"HEAD {key.removeprefix('GET ')}" for key in described if key.startswith("GET ")}
     assert all("AuthorizerId" in route for route in made if route["RouteKey"] in guarded)
-    assert {route["RouteKey"] for route in made} == {f"{route.method} {route.path}" for route in ROUTES}
+    listed = {f"{method} {route.path}" for route in ROUTES for method in route.methods}
+    assert {route["RouteKey"] for route in made} == listed | {"$default"}
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r.method != "OPTIONS"], ids=lambda r: f"{r.method} {r.path}")
+def test_head_goes_where_get_goes(deployment: Deployment) -> None:
+    made = [route["Properties"] for route in deployment.resources("AWS::ApiGatewayV2::Route").values()]
+    guards = {route["RouteKey"]: route["AuthorizationType"] for route in made}
+    gets = [key for key in guards if key.startswith("GET ")]
+    assert gets
+    assert all(guards[key.replace("GET", "HEAD", 1)] == guards[key] for key in gets)
+
+
+def test_pages_of_other_origins_may_call(deployment: Deployment) -> None:
+    """The gateway answers preflights by itself, so no function and no authorizer stands in their way."""
+    (api,) = deployment.resources("AWS::ApiGatewayV2::Api").values()
+    allowed = api["Properties"]["CorsConfiguration"]
+    assert allowed["AllowOrigins"] == ["*"]
+    assert set(allowed["AllowMethods"]) == {route.method for route in ROUTES} | {"HEAD"}
+    assert {"authorization", "content-type", "idempotency-key", "if-none-match"} <= set(allowed["AllowHeaders"])
+    assert {"etag", "link", "location", "retry-after", "x-request-id", "ratelimit"} <= set(allowed["ExposeHeaders"])
+    assert not allowed.get("AllowCredentials")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda r: f"{r.method} {r.path}")
 def test_a_route_leads_to_the_function_that_serves_it(route: Any) -> None:
     assert f'"{route.path}"' in (FUNCTIONS / route.function / "routes.py").read_text(encoding="utf-8")
 

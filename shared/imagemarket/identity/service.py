@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -36,6 +35,7 @@ from imagemarket.platform.errors import (
 )
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import count, logger
+from imagemarket.platform.text import clean_line
 
 REFRESH_GRACE = timedelta(seconds=10)
 """How long a replaced refresh token is still taken for a doubled request rather than for theft."""
@@ -44,7 +44,6 @@ MAX_LIVE_IN_FAMILY = 4
 
 _SIGN_IN_AGAIN = "The refresh token cannot be used; sign in again at POST /v1/auth/login."
 _REFRESH_TOKEN_BYTES = 32
-_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Identity:
@@ -248,11 +247,12 @@ def _invalid(name: str, message: str) -> InvalidRequest:
 
 def _display_name(text: str) -> str:
     """Trimmed and composed (NFC). Raises `InvalidRequest` for what cannot be shown as one line."""
-    name = unicodedata.normalize("NFC", text.strip())
+    try:
+        name = clean_line(text)
+    except ValueError as error:
+        raise _invalid("display_name", str(error)) from None
     if not 1 <= len(name) <= MAX_DISPLAY_NAME_CHARACTERS:
         raise _invalid("display_name", f"takes 1 to {MAX_DISPLAY_NAME_CHARACTERS} characters")
-    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or c in _BIDI_CONTROLS for c in name):
-        raise _invalid("display_name", "must not hold control characters or line breaks")
     return name
 
 

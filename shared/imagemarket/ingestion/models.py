@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from imagemarket.catalog.executions import execution_name, version_digest
 from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.ingestion.review import ReviewReason
+from imagemarket.platform.text import Text
 
 MIB = 1024 * 1024
 MAX_UPLOAD_BYTES = 200 * MIB
@@ -54,21 +62,15 @@ def _known_category(slug: str) -> str:
     return slug
 
 
-def _printable(text: str) -> str:
-    if any(ord(c) < 0x20 and c not in "\n\t" for c in text):
-        raise ValueError("control characters are not allowed")
-    return text
+def _extension(filename: str) -> str:
+    return filename.rpartition(".")[2].lower()
 
 
 def _deduplicated(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-Tag = Annotated[
-    str,
-    StringConstraints(strict=True, strip_whitespace=True, to_lower=True, min_length=1, max_length=100),
-    AfterValidator(_printable),
-]
+Tag = Annotated[str, Text(least=1, most=100, lower=True)]
 
 
 class UploadRequest(BaseModel):
@@ -76,16 +78,8 @@ class UploadRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: Annotated[
-        str,
-        StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
-        AfterValidator(_printable),
-    ] = Field(examples=["Golden sunset over the Pacific"])
-    description: Annotated[
-        str,
-        StringConstraints(strict=True, strip_whitespace=True, max_length=2000),
-        AfterValidator(_printable),
-    ] = ""
+    title: Annotated[str, Text(least=1, most=255)] = Field(examples=["Golden sunset over the Pacific"])
+    description: Annotated[str, Text(most=2000, lines=True)] = ""
     categories: Annotated[
         list[Annotated[str, AfterValidator(_known_category)]],
         Field(max_length=MAX_CATEGORIES),
@@ -94,11 +88,11 @@ class UploadRequest(BaseModel):
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_deduplicated)] = Field(
         default=[], examples=[["sunset", "ocean"]]
     )
-    filename: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255)] = Field(
+    filename: Annotated[str, Text(least=1, most=255)] = Field(
         examples=["sunset.jpg"],
         description=f"Its extension says the format: {', '.join(CONTENT_TYPES)}. Never shown to others.",
     )
-    content_type: Annotated[str, StringConstraints(strict=True, max_length=100)] = Field(examples=["image/jpeg"])
+    content_type: Annotated[str, Text(most=100)] = Field(examples=["image/jpeg"])
     size_bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_UPLOAD_BYTES)] = Field(examples=[8388608])
     sha256: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")] | None = Field(
         default=None, description="Lowercase hex; when given, other bytes are refused."
@@ -109,18 +103,24 @@ class UploadRequest(BaseModel):
     @property
     def extension(self) -> str:
         """The file name's extension, lower case, without the dot."""
-        return self.filename.rpartition(".")[2].lower()
+        return _extension(self.filename)
 
-    @model_validator(mode="after")
-    def _extension_and_type_agree(self) -> UploadRequest:
-        allowed = CONTENT_TYPES.get(self.extension)
-        if allowed is None or "." not in self.filename:
-            raise ValueError(f"filename: must end in one of {', '.join('.' + e for e in CONTENT_TYPES)}")
-        if self.content_type not in allowed:
-            raise ValueError(f"content_type: a .{self.extension} file is {' or '.join(allowed)}")
-        if re.search(r"[/\\\x00-\x1f]", self.filename):
-            raise ValueError("filename: a bare name without folders or control characters")
-        return self
+    @field_validator("filename")
+    @classmethod
+    def _is_a_bare_name_of_a_format(cls, value: str) -> str:
+        if "/" in value or "\\" in value:
+            raise ValueError("must be a bare name without folders")
+        if "." not in value or _extension(value) not in CONTENT_TYPES:
+            raise ValueError(f"must end in one of {', '.join('.' + e for e in CONTENT_TYPES)}")
+        return value
+
+    @field_validator("content_type")
+    @classmethod
+    def _agrees_with_the_name(cls, value: str, info: ValidationInfo) -> str:
+        ending = _extension(info.data.get("filename", ""))
+        if ending in CONTENT_TYPES and value not in CONTENT_TYPES[ending]:
+            raise ValueError(f"must be {' or '.join(CONTENT_TYPES[ending])}, as filename ends in .{ending}")
+        return value
 
 
 class PostUpload(BaseModel):
@@ -185,7 +185,7 @@ class UploadedPart(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     number: Annotated[int, Field(strict=True, ge=1, le=10_000)]
-    etag: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+    etag: Annotated[str, Text(least=1, most=200)]
 
 
 class CompleteUpload(BaseModel):

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from imagemarket.platform.text import Text
 
 EventType = Literal[
     "image.approved", "image.rejected", "image.pending_review", "image.processing_failed", "image.taken_down"
@@ -83,13 +85,13 @@ class WebhookRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000)] = Field(
+    url: Annotated[str, Text(least=1, most=2000)] = Field(
         description="An https URL of a public host; redirects are not followed."
     )
     event_types: Annotated[list[EventType], Field(max_length=10), AfterValidator(_deduplicated)] = Field(
         default=[], description="Only these; all when empty."
     )
-    description: Annotated[str, StringConstraints(strict=True, max_length=200)] = ""
+    description: Annotated[str, Text(most=200)] = ""
 
 
 class WebhookChange(WebhookRequest):
@@ -130,7 +132,7 @@ class VerifyRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    challenge: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)] | None = Field(
+    challenge: Annotated[str, Text(least=1, most=100)] | None = Field(
         default=None, description="As it came with `webhook.verification`."
     )
 

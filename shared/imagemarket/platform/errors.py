@@ -100,6 +100,15 @@ class NotFound(MarketError):
     slug, title, status = "not-found", "There is nothing here", 404
 
 
+class MethodNotAllowed(MarketError):
+    """The path is one of this API, the method is not one of the path's."""
+
+    slug, title, status = "method-not-allowed", "The path does not take this method", 405
+
+    def __init__(self, detail: str, *, allowed: Sequence[str], **extensions: Any) -> None:
+        super().__init__(detail, headers={"Allow": ", ".join(allowed)}, **extensions)
+
+
 class ImageNotFound(NotFound):
     """No image with this id is visible to the caller."""
 

@@ -5,24 +5,26 @@ Errors are RFC 9457 `application/problem+json`; `type` is a relative URL that th
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
 from imagemarket.platform.errors import (
     Forbidden,
     InvalidRequest,
     MarketError,
+    MethodNotAllowed,
     NotFound,
     TokenExpired,
     TooManyRequests,
@@ -31,13 +33,17 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
 from imagemarket.platform.gateway import lambda_handler as lambda_handler  # noqa: PLC0414
 from imagemarket.platform.telemetry import count, duration, logger
+from imagemarket.platform.validation import field_errors, shown
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from imagemarket.platform.ratelimits import RateLimiter, Verdict
 
-_TOLD_LETTERS = 100
+EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_MAX_IF_NONE_MATCH = 4000
+_COMPRESSED_FROM_BYTES = 1000
+"""Below, a packet takes it either way."""
 
 Role = Literal["contributor", "buyer", "admin"]
 
@@ -135,30 +141,92 @@ def _problem_response(request: Request, error: MarketError) -> Response:
     )
 
 
-def _invalid_request(errors: Sequence[Any]) -> InvalidRequest:
-    """Names each field and its limit. Values of the address's own parameters alone are repeated: one of a body may be
-    a password, one that nobody asked for a token."""
-    fields: list[dict[str, Any]] = []
-    for error in errors:
-        place, *path = error["loc"]
-        name = ".".join(str(step) for step in path) or "body"
-        asked_for = place in {"query", "path"} and error["type"] not in {"extra_forbidden", "missing"}
-        told = _value_of(error.get("input")) if asked_for else {}
-        fields.append({"in": place, "field": name, "detail": error["msg"], **told, **_limit_of(error.get("ctx"))})
+def _invalid_request(request: Request, errors: Sequence[Any]) -> InvalidRequest:
+    """Names each field and its limit."""
+    if request.method in {"POST", "PUT"} and any(tuple(error["loc"]) == ("body",) for error in errors):
+        content_type = request.headers.get("content-type", "").strip()
+        if not _is_json(content_type):
+            said = f"is {shown(content_type)}" if content_type else "is missing"
+            detail = f"{said}; send application/json"
+            return InvalidRequest(
+                f"Content-Type: {detail}.", errors=[{"in": "header", "field": "Content-Type", "detail": detail}]
+            )
+    fields = field_errors(errors, lambda place: _model_of(request, place))
     first = fields[0]
     more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
-    return InvalidRequest(f"{first['field']}: {first['detail']}{more}.", errors=fields)
+    stop = "" if first["detail"].endswith("?") and not more else "."
+    return InvalidRequest(f"{first['field']}: {first['detail']}{more}{stop}", errors=fields)
 
 
-def _value_of(value: Any) -> dict[str, Any]:
-    if not isinstance(value, str | int | float):
-        return {}
-    return {"value": value if len(str(value)) <= _TOLD_LETTERS else f"{str(value)[:_TOLD_LETTERS]}\u2026"}
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def _limit_of(context: Any) -> dict[str, Any]:
-    limits = {k: v for k, v in (context or {}).items() if isinstance(v, int | float | str) and k != "error"}
-    return {"limit": limits} if limits else {}
+def _model_of(request: Request, place: str) -> Any:
+    """The model that a route reads its query or body into; None where there is none."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    fields = getattr(dependant, {"query": "query_params", "body": "body_params"}.get(place, ""), [])
+    annotations = (each.field_info.annotation for each in fields)
+    return next((each for each in annotations if hasattr(each, "model_fields")), None)
+
+
+class _Head:
+    """ASGI middleware: HEAD as GET without the body, on every route that takes GET."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        scope["method"] = "GET"
+        await self._app(scope, receive, without_body)
+
+
+class _Compressed:
+    """ASGI middleware: larger answers as gzip for those who ask for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        from starlette.middleware.gzip import GZipMiddleware
+
+        self._plain = app
+        self._gzip = GZipMiddleware(app, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=6)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _takes_gzip(scope["headers"]):
+            await self._plain(scope, receive, _varying(send))
+        else:
+            await self._gzip(scope, receive, send)
+
+
+def _varying(send: Send) -> Send:
+    """Says that the answer depends on `Accept-Encoding`, so that a cache between keeps both forms."""
+
+    async def varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message["headers"]))
+            headers.add_vary_header("Accept-Encoding")
+            message = {**message, "headers": headers.raw}
+        await send(message)
+
+    return varying
+
+
+def _takes_gzip(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """RFC 9110, 12.5.3: gzip named, or `*`, and not with a weight of 0."""
+    asked = b",".join(value for name, value in headers if name.lower() == b"accept-encoding").decode("latin-1").lower()
+    weights: dict[str, str] = {}
+    for each in asked.split(","):
+        coding, _, weight = each.replace(" ", "").partition(";q=")
+        weights[coding] = weight or "1"
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return weight.strip("0.") != ""
 
 
 class _Frame:
@@ -172,7 +240,7 @@ class _Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identifier = request_id(scope)
+        identifier, method = request_id(scope), scope["method"]
         started = time.perf_counter()
         status = 500
         verdict: Verdict | None = None
@@ -206,7 +274,7 @@ class _Frame:
             route = getattr(scope.get("route"), "path", "unmatched")
             logger.info(
                 "request",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 milliseconds=round(milliseconds, 1),
@@ -235,8 +303,8 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimiter] | None = None) -> FastAPI:
-    """A FastAPI app with the house's errors, request ids, CORS and logging around `routers`; what `limiter` gives
-    counts each request before anything else looks at it."""
+    """A FastAPI app with the house's errors, request ids, HEAD, compression and logging around `routers`;
+    what `limiter` gives counts each request before anything else looks at it."""
 
     api = FastAPI(title=title, version="1.0.0", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
@@ -248,7 +316,7 @@ def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimite
 
     @api.exception_handler(RequestValidationError)
     def on_invalid(request: Request, error: RequestValidationError) -> Response:
-        return _problem_response(request, _invalid_request(error.errors()))
+        return _problem_response(request, _invalid_request(request, error.errors()))
 
     @api.exception_handler(HTTPException)
     def on_http_error(request: Request, error: HTTPException) -> Response:
@@ -257,6 +325,8 @@ def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimite
         if error.status_code == 400:  # FastAPI's word for a body that is no text at all
             told = {"in": "body", "field": "body", "detail": "must be JSON in UTF-8"}
             return _problem_response(request, InvalidRequest("body: must be JSON in UTF-8.", errors=[told]))
+        if error.status_code == 405:
+            return _problem_response(request, method_not_allowed(request.method, _methods_of(api, request)))
         refused = MarketError(str(error.detail), headers=error.headers)
         document = problem_of(refused, instance=request_id(request.scope)) | {
             "type": "about:blank",
@@ -268,19 +338,46 @@ def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimite
 
     for router in routers:
         api.include_router(router)
+    api.add_middleware(_Compressed)
+    api.add_middleware(_Head)
     api.add_middleware(_Frame, limiter=limiter)
-    # Tokens travel in a header and never in a cookie, so any origin may call.
-    api.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
-        expose_headers=[
-            *("Link", "Location", "Retry-After", "X-Request-Id", "ETag", "RateLimit", "RateLimit-Policy"),
-        ],
-        max_age=86400,
-    )
     return api
+
+
+IfNoneMatch = Annotated[
+    str | None,
+    Header(description="ETags of the copies at hand; answered with 304 while one of them is still right."),
+]
+
+
+def etag_of(state: bytes) -> str:
+    """A weak ETag of an answer's state: weak, since the answer may be compressed on its way."""
+    return f'W/"{hashlib.sha256(state).hexdigest()[:32]}"'
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110, 13.1.2: weak comparison with a list, or `*`. A list that is too long to be a browser's is ignored."""
+    if not if_none_match or len(if_none_match) > _MAX_IF_NONE_MATCH:
+        return False
+    named = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in named or etag.removeprefix("W/") in named
+
+
+def method_not_allowed(method: str, allowed: Iterable[str]) -> MethodNotAllowed:
+    """The refusal of a method that a path does not take, naming those it takes."""
+    methods = set(allowed)
+    named: list[str] = sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+    return MethodNotAllowed(f"{shown(method)} is not taken here; {' and '.join(named)} are.", allowed=named)
+
+
+def _methods_of(api: FastAPI, request: Request) -> set[str]:
+    from starlette.routing import Match
+
+    found: set[str] = set()
+    for route in api.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found
 
 
 def problem_responses(*errors: type[MarketError]) -> dict[int | str, dict[str, Any]]:

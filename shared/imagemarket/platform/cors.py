@@ -1,0 +1,18 @@
+"""Which pages of other origins may call the API: what the gateway answers a browser that asks.
+
+Tokens travel in a header and never in a cookie, so any origin may call. The gateway answers each preflight and adds
+the rest to every answer, its own refusals included; functions say nothing of it. On one machine the front door does
+what API Gateway does in the cloud.
+"""
+
+from __future__ import annotations
+
+ALLOWED_ORIGINS = ("*",)
+ALLOWED_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+ALLOWED_HEADERS = ("authorization", "content-type", "idempotency-key", "if-none-match")
+EXPOSED_HEADERS = (
+    *("etag", "link", "location", "retry-after", "www-authenticate", "x-request-id"),
+    *("ratelimit", "ratelimit-policy"),
+)
+PREFLIGHT_SECONDS = 86_400
+"""How long a browser may keep the answer to a preflight."""

@@ -1,0 +1,143 @@
+"""Text that people write, as it may enter: composed, visible, and such as a database takes.
+
+What cannot be seen is refused rather than dropped: a title that shows one thing and is another, or two
+tags that look alike, help nobody but those who mean to deceive (Unicode TR 36, 3; UAX 31, 2.3).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+_JOINERS = frozenset("\u200c\u200d")
+
+# Default_Ignorable_Code_Point of Unicode 16 and the signs that are drawn as a space, first and last of each range.
+_INVISIBLE = (
+    (0x00AD, 0x00AD),
+    (0x034F, 0x034F),
+    (0x061C, 0x061C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x2028, 0x202E),
+    (0x2060, 0x206F),
+    (0x2800, 0x2800),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFFB),
+    (0x13430, 0x1345F),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
+_STARTS = tuple(first for first, _ in _INVISIBLE)
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean_line(value: str) -> str:
+    """One line of text: composed (NFC), trimmed, each run of white space a single space; "" where nothing shows.
+
+    Raises ValueError naming what cannot be seen or stored.
+    """
+    return _cleaned(" ".join(_checked(value.strip(), allowed="\t").split()))
+
+
+def clean_lines(value: str) -> str:
+    """Text of several lines: composed (NFC), trimmed, line ends as LF; "" where nothing shows.
+
+    Raises ValueError naming what cannot be seen or stored.
+    """
+    return _cleaned(_checked(value.replace("\r\n", "\n").replace("\r", "\n"), allowed="\n\t").strip())
+
+
+def _cleaned(text: str) -> str:
+    return text if any(_shows(each) for each in text) else ""
+
+
+def _checked(value: str, *, allowed: str) -> str:
+    text = unicodedata.normalize("NFC", value)
+    for place, each in enumerate(text):
+        if each in allowed or (each.isprintable() and each.isascii()):
+            continue
+        kind = unicodedata.category(each)
+        if kind == "Cs":
+            raise ValueError("holds half of a surrogate pair, which is no character")
+        if kind == "Cc":
+            word = "a line break" if each in "\n\r\x0b\x0c\x85" else "a control character"
+            raise ValueError(f"holds {word} (U+{ord(each):04X})")
+        if _is_noncharacter(each) or (_is_invisible(each) and not _joins(text, place)):
+            word = "turns the direction of writing" if each in _BIDI else "cannot be seen"
+            raise ValueError(
+                f"holds U+{ord(each):04X} ({unicodedata.name(each, 'no character').lower()}), which {word}"
+            )
+    return text
+
+
+def _is_noncharacter(each: str) -> bool:
+    return 0xFDD0 <= ord(each) <= 0xFDEF or ord(each) & 0xFFFE == 0xFFFE
+
+
+def _is_invisible(each: str) -> bool:
+    place = bisect_right(_STARTS, ord(each)) - 1
+    return place >= 0 and ord(each) <= _INVISIBLE[place][1]
+
+
+def _shows(each: str) -> bool:
+    return unicodedata.category(each)[0] not in "CMZ" and not _is_invisible(each)
+
+
+def _joins(text: str, place: int) -> bool:
+    """Whether an invisible sign has work to do where it stands: a joiner between letters of a script without Latin's
+    cases (Persian and Hindi need it) or between the signs of an emoji, a variation selector behind a sign."""
+    each, before = text[place], text[place - 1 : place]
+    if not before:
+        return False
+    if "\ufe00" <= each <= "\ufe0f" or "\U000e0100" <= each <= "\U000e01ef":
+        return _shows(before)
+    behind = text[place + 1 : place + 2]
+    return each in _JOINERS and _may_be_joined(before) and _may_be_joined(behind)
+
+
+def _may_be_joined(each: str) -> bool:
+    return each != "" and (
+        (unicodedata.category(each) in {"Lo", "So", "Sk", "Mn", "Mc"} and not _is_invisible(each))
+        or "\ufe0e" <= each <= "\ufe0f"
+    )
+
+
+@dataclass(frozen=True)
+class Text:
+    """Annotation of a field that takes text: `title: Annotated[str, Text(least=1, most=255)]`.
+
+    The value is `clean_line`'s, or with `lines` `clean_lines`'s; `least` and `most` count its characters.
+    """
+
+    most: int
+    least: int = 0
+    lines: bool = False
+    lower: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        def clean(value: Any) -> Any:
+            # Far above the limit nobody looks further; a little above it, composing may still shorten the text.
+            if not isinstance(value, str) or len(value) > 4 * self.most + 64:
+                return value
+            return clean_lines(value) if self.lines else clean_line(value)
+
+        return core_schema.no_info_before_validator_function(
+            clean,
+            core_schema.str_schema(
+                strict=True, to_lower=self.lower or None, min_length=self.least or None, max_length=self.most
+            ),
+        )

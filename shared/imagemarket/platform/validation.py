@@ -1,0 +1,158 @@
+"""Why a request is not valid, in words for people: pydantic's findings as fields, sentences and limits."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
+
+_TOLD_LETTERS = 100
+
+Json = dict[str, Any]
+
+
+def field_errors(errors: Sequence[Mapping[str, Any]], known: Callable[[str], Any]) -> list[Json]:
+    """Each finding as `{in, field, detail}` with `value` and `limit` where they may be told.
+
+    `known` gives the model that a place (`body`, `query`, …) is read into, to name what was probably meant. Values of
+    the address's own parameters alone are repeated: one of a body may be a password, one that nobody asked for a token.
+    """
+    return [_field_error(error, known) for error in errors]
+
+
+def _field_error(error: Mapping[str, Any], known: Callable[[str], Any]) -> Json:
+    place, *path = error["loc"]
+    kind = error["type"]
+    if kind == "json_invalid":
+        path = []  # where in the text, not which field
+    asked_for = place in {"query", "path"} and kind not in {"extra_forbidden", "missing"}
+    return {
+        "in": place,
+        "field": _name(place, path),
+        "detail": _sentence(error, place, path, known),
+        **(_value_of(error.get("input")) if asked_for else {}),
+        **_limit_of(error.get("ctx")),
+    }
+
+
+def _name(place: str, path: Sequence[Any]) -> str:
+    """`parts[2].etag`; of a parameter that is repeated its name alone, as its value says which."""
+    name = ""
+    for step in path:
+        if isinstance(step, int):
+            name += "" if place == "query" else f"[{step}]"
+        else:
+            name += ("." if name else "") + shown(str(step))
+    return name or "body"
+
+
+def shown(text: str) -> str:
+    """A client's own words in an answer: as much of them as is needed, and such as UTF-8 has."""
+    short = text if len(text) <= _TOLD_LETTERS else f"{text[:_TOLD_LETTERS]}…"
+    return short.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _value_of(value: Any) -> Json:
+    if not isinstance(value, str | int | float):
+        return {}
+    return {"value": value if not isinstance(value, str) else shown(value)}
+
+
+def _limit_of(context: Any) -> Json:
+    limits = {k: v for k, v in (context or {}).items() if isinstance(v, int | float | str) and k not in _NO_LIMITS}
+    return {"limit": limits} if limits else {}
+
+
+_NO_LIMITS = {"error", "actual_length", "field_type", "class_name"}
+
+
+def _sentence(error: Mapping[str, Any], place: str, path: Sequence[Any], known: Callable[[str], Any]) -> str:
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind == "extra_forbidden":
+        return _unknown(place, path, known)
+    if kind == "missing":
+        return "is missing" if path else "is missing: send a JSON object"
+    if kind == "value_error":
+        return str(context.get("error", error["msg"]))
+    if kind == "json_invalid":
+        return f"is not valid JSON ({str(context.get('error', 'it cannot be read')).rstrip('.').lower()})"
+    if kind in {"literal_error", "enum"}:
+        return f"must be one of {_listed(context.get('expected', ''))}"
+    if kind in _LIMITS:
+        sentence, single = _LIMITS[kind]
+        limit = context.get("min_length", context.get("max_length"))
+        return single if limit == 1 else sentence.format(limit=limit)
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format(**context)
+    for beginning, sentence in _KINDS.items():
+        if kind == beginning or kind.startswith(f"{beginning}_"):
+            return sentence
+    return error["msg"][:1].lower() + error["msg"][1:]
+
+
+_LIMITS = {
+    "string_too_short": ("takes at least {limit} characters", "must not be empty"),
+    "string_too_long": ("takes at most {limit} characters", "takes a single character"),
+    "too_short": ("takes at least {limit} of them", "must not be empty"),
+    "too_long": ("takes at most {limit} of them", "takes one value alone"),
+}
+_BOUNDS = {
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "string_pattern_mismatch": "must match {pattern}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+}
+_KINDS = {
+    "string_unicode": "holds half of a surrogate pair, which is no character",
+    "string": "must be text",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "finite_number": "must be a number",
+    "bool": "must be true or false",
+    "uuid": "must be an id such as 01930000-0000-7000-8000-000000000001",
+    "list": "must be a list",
+    "date": "must be a date such as 2026-01-31",
+    "datetime": "must be a time such as 2026-01-31T12:00:00Z",
+    "url": "must be a URL",
+    "model": "must be a JSON object",
+    "dict": "must be a JSON object",
+    "json": "must be JSON",
+    "none_required": "must be left out",
+}
+
+
+def _listed(expected: str) -> str:
+    return expected.replace("'", "")
+
+
+def _unknown(place: str, path: Sequence[Any], known: Callable[[str], Any]) -> str:
+    what = "parameter" if place == "query" else "field"
+    *way, last = path
+    names = _names_at(known(place), way)
+    near = difflib.get_close_matches(str(last).lower()[:_TOLD_LETTERS], names, n=1, cutoff=0.6)
+    if near:
+        return f"is no {what} of this request; did you mean {near[0]}?"
+    return f"is no {what} of this request" + (f", which takes {', '.join(sorted(names))}" if names else "")
+
+
+def _names_at(model: Any, way: Iterable[Any]) -> list[str]:
+    """The fields of the model at the end of a way through nested models and lists."""
+    for step in way:
+        if not isinstance(step, int):
+            fields = getattr(_plain(model), "model_fields", {})
+            model = fields[step].annotation if step in fields else None
+    return list(getattr(_plain(model), "model_fields", {}))
+
+
+def _plain(annotation: Any) -> Any:
+    """The model in `list[Model]`, `Model | None` and `Annotated[…]`."""
+    while True:
+        origin = get_origin(annotation)
+        if origin in {list, Annotated, Union, types.UnionType}:
+            inner = [each for each in get_args(annotation) if each is not type(None)]
+            annotation = inner[0] if inner else None
+        else:
+            return annotation
