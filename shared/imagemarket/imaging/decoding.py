@@ -169,7 +169,10 @@ def _decode(source: Source, found: str) -> Decoded:
     _check_cost(header)
     vips = load_decoder()
     try:
-        loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on="truncated", **_STREAMED)
+        where: dict[str, Any] = {"page": header.page} if found == "tiff" else {}
+        if header.sub_ifd is not None:
+            where["subifd"] = header.sub_ifd
+        loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on="truncated", **where, **_STREAMED)
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
         return _upright(found, loaded, _scaled(vips, source, found, loaded, header))
@@ -191,6 +194,11 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
 def _scaled(vips: Any, source: Source, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
     """Within the master's bounds, upright, in sRGB."""
     how: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
+    if header.space is not None:
+        loaded = loaded.copy()
+        loaded.remove(_PROFILE)
+        if header.space != "srgb":
+            loaded.set_type(vips.GValue.blob_type, _PROFILE, vips.Image.profile_load(header.space))
     if loaded.get_typeof(_PROFILE) or loaded.interpretation == "cmyk":  # asked for in vain it costs as much as decoding
         how |= {"output_profile": "srgb", "intent": "perceptual"}
     if loaded.interpretation == "cmyk":

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 
@@ -31,20 +32,55 @@ _UNFOLD_STEP = 1_000_000
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type; a palette unfolds."""
 
+_SRGB_TRANSFER, _HDR = 13, {16: "PQ", 18: "HLG"}
+_SPACES: dict[int, Literal["srgb", "p3"]] = {1: "srgb", 12: "p3"}
+
 _TAG_WIDTH, _TAG_HEIGHT, _TAG_BITS, _TAG_COMPRESSION, _TAG_STRIPS = 256, 257, 258, 259, 273
-_TAG_PHOTOMETRIC = 262
-_TIFF_COLOURS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3, 8: 3, 9: 3}
-"""Channels of each photometric interpretation but palettes."""
+_TAG_PHOTOMETRIC, _TAG_INK_SET = 262, 332
+_PALETTE, _INKS, _YCBCR, _JPEG = 3, 5, 6, 7
+_TIFF_COLOURS = {0: 1, 1: 1, 2: 3, _PALETTE: 1, _INKS: 4, _YCBCR: 3}
+"""Channels of each photometric interpretation that is read."""
+_TIFF_NAMES = {
+    -1: "not said",
+    0: "grey with white as zero",
+    1: "grey",
+    2: "RGB",
+    _PALETTE: "a palette",
+    4: "a mask",
+    _INKS: "inks",
+    _YCBCR: "YCbCr",
+    8: "CIELAB",
+    9: "ICCLAB",
+    10: "ITULAB",
+    32803: "a sensor's filter array",
+    32844: "LogL",
+    32845: "LogLuv",
+    34892: "a sensor's linear raw",
+}
+_TIFF_SAMPLES = {1: "whole numbers", 2: "whole numbers with a sign", 3: "floats", 4: "samples of no said kind"}
+_TIFF_READ = {
+    0: {(1, 1), (2, 1), (4, 1), (8, 1), (16, 1)},
+    1: {(1, 1), (2, 1), (4, 1), (8, 1), (16, 1), (32, 3)},
+    2: {(8, 1), (16, 1), (32, 3)},
+    _PALETTE: {(1, 1), (2, 1), (4, 1), (8, 1)},
+    _INKS: {(8, 1), (16, 1)},
+    _YCBCR: {(8, 1)},
+}
+"""Bits and sample format that come out right, by photometric interpretation: `tests/unit/imaging/test_tiff_colours.py`
+is the whole table."""
 _TAG_SAMPLES, _TAG_ROWS_PER_STRIP, _TAG_STRIP_BYTES, _TAG_PLANES = 277, 278, 279, 284
 _TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 325
 _TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE = 338, 339, 34675
+_TAG_KIND, _REDUCED_OR_MASK = 254, 1 | 4
+_PAGES_MAX = 100
+"""Directories that are looked at for the picture."""
 _TAG_MAKE, _TAG_SUB_IFDS, _TAG_DNG_VERSION = 271, 330, 50706
 _PIXEL_TABLES = frozenset({_TAG_STRIPS, _TAG_STRIP_BYTES, _TAG_TILES, _TAG_TILE_BYTES})
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT (RLE, fax 3 and 4), LZW, JPEG, Deflate, PackBits, and Deflate's older number."""
-_UNSIGNED, _FLOAT = 1, 3
+_UNSIGNED = 1
 _ALPHA = {(1,), (2,)}
 """Kinds of extra sample: colours multiplied by it, or not; libvips gives both unmultiplied."""
 
@@ -61,6 +97,11 @@ class Header:
     """What the decoder has to hold at once; a few rows where the format can be streamed."""
     remedy: str
     """What makes such a file one that can be streamed."""
+    page: int = 0
+    sub_ifd: int | None = None
+    """TIFF: the picture's place in the chain of directories, or among the sub-directories of that one."""
+    space: Literal["srgb", "p3"] | None = None
+    """PNG: the colour space that it names by code points, whatever its profile says."""
     channels: int | None = None
     """TIFF: how many of its channels say how it looks, where masks and the like come behind them."""
 
@@ -271,23 +312,27 @@ def _png(file: BinaryIO) -> Header:
     """Chunks up to the first pixels (ISO/IEC 15948, clause 5)."""
     file.seek(8)
     header = file.read(25)
+    if header[4:8] == b"CgBI":
+        raise UnsupportedFormat("It is a PNG made for iPhones by Xcode; save it as a plain PNG.")
     if header[4:8] != b"IHDR":
         raise UnreadableImage("The PNG does not begin with its header.")
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header[8:21])
     if not (width and height):
         raise UnreadableImage("The PNG has no picture in it.")
-    metadata, transparent, room = 0, False, UNFOLDED_BYTES_MAX
+    metadata, transparent, room, space = 0, False, UNFOLDED_BYTES_MAX, None
     for _ in range(_SEGMENTS_MAX):
         head = file.read(8)
         if len(head) < 8 or head[4:] == b"IDAT":
             break
-        if head[4:] == b"acTL":
-            raise UnsupportedFormat("The file is an animation; only still pictures are accepted.")
         (length,) = struct.unpack(">I", head[:4])
         metadata += length
         transparent |= head[4:] == b"tRNS"
         _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
         behind = file.tell() + length + 4
+        if head[4:] == b"acTL" and struct.unpack(">I", file.read(4))[0] > 1:
+            raise UnsupportedFormat("The file is an animation; only still pictures are accepted.")
+        if head[4:] == b"cICP":
+            space = _space_of(file.read(4))
         if head[4:] in _PNG_COMPRESSED:
             room -= _unfolded(head[4:], file.read(length), room)
         file.seek(behind)
@@ -301,6 +346,22 @@ def _png(file: BinaryIO) -> Header:
         pixel_bytes=pixel_bytes,
         held_bytes=width * pixel_bytes * (height if interlaced else _PNG_STREAMED_ROWS),
         remedy="save it without interlacing",
+        space=space,
+    )
+
+
+def _space_of(data: bytes) -> Literal["srgb", "p3"]:
+    """The colour space that a PNG names by coding-independent code points (ITU-T H.273), which go before a profile.
+
+    Raises `UnsupportedFormat`, naming it, for all but sRGB and Display P3.
+    """
+    primaries, transfer, matrix, full_range = struct.unpack(">4B", data)
+    if (transfer, matrix, full_range) == (_SRGB_TRANSFER, 0, 1) and primaries in _SPACES:
+        return _SPACES[primaries]
+    named = f" HDR ({_HDR[transfer]}):" if transfer in _HDR else ""
+    raise UnsupportedFormat(
+        f"The PNG's colours are{named} code points {primaries}/{transfer}/{matrix}/{full_range} of cICP, which are not"
+        " taken; save it as sRGB or with an ICC profile."
     )
 
 
@@ -328,31 +389,51 @@ def _unfolded(kind: bytes, chunk: bytes, room: int) -> int:
     return unfolded
 
 
+def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compression: int) -> int:
+    """How many of the channels are colours. Raises `UnsupportedFormat`, naming what is not taken, for all but the ways
+    that come out right."""
+    photometric = directory.numbers(_TAG_PHOTOMETRIC, (-1,))[0]
+    kinds = directory.numbers(_TAG_SAMPLE_FORMAT, (_UNSIGNED,))
+    kind = kinds[0]
+    name = _TIFF_NAMES.get(photometric, f"of photometric interpretation {photometric}")
+    stored = f"{bits}-bit {_TIFF_SAMPLES.get(kind, f'samples of format {kind}')}"
+    remedy = "save it as RGB with 8 or 16 bits a channel"
+    if len({*directory.numbers(_TAG_BITS, (1,)), bits}) > 1 or len(set(kinds)) > 1:
+        raise UnsupportedFormat(f"The TIFF's colours are {name}, its channels stored in different ways; {remedy}.")
+    if (bits, kind) not in _TIFF_READ.get(photometric, ()):
+        raise UnsupportedFormat(f"The TIFF's colours are {name} of {stored}; {remedy}.")
+    colours = _TIFF_COLOURS[photometric]
+    if samples < colours or (photometric == _PALETTE and samples > 1):
+        raise UnsupportedFormat(f"The TIFF's colours are {name} in {samples} channels of {stored}; {remedy}.")
+    if photometric == _INKS and directory.numbers(_TAG_INK_SET, (1,))[0] != 1:
+        raise UnsupportedFormat(f"The TIFF's colours are inks other than CMYK; {remedy}.")
+    if photometric == _YCBCR and compression != _JPEG:
+        raise UnsupportedFormat(f"The TIFF's colours are {name} of {stored} without JPEG compression; {remedy}.")
+    if directory.numbers(_TAG_PLANES, (1,))[0] == 2 and (bits < 8 or _TAG_TILES in directory.fields):
+        raise UnsupportedFormat(
+            f"The TIFF's colours are {name} of {stored} in planes{' of tiles' if bits >= 8 else ''}; save it with its"
+            " channels together."
+        )
+    return colours
+
+
 def _tiff(file: BinaryIO) -> Header:
-    """The first directory (TIFF 6.0; BigTIFF after libtiff's description of it).
+    """The directory of the picture (TIFF 6.0; BigTIFF after libtiff's description of it).
 
     Strips and tiles are decoded one at a time, or a row of tiles; a picture of one strip is held whole.
     """
-    directory = TiffDirectory(file)
-    if not directory.whole:
-        raise UnreadableImage("The TIFF's directory lies beyond its end: it is damaged or cut short.")
-    directory.check_metadata()
+    page, sub_ifd, directory = _picture_of(file)
     width, height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_WIDTH, _TAG_HEIGHT))
     samples = directory.numbers(_TAG_SAMPLES, (1,))[0]
     bits = directory.numbers(_TAG_BITS, (1,))[0]
     if width < 1 or height < 1 or samples < 1 or bits < 1:
-        raise UnreadableImage("The TIFF has no picture in its first directory.")
+        raise UnreadableImage("The TIFF has no picture in its directory.")
     compression = directory.numbers(_TAG_COMPRESSION, (1,))[0]
     if compression not in _COMPRESSIONS:
         raise UnsupportedFormat(
             f"The TIFF is compressed by method {compression}; save it with LZW, Deflate, PackBits, JPEG or none."
         )
-    sample_format = directory.numbers(_TAG_SAMPLE_FORMAT, (_UNSIGNED,))[0]
-    if not ((sample_format == _UNSIGNED and bits in {1, 2, 4, 8, 16}) or (sample_format == _FLOAT and bits == 32)):
-        raise UnsupportedFormat(
-            f"The TIFF's samples have {bits} bits of sample format {sample_format}; save it with 8 or 16 bits a"
-            " channel, or as 32-bit floats."
-        )
+    colours = _check_colours(directory, samples=samples, bits=bits, compression=compression)
     size = file.seek(0, os.SEEK_END)
     for tag in (_TAG_STRIPS, _TAG_TILES):
         if any(place >= size for place in directory.numbers(tag, most=_PLACES_MAX)):
@@ -366,7 +447,6 @@ def _tiff(file: BinaryIO) -> Header:
     else:
         rows = min(directory.numbers(_TAG_ROWS_PER_STRIP, (height,))[0] or height, height)
         held = width * rows * pixel_bits // 8
-    colours = _TIFF_COLOURS.get(directory.numbers(_TAG_PHOTOMETRIC, (1,))[0], samples)
     extra = directory.numbers(_TAG_EXTRA_SAMPLES)[:1]
     alpha = samples > colours and extra in _ALPHA
     return Header(
@@ -376,4 +456,43 @@ def _tiff(file: BinaryIO) -> Header:
         held_bytes=held * (2 if separate else 1),
         remedy="save it in strips of a few rows, or in tiles of 256 pixels",
         channels=colours + alpha if samples > colours + alpha else None,
+        page=page,
+        sub_ifd=sub_ifd,
     )
+
+
+def _picture_of(file: BinaryIO) -> tuple[int, int | None, TiffDirectory]:
+    """Its place in the chain and among the first one's sub-directories, and the directory: the first that is neither
+    a reduced picture (`NewSubfileType`) nor a mask, in the chain, else below its beginning. The largest of the chain
+    where all are reduced."""
+    chain = list(_chain(file))
+    whole = [number for number, each in enumerate(chain) if not each.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK]
+    if whole:
+        return whole[0], None, chain[whole[0]]
+    for number, at in enumerate(chain[0].numbers(_TAG_SUB_IFDS, most=_PAGES_MAX)):
+        below = _checked(TiffDirectory(file, at))
+        if not below.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK:
+            return 0, number, below
+    sides = [each.numbers(_TAG_WIDTH, (0,))[0] * each.numbers(_TAG_HEIGHT, (0,))[0] for each in chain]
+    largest = sides.index(max(sides))
+    return largest, None, chain[largest]
+
+
+def _chain(file: BinaryIO) -> Iterator[TiffDirectory]:
+    """The directories from the first to the picture's, or all where none is the picture."""
+    directory, seen = _checked(TiffDirectory(file)), set[int]()
+    while True:
+        yield directory
+        seen.add(directory.at)
+        if not directory.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK:
+            return
+        if not directory.following or directory.following in seen or len(seen) >= _PAGES_MAX:
+            return
+        directory = _checked(TiffDirectory(file, directory.following))
+
+
+def _checked(directory: TiffDirectory) -> TiffDirectory:
+    if not directory.whole:
+        raise UnreadableImage("The TIFF's directory lies beyond its end: it is damaged or cut short.")
+    directory.check_metadata()
+    return directory

@@ -1,0 +1,200 @@
+"""Every way in which a TIFF can hold colours: each looks as it should, or is refused by a sentence that names it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+from imagemarket.imaging.decoding import decode
+from imagemarket.platform.errors import ImageRejected, UnsupportedFormat
+from tests.unit.imaging.colour import as_srgb, difference
+from tests.unit.imaging.tiffs import write_tiff
+
+CMYK_PROFILE: bytes = pyvips.Image.profile_load("cmyk")
+UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, INKS, YCBCR = range(7)
+CIELAB, ICCLAB, ITULAB, CFA, LOG_L, LOG_LUV, LINEAR_RAW = 8, 9, 10, 32803, 32844, 32845, 34892
+SAMPLES = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, PALETTE: 1, MASK: 1, INKS: 4, CFA: 1, LOG_L: 1}
+
+READ = {
+    *itertools.product([WHITE_IS_ZERO, BLACK_IS_ZERO], [1, 2, 4, 8, 16], [UNSIGNED]),
+    *itertools.product([PALETTE], [1, 2, 4, 8], [UNSIGNED]),
+    *itertools.product([RGB, INKS], [8, 16], [UNSIGNED]),
+    *itertools.product([BLACK_IS_ZERO, RGB], [32], [FLOAT]),
+}
+"""What is accepted: photometric interpretation, bits, sample format; in one plane or several, in strips or tiles but
+for planes in tiles."""
+ALL = sorted(
+    {
+        *itertools.product([*range(11), 32768], [1, 2, 4, 8, 12, 16, 32, 64], [UNSIGNED]),
+        *itertools.product([*range(11), 32768], [8, 16, 32], [SIGNED, UNDEFINED]),
+        *itertools.product([*range(11), CFA, LOG_L, LOG_LUV, LINEAR_RAW], [16, 32, 64], [FLOAT]),
+        *itertools.product([CFA, LOG_L, LOG_LUV, LINEAR_RAW], [8, 16], [UNSIGNED, SIGNED]),
+    }
+)
+NAMES = {
+    WHITE_IS_ZERO: "grey",
+    BLACK_IS_ZERO: "grey",
+    RGB: "RGB",
+    PALETTE: "palette",
+    MASK: "mask",
+    INKS: "inks",
+    YCBCR: "YCbCr",
+    CIELAB: "CIELAB",
+    ICCLAB: "ICCLAB",
+    ITULAB: "ITULAB",
+    CFA: "filter array",
+    LOG_L: "LogL",
+    LOG_LUV: "LogLuv",
+    LINEAR_RAW: "linear raw",
+}
+
+
+def _values(samples: int, size: int = 80) -> np.ndarray:
+    """0 to 1: smooth, each channel another."""
+    down, across = np.mgrid[0:size, 0:size] / (size - 1)
+    channels = [across, down, 1 - across, (across + down) / 4]
+    return np.stack(channels[:samples], axis=-1)
+
+
+def _curved(linear: np.ndarray) -> np.ndarray:
+    return np.where(linear <= 0.0031308, linear * 12.92, linear ** (1 / 2.4) * 1.055 - 0.055)
+
+
+def _stored(photometric: int, bits: int, kind: int) -> tuple[np.ndarray, dict[int, tuple[int, list[int]]]]:
+    values = _values(SAMPLES.get(photometric, 3))
+    fields: dict[int, tuple[int, list[int]]] = {339: (3, [kind] * values.shape[2])}
+    if photometric == PALETTE:
+        ramp = np.linspace(0, 65535, 2 ** min(bits, 8)).astype(int)
+        fields[320] = (3, [*ramp.tolist(), *ramp[::-1].tolist(), *(ramp // 2).tolist()])
+    if photometric == YCBCR:
+        fields[530] = (3, [1, 1])
+    if kind == FLOAT:
+        return values.astype({16: "<f2", 32: "<f4", 64: "<f8"}[bits]), fields
+    levels = np.round(values * (2 ** min(bits, 62) - 1))
+    return levels.astype({8: "u1", 12: "<u2", 16: "<u2", 32: "<u4", 64: "<u8"}.get(bits, "u1")), fields
+
+
+def _expected(photometric: int, bits: int, kind: int, stored: np.ndarray, fields: dict[int, Any]) -> Image.Image:
+    if photometric == PALETTE:
+        table = np.array(fields[320][1]).reshape(3, -1).T
+        return Image.fromarray((table[stored[..., 0]] / 257).round().astype(np.uint8))
+    shown = _curved(stored.astype(float)) if kind == FLOAT else stored.astype(float) / (2**bits - 1)
+    if photometric == WHITE_IS_ZERO:
+        shown = 1 - shown
+    eight = (shown * 255).round().astype(np.uint8)
+    if photometric == INKS:
+        return as_srgb(Image.fromarray(eight, "CMYK"), CMYK_PROFILE)
+    return Image.fromarray(np.repeat(eight, 3, axis=-1) if eight.shape[2] == 1 else eight)
+
+
+@pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
+@pytest.mark.parametrize("planar", [1, 2], ids=["together", "planes"])
+def test_every_cell_of_the_table_is_right_or_refused_by_name(tmp_path: Path, planar: int, tiled: bool) -> None:
+    wrong, read = [], set()
+    for photometric, bits, kind in ALL:
+        stored, fields = _stored(photometric, bits, kind)
+        path = write_tiff(
+            tmp_path / "a.tif",
+            stored,
+            bits=bits,
+            photometric=photometric,
+            planar=planar,
+            fields=fields,
+            tile=32 if tiled else None,
+        )
+        cell = (photometric, bits, kind)
+        try:
+            decoded = decode(path)
+        except UnsupportedFormat as error:
+            if NAMES.get(photometric, "photometric") not in error.detail:
+                wrong.append((cell, error.detail))
+        except ImageRejected as error:
+            wrong.append((cell, f"{type(error).__name__}: {error.detail}"))
+        else:
+            read.add(cell)
+            mean, worst = difference(decoded.picture.convert("RGB"), _expected(photometric, bits, kind, stored, fields))
+            if decoded.picture.mode != "RGB" or mean > 1.2 or worst > 6:
+                wrong.append((cell, f"{decoded.picture.mode}, off by {mean:.1f}, at worst {worst:.1f}"))
+    assert wrong == []
+    assert read == {cell for cell in READ if planar == 1 or (cell[1] >= 8 and not tiled)}
+
+
+@pytest.mark.parametrize("subsampling", [[1, 1], [2, 2]])
+@pytest.mark.parametrize("quality", [98])
+def test_ycbcr_as_jpeg_is_read(tmp_path: Path, subsampling: list[int], quality: int) -> None:
+    pixels = (_values(3) * 255).round().astype(np.uint8)
+    Image.fromarray(pixels).save(
+        tmp_path / "a.tif", compression="jpeg", quality=quality, tiffinfo={530: tuple(subsampling)}
+    )
+    mean, _ = difference(decode(tmp_path / "a.tif").picture, Image.fromarray(pixels))
+    assert mean < 1.5
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({258: (3, [8, 8, 16])}, "stored in different ways"),
+        ({339: (3, [1, 1, 3])}, "stored in different ways"),
+        ({277: (3, [2]), 258: (3, [8, 8])}, "RGB in 2 channels"),
+        ({262: (3, [3])}, "a palette in 3 channels"),
+        ({262: (3, [5]), 277: (3, [4]), 258: (3, [8] * 4), 332: (3, [2])}, "inks other than CMYK"),
+        ({262: (3, [5])}, "inks in 3 channels"),
+        ({262: (3, [777])}, "photometric interpretation 777"),
+        ({262: (3, [6]), 530: (3, [1, 1])}, "YCbCr of 8-bit whole numbers without JPEG"),
+    ],
+)
+def test_colours_that_contradict_themselves_are_refused_by_name(
+    tmp_path: Path, fields: dict[int, tuple[int, list[int]]], named: str
+) -> None:
+    pixels = (_values(3) * 255).round().astype(np.uint8)
+    with pytest.raises(UnsupportedFormat, match=named):
+        decode(write_tiff(tmp_path / "a.tif", pixels, fields=fields))
+
+
+# --- which directory is the picture ----------------------------------------------------------------
+
+
+def _join(path: Path, *, first: dict[int, tuple[int, list[int]]], second: dict[int, tuple[int, list[int]]]) -> Path:
+    """A file of 80 by 60 in its first directory and 320 by 240 in the second, each with further fields."""
+    small, large = (np.full((*sides, 3), level, np.uint8) for sides, level in (((60, 80), 40), ((240, 320), 200)))
+    data = write_tiff(path, small, fields=first).read_bytes()
+    at = len(data) + len(data) % 2
+    other = write_tiff(path, large, fields=second).read_bytes()
+    moved = at - 8  # what lies at 8 there lies at `at` here
+    head = int.from_bytes(other[4:8], "little")
+    strips = [8 + 320 * 3 * 16 * number + moved for number in range(15)]
+    again = write_tiff(path, large, fields={**second, 273: (4, strips)}, moved=moved).read_bytes()
+    directory = head + moved
+    one = write_tiff(path, small, fields=first, next_directory=directory if 330 not in first else 0).read_bytes()
+    if 330 in first:
+        one = write_tiff(path, small, fields={**first, 330: (4, [directory])}).read_bytes()
+    path.write_bytes(one.ljust(at, b"\0") + again[8:])
+    return path
+
+
+REDUCED, MASK_KIND = {254: (4, [1])}, {254: (4, [4])}
+
+
+@pytest.mark.parametrize("first", [REDUCED, MASK_KIND, {254: (4, [5])}])
+@pytest.mark.parametrize("second", [{}, {254: (4, [0])}, {254: (4, [2])}])
+def test_a_reduced_picture_or_mask_first_is_not_the_picture(
+    tmp_path: Path, first: dict[int, tuple[int, list[int]]], second: dict[int, tuple[int, list[int]]]
+) -> None:
+    for below in ({}, {330: (4, [0])}):
+        decoded = decode(_join(tmp_path / "a.tif", first={**first, **below}, second=second))
+        assert (decoded.width, decoded.height) == (320, 240)
+        assert decoded.picture.getpixel((100, 100)) == (200, 200, 200)
+
+
+def test_where_all_are_reduced_the_largest_is_the_picture(tmp_path: Path) -> None:
+    assert decode(_join(tmp_path / "a.tif", first=REDUCED, second=REDUCED)).width == 320
+    assert decode(_join(tmp_path / "a.tif", first={}, second=REDUCED)).width == 80
+    write_tiff(tmp_path / "b.tif", np.full((60, 80, 3), 40, np.uint8), fields=REDUCED)
+    assert decode(tmp_path / "b.tif").width == 80
