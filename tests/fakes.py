@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from imagemarket.platform.errors import NotFound
-from imagemarket.platform.objects import ObjectStore, StoredObject
+from imagemarket.platform.objects import ObjectStore, ObjectVersion, StoredObject
+
+_MARKER = "a deletion marker"
 
 
 class MemoryObjectStore(ObjectStore):
@@ -20,7 +22,7 @@ class MemoryObjectStore(ObjectStore):
         self.bucket = bucket
         self.versions: dict[str, list[tuple[str, bytes, str]]] = {}
         self.uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
-        self.tags: dict[tuple[str, str], dict[str, str]] = {}
+        self._tags: dict[tuple[str, str], dict[str, str]] = {}
         self._numbers = count(1)
 
     def put(self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None) -> None:
@@ -29,6 +31,8 @@ class MemoryObjectStore(ObjectStore):
     def _version(self, key: str, version_id: str | None = None) -> tuple[str, bytes, str]:
         for version in reversed(self.versions.get(key, [])):
             if version_id in {None, version[0]}:
+                if version[2] == _MARKER:
+                    break
                 return version
         raise NotFound("The stored object is not there.")
 
@@ -51,8 +55,28 @@ class MemoryObjectStore(ObjectStore):
             self.versions.pop(key, None)
         return len(named)
 
+    def mark_deleted(self, key: str) -> None:
+        """What a deletion without a version leaves in a versioned bucket."""
+        self.put(key, b"", content_type=_MARKER)
+
+    def list_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        for key in sorted(key for key in self.versions if key.startswith(prefix)):
+            newest_first = self.versions[key][::-1]
+            for number, (version, _, content_type) in enumerate(newest_first):
+                yield ObjectVersion(key, version, is_current=number == 0, is_marker=content_type == _MARKER)
+
+    def delete_version(self, key: str, version_id: str) -> None:
+        kept = [version for version in self.versions.get(key, []) if version[0] != version_id]
+        if kept:
+            self.versions[key] = kept
+        else:
+            self.versions.pop(key, None)
+
+    def tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
+        return self._tags.get((key, self._version(key, version_id)[0]), {})
+
     def tag(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
-        self.tags[key, self._version(key, version_id)[0]] = dict(tags)
+        self._tags[key, self._version(key, version_id)[0]] = dict(tags)
 
     def copy(self, key: str, source: ObjectStore, source_key: str) -> None:
         assert isinstance(source, MemoryObjectStore)

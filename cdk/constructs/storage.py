@@ -52,19 +52,24 @@ class Storage(Construct):
             ],
             lifecycle_rules=[
                 abandoned,
-                # A version that another replaced was never announced; one that was deleted can be had back for a while.
-                s3.LifecycleRule(
-                    id="replaced-versions",
-                    noncurrent_version_expiration=Duration.days(30),
-                    expired_object_delete_marker=True,
-                ),
-                # A picture that did not make it can be tried again for as long.
+                # No rule takes a version of a live image's original, current or not: an image names its version for
+                # good, and what is posted after it lies above it until its event has deleted it. A picture that did
+                # not make it can be tried again for a while; only its version carries the tag.
                 s3.LifecycleRule(
                     id="ended-originals",
                     prefix="originals/",
                     tag_filters=ENDED_TAG,
                     expiration=Duration.days(RETRY_WINDOW_DAYS),
+                    noncurrent_version_expiration=Duration.days(RETRY_WINDOW_DAYS),
                 ),
+                # What is made from originals is made again; what was deleted of it can be had back for a while.
+                *(
+                    s3.LifecycleRule(
+                        id=f"replaced-{folder}", prefix=f"{folder}/", noncurrent_version_expiration=Duration.days(30)
+                    )
+                    for folder in ("clean", "withdrawn")
+                ),
+                s3.LifecycleRule(id="markers-of-nothing", expired_object_delete_marker=True),
                 s3.LifecycleRule(
                     id="originals-rest",
                     prefix="originals/",

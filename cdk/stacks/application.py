@@ -399,7 +399,8 @@ class ApplicationStack(Stack):
             settings=self._database | self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
             grants=[
                 state.secrets.database.reading(),
-                _objects(originals, "originals", "GetObject"),
+                # of the versions that arrive, all but the one that the image is made of are deleted
+                _objects(originals, "originals", "GetObject", "DeleteObjectVersion"),
                 _listing(originals, "originals"),
                 saga.starting(),
             ],
@@ -496,7 +497,7 @@ class ApplicationStack(Stack):
             },
             grants=[
                 state.secrets.database.reading(),
-                _objects(originals, "originals", "GetObject", "AbortMultipartUpload"),
+                _objects(originals, "originals", "GetObject", "AbortMultipartUpload", "DeleteObjectVersion"),
                 _listing(originals, "originals"),
                 *self._compensating,
                 saga.starting(),

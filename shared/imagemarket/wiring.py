@@ -308,6 +308,7 @@ def execution_sweeper() -> ExecutionSweeper:
 
     return ExecutionSweeper(
         database=database(),
+        originals=originals(),
         executions=executions(),
         compensation=compensate_image(),
         stalled_after_seconds=settings().stalled_after_seconds,

@@ -100,7 +100,9 @@ def test_what_failed_on_our_side_starts_again_from_the_file_that_was_kept(room: 
     assert room.states.executions[again.execution_name] == "RUNNING"
     started = IngestionJob.model_validate_json(room.states.inputs[again.execution_name])
     assert started == again
-    assert room.originals.tags[job.key, job.version_id] == {}, "its lifecycle is that of every original again"
+    assert room.originals.tags(job.key, version_id=job.version_id) == {}, (
+        "its lifecycle is that of every original again"
+    )
     progress = room.uploads.progress(job.image_id, contributor_id=None)
     assert (progress.status, progress.rejection) == ("processing", None)
     assert {step.status for step in progress.steps[1:]} == {"pending"}

@@ -62,7 +62,12 @@ EXPECTED: dict[str, Grants] = {
         "s3:ListBucket": {"Originals"},
     },
     "start_ingestion": DATABASE
-    | {"s3:GetObject": {"Originals/originals"}, "s3:ListBucket": {"Originals"}, "states:StartExecution": {"Machine"}}
+    | {
+        "s3:GetObject": {"Originals/originals"},
+        "s3:DeleteObjectVersion": {"Originals/originals"},
+        "s3:ListBucket": {"Originals"},
+        "states:StartExecution": {"Machine"},
+    }
     | _consuming("Uploads"),
     "inspect_image": DATABASE
     | {
@@ -113,6 +118,7 @@ EXPECTED: dict[str, Grants] = {
     | COMPENSATING
     | {
         "s3:GetObject": {"Originals/originals"},
+        "s3:DeleteObjectVersion": {"Originals/originals"},
         "s3:AbortMultipartUpload": {"Originals/originals"},
         "states:StartExecution": {"Machine"},
         "states:DescribeExecution": {"executions"},

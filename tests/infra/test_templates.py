@@ -88,6 +88,22 @@ def test_originals_keep_versions_and_tell_eventbridge(deployment: Deployment) ->
     assert not any("ExpirationInDays" in rule for rule in kept)
 
 
+def test_no_rule_deletes_a_version_that_a_live_image_names(deployment: Deployment) -> None:
+    """Which version that is, only the image's row knows: a form may be posted twice."""
+    deleting = [
+        rule
+        for rule in _bucket(deployment, "Originals")["LifecycleConfiguration"]["Rules"]
+        if {"ExpirationInDays", "ExpirationDate", "NoncurrentVersionExpiration", "NoncurrentVersionExpirationInDays"}
+        & set(rule)
+    ]
+    assert deleting
+    for rule in deleting:
+        prefix = rule.get("Prefix", "")
+        reaches_originals = "originals/".startswith(prefix) or prefix.startswith("originals/")
+        marked = {tag["Key"]: tag["Value"] for tag in rule.get("TagFilters", [])} == ENDED_TAG
+        assert marked or not reaches_originals, rule["Id"]
+
+
 def test_what_passes_between_steps_is_gone_after_a_week(deployment: Deployment) -> None:
     rules = _bucket(deployment, "Work")["LifecycleConfiguration"]["Rules"]
     assert {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == {

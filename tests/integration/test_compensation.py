@@ -84,7 +84,7 @@ def test_exactly_what_the_execution_made_is_removed(room: Room) -> None:
     untouched = room.objects_of(neighbour)
     assert room.compensation.run(job, FAILED) == {"status": "processing_failed"}
     assert room.objects_of(job) == [job.key]
-    assert room.originals.tags[job.key, "v1"] == {"state": "ended"}
+    assert room.originals.tags(job.key, version_id="v1") == {"state": "ended"}
     assert room.one("SELECT array_agg(tag) AS tags FROM image_tags WHERE image_id = %s", job)["tags"] == ["sea"]
     assert room.objects_of(neighbour) == untouched
     assert room.status_of(neighbour) == "processing"

@@ -31,15 +31,20 @@ class Room:
         client: Any = self.states
         self.executions = Executions(client, MACHINE)
         self.renditions = MemoryObjectStore("renditions")
+        originals = MemoryObjectStore("originals")
         self.compensation = CompensateImage(
             database=database,
-            originals=MemoryObjectStore("originals"),
+            originals=originals,
             work=MemoryObjectStore("work"),
             renditions=self.renditions,
             relay=OutboxRelay(database, {}),
         )
         self.sweeper = ExecutionSweeper(
-            database=database, executions=self.executions, compensation=self.compensation, stalled_after_seconds=600
+            database=database,
+            originals=originals,
+            executions=self.executions,
+            compensation=self.compensation,
+            stalled_after_seconds=600,
         )
 
     def overdue(self, *, minutes: float = 11, **changes: Any) -> IngestionJob:

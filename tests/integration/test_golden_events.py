@@ -72,19 +72,29 @@ def step_functions(
     return client
 
 
-def test_a_batch_starts_one_saga_and_returns_only_the_stranger(
-    contributor: UUID, step_functions: RecordingStepFunctions, database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_batch_starts_one_saga_and_deletes_the_bytes_of_a_stranger(
+    contributor: UUID,
+    step_functions: RecordingStepFunctions,
+    originals: MemoryObjectStore,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Three messages: an upload, an object that nobody announced, the first upload's event again."""
+    """Three messages: an upload, an object that nobody announced, the first upload's event again; and one that is no
+    event."""
     monkeypatch.setattr(wiring, "database", lambda: database)
     wiring.message_journal.cache_clear()
     event = golden("sqs/uploads.json")
-    answer = start_ingestion(event, LambdaContext())
-    stranger = event["Records"][1]["messageId"]
-    assert answer == {"batchItemFailures": [{"itemIdentifier": stranger}]}
+    strange = json.loads(event["Records"][1]["body"])["detail"]["object"]
+    while strange["version-id"] not in [each.version_id for each in originals.list_versions(strange["key"])]:
+        originals.put(strange["key"], b"of an upload that was aborted", content_type="image/jpeg")
+    before = len(list(originals.list_versions(strange["key"])))
+    odd = event["Records"][1] | {"messageId": "of another form", "body": '{"detail": {}}'}
+    answer = start_ingestion({"Records": [*event["Records"], odd]}, LambdaContext())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "of another form"}]}
+    assert len(list(originals.list_versions(strange["key"]))) == before - 1
     wiring.message_journal.cache_clear()
     failures = database.fetch_all("SELECT message_id, error FROM message_failures")
-    assert failures == [{"message_id": stranger, "error": "NotFound"}]
+    assert failures == [{"message_id": "of another form", "error": "InvalidRequest"}]
     ((name, job),) = step_functions.started.items()
     assert name.startswith(f"{IMAGE}-")
     assert job == {
@@ -153,7 +163,7 @@ def test_what_a_catch_hands_over_ends_the_image(
     status, reason = _ended(database)
     assert (status, reason["code"]) == ("rejected", "unreadable-image")
     assert not list(compensation._renditions.list_keys(""))
-    assert originals.tags[JOB["key"], "v1"] == {"state": "ended"}
+    assert originals.tags(JOB["key"], version_id="v1") == {"state": "ended"}
 
 
 def test_an_execution_that_no_catch_saw_ends_in_the_same_place(

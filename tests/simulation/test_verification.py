@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from imagemarket.ingestion.models import ENDED_TAG
 from imagemarket.ingestion.verification import Difference, Verification
 from imagemarket.ingestion.withdrawal import Withdrawal
 from imagemarket.platform.cdn import NoCdn
 from imagemarket.platform.database import Database
+from imagemarket.platform.ids import new_id
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.upkeep import Upkeep
 from tests.simulation.world import Picture, Process, Services, World, check, simulated_engines
@@ -54,7 +56,8 @@ class Quiet:
         )
         ours = {picture.image_id for picture in self.world.pictures}
         found = list(verification.run(repair=repair, checksums=checksums))
-        return [each for each in found if each.image_id is None or each.image_id in ours]
+        known = {row["id"] for row in self.world.truth.fetch_all("SELECT id FROM images")}
+        return [each for each in found if each.image_id in ours or each.image_id not in known]
 
     def sql(self, statement: str, picture: Picture) -> None:
         with self.world.truth.transaction() as connection:
@@ -110,6 +113,30 @@ def _leave_an_orphan(quiet: Quiet) -> None:
     quiet.world.renditions.put(key, b"", content_type="image/webp")
 
 
+def _post_again(quiet: Quiet) -> None:
+    quiet.world.originals.put(quiet.approved.key, b"posted again, its event lost", content_type="image/jpeg")
+
+
+def _delete_by_mistake(quiet: Quiet) -> None:
+    quiet.world.originals.mark_deleted(quiet.in_review.key)
+
+
+def _leave_an_older_version(quiet: Quiet) -> None:
+    versions = quiet.world.originals.versions[quiet.rejected.key]
+    versions.insert(0, ("v0", b"never looked at", "image/jpeg"))
+
+
+def _leave_bytes_that_nobody_waits_for(quiet: Quiet) -> None:
+    contributor, image = quiet.approved.contributor_id, new_id()
+    quiet.world.originals.put(f"originals/{contributor}/{image}.jpg", b"late", content_type="image/jpeg")
+    quiet.world.originals.put(f"originals/{contributor}/{image}.jpg", b"later", content_type="image/jpeg")
+
+
+def _leave_the_mark_of_the_dead(quiet: Quiet) -> None:
+    version = quiet.world.originals.head(quiet.approved.key).version_id
+    quiet.world.originals.tag(quiet.approved.key, ENDED_TAG, version_id=version)
+
+
 BREAKAGES: dict[str, Callable[[Quiet], None]] = {
     "rendition: lost": _lose_a_thumbnail,
     "rendition: spoilt": _spoil_the_preview,
@@ -118,6 +145,11 @@ BREAKAGES: dict[str, Callable[[Quiet], None]] = {
     "document: lost": _lose_the_document,
     "document: ahead": _restore_an_older_row,
     "orphan": _leave_an_orphan,
+    "orphan: original": _leave_bytes_that_nobody_waits_for,
+    "version: posted again": _post_again,
+    "version: marker": _delete_by_mistake,
+    "version: older": _leave_an_older_version,
+    "mark": _leave_the_mark_of_the_dead,
 }
 
 

@@ -55,6 +55,7 @@ from imagemarket.notifications.service import Teller
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError, ModelNotReady, UnreadableImage
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.objects import ObjectVersion
 from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal
@@ -97,6 +98,7 @@ class Faults:
     drop: float
     double: float
     delay: float
+    repost: float
     die: float
     """An execution that nobody carries on, or that is aborted."""
 
@@ -112,6 +114,7 @@ class Faults:
             drop=0.1 * wild,
             double=0.15 * wild,
             delay=0.3 * wild,
+            repost=0.1 * wild,
             die=0.03 * wild,
         )
 
@@ -336,6 +339,15 @@ class SimulatedStore(MemoryObjectStore):
 
     def delete(self, keys: Iterable[str]) -> int:
         return sum(port(self._process, lambda key=key: self._shared.delete([key])) for key in keys)
+
+    def list_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        yield from port(self._process, lambda: list(self._shared.list_versions(prefix)))
+
+    def delete_version(self, key: str, version_id: str) -> None:
+        port(self._process, lambda: self._shared.delete_version(key, version_id))
+
+    def tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
+        return port(self._process, lambda: self._shared.tags(key, version_id=version_id))
 
     def tag(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
         port(self._process, lambda: self._shared.tag(key, tags, version_id=version_id))
@@ -773,6 +785,7 @@ class Services:
         UploadSweeper(database=self.database, originals=self.originals, starter=self.starter).run()
         ExecutionSweeper(
             database=self.database,
+            originals=self.originals,
             executions=self.executions,
             compensation=self.compensation,
             stalled_after_seconds=STALLED_AFTER,
@@ -931,9 +944,19 @@ class World:
 
     def _send(self, picture: Picture, data: bytes) -> None:
         self.originals.put(picture.key, data, content_type="image/jpeg")
-        if self.happens("drop"):
-            return
-        self.arrivals.send({"detail": {"object": {"key": picture.key}}})
+        self._tell_arrival(picture)
+        if self.happens("repost"):  # a client whose answer was lost sends the form again
+            self.scheduler.spawn(lambda: self._send_again(picture, data), after=self.chance.uniform(0, 900))
+
+    def _tell_arrival(self, picture: Picture) -> None:
+        version = self.originals.head(picture.key).version_id
+        if not self.happens("drop"):
+            self.arrivals.send({"detail": {"object": {"key": picture.key, "version-id": version}}})
+
+    def _send_again(self, picture: Picture, data: bytes) -> None:
+        self.originals.put(picture.key, data, content_type="image/jpeg")
+        version = self.originals.head(picture.key).version_id
+        self.arrivals.send({"detail": {"object": {"key": picture.key, "version-id": version}}})
 
     def retry(self, picture: Picture) -> None:
         """Its contributor tries again; may be refused as at any time."""
@@ -1191,6 +1214,10 @@ def check(world: World) -> dict[UUID, str]:
     left = {UUID(key.split("/")[1]) for key in world.work.versions}
     assert left <= live, f"{seed}: work objects of ended images {left - live}"
     assert {picture.key for picture in world.pictures} <= set(world.originals.versions), f"{seed}: an original is gone"
+
+    for row in truth.fetch_all("SELECT s3_original_key AS key, object_version FROM images WHERE id = ANY(%s)", (ids,)):
+        current = world.originals.head(row["key"]).version_id
+        assert current == row["object_version"], f"{seed}: {current} lies above the original {row['object_version']}"
 
     fingerprints = set(column("SELECT image_id FROM image_fingerprints WHERE image_id = ANY(%s)"))
     assert fingerprints == live, f"{seed}: fingerprints {fingerprints ^ live}"

@@ -142,6 +142,8 @@ def test_the_same_event_ten_times_and_an_older_one_give_one_image(
         return all(value == "0" for value in counts.values())
 
     eventually(drained, 90)
+    left = s3.list_object_versions(Bucket=outputs["OriginalsBucket"], Prefix=key)
+    assert [version["VersionId"] for version in left["Versions"]] == [current["VersionId"]]
     image = uuid.UUID(announced["image_id"])
     executions = [
         execution
@@ -161,6 +163,40 @@ def test_the_same_event_ten_times_and_an_older_one_give_one_image(
     assert rows("image_embeddings") == 1
     assert rows("image_renditions") == 12
     assert eventually(lambda: rows("search_documents") == 1)
+
+
+def test_a_form_posted_twice_gives_one_image_whose_original_is_current_and_intact(
+    market: Visitor, database: Database, tmp_path: Path
+) -> None:
+    path = paint_landscape(tmp_path / "posted.jpg", seed=404)
+    announced = market.announce(path)
+    market.send(announced, path)
+    market.send(announced, path)  # as a client does whose answer was lost
+    assert market.wait(announced["image_id"])["status"] == "approved"
+    market.send(announced, path)
+    key = announced["upload"]["fields"]["key"]
+    pinned = database.fetch_one("SELECT object_version FROM images WHERE id = %s", (announced["image_id"],))
+    assert pinned is not None
+    outputs = market.cloud.layout.outputs()
+    s3 = aws_client(market.cloud.layout, "s3")
+
+    def is_current() -> bool:
+        return s3.head_object(Bucket=outputs["OriginalsBucket"], Key=key)["VersionId"] == pinned["object_version"]
+
+    eventually(is_current, 60)
+    assert s3.get_object(Bucket=outputs["OriginalsBucket"], Key=key)["Body"].read() == path.read_bytes()
+    assert market.wait(announced["image_id"])["status"] == "approved"
+
+
+def test_bytes_that_arrive_after_an_abort_are_deleted(market: Visitor, tmp_path: Path) -> None:
+    path = paint_landscape(tmp_path / "aborted.jpg", seed=406)
+    announced = market.announce(path)
+    url = f"/v1/images/{announced['image_id']}/upload"
+    assert market.http.delete(url, headers=market.headers("contributor")).status_code == 204
+    market.send(announced, path)
+    bucket = market.cloud.layout.outputs()["OriginalsBucket"]
+    s3, key = aws_client(market.cloud.layout, "s3"), announced["upload"]["fields"]["key"]
+    eventually(lambda: not s3.list_object_versions(Bucket=bucket, Prefix=key).get("Versions"), 60)
 
 
 def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(market: Visitor, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from imagemarket.ingestion.models import (
     RetryRequest,
     RetryTicket,
 )
+from imagemarket.ingestion.originals import keep_original
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.database import Row
 from imagemarket.platform.errors import (
@@ -80,7 +81,7 @@ class Retries:
 
     def _start(self, job: IngestionJob) -> None:
         try:
-            self._originals.tag(job.key, {}, version_id=None if job.version_id == "null" else job.version_id)
+            keep_original(self._originals, job)
             self._executions.start(job)
         except DependencyUnavailable:
             logger.warning("the sweeper starts it", image_id=str(job.image_id))

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
-from imagemarket.ingestion.models import COMPENSATE, ENDED_TAG, FailedStep, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.originals import let_original_expire, real_version
 from imagemarket.ingestion.picture_faults import not_processable, picture_work
 from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
@@ -28,7 +29,6 @@ from imagemarket.platform.errors import (
     DuplicateImage,
     ImageRejected,
     JobSuperseded,
-    NotFound,
     OriginalMismatch,
     walk,
 )
@@ -103,7 +103,7 @@ class InspectImage:
         assert announced is not None
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "original"
-            self._originals.download(job.key, path, version_id=_real_version(job.version_id))
+            self._originals.download(job.key, path, version_id=real_version(job.version_id))
             size = path.stat().st_size
             if size != announced["announced_bytes"]:
                 raise OriginalMismatch(
@@ -118,11 +118,6 @@ class InspectImage:
         self._work.put(master_key(job), inspection.master, content_type="image/tiff")
         self._work.put(model_input_key(job), inspection.model_input, content_type="image/jpeg")
         return {**_facts(inspection), "file_size_bytes": size}
-
-
-def _real_version(version: str) -> str | None:
-    # "null" is S3's name for the version of an object written before versioning was on.
-    return None if version == "null" else version
 
 
 def _facts(inspection: Inspection) -> StepOutput:
@@ -536,10 +531,7 @@ class CompensateImage:
             # A publication that was thought dead has come through, or another run has begun: nothing was compensated.
             raise JobSuperseded("The image has gone on meanwhile.")
         self._remove_objects(job)
-        try:
-            self._originals.tag(job.key, ENDED_TAG, version_id=_real_version(job.version_id))
-        except NotFound:
-            logger.info("the original is gone already")
+        let_original_expire(self._originals, job)
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE processing_steps SET lease_until = NULL"

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
-from imagemarket.platform.database import Database
-from imagemarket.platform.errors import ImageNotFound, InvalidRequest
+from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import InvalidRequest, NotFound
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import annotate, logger
+from imagemarket.platform.telemetry import annotate, count, logger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 _KEY = re.compile(r"originals/(?P<contributor>[0-9a-f-]{36})/(?P<image>[0-9a-f-]{36})\.[a-z0-9]{2,5}")
 
-Outcome = Literal["started", "ignored"]
+Outcome = Literal["started", "ignored", "discarded"]
+"""`discarded`: the bytes belong to no image any more, and were deleted."""
 
 
 class IngestionStarter:
     """Starts one execution of `ingest_image` per image.
 
-    Which version of the object an image is made of is decided once, atomically: the one that is
-    current when its first event is handled. It is written to the image's row, every later reader
-    names it, and events of other versions (or the same one again) start it again at most, which the
-    execution's name makes no second one of. So a picture can never be changed under a licence by a second
-    upload to the same presigned form.
+    Which version of the object an image is made of is decided once: the one that is current when its first event is
+    handled. It is pinned in the image's row, and every later reader names it. An event of any other version deletes
+    that version, so that the pinned one is current again: a form that is posted twice changes no picture under a
+    licence, and leaves none that only a version id finds.
     """
 
     def __init__(self, *, database: Database, originals: ObjectStore, executions: Executions) -> None:
@@ -39,47 +42,67 @@ class IngestionStarter:
         Raises `InvalidRequest` for an event of another form, and what `begin` raises.
         """
         try:
-            key = event["detail"]["object"]["key"]
+            told = event["detail"]["object"]
+            key = told["key"]
         except (KeyError, TypeError):
             raise InvalidRequest("detail.object.key is missing from the event.") from None
         match = _KEY.fullmatch(str(key))
         if match is None:
             raise InvalidRequest("detail.object.key is not originals/{contributor}/{image}.{extension}.")
-        return self.begin(UUID(match["image"]), key)
+        return self.begin(UUID(match["image"]), key, version_id=told.get("version-id"))
 
-    def begin(self, image_id: UUID, key: str) -> Outcome:
+    def begin(self, image_id: UUID, key: str, *, version_id: str | None = None) -> Outcome:
         """Starts the saga of an image whose object has arrived; safe to repeat.
 
-        Raises `ImageNotFound` for an object that nobody announced, `NotFound` for one that is gone,
-        `DependencyUnavailable`.
+        `version_id` is the version that arrived; None stands for the current one. Where no image waits for the object
+        (its upload was aborted or has expired), that version is deleted.
+
+        Raises `NotFound` where an announced object is not there, `DependencyUnavailable`.
         """
         annotate(image_id=str(image_id))
-        current = self._originals.head(key)
-        # "null" is S3's own name for the version of an object in a bucket without versioning.
-        claimed = self._claim(image_id, key, current.version_id or "null")
-        if claimed is None:
+        with self._database.transaction() as connection:
+            # Locked until the store has answered: no retry and no other event decides on a version meanwhile.
+            row = connection.execute(
+                "SELECT id, contributor_id, s3_original_key, object_version, refused_version, run, status, request_id"
+                " FROM images WHERE id = %s AND s3_original_key = %s FOR UPDATE",
+                (image_id, key),
+            ).fetchone()
+            if row is None:
+                self._discard(key, version_id)
+                return "discarded"
+            arrived = version_id or self._current(key)
+            pinned = row["object_version"] or self._pin(connection, row)
+            if pinned is not None and arrived != pinned:
+                self._originals.delete_version(key, arrived)
+                logger.warning("a version that the image is not made of was deleted", version_id=arrived)
+                count("OriginalVersionsDeleted")
+        if pinned is None or row["status"] != "processing":
             logger.info("nothing to start: the image has ended, or waits for other bytes than these")
             return "ignored"
-        self._executions.start(claimed)
+        # The pinned version, whichever this event tells of: the start that should have followed the decision may have
+        # failed, and starting is safe to repeat.
+        self._executions.start(IngestionJob.of({**row, "object_version": pinned}))
         return "started"
 
-    def _claim(self, image_id: UUID, key: str, version_id: str) -> IngestionJob | None:
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                "UPDATE images SET"
-                " object_version = coalesce(object_version, nullif(%(version)s, refused_version)),"
-                " updated_at = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
-                "                   THEN now() ELSE updated_at END,"
-                " rejection = CASE WHEN object_version IS NULL AND refused_version IS DISTINCT FROM %(version)s"
-                "                  THEN NULL ELSE rejection END"
-                " WHERE id = %(image)s AND s3_original_key = %(key)s"
-                " RETURNING id, contributor_id, s3_original_key, object_version, run, status, request_id",
-                {"version": version_id, "image": image_id, "key": key},
-            ).fetchone()
-        if row is None:
-            raise ImageNotFound("No image was announced for this object.")
-        if row["status"] != "processing" or row["object_version"] is None:
+    def _current(self, key: str) -> str:
+        # "null" is S3's own name for the version of an object in a bucket without versioning.
+        return self._originals.head(key).version_id or "null"
+
+    def _pin(self, connection: Connection[Row], row: Row) -> str | None:
+        """Decides on the version that is current; None where that is the one that was refused."""
+        version = self._current(row["s3_original_key"])
+        if version == row["refused_version"]:
             return None
-        # The version that was decided upon, whichever this event tells of: the start that should have followed
-        # the decision may have failed, and starting is safe to repeat.
-        return IngestionJob.of(row)
+        connection.execute(
+            "UPDATE images SET object_version = %s, updated_at = now(), rejection = NULL WHERE id = %s",
+            (version, row["id"]),
+        )
+        return version
+
+    def _discard(self, key: str, version_id: str | None) -> None:
+        try:
+            self._originals.delete_version(key, version_id or self._current(key))
+        except NotFound:
+            return
+        logger.warning("bytes that no image waits for were deleted")
+        count("OriginalsDiscarded")

@@ -8,12 +8,13 @@ from typing import Literal
 
 from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
+from imagemarket.ingestion.originals import keep_original
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import refuse_again
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import ImageNotFound, MarketError, NotFound
+from imagemarket.platform.errors import MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import count, logger
 
@@ -44,8 +45,6 @@ class UploadSweeper:
         for row in self._waiting():
             try:
                 outcome = self._starter.begin(row["id"], row["s3_original_key"])
-            except ImageNotFound:
-                logger.info("its contributor took the upload back meanwhile", image_id=str(row["id"]))
             except NotFound:
                 done["removed"] += self._remove(row) if row["abandoned"] else 0
             else:
@@ -130,11 +129,18 @@ class ExecutionSweeper:
     """Sees to it that no image stays in processing, and that compensations come to their end."""
 
     def __init__(
-        self, *, database: Database, executions: Executions, compensation: CompensateImage, stalled_after_seconds: int
+        self,
+        *,
+        database: Database,
+        originals: ObjectStore,
+        executions: Executions,
+        compensation: CompensateImage,
+        stalled_after_seconds: int,
     ) -> None:
         """A running execution counts as dead after `stalled_after_seconds` without a step beginning or ending, with no
         lease running and no try of its own; that must be longer than the machine waits between two attempts."""
         self._database = database
+        self._originals = originals
         self._executions = executions
         self._compensation = compensation
         self._stalled_after_seconds = stalled_after_seconds
@@ -195,6 +201,7 @@ class ExecutionSweeper:
         if stuck.action == "resume":
             with self._database.transaction() as connection:  # it is given as long as any other
                 connection.execute("UPDATE images SET updated_at = now() WHERE id = %s", (job.image_id,))
+            keep_original(self._originals, job)
             self._executions.start(job)
             return "resumed"
         if stuck.execution is ExecutionStatus.RUNNING:

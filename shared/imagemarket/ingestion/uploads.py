@@ -40,6 +40,7 @@ LONGEST_WAIT_SECONDS = 20
 """How long a request for progress is held: the gateway gives up after 29 seconds, and a held request occupies a
 function and its memory."""
 _LOOK_EVERY_SECONDS = 0.5
+_ARRIVED = "The upload has arrived already and is being processed."
 
 
 class Uploads:
@@ -216,12 +217,17 @@ class Uploads:
         image = self._own(contributor_id, image_id)
         refused = image["refused_version"]
         if image["object_version"] is not None or self._exists(image["s3_original_key"], other_than=refused):
-            raise Conflict("The upload has arrived already and is being processed.")
+            raise Conflict(_ARRIVED)
         if image["multipart_id"] is not None:
             self._originals.abort_multipart(image["s3_original_key"], image["multipart_id"])
         with self._database.transaction() as connection:
             if refused is None:
-                connection.execute("DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,))
+                # Bytes that arrive from here on belong to no image; their event deletes them.
+                gone = connection.execute(
+                    "DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,)
+                ).rowcount
+                if not gone and connection.execute("SELECT 1 FROM images WHERE id = %s", (image_id,)).fetchone():
+                    raise Conflict(_ARRIVED)
             else:
                 refuse_again(connection, image_id)
 

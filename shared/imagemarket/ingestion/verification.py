@@ -7,20 +7,21 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.executions import Executions
-from imagemarket.ingestion.models import IngestionJob
+from imagemarket.ingestion.models import ENDED_TAG, IngestionJob
+from imagemarket.ingestion.originals import keep_original, real_version
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.withdrawal import Withdrawal, put_away
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import NotFound
-from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.objects import ObjectStore, ObjectVersion
 
 _AT_ONCE = 200
 _LIVE = {"approved", "pending_review"}
@@ -95,6 +96,7 @@ class Verification:
             if repair:
                 self._documents.mend([image_id])
             yield Difference(image_id, "document", "the search engine shows an image that is gone", repair or None)
+        yield from self._versions(repair=repair)
         for store, key, image_id in self._orphans():
             if repair:
                 store.delete([key])
@@ -143,6 +145,8 @@ class Verification:
         original = self._original(image, checksums=checksums)
         if original is not None:
             yield original
+        if (marked := self._mark(image)) is not None:
+            yield marked
         remedy = "reprocess" if original is None and status in _LIVE else "none"
         if missing := _KINDS - {each["kind"] for each in renditions}:
             yield _Found("rendition", f"no {', no '.join(sorted(missing))}", remedy)
@@ -165,7 +169,7 @@ class Verification:
             yield _Found("public", "public renditions of an image that is taken down", "take down")
 
     def _original(self, image: Row, *, checksums: bool) -> _Found | None:
-        version = None if image["object_version"] == "null" else image["object_version"]
+        version = real_version(image["object_version"])
         try:
             if not checksums:
                 self._originals.head(image["s3_original_key"], version_id=version)
@@ -179,6 +183,16 @@ class Verification:
             return _Found("original", "the original is not there", "none")
         if digest != bytes(image["sha256"]):
             return _Found("original", "the original's sha256 is not the one that was recorded", "none")
+        return None
+
+    def _mark(self, image: Row) -> _Found | None:
+        """Only originals of images that ended are marked: a lifecycle rule deletes what is."""
+        try:
+            tags = self._originals.tags(image["s3_original_key"], version_id=real_version(image["object_version"]))
+        except NotFound:
+            return None  # told already
+        if ENDED_TAG.items() <= tags.items():
+            return _Found("mark", "the original is marked as that of an image that ended, and would be deleted", "keep")
         return None
 
     def _rendition(self, image: Row, rendition: Row, *, checksums: bool) -> str | None:
@@ -207,7 +221,6 @@ class Verification:
             (self._renditions, "watermarked"),
             (self._originals, "clean"),
             (self._originals, "withdrawn"),
-            (self._originals, "originals"),
             (self._work, "work"),
         ):
             for keys in _batches(store.list_keys(f"{folder}/")):
@@ -217,10 +230,27 @@ class Verification:
                     if owner is None or not self._belongs(folder, key, known.get(owner)):
                         yield store, key, owner
 
+    def _versions(self, *, repair: bool) -> Iterator[Difference]:
+        """Of the originals, where no version may lie above the one that an image is made of, and none beside it."""
+        grouped = groupby(self._originals.list_versions("originals/"), key=lambda version: version.key)
+        for group in _batches((key, list(versions)) for key, versions in grouped):
+            owners = {key: _owner(key) for key, _ in group}
+            known = self._known({owner for owner in owners.values() if owner is not None})
+            for key, versions in group:
+                owner = owners[key]
+                superfluous, found = _superfluous(key, versions, known.get(owner) if owner else None)
+                if found is None:
+                    continue
+                if repair:
+                    for version in superfluous:
+                        self._originals.delete_version(key, version.version_id)
+                yield Difference(owner, *found, repair or None)
+
     def _known(self, ids: set[UUID]) -> dict[UUID, Row]:
         rows = self._database.fetch_all(
-            "SELECT i.id, i.status, i.s3_original_key, array(SELECT key FROM image_renditions r"
-            "   WHERE r.image_id = i.id) AS keys FROM images i WHERE i.id = ANY(%s)",
+            "SELECT i.id, i.status, i.s3_original_key, i.object_version, i.refused_version,"
+            " array(SELECT key FROM image_renditions r WHERE r.image_id = i.id) AS keys"
+            " FROM images i WHERE i.id = ANY(%s)",
             (list(ids),),
         )
         return {row["id"]: row for row in rows}
@@ -231,8 +261,6 @@ class Verification:
             return False
         if image["status"] == "processing":
             return True  # its steps are making it
-        if folder == "originals":
-            return key == image["s3_original_key"]
         if folder == "work":
             return image["status"] in _LIVE  # a lifecycle rule takes it
         if folder == "withdrawn":
@@ -254,6 +282,8 @@ class Verification:
                 self._withdrawal.take_down(image_id, reason="verify", actor="verify")
             case "fingerprint":
                 return self._enter_fingerprint(image)
+            case "keep":
+                keep_original(self._originals, IngestionJob.of(image))
             case "reprocess":
                 self._process_again(image)
             case _:
@@ -284,7 +314,35 @@ class Verification:
         self._executions.start(IngestionJob.of(image).model_copy(update={"run": row["run"]}))
 
 
-def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
+def _superfluous(
+    key: str, versions: list[ObjectVersion], image: Row | None
+) -> tuple[list[ObjectVersion], tuple[str, str] | None]:
+    """The versions of an original's key that should not be there, and what to say of them."""
+    if image is None or (key != image["s3_original_key"] and image["status"] != "processing"):
+        return versions, ("orphan", "an object in originals/ that no image has")
+    if image["status"] == "processing":
+        return [], None  # which version it is made of may be decided any moment
+    pinned = image["object_version"] or "null"
+    wanted = next((version for version in versions if version.version_id == pinned), None)
+    others = [
+        version
+        for version in versions
+        # An image that ended may be tried again: what was refused is left to its lifecycle rule, as is its marker.
+        if version is not wanted
+        and version.version_id != image["refused_version"]
+        and not (version.is_marker and image["status"] in _ENDED)
+    ]
+    if wanted is None or not others:
+        return [], None  # a lost original is told with its image; nothing beside it is thrown away
+    if any(version.is_current for version in others):
+        return others, ("version", "the version that the image is made of is not the current one")
+    return others, ("version", "a version of the original that the image is not made of")
+
+
+_Item = TypeVar("_Item")
+
+
+def _batches(keys: Iterable[_Item]) -> Iterator[list[_Item]]:
     remaining = iter(keys)
     while batch := list(islice(remaining, _AT_ONCE)):
         yield batch

@@ -30,6 +30,16 @@ class StoredObject:
     etag: str
 
 
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, or the marker that a deletion left in its place."""
+
+    key: str
+    version_id: str
+    is_current: bool
+    is_marker: bool
+
+
 @contextmanager
 def _s3_errors() -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -113,6 +123,32 @@ class ObjectStore:
             if answer.get("Errors"):
                 raise DependencyUnavailable("The object store did not delete every object; try again.")
         return len(batch)
+
+    def list_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Every version and deletion marker of every key that begins with `prefix`; those of a key in a row."""
+        with _s3_errors():
+            for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix):
+                found = [
+                    ObjectVersion(
+                        entry.get("Key", ""), entry.get("VersionId", "null"), entry.get("IsLatest", False), is_marker
+                    )
+                    for entries, is_marker in ((page.get("Versions", []), False), (page.get("DeleteMarkers", []), True))
+                    for entry in entries
+                ]
+                yield from sorted(found, key=lambda version: version.key)  # S3 tells the two kinds apart, not in turn
+
+    def delete_version(self, key: str, version_id: str) -> None:
+        """Deletes one version (or deletion marker) for good, so that the one below it is current again; fine when it
+        is gone already."""
+        with _s3_errors():
+            self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version_id)
+
+    def tags(self, key: str, *, version_id: str | None = None) -> dict[str, str]:
+        """The tags of one version of an object (the current one when not named). Raises `NotFound`."""
+        extra: dict[str, Any] = {"VersionId": version_id} if version_id else {}
+        with _s3_errors():
+            answer = self._client.get_object_tagging(Bucket=self.bucket, Key=key, **extra)
+        return {tag.get("Key", ""): tag.get("Value", "") for tag in answer["TagSet"]}
 
     def tag(self, key: str, tags: Mapping[str, str], *, version_id: str | None = None) -> None:
         """Replaces the tags of one version of an object (the newest when not named). Raises `NotFound`."""
