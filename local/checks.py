@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from local.layout import REPOSITORY, Layout
-from local.tooling import install_node_tools
+from local.tooling import home_for_tools, install_node_tools, node_environment
 
 _PATHS = ("shared", "functions", "cdk", "local", "sagemaker", "benchmarks", "tests")
 
@@ -24,10 +24,10 @@ def _run(title: str, command: Sequence[str], environment: dict[str, str]) -> boo
 
 def run_checks(layout: Layout, selection: Sequence[str]) -> int:
     """All checks, or pytest alone on the selection (its own arguments). The exit status for the shell."""
-    environment = os.environ | {
+    environment = node_environment(layout) | {
+        "HOME": home_for_tools(layout),
         "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'shared'}",
         "MARKET_NODE_MODULES": str(layout.node_modules),
-        "PATH": f"{layout.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
     install_node_tools(layout)
     pytest = [sys.executable, "-m", "pytest"]

@@ -17,7 +17,7 @@ from local.opensearch import url_of as opensearch_url
 from local.postgres import USER
 from local.processes import without_aws
 from local.progress import Say
-from local.tooling import node_environment
+from local.tooling import home_for_tools, node_environment
 from local.valkey import url_of
 
 DATABASE = "imagemarket"
@@ -86,6 +86,7 @@ def deploy(layout: Layout, say: Say) -> None:
         | aws_environment(layout)
         | stage_environment(layout)
         | {
+            "HOME": home_for_tools(layout),
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
             "CDK_DISABLE_LEGACY_EXPORT_WARNING": "1",

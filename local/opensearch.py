@@ -47,7 +47,7 @@ def install_opensearch(layout: Layout) -> Path:
     jars, log = draft / "jars", layout.logs / "opensearch-install.log"
     command = ["mvn", "-q", "-B", "-f", str(_SOURCES / "pom.xml"), "dependency:copy-dependencies"]
     run_logged(
-        [*command, f"-DoutputDirectory={jars}"],
+        [*command, f"-DoutputDirectory={jars}", f"-Dmaven.repo.local={layout.made / 'cache' / 'maven'}"],
         log,
         cwd=layout.state,
         environment=os.environ,
@@ -89,6 +89,7 @@ def opensearch_part(installed: Path, folder: Path, port: int, *, heap_mb: int = 
         port=port,
         command=[
             *("java", f"-Xms{heap_mb // 2}m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-Djava.awt.headless=true"),
+            f"-Djna.tmpdir={installed}",
             *("-cp", f"{installed / 'classes'}:{installed / 'jars'}/*", "Node", str(folder), str(port)),
         ],
         ready=ready,

@@ -35,6 +35,13 @@ def node_environment(layout: Layout) -> dict[str, str]:
     return os.environ | chosen | {"PATH": path, "NODE_NO_WARNINGS": "1", "npm_config_update_notifier": "false"}
 
 
+def home_for_tools(layout: Layout) -> str:
+    """A home of their own for tools that keep a cache in one whatever they are told (aws-cdk-lib)."""
+    home = layout.made / "cache" / "home"
+    make_private(home)
+    return str(home)
+
+
 def run_logged(
     command: list[str],
     log: Path,

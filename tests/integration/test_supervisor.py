@@ -6,17 +6,21 @@ import dataclasses
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from local.layout import LOOPBACK, Layout, LocalError, free_port, port_is_free
-from local.processes import MARK, Part, Supervisor
+from local.postgres import dsn_of, make_cluster, postgres_part
+from local.processes import MARK, UNPRIVILEGED_ID, Part, Supervisor, unprivileged
 from local.valkey import valkey_part
 
 pytestmark = pytest.mark.engines
@@ -112,3 +116,71 @@ def test_what_outlived_its_part_is_swept_and_nothing_else(supervisor: Supervisor
         for process in (stray, stranger):
             process.kill()
             process.wait(5)
+
+
+def test_a_refusal_that_passes_is_waited_out(supervisor: Supervisor, part: Part, tmp_path: Path) -> None:
+    marker = tmp_path / "tried"
+    once = f'[ -e {marker} ] || {{ touch {marker}; echo "FATAL: still in use"; exit 1; }}; exec "$@"'
+    refused = dataclasses.replace(
+        part, command=["sh", "-c", once, "sh", *part.command], passing_refusals=("still in use",)
+    )
+    assert supervisor.start(refused) is True
+    assert marker.exists()
+    assert supervisor.standing(refused).ready
+
+
+def test_a_killed_postgresql_is_up_again_at_once(layout: Layout) -> None:
+    """Its own processes are not gone yet, and where nobody reaps it neither is it itself."""
+    folder = layout.data / "postgres"
+    make_cluster(folder, "secret")
+    server = postgres_part(folder, free_port(), "secret", {"shared_buffers": "16MB"})
+    supervisor = Supervisor(layout)
+    try:
+        for _ in range(3):
+            supervisor.start(server)
+            with closing(psycopg.connect(dsn_of(server.port, "secret", "postgres"))) as busy:
+                busy.execute("SELECT pg_backend_pid()")
+                killed = supervisor.process(server.name)
+                assert killed is not None
+                killed.kill()  # a child of this process, so a zombie until somebody waits for it
+                again = Supervisor(layout)
+                assert again.start(server) is True
+                assert again.standing(server).ready
+            supervisor._reap(server.name)
+            supervisor = again
+    finally:
+        supervisor.stop(server)
+
+
+def test_what_a_part_writes_is_its_owners_alone(supervisor: Supervisor, part: Part, layout: Layout) -> None:
+    writes = f"umask > {layout.data / 'umask'}"
+    told = dataclasses.replace(part, command=["sh", "-c", f'{writes}; exec "$@"', "sh", *part.command])
+    before = os.umask(0o022)
+    try:
+        supervisor.start(told)
+    finally:
+        os.umask(before)
+    assert (layout.data / "umask").read_text().strip() == "0077"
+    assert stat.S_IMODE(supervisor.log_path(part.name).stat().st_mode) == 0o600
+    assert stat.S_IMODE((layout.run / f"{part.name}.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as another user only where root starts it")
+def test_root_runs_postgresql_in_a_folder_that_root_alone_may_enter(tmp_path: Path) -> None:
+    """The programs as well as the data: initdb looks for postgres beside itself by access(2)."""
+    home = tmp_path / "home of root"
+    home.mkdir(mode=0o700)
+    program = home / "program"
+    program.write_text('#!/bin/sh\nset -e\ntest "$(id -u)" != 0\nperl -e \'exit !-x $ARGV[0]\' "$0"\necho ran >"$1"\n')
+    program.chmod(0o755)
+    data = home / "data"
+    data.mkdir()
+    os.chown(data, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+    subprocess.run(unprivileged([str(program), str(data / "out")]), check=True)
+    assert (data / "out").read_text() == "ran\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as another user only where root starts it")
+def test_where_another_user_cannot_run_it_the_message_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match=r"as an ordinary user, or move the clone"):
+        unprivileged([str(tmp_path / "none")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import threading
 import time
@@ -86,6 +87,7 @@ class Database:
             check=self._ping_if_idle,
             open=True,
         )
+        atexit.register(self._pool.close)  # from Python 3.13 on its threads cannot be waited for after this
         return self._pool
 
     def _ping_if_idle(self, connection: Connection[Row]) -> None:
@@ -135,5 +137,6 @@ class Database:
     def close(self) -> None:
         """Closes the pool; the next use opens a new one."""
         if self._pool is not None:
+            atexit.unregister(self._pool.close)
             self._pool.close()
             self._pool = None
