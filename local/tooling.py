@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.layout import REPOSITORY, Layout, LocalError, digest_of, make_private
-from local.progress import Say
+from local.progress import Say, console
 
 _NPM_RETRY = re.compile(r"^npm http fetch GET .* attempt \d+ failed with (\S+)")
 
@@ -25,7 +25,7 @@ def node_environment(layout: Layout) -> dict[str, str]:
         "npm_config_fetch_retries": "2",
         "npm_config_fetch_retry_mintimeout": "1000",
         "npm_config_fetch_retry_maxtimeout": "4000",
-        "npm_config_fetch_timeout": "30000",
+        "npm_config_fetch_timeout": "120000",
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(caches / "jsii"),
         "CDK_HOME": str(caches / "cdk"),
         "NODE_COMPILE_CACHE": str(caches / "node"),
@@ -82,14 +82,16 @@ def run_logged(
 def _npm_heard(say: Say) -> Callable[[str], None]:
     """Tells how many packages have come, and that the registry does not answer, which npm bears in silence."""
     fetched = 0
+    told: set[str] = set()
 
     def hear(line: str) -> None:
         nonlocal fetched
         if line.startswith("npm http fetch GET 200"):
             fetched += 1
             say(f"{fetched} packages fetched")
-        elif failed := _NPM_RETRY.search(line):
-            say(f"the package registry does not answer ({failed[1]}), trying again")
+        elif (failed := _NPM_RETRY.search(line)) and failed[1] not in told:
+            told.add(failed[1])
+            console.print(f"  the package registry does not answer ({failed[1]}); trying again")
 
     return hear
 

@@ -72,7 +72,7 @@ class Registration(BaseModel):
             description="Any characters; a long phrase is best.",
         ),
     ]
-    role: Annotated[PublicRole, Field(description="Contributors offer pictures, buyers license them.")]
+    role: Annotated[PublicRole, Field(description="Contributors offer pictures, buyers look for them.")]
     display_name: Annotated[
         str,
         Text(least=1, most=MAX_DISPLAY_NAME_CHARACTERS),
