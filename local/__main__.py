@@ -258,12 +258,18 @@ _COMMANDS = {
 }
 
 
+def _end(*_: object) -> None:
+    """Told to end, it ends as when interrupted: what it waits for (the CDK, the uploader) ends with it."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"help", "-h", "--help"}:
         print(USAGE)
         return 0
     command = arguments[0]
+    signal.signal(signal.SIGTERM, _end)
     try:
         layout = Layout.of_environment(choosing=command in {"up", "test", "chaos"})
         return _COMMANDS.get(command, lambda layout, _: _product(layout, arguments))(layout, arguments[1:])

@@ -5,9 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local import __main__ as market
@@ -137,3 +141,36 @@ def test_a_part_or_function_that_is_none_is_told_which_there_are(
 
 def test_usage_is_a_file_of_its_own() -> None:
     assert (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8").startswith("usage: ./market COMMAND")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_up_that_is_told_to_end_takes_its_deployment_along_and_can_be_run_again(
+    state: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    """Otherwise the next one would deploy beside it."""
+    script = f"""
+import sys
+import time
+from pathlib import Path
+from local import __main__ as market, deployment
+from local.layout import Layout
+
+def deploys(layout, arguments):
+    deployment._cdk(["sh", "-c", "echo $$ > pid; exec sleep 60"], layout, Path({str(tmp_path)!r}), {{}}, print)
+
+market._COMMANDS["up"] = deploys
+sys.argv = ["market", "up"]
+sys.exit(market.main())
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
+    process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    pid = tmp_path / "pid"
+    deadline = time.monotonic() + 30
+    while not (pid.exists() and pid.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(how)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Run the same command again" in said
+    assert not psutil.pid_exists(int(pid.read_text()))
