@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent
 RUNS = 5
 NAIVE_GOAL, CASCADE_GOAL = 6.0, 1.0
-MEMORY_LIMIT_MB = 100
+MEMORY_LIMIT_MIB = 100
 _IMAGE_ID = uuid.UUID("0192f0c4-7b1a-7cde-8f01-23456789abcd")
 _EDGES = (1000, 450, 150)
 _PLAIN: dict[str, dict[str, Any]] = {"WEBP": {}, "AVIF": {}, "JPEG": {}}
@@ -61,10 +61,10 @@ def measure(runs: int = RUNS) -> list[report.Row]:
         for name, path in _originals(Path(folder)):
             ours = [_in_process(step, path, runs) for step in _STEPS]
             sides = {side: _in_process(side, path, runs) for side in (*_PEERS, "cascade")}
-            cpu, peak = sum(map(_total, ours)), max(step["peak_mb"] for step in ours)
+            cpu, peak = sum(map(_total, ours)), max(step["peak_mib"] for step in ours)
             for side, found in (*zip(_STEPS, ours, strict=True), *sides.items()):
                 parts = ", ".join(f"{part} {seconds * 1000:.0f} ms" for part, seconds in found["parts"].items())
-                print(f"{name}, {side}: {parts}; peak {found['peak_mb']:.0f} MB", file=sys.stderr)
+                print(f"{name}, {side}: {parts}; peak {found['peak_mib']:.0f} MiB", file=sys.stderr)
             for side, goal in (("plain", NAIVE_GOAL), ("tuned", None), ("once", None), ("cascade", CASCADE_GOAL)):
                 rows.append(
                     _cpu_row(f"{name}: CPU, against {_PEERS.get(side, 'a libvips cascade')}", cpu, sides[side], goal)
@@ -73,9 +73,9 @@ def measure(runs: int = RUNS) -> list[report.Row]:
                 report.at_most(
                     f"{name}: peak memory of the largest step",
                     ours=peak,
-                    peer=sides["plain"]["peak_mb"],
-                    unit="MB",
-                    limit=MEMORY_LIMIT_MB if path.suffix == ".jpg" else 900,
+                    peer=sides["plain"]["peak_mib"],
+                    unit="MiB",
+                    limit=MEMORY_LIMIT_MIB if path.suffix == ".jpg" else 900,
                 )
             )
     return rows
@@ -113,7 +113,7 @@ def _total(side: dict[str, Any]) -> float:
 
 
 def _in_process(side: str, path: Path, runs: int) -> dict[str, Any]:
-    """`{"parts": {name: median CPU seconds}, "peak_mb"}` of one side in a fresh interpreter."""
+    """`{"parts": {name: median CPU seconds}, "peak_mib"}` of one side in a fresh interpreter."""
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")]),
@@ -144,10 +144,10 @@ def _run_side(side: str, path: Path, runs: int) -> dict[str, Any]:
             job()
             if run:
                 taken[name].append(time.process_time() - began)
-    return {"parts": {name: statistics.median(times) for name, times in taken.items()}, "peak_mb": _peak_mb()}
+    return {"parts": {name: statistics.median(times) for name, times in taken.items()}, "peak_mib": _peak_mib()}
 
 
-def _peak_mb() -> float:
+def _peak_mib() -> float:
     """The most memory this process held. `ru_maxrss` alone would count the parent's before the exec."""
     status = Path("/proc/self/status")
     if status.exists():
