@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from local.cloud import Cloud
-from local.layout import REPOSITORY, LocalError, digest_of, write_private
+from local.layout import REPOSITORY, Layout, LocalError, digest_of, write_private
 from local.progress import console, step
 
 ACCOUNTS = {
@@ -19,8 +20,8 @@ ACCOUNTS = {
 _NAMES = {"contributor": "Demo Contributor", "buyer": "Demo Buyer", "admin": "Demo Admin"}
 
 
-def _command(cloud: Cloud, *arguments: str, password: str) -> subprocess.CompletedProcess[bytes]:
-    """The product's command line against this cloud; its words go to the terminal."""
+def _command(cloud: Cloud, *arguments: str, password: str) -> int:
+    """The exit status of the product's command line against this cloud; its words go to the terminal."""
     environment = (
         os.environ
         | cloud.environment()
@@ -29,9 +30,15 @@ def _command(cloud: Cloud, *arguments: str, password: str) -> subprocess.Complet
             "MARKET_PASSWORD": password,
         }
     )
-    return subprocess.run(
-        [sys.executable, "-m", "imagemarket.cli", *arguments], cwd=REPOSITORY, env=environment, check=False
-    )
+    command = [sys.executable, "-m", "imagemarket.cli", *arguments]
+    # In a session of its own, so that Ctrl-C comes to it once, by us, and it is given the time to end in order.
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True) as running:
+        try:
+            return running.wait()
+        except BaseException:
+            running.send_signal(signal.SIGINT)
+            running.wait()
+            raise
 
 
 def make_accounts(cloud: Cloud) -> None:
@@ -49,41 +56,57 @@ def make_accounts(cloud: Cloud) -> None:
     made = _command(
         cloud, "users", "create-admin", ACCOUNTS["admin"], "--if-missing", password=cloud.layout.secret("admin")
     )
-    if made.returncode != 0:
+    if made != 0:
         raise LocalError("the demo's admin could not be made: see above")
 
 
 def load_demo(cloud: Cloud, folder: Path | None) -> None:
-    """Make the demo's accounts and upload its pictures, or those of a folder of one's own; once."""
-    layout = cloud.layout
-    stamp = layout.data / "demo"
-    content = REPOSITORY / "local" / "demo"
-    wanted = str(folder.resolve()) if folder else digest_of([content])
+    """Make the demo's accounts and upload its pictures, or those of a folder of one's own; once.
+
+    A run that was cut off goes on where it was. The accounts are told of also when the pictures do not come through.
+    """
+    stamp = cloud.layout.data / "demo"
+    wanted = str(folder.resolve()) if folder else digest_of([REPOSITORY / "local" / "demo"])
     if stamp.exists() and wanted in stamp.read_text().splitlines():
         return
     with step("Demo accounts"):
         make_accounts(cloud)
-    pictures = folder
-    if pictures is None:
-        from local.demo.content import make_demo
+    try:
+        through = _upload(cloud, folder or _demo_pictures(cloud.layout, wanted))
+    except BaseException:
+        tell(cloud)
+        raise
+    if not through and folder is None:
+        tell(cloud)
+        raise LocalError("some of the demo's pictures did not come through: see the table above; up tries them again")
+    if through:
+        write_private(stamp, (stamp.read_text() if stamp.exists() else "") + wanted + "\n")
 
-        pictures = layout.made / "demo" / wanted[:16]
-        complete = pictures.with_suffix(".complete")
-        if not complete.exists():
-            with step("Demo pictures") as say:
-                pictures.mkdir(parents=True, exist_ok=True)
-                make_demo(pictures, say)
-                complete.touch()
+
+def _demo_pictures(layout: Layout, version: str) -> Path:
+    """The folder of the demo's pictures, made where it is not whole."""
+    from local.demo.content import make_demo
+
+    pictures = layout.made / "demo" / version[:16]
+    complete = pictures.with_suffix(".complete")
+    if not complete.exists():
+        with step("Demo pictures") as say:
+            pictures.mkdir(parents=True, exist_ok=True)
+            make_demo(pictures, say)
+            complete.touch()
+    return pictures
+
+
+def _upload(cloud: Cloud, pictures: Path) -> bool:
+    """Whether every picture is in the catalogue, or waits for a review."""
     console.print("· Uploading through the public API")
     uploaded = _command(
         cloud,
         *("upload", str(pictures), "--as", ACCOUNTS["contributor"]),
-        *("--journal", str(layout.data / "uploads.json")),
-        password=layout.secret("contributor"),
+        *("--journal", str(cloud.layout.data / "uploads.json")),
+        password=cloud.layout.secret("contributor"),
     )
-    if uploaded.returncode != 0 and folder is None:
-        raise LocalError("some of the demo's pictures did not come through: see the table above")
-    write_private(stamp, (stamp.read_text() if stamp.exists() else "") + wanted + "\n")
+    return uploaded == 0
 
 
 def tell(cloud: Cloud) -> None:

@@ -53,6 +53,7 @@ def contact_sheet(
 
     Nothing is uploaded: the files are processed here as the marketplace would process them.
     """
+    from imagemarket.cli.pictures import readable
     from imagemarket.imaging.confinement import Inspector
 
     if output.suffix.lower() not in _SUFFIXES:
@@ -67,7 +68,7 @@ def contact_sheet(
     if not files:
         raise CliError(f"{folder}: there are no files in it")
     with Inspector() as inspector:
-        cells = [_cell(inspector, path, path.relative_to(folder).as_posix()) for path in files]
+        cells = [_cell(inspector, path, readable(path.relative_to(folder).as_posix())) for path in files]
     for number, page in enumerate(_pages(cells, columns=columns, rows=rows), start=1):
         target = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
         page.save(target, quality=88)

@@ -6,9 +6,10 @@ import fcntl
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal, get_args
 
 from imagemarket.cli.client import CliError
 
@@ -19,16 +20,43 @@ State = Literal["announced", "sent", "ended"]
 class Entry:
     """How far one picture of one account got.
 
-    `announced`: the API was asked, or about to be, with `idempotency_key`. `sent`: the store has the
-    bytes. `ended`: processing came to `status`, for `reason` if it was refused.
+    `announced`: the API was asked, or about to be, with `idempotency_key`; `parts` are the ETags of those parts of a
+    large file that the store has, by their number. `sent`: the store has all bytes. `ended`: processing came to
+    `status`, for `reason` if it was refused.
     """
 
     state: State
     idempotency_key: str
     announced_at: float
     image_id: str | None = None
+    parts: Mapping[int, str] = field(default_factory=dict)
     status: str | None = None
     reason: str | None = None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Entry:
+        """The entry of a journal's line. Raises `ValueError` when it is none."""
+        known: dict[str, Any] = {each.name: record[each.name] for each in fields(cls) if each.name in record}
+        texts = [known.get(name) for name in ("image_id", "status", "reason")]
+        if (
+            known.get("state") not in get_args(State)
+            or not isinstance(known.get("idempotency_key"), str)
+            or not isinstance(known.get("announced_at"), int | float)
+            or not all(text is None or isinstance(text, str) for text in texts)
+        ):
+            raise ValueError("no entry of a journal")
+        parts = known.get("parts") or {}
+        if not isinstance(parts, Mapping) or not all(isinstance(etag, str) for etag in parts.values()):
+            raise ValueError("parts: an ETag by the number of each part")
+        known["parts"] = {int(number): etag for number, etag in parts.items()}
+        return cls(**known)
+
+
+_BEGINNING = b'{"account_id": "'
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def default_journal() -> Path:
@@ -41,17 +69,18 @@ class Journal:
     """A file of JSON lines, one for each step forward, the last one of a picture being the true one.
 
     Lines are only ever added, each by one write, so a run that is killed loses at most the line it
-    was writing. One run at a time: a second would send everything twice. Raises `CliError`.
+    was writing. `warnings` says which lines could not be read; the last one, cut off, is taken out. One run at a time:
+    a second would send everything twice. Raises `CliError`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._entries: dict[tuple[str, str], Entry] = {}
         self._lock = threading.Lock()
+        self.warnings: list[str] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = path.open("ab+", buffering=0)
-            path.chmod(0o600)
+            self._file: IO[bytes] = open(path, "ab+", buffering=0, opener=_private)  # noqa: SIM115
         except OSError as error:
             raise CliError(f"the journal {path} cannot be written: {error.strerror} (--journal)") from None
         try:
@@ -59,28 +88,49 @@ class Journal:
         except OSError:
             self._file.close()
             raise CliError(f"another upload is using the journal {path}; let it end first") from None
-        self._read()
+        try:
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
 
     def _read(self) -> None:
         self._file.seek(0)
         text = self._file.read()
-        for line in text.splitlines():
+        whole, _, torn = text.rpartition(b"\n")
+        unread = []
+        for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
             try:
                 record = json.loads(line)
-                self._entries[record.pop("account_id"), record.pop("sha256")] = Entry(**record)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue  # the line a killed run was writing
-        if text and not text.endswith(b"\n"):
-            self._file.write(b"\n")
+                self._entries[str(record["account_id"]), str(record["sha256"])] = Entry.of(record)
+            except (ValueError, TypeError, KeyError, RecursionError):
+                unread.append(str(number))
+        if not self._entries and (unread or not (torn.startswith(_BEGINNING) or _BEGINNING.startswith(torn))):
+            raise CliError(f"{self._path} is a file of another kind and no journal (--journal)")
+        if unread:
+            self.warnings.append(
+                f"The journal {self._path} has lines that are none of its own and are ignored: {', '.join(unread)}."
+            )
+        if torn:
+            self.warnings.append(f"The last line of the journal {self._path} was cut off and is ignored.")
+            self._file.truncate(len(text) - len(torn))
 
     def close(self) -> None:
+        """Lets another run use the file."""
         self._file.close()
 
     def get(self, account_id: str, sha256: str) -> Entry | None:
+        """How far an account's file with this checksum got, None when no run told of it."""
         return self._entries.get((account_id, sha256))
 
     def put(self, account_id: str, sha256: str, entry: Entry) -> None:
-        line = json.dumps({"account_id": account_id, "sha256": sha256} | asdict(entry)) + "\n"
+        """Writes it down before anything depends on it. Raises `CliError` when it cannot be written."""
+        line = json.dumps({"account_id": account_id, "sha256": sha256} | asdict(entry)).encode() + b"\n"
         with self._lock:
+            try:
+                written = self._file.write(line)
+            except OSError as error:
+                raise CliError(f"the journal {self._path} cannot be written: {error.strerror} (--journal)") from None
+            if written != len(line):
+                raise CliError(f"the journal {self._path} cannot be written: no room is left (--journal)")
             self._entries[account_id, sha256] = entry
-            self._file.write(line.encode())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,6 +19,23 @@ from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS
 
 METADATA_NAME = "metadata.json"
 _TITLE_MAX, _DESCRIPTION_MAX, _TAG_MAX = 255, 2000, 100
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
+"""Unicode's categories of controls, of formatting that nobody sees, and of halves of characters."""
+_ACCEPTED = "JPEG, PNG, TIFF and RAW files are"
+_OTHER_KINDS: Mapping[frozenset[str], str] = {
+    frozenset(
+        {"heic", "heif", "hif"}
+    ): "HEIC is not accepted: export it as JPEG (an iPhone makes JPEG by Settings, Camera, Formats, Most"
+    " Compatible; a Mac by Photos, File, Export; elsewhere heif-convert)",
+    frozenset(
+        {"webp", "avif", "gif", "bmp", "jp2", "jxl", "psd", "psb", "svg", "eps", "ai", "ico", "tga", "exr", "hdr"}
+    ): (f"a picture of a kind that is not accepted; {_ACCEPTED}"),
+    frozenset({"pef", "srw", "x3f", "rwl", "3fr", "iiq", "nrw", "erf", "kdc", "mrw", "crw", "srf", "sr2"}): (
+        "RAW of a camera that is not accepted: convert it to DNG"
+    ),
+    frozenset({"mov", "mp4", "m4v", "avi", "mkv", "webm", "mts"}): "a film, not a picture",
+}
+"""Why files of other kinds are not sent, by extension."""
 _CAMERA_NAME = re.compile(r"^(img|dsc|dscn|dscf|dji|pxl|mvimg|gopr|p|_mg|_dsc)?[\W_]*\d[\d\W_]*$", re.IGNORECASE)
 
 
@@ -56,63 +75,157 @@ class Picture:
     problem: str | None = None
 
 
-def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[list[Picture], int]:
-    """The pictures named by `paths`, folders searched to the bottom, and how many other files were passed over.
+@dataclass(frozen=True)
+class PassedOver:
+    """A file that is not sent, and why in words."""
 
-    A folder's own `metadata.json` is read, or the file `metadata` for all of them. A file named
-    outright that cannot be uploaded comes back with its `problem`; in a folder, files of other kinds
-    and hidden ones are passed over. Raises `CliError` for a missing path or a bad metadata file.
+    name: str
+    reason: str
+
+
+def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[list[Picture], list[PassedOver]]:
+    """The pictures named by `paths`, folders searched to the bottom, and what was passed over.
+
+    A folder's own `metadata.json` is read, or the file `metadata` for all of them; a file is found in it by its path
+    in the folder or by its name, however their accents are encoded. A file named outright that cannot be uploaded
+    comes back with its `problem`; in a folder, files of other kinds and hidden ones are passed over, and so are notes
+    of files that are not there. Raises `CliError` for a missing path or a bad metadata file.
     """
-    given = _read_notes(metadata) if metadata else None
+    given = _Notes.read(metadata) if metadata else None
     pictures: dict[Path, Picture] = {}
-    passed_over = 0
+    passed_over: list[PassedOver] = []
     for path in paths:
         if path.is_dir():
-            own = path / METADATA_NAME
-            notes = given if given is not None else _read_notes(own) if own.is_file() else {}
-            inside = sorted(found for found in path.rglob("*") if found.is_file())
-            for found in inside:
-                relative = found.relative_to(path)
-                if any(part.startswith(".") for part in relative.parts) or _extension(found) not in CONTENT_TYPES:
-                    passed_over += found != own
+            notes = given or _Notes.beside(path)
+            for found in _files(path, passed_over):
+                name = readable(found.relative_to(path).as_posix())
+                if found in {path / METADATA_NAME, metadata}:
                     continue
-                said = notes.get(relative.as_posix()) or notes.get(found.name)
-                pictures.setdefault(found.resolve(), _picture(found, relative.as_posix(), said))
+                reason = _not_sent(found.relative_to(path), found)
+                if reason:
+                    passed_over.append(PassedOver(name, reason))
+                else:
+                    pictures.setdefault(found.resolve(), _picture(found, name, notes.of(name)))
+            if notes is not given:
+                passed_over += notes.unused()
         elif path.exists():
-            own = path.parent / METADATA_NAME
-            notes = given if given is not None else _read_notes(own) if own.is_file() else {}
-            pictures.setdefault(path.resolve(), _picture(path, path.name, notes.get(path.name)))
+            name = readable(path.name)
+            pictures.setdefault(path.resolve(), _picture(path, name, (given or _Notes.beside(path.parent)).of(name)))
         else:
-            raise CliError(f"{path}: there is no such file or folder")
+            raise CliError(f"{readable(str(path))}: there is no such file or folder")
+    if given is not None:
+        passed_over += given.unused()
     return list(pictures.values()), passed_over
 
 
+def readable(name: str) -> str:
+    """A file's name as text: accents composed (NFC), and bytes that are no UTF-8 read as Windows-1252, which names on
+    old disks mostly are."""
+    try:
+        text = os.fsencode(name).decode()
+    except UnicodeDecodeError:
+        text = os.fsencode(name).decode("cp1252", "replace")
+    return unicodedata.normalize("NFC", text)
+
+
+def _files(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
+    """Every file under a folder, in order; folders that cannot be entered are passed over aloud."""
+
+    def unreadable(error: OSError) -> None:
+        name = readable(str(error.filename or folder))
+        passed_over.append(PassedOver(name, f"the folder cannot be read ({error.strerror})"))
+
+    for inside, folders, files in os.walk(folder, onerror=unreadable):
+        folders.sort()
+        passed_over += [
+            PassedOver(
+                readable((Path(inside) / name).relative_to(folder).as_posix()), "a link to a folder; name it to send it"
+            )
+            for name in folders
+            if (Path(inside) / name).is_symlink()
+        ]
+        yield from (Path(inside) / name for name in sorted(files))
+
+
+def _not_sent(relative: Path, path: Path) -> str | None:
+    if any(part.startswith(".") for part in relative.parts):
+        return "hidden"
+    extension = _extension(path)
+    if extension not in CONTENT_TYPES:
+        return next((why for extensions, why in _OTHER_KINDS.items() if extension in extensions), "not a picture")
+    if not path.is_file():
+        return "not a file" if path.exists() else "a link that leads nowhere"
+    return None
+
+
 def _extension(path: Path) -> str:
-    return path.suffix.lower().removeprefix(".")
+    return readable(path.suffix).lower().removeprefix(".")
 
 
 def _picture(path: Path, name: str, notes: PictureNotes | None) -> Picture:
     size = path.stat().st_size
     problem = None
     if _extension(path) not in CONTENT_TYPES:
-        problem = f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
+        why = next((why for extensions, why in _OTHER_KINDS.items() if _extension(path) in extensions), None)
+        problem = why or f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
     elif size == 0:
         problem = "the file is empty"
     elif size > MAX_UPLOAD_BYTES:
-        problem = f"the file has {size / 1e6:.0f} MB; at most {MAX_UPLOAD_BYTES // 1024**2} MiB are accepted"
+        problem = f"the file has {size / 1024**2:.0f} MiB; at most {MAX_UPLOAD_BYTES // 1024**2} MiB are accepted"
     return Picture(path=path, name=name, size_bytes=size, notes=notes or PictureNotes(), problem=problem)
 
 
-def _read_notes(path: Path) -> Mapping[str, PictureNotes]:
-    try:
-        return TypeAdapter(dict[str, PictureNotes]).validate_python(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise CliError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CliError(f"{path}: {' / '.join(map(str, first['loc']))}: {first['msg']}") from None
-    except ValueError as error:
-        raise CliError(f"{path}: is not JSON ({error})") from None
+class _Notes:
+    """What a metadata file says, by file name in composed form."""
+
+    def __init__(self, path: Path, notes: Mapping[str, PictureNotes]) -> None:
+        self._path = path
+        self._notes = {unicodedata.normalize("NFC", name): said for name, said in notes.items()}
+        self._used: set[str] = set()
+
+    @classmethod
+    def beside(cls, folder: Path) -> _Notes:
+        """A folder's own notes; none where it has no such file."""
+        own = folder / METADATA_NAME
+        return cls.read(own) if own.is_file() else cls(own, {})
+
+    @classmethod
+    def read(cls, path: Path) -> _Notes:
+        """Raises `CliError` naming the file, the picture and the field."""
+        try:
+            document = json.loads(path.read_bytes())  # which knows UTF-8, 16 and 32, each with or without a mark
+        except OSError as error:
+            raise CliError(f"{path}: cannot be read ({error.strerror})") from None
+        except (ValueError, RecursionError) as error:
+            raise CliError(f"{path}: is not JSON ({error})") from None
+        if not isinstance(document, dict):
+            raise CliError(f"{path}: must be an object of file names and what is said of each")
+        try:
+            return cls(path, TypeAdapter(dict[str, PictureNotes]).validate_python(document))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = " / ".join(map(str, first["loc"]))
+            if first["type"] == "extra_forbidden":
+                raise CliError(
+                    f"{path}: {where}: no such field; there are {', '.join(PictureNotes.model_fields)}"
+                ) from None
+            raise CliError(f"{path}: {where}: {first['msg']}") from None
+
+    def of(self, name: str) -> PictureNotes | None:
+        """Of a file by its path in the folder, else by its bare name."""
+        for key in (name, name.rpartition("/")[2]):
+            if key in self._notes:
+                self._used.add(key)
+                return self._notes[key]
+        return None
+
+    def unused(self) -> list[PassedOver]:
+        """Notes that no file took."""
+        return [
+            PassedOver(name, f"{self._path.name} tells of it, and there is no such picture")
+            for name in self._notes
+            if name not in self._used
+        ]
 
 
 def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dict[str, Any]:
@@ -125,18 +238,18 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
     from imagemarket.imaging.metadata import read_description
 
     notes, embedded = picture.notes, read_description(picture.path)
-    description = _one(notes.description, embedded.description)
-    if notes.credit:
-        room = _DESCRIPTION_MAX - len(notes.credit) - 2
-        description = f"{description[:room]}\n\n{notes.credit}".strip()[:_DESCRIPTION_MAX]
+    description, credit = _one(notes.description, embedded.description), _one(notes.credit)
+    if credit:
+        room = max(0, _DESCRIPTION_MAX - len(credit) - 2)
+        description = f"{description[:room]}\n\n{credit}".strip()[:_DESCRIPTION_MAX]
     tags = notes.tags if notes.tags is not None else list(embedded.keywords)
     categories = notes.categories if notes.categories is not None else list(defaults.categories)
     return {
-        "title": _one(notes.title, embedded.title, title_from(picture.path))[:_TITLE_MAX],
-        "description": description[:_DESCRIPTION_MAX],
+        "title": _line(_one(notes.title, embedded.title, title_from(picture.name)), _TITLE_MAX),
+        "description": description[:_DESCRIPTION_MAX].strip(),
         "tags": _distinct([*tags, *defaults.tags])[:MAX_TAGS],
         "categories": categories,
-        "filename": picture.path.name[-255:],
+        "filename": _one(picture.name.rpartition("/")[2].replace("\\", "_"))[-255:],
         "content_type": CONTENT_TYPES[_extension(picture.path)][0],
         "size_bytes": picture.size_bytes,
         "sha256": sha256,
@@ -146,23 +259,30 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
 
 
 def _one(*texts: str | None) -> str:
-    """The first that says something, with the control characters that the API refuses taken out."""
+    """The first that says something, composed (NFC) and without what the API refuses: controls, formatting that
+    nobody sees, and what is no character."""
     for text in texts:
-        cleaned = "".join(c for c in text or "" if ord(c) >= 0x20 or c in "\n\t").strip()
+        composed = unicodedata.normalize("NFC", text or "")
+        cleaned = "".join(c for c in composed if c in "\n\t" or unicodedata.category(c) not in _UNSEEN).strip()
         if cleaned:
             return cleaned
     return ""
 
 
+def _line(text: str, most: int) -> str:
+    """The text on one line, `most` letters at most."""
+    return " ".join(text.split())[:most].strip()
+
+
 def _distinct(words: Sequence[str]) -> list[str]:
-    cleaned = (_one(word).lower()[:_TAG_MAX].strip() for word in words)
+    cleaned = (_line(_one(word).lower(), _TAG_MAX) for word in words)
     return list(dict.fromkeys(word for word in cleaned if word))
 
 
-def title_from(path: Path) -> str:
+def title_from(name: str) -> str:
     """A title out of a file's name: `golden_gate-bridge(2).JPG` -> "Golden gate bridge"; a camera's own
     numbering says nothing, so `IMG_0042.jpg` is "Untitled (IMG_0042)"."""
-    stem = path.stem
+    stem = PurePosixPath(name).stem
     if _CAMERA_NAME.match(stem):
         return f"Untitled ({stem})"
     words = re.sub(r"\s*\(\d+\)$", "", stem)

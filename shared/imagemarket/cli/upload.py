@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import URL_VARIABLE, MarketClient, default_url
 
+if TYPE_CHECKING:
+    from imagemarket.cli.pictures import PassedOver
+
 PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
-_COLOURS = {"approved": "green", "pending_review": "yellow", "sent": "cyan", "skipped": "dim", "processing": "yellow"}
+_NAMED_AT_MOST = 10
+_COLOURS = {
+    "approved": "green",
+    "there": "green",
+    "pending_review": "yellow",
+    "sent": "cyan",
+    "skipped": "dim",
+    "processing": "yellow",
+}
 
 
 def upload(
@@ -56,12 +68,11 @@ def upload(
 
     from imagemarket.cli.journal import Journal, default_journal
     from imagemarket.cli.pictures import Defaults, find_pictures
-    from imagemarket.cli.uploader import Uploader
+    from imagemarket.cli.uploader import Uploader, check_before_sending
 
     console = Console(stderr=True)
     pictures, passed_over = find_pictures(paths, metadata)
-    if passed_over:
-        console.print(f"Passed over, not pictures: {passed_over}.", style="dim")
+    _say_passed_over(console, passed_over)
     if not pictures:
         console.print("There is no picture to upload.")
         raise typer.Exit(1)
@@ -74,8 +85,11 @@ def upload(
     password = os.environ.get(PASSWORD_VARIABLE) or typer.prompt(f"Password of {account}", hide_input=True, err=True)
     kept = Journal(journal or default_journal())
     try:
+        for warning in kept.warnings:
+            console.print(warning, style="yellow", markup=False)
         with MarketClient(url or default_url()) as client:
             client.sign_in(account, password)
+            check_before_sending(client, pictures, defaults)
             shown = _Shown(console, pictures)
             uploader = Uploader(
                 client, kept, shown, defaults=defaults, parallel=parallel, wait_seconds=wait, again=again
@@ -91,6 +105,17 @@ def upload(
     _table(outcomes)
     if not all(outcome.is_good for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _say_passed_over(console: Any, passed_over: Sequence[PassedOver]) -> None:
+    """A line for each reason, with the names it holds for."""
+    by_reason: dict[str, list[str]] = {}
+    for each in passed_over:
+        by_reason.setdefault(each.reason, []).append(each.name)
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+        told = f"Passed over, {reason}: {', '.join(names[:_NAMED_AT_MOST])}{more}."
+        console.print(told, style="dim", markup=False, highlight=False)
 
 
 class _Shown:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import hashlib
 import io
 import threading
@@ -22,7 +24,9 @@ from imagemarket.cli.pictures import Defaults, Picture, announcement_of
 TICKET_SECONDS = 50 * 60
 """An announcement older than this is made anew: its presigned URLs hold for an hour."""
 FINAL_STATUSES = frozenset({"approved", "pending_review", "rejected", "processing_failed"})
-GOOD_STATUSES = frozenset({"approved", "pending_review"})
+THERE = "there"
+"""What was refused because the account's own catalogue has it already: nothing is missing."""
+GOOD_STATUSES = frozenset({"approved", "pending_review", THERE})
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.5, 5.0
 _BLOCK = 1024 * 1024
 
@@ -31,8 +35,9 @@ _BLOCK = 1024 * 1024
 class Outcome:
     """What became of one file.
 
-    `status` is an image status, or `sent` (not waited for), `skipped` (the same bytes as another
-    file of this run) or `failed` (never arrived, or the API could not be asked).
+    `status` is an image status, or `there` (the account's catalogue has it already, as `image_id`), `sent` (not waited
+    for), `skipped` (the same bytes as another file of this run) or `failed` (never arrived, or the API could not be
+    asked).
     """
 
     name: str
@@ -72,15 +77,25 @@ class _InFlight:
     pause: float = field(default=_FIRST_POLL_SECONDS)
 
 
-class _Counted(io.FileIO):
-    """A file that tells how much of it has been read."""
+class Stopped(CliError):
+    """The run was told to end while this was under way."""
 
-    def __init__(self, path: Path, report: Callable[[int], None]) -> None:
+    def __init__(self) -> None:
+        super().__init__("stopped; run it again to go on")
+
+
+class _Counted(io.FileIO):
+    """A file that tells how much of it has been read. Raises `Stopped` where the run is to end."""
+
+    def __init__(self, path: Path, report: Callable[[int], None], stop: threading.Event) -> None:
         super().__init__(path, "rb")
         self._report = report
+        self._stop = stop
         self._told = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if self._stop.is_set():
+            raise Stopped
         data = super().read(-1 if size is None else size) or b""
         self._told += len(data)
         self._report(len(data))
@@ -163,6 +178,8 @@ class Uploader:
         except (CliError, OSError, httpx.HTTPError) as error:
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             found = Outcome(picture.name, "failed", said or type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - one picture keeps no other from being sent
+            found = Outcome(picture.name, "failed", f"{type(error).__name__}: {error}")
         self._progress.arrived()
         if isinstance(found, Outcome):
             self._end(picture, found)
@@ -175,40 +192,69 @@ class Uploader:
     def _send(self, picture: Picture) -> Outcome | _InFlight:
         if picture.problem:
             return Outcome(picture.name, "failed", picture.problem)
-        sha256 = sha256_of(picture.path)
+        sha256 = sha256_of(picture.path, self._stop)
         with self._lock:
             first = self._by_sha256.setdefault(sha256, picture)
         if first is not picture:
             return Outcome(picture.name, "skipped", f"the same bytes as {first.name}")
-        account = self._client.account["id"]
-        known = self._journal.get(account, sha256)
+        known = self._journal.get(self._client.account["id"], sha256)
         if known is not None and known.state == "ended":
-            good = known.status in GOOD_STATUSES
-            if good or (known.status == "rejected" and not self._again):
+            if known.status in GOOD_STATUSES or (known.status == "rejected" and not self._again):
                 return Outcome(picture.name, known.status or "", known.reason or "", known.image_id)
             known = None
-        if known is not None and known.image_id is not None and (arrived := self._arrived(known)) is not None:
-            if arrived or known.state == "sent":
-                self._put(sha256, replace(known, state="sent"))
+        if known is not None and known.image_id is not None:
+            known = self._pick_up(known)
+            if known is not None and known.state == "sent":
+                self._put(sha256, known)
                 return _InFlight(picture, sha256, known, began=None)
-            if self._clock() - known.announced_at > TICKET_SECONDS:
-                known = None
-        elif known is not None and (known.image_id is not None or self._clock() - known.announced_at > TICKET_SECONDS):
-            known = None  # swept, or its ticket is over
+        elif known is not None and self._is_over(known):
+            known = None
         began = time.monotonic()
+        sent = self._announce_and_send(picture, sha256, known)
+        return _InFlight(picture, sha256, sent, began=began)
+
+    def _is_over(self, entry: Entry) -> bool:
+        return self._clock() - entry.announced_at > TICKET_SECONDS
+
+    def _pick_up(self, known: Entry) -> Entry | None:
+        """Where an earlier run stopped: `sent` when the store has the bytes, as it was when parts of a large file wait
+        for the others, None when the picture has to be announced anew. What was announced for nothing is given up, so
+        that no form is used twice and no parts lie about."""
+        arrived = self._arrived(known)
+        if arrived is None:
+            return None
+        if arrived or known.state == "sent":
+            return replace(known, state="sent")
+        if known.parts and not self._is_over(known):
+            return known
+        try:
+            self._client.request("DELETE", f"/v1/images/{known.image_id}/upload")
+        except ApiProblem as problem:
+            if problem.status == 409:  # the bytes are there, and nobody has told the API yet
+                return replace(known, state="sent")
+            if problem.status != 404:
+                raise
+        return None
+
+    def _announce_and_send(self, picture: Picture, sha256: str, known: Entry | None) -> Entry:
+        """Every byte of the picture that the store does not have; the entry that says so, in the journal."""
         entry = known or Entry("announced", idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
         body = announcement_of(picture, sha256=sha256, defaults=self._defaults)
-        ticket = self._announce(sha256, entry, body)
-        entry = replace(self._journal.get(account, sha256) or entry, image_id=ticket["image_id"])
+        ticket, entry = self._announce(sha256, entry, body)
+        if ticket["image_id"] != entry.image_id:
+            if entry.image_id is not None:  # the words changed: the parts belong to an image that is not wanted
+                with contextlib.suppress(ApiProblem):
+                    self._client.request("DELETE", f"/v1/images/{entry.image_id}/upload")
+            entry = replace(entry, image_id=ticket["image_id"], parts={})
         self._put(sha256, entry)
         upload = ticket["upload"]
         if upload["method"] == "multipart":
-            self._send_parts(picture, upload)
+            entry = self._send_parts(picture, sha256, entry, upload)
         else:
-            self._send_form(picture, upload, body["content_type"])
-        entry = replace(entry, state="sent")
+            self._send_form(picture, entry, upload, body)
+        entry = replace(entry, state="sent", parts={})
         self._put(sha256, entry)
-        return _InFlight(picture, sha256, entry, began=began)
+        return entry
 
     def _put(self, sha256: str, entry: Entry) -> None:
         self._journal.put(self._client.account["id"], sha256, entry)
@@ -224,17 +270,17 @@ class Uploader:
         upload = next((step["status"] for step in progress["steps"] if step["step"] == "upload"), "pending")
         return upload == "succeeded" or progress["status"] != "processing"
 
-    def _announce(self, sha256: str, entry: Entry, body: dict[str, Any]) -> dict[str, Any]:
+    def _announce(self, sha256: str, entry: Entry, body: dict[str, Any]) -> tuple[dict[str, Any], Entry]:
+        """The API's ticket, and the entry with the key that it was got with."""
         self._put(sha256, entry)
         for attempt in range(20):
             try:
-                return self._client.post(
-                    "/v1/images/upload", json=body, headers={"Idempotency-Key": entry.idempotency_key}
-                )
+                headers = {"Idempotency-Key": entry.idempotency_key}
+                return self._client.post("/v1/images/upload", json=body, headers=headers), entry
             except ApiProblem as problem:
                 if problem.slug == "idempotency-key-reused":
                     # The words changed since the run that was cut off: another announcement.
-                    entry = Entry("announced", idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
+                    entry = replace(entry, idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
                     self._put(sha256, entry)
                 elif problem.status == 409 and attempt < 19:
                     self._sleep(0.5)  # the same announcement is still being worked on
@@ -242,32 +288,40 @@ class Uploader:
                     raise
         raise AssertionError("unreachable")
 
-    def _send_form(self, picture: Picture, upload: dict[str, Any], content_type: str) -> None:
-        with _Counted(picture.path, self._progress.sent) as file:
+    def _send_form(self, picture: Picture, entry: Entry, upload: dict[str, Any], body: dict[str, Any]) -> None:
+        tries = 0
+        with _Counted(picture.path, self._progress.sent, self._stop) as file:
 
             def post() -> httpx.Response:
+                nonlocal tries
+                tries += 1
+                if tries > 1 and self._arrived(entry):  # it was the answer that was lost
+                    return httpx.Response(204)
                 file.take_back()
                 file.seek(0)
                 # The store reads fields up to `file`, which therefore stands last.
                 return self._client.store.post(
-                    upload["url"], data=upload["fields"], files={"file": (picture.path.name, file, content_type)}
+                    upload["url"], data=upload["fields"], files={"file": (body["filename"], file, body["content_type"])}
                 )
 
             _accepted(self._client.patience.send(post))
 
-    def _send_parts(self, picture: Picture, upload: dict[str, Any]) -> None:
+    def _send_parts(self, picture: Picture, sha256: str, entry: Entry, upload: dict[str, Any]) -> Entry:
         size = upload["part_size"]
         urls = {part["number"]: part["url"] for part in upload["parts"]}
-        etags: dict[int, str] = {}
-        missing = sorted(urls)
+        etags = {number: etag for number, etag in entry.parts.items() if number in urls}
+        self._progress.sent(sum(min(size, picture.size_bytes - (number - 1) * size) for number in etags))
+        missing = sorted(set(urls) - set(etags))
         complete = self._client.path_of(upload["complete_url"])
         for attempt in range(3):
             with picture.path.open("rb") as file:
                 for number in missing:
                     if self._stop.is_set():
-                        raise CliError("stopped; run it again to go on")
+                        raise Stopped
                     file.seek((number - 1) * size)
                     etags[number] = self._send_part(urls[number], file.read(size))
+                    entry = replace(entry, parts=dict(etags))
+                    self._put(sha256, entry)
             parts = [{"number": number, "etag": etag} for number, etag in sorted(etags.items())]
             try:
                 self._client.post(complete, json={"parts": parts})
@@ -276,7 +330,8 @@ class Uploader:
                 if problem.slug != "upload-incomplete" or not missing or attempt == 2:
                     raise
             else:
-                return
+                return entry
+        raise AssertionError("unreachable")
 
     def _send_part(self, url: str, data: bytes) -> str:
         response = _accepted(self._client.patience.send(lambda: self._client.store.put(url, content=data)))
@@ -289,12 +344,13 @@ class Uploader:
         """Asks after each picture in flight, less often the longer it takes."""
         quiet_since = time.monotonic()
         while not self._stop.is_set():
+            sending = not self._sending_done.is_set()  # before the look: what is sent after it is seen by the next one
             with self._lock:
                 waiting = list(self._in_flight)
-            if not waiting and self._sending_done.is_set():
+            if not waiting and not sending:
                 return
             now = time.monotonic()
-            if not waiting or not self._sending_done.is_set():
+            if not waiting or sending:
                 quiet_since = now
             given_up = now - quiet_since > self._wait_seconds
             for each in waiting:
@@ -317,7 +373,11 @@ class Uploader:
         status = progress["status"]
         if status in FINAL_STATUSES:
             reason = _reason(progress)
-            self._put(flight.sha256, replace(flight.entry, state="ended", status=status, reason=reason))
+            earlier = (progress.get("rejection") or {}).get("duplicate_of")
+            if status == "rejected" and earlier:  # which is told of one's own images alone
+                status, image_id = THERE, earlier
+            ended = replace(flight.entry, state="ended", status=status, reason=reason, image_id=image_id)
+            self._put(flight.sha256, ended)
             seconds = None if flight.began is None else time.monotonic() - flight.began
             return Outcome(name, status, reason, image_id, seconds)
         if given_up:
@@ -354,10 +414,37 @@ def _accepted(response: httpx.Response) -> httpx.Response:
     raise CliError(f"the object store refused the bytes ({response.status_code} {why})")
 
 
-def sha256_of(path: Path) -> str:
-    """Lowercase hex, read in blocks."""
+def sha256_of(path: Path, stop: threading.Event) -> str:
+    """Lowercase hex, read in blocks. Raises `Stopped` where the run is to end."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
+            if stop.is_set():
+                raise Stopped
             digest.update(block)
     return digest.hexdigest()
+
+
+def check_before_sending(client: MarketClient, pictures: Sequence[Picture], defaults: Defaults) -> None:
+    """What would be refused for every picture alike, told once and before anything is sent: an account that may not
+    upload, categories that there are not. Raises `CliError`."""
+    role = client.account.get("role")
+    if role != "contributor":
+        raise CliError(f"{client.account.get('email')} is the account of a {role}; only a contributor's uploads")
+    wanted: dict[str, list[str]] = {category: ["--category"] for category in defaults.categories}
+    for picture in pictures:
+        for category in picture.notes.categories or ():
+            wanted.setdefault(category, []).append(picture.name)
+    if not wanted:
+        return
+    slugs = [each["slug"] for each in client.get("/v1/categories")]
+    unknown = []
+    for category in wanted.keys() - set(slugs):
+        first, *others = wanted[category]
+        near = difflib.get_close_matches(category.lower(), slugs, n=1)
+        unknown.append(
+            f"{category!r} is no category ({first}{f' and {len(others)} more' if others else ''})"
+            + (f"; is it {near[0]}?" if near else "")
+        )
+    if unknown:
+        raise CliError(". ".join([*sorted(unknown), "`categories` lists them; nothing was sent"]))

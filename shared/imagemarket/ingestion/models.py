@@ -40,6 +40,8 @@ _RAW = "application/octet-stream"
 CONTENT_TYPES: dict[str, tuple[str, ...]] = {
     "jpg": ("image/jpeg",),
     "jpeg": ("image/jpeg",),
+    "jpe": ("image/jpeg",),
+    "jfif": ("image/jpeg",),
     "png": ("image/png",),
     "tif": ("image/tiff",),
     "tiff": ("image/tiff",),

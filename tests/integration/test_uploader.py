@@ -1,0 +1,290 @@
+"""The bulk uploader against the API's own functions on a real PostgreSQL and a store in memory, cut off anywhere."""
+
+from __future__ import annotations
+
+import _thread
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from imagemarket.cli.app import app
+from imagemarket.cli.client import CliError, MarketClient
+from imagemarket.cli.journal import Journal
+from imagemarket.cli.pictures import Defaults, find_pictures
+from imagemarket.cli.uploader import TICKET_SECONDS, Outcome, Uploader
+from imagemarket.platform.database import Database
+from tests.integration.market import EMAIL, URL, Killed, Market, a_market
+
+pytestmark = pytest.mark.engines
+
+
+class Quiet:
+    """A progress that only counts."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def sent(self, count: int) -> None:
+        self.bytes += count
+
+    def arrived(self) -> None:
+        pass
+
+    def ended(self, outcome: Outcome) -> None:
+        pass
+
+
+@pytest.fixture
+def market(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Market]:
+    with a_market(database, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files that go by a form and one that goes in four parts; what is in them only the saga would mind."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name, size in (("one.jpg", 500), ("two.png", 700), ("large.tif", 3500)):
+        (pictures / name).write_bytes(random.Random(name).randbytes(size))
+    return pictures
+
+
+def run(market: Market, folder: Path, journal: Path, *, clock: float | None = None, **options: Any) -> list[Outcome]:
+    """One run of the uploader, ending as it ends."""
+    kept = Journal(journal)
+    client = MarketClient(URL, transport=market, sleep=lambda _: None)
+    try:
+        client.sign_in(EMAIL, "password")
+        if clock is not None:
+            options["clock"] = lambda: clock
+        uploader = Uploader(
+            client, kept, Quiet(), defaults=Defaults(), sleep=lambda _: time.sleep(0.001), **{"parallel": 1, **options}
+        )
+        return uploader.run(find_pictures([folder])[0])
+    finally:
+        kept.close()
+        market.cut = lambda _: None
+        client.close()
+
+
+def statuses(outcomes: Sequence[Outcome]) -> list[str]:
+    return [outcome.status for outcome in outcomes]
+
+
+def test_a_second_run_sends_nothing_and_says_what_the_first_one_said(
+    market: Market, folder: Path, tmp_path: Path
+) -> None:
+    first = run(market, folder, tmp_path / "j.jsonl")
+    assert statuses(first) == ["approved"] * 3
+    assert (sum(market.posted.values()), dict(market.parts)) == (2, {1: 1, 2: 1, 3: 1, 4: 1})
+    market.requests.clear()
+    second = run(market, folder, tmp_path / "j.jsonl")
+    assert [(each.name, each.status, each.image_id) for each in second] == [
+        (each.name, each.status, each.image_id) for each in first
+    ]
+    assert market.requests == ["POST /v1/auth/login", "POST /v1/auth/logout"]
+
+
+@pytest.mark.parametrize("fate", ["lost", "killed"])
+def test_cut_off_at_any_request_every_picture_is_approved_once_and_no_part_is_sent_twice(
+    market: Market, folder: Path, tmp_path: Path, fate: str
+) -> None:
+    """`lost`: the request had not left; `killed`: it was answered, and nobody heard. Then the run is cut off a second
+    time, a little later, and run again."""
+    whole = 40
+    cuts = 0
+    for number in range(2, whole):
+        for row in market.database.fetch_all("SELECT id FROM images"):
+            with market.database.transaction() as connection:
+                connection.execute("DELETE FROM images WHERE id = %s", (row["id"],))
+        market.posted.clear()
+        market.parts.clear()
+        journal = tmp_path / f"{fate}-{number}.jsonl"
+        cut_now = False
+        for later in (number, number + 3):
+            market.requests.clear()
+            market.cut = lambda count, at=later: fate if count == at else None
+            try:
+                run(market, folder, journal)
+            except Killed:
+                cut_now = True
+                cuts += 1
+        outcomes = run(market, folder, journal)
+        assert statuses(outcomes) == ["approved"] * 3, (number, outcomes)
+        assert market.statuses() == {"approved": 3}, number
+        assert not market.store.uploads, "parts that nobody will join"
+        assert max(market.parts.values()) <= (1 if fate == "lost" else 2), number
+        assert sum(market.parts.values()) <= 4 + (0 if fate == "lost" else 2), number
+        assert max(market.posted.values()) == 1, "a form was used twice"
+        if not cut_now:
+            assert cuts > 10
+            return
+    pytest.fail("no run came through by itself")
+
+
+def test_a_second_form_is_not_sent_where_only_the_answer_was_lost(market: Market, folder: Path, tmp_path: Path) -> None:
+    (folder / "large.tif").unlink()
+    market.noticed_at_once = True
+    market.cut = lambda _: "unanswered" if market.requests[-1] == "POST /" else None
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 2
+    assert set(market.posted.values()) == {1}
+
+
+def test_bytes_that_arrived_unnoticed_are_not_sent_again(market: Market, folder: Path, tmp_path: Path) -> None:
+    """The run ends after the store took the bytes, and the store's event is late: the next run waits for it."""
+    market.processing = False
+    market.cut = lambda _: "killed" if market.requests[-1] == "POST /" else None
+    with pytest.raises(Killed):
+        run(market, folder, tmp_path / "j.jsonl")
+    market.processing = True
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert set(market.posted.values()) == {1}
+    assert market.statuses() == {"approved": 3}
+
+
+def test_with_the_journal_lost_what_is_in_the_catalogue_is_there(market: Market, folder: Path, tmp_path: Path) -> None:
+    first = run(market, folder, tmp_path / "j.jsonl")
+    for _ in range(2):  # sent, and then remembered
+        again = run(market, folder, tmp_path / "other.jsonl")
+        assert [(each.status, each.image_id, each.is_good) for each in again] == [
+            ("there", each.image_id, True) for each in first
+        ]
+    assert market.statuses() == {"approved": 3, "rejected": 3}
+
+
+def test_a_refused_picture_is_sent_again_only_when_that_is_asked_for(
+    market: Market, folder: Path, tmp_path: Path
+) -> None:
+    market.status = "rejected"
+    for again, sent in ((False, 3), (False, 3), (True, 6)):
+        outcomes = run(market, folder, tmp_path / "j.jsonl", again=again)
+        assert statuses(outcomes) == ["rejected"] * 3
+        assert not any(each.is_good for each in outcomes)
+        assert market.statuses() == {"rejected": sent}
+
+
+def test_a_run_that_was_waited_out_is_asked_after_by_the_next(market: Market, folder: Path, tmp_path: Path) -> None:
+    market.processing = False
+    outcomes = run(market, folder, tmp_path / "j.jsonl", wait_seconds=0.05)
+    assert statuses(outcomes) == ["processing"] * 3
+    assert all("run it again" in each.reason and not each.is_good for each in outcomes)
+    market.processing = True
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert sum(market.posted.values()) == 2
+
+
+def test_nobody_waits_for_what_is_not_waited_for(market: Market, folder: Path, tmp_path: Path) -> None:
+    assert statuses(run(market, folder, tmp_path / "j.jsonl", wait_seconds=0)) == ["sent"] * 3
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert sum(market.posted.values()) == 2
+
+
+def test_parts_whose_addresses_are_over_are_given_up_and_sent_anew(
+    market: Market, folder: Path, tmp_path: Path
+) -> None:
+    market.cut = lambda _: "killed" if market.parts[2] else None
+    began = time.time()
+    with pytest.raises(Killed):
+        run(market, folder, tmp_path / "j.jsonl")
+    assert len(market.store.uploads) == 1
+    later = began + TICKET_SECONDS + 60
+    assert statuses(run(market, folder, tmp_path / "j.jsonl", clock=later)) == ["approved"] * 3
+    assert not market.store.uploads
+    assert market.statuses() == {"approved": 3}
+
+
+def test_words_that_changed_are_another_announcement(market: Market, folder: Path, tmp_path: Path) -> None:
+    market.cut = lambda _: "killed" if market.parts[2] else None
+    with pytest.raises(Killed):
+        run(market, folder, tmp_path / "j.jsonl")
+    notes = {"large.tif": {"title": "The words are others now"}}
+    (folder / "metadata.json").write_text(json.dumps(notes))
+    outcomes = run(market, folder, tmp_path / "j.jsonl")
+    assert statuses(outcomes) == ["approved"] * 3
+    assert not market.store.uploads
+    assert market.statuses() == {"approved": 3}
+    row = market.database.fetch_one("SELECT title FROM images WHERE id = %s", (outcomes[0].image_id,))
+    assert row == {"title": "The words are others now"}
+
+
+def test_many_at_a_time_come_through_as_one_does(market: Market, folder: Path, tmp_path: Path) -> None:
+    for number in range(20):
+        (folder / f"{number}.jpg").write_bytes(random.Random(number).randbytes(100 + 200 * number))
+    (folder / "copy.jpg").write_bytes((folder / "one.jpg").read_bytes())
+    outcomes = run(market, folder, tmp_path / "j.jsonl", parallel=8)
+    assert {each.status for each in outcomes} == {"approved", "skipped"}
+    (skipped,) = [each for each in outcomes if each.status == "skipped"]
+    assert {skipped.name, skipped.reason.removeprefix("the same bytes as ")} == {"copy.jpg", "one.jpg"}
+    assert market.statuses() == {"approved": 23}
+
+
+# --- the command -------------------------------------------------------------------------------------
+
+
+def command(folder: Path, journal: Path, *more: str) -> Result:
+    return CliRunner().invoke(app, ["upload", str(folder), "--as", EMAIL, "--journal", str(journal), *more])
+
+
+def test_the_command_says_what_became_of_each_picture_twice(market: Market, folder: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = command(folder, tmp_path / "j.jsonl")
+        assert done.exit_code == 0, done.output
+        assert "3 files: 3 approved" in done.output
+    assert len(market.store.versions) == 3
+
+
+def test_ctrl_c_ends_in_order_and_the_next_run_goes_on(market: Market, folder: Path, tmp_path: Path) -> None:
+    def interrupt(_: int) -> None:
+        if market.parts[2] == 1 and market.requests[-1].startswith("PUT"):
+            _thread.interrupt_main()
+
+    market.cut = interrupt
+    stopped = command(folder, tmp_path / "j.jsonl", "--parallel", "1")
+    market.cut = lambda _: None
+    assert (stopped.exit_code, "Run it again" in stopped.output) == (130, True), stopped.output
+    done = command(folder, tmp_path / "j.jsonl")
+    assert done.exit_code == 0, done.output
+    assert set(market.parts.values()) == {1}
+    assert market.statuses() == {"approved": 3}
+
+
+def test_a_torn_journal_is_told_of(market: Market, folder: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "j.jsonl"
+    command(folder, journal)
+    journal.write_bytes(journal.read_bytes()[:-5])
+    done = command(folder, journal)
+    assert done.exit_code == 0, done.output
+    assert "cut off and is ignored" in " ".join(done.output.split())
+    assert len(market.store.versions) == 3
+
+
+@pytest.mark.parametrize("notes", [{}, {"one.jpg": {"categories": ["natur"]}, "two.png": {"categories": ["natur"]}}])
+def test_a_wrong_category_is_told_once_and_nothing_is_sent(
+    market: Market, folder: Path, tmp_path: Path, notes: dict[str, Any]
+) -> None:
+    (folder / "metadata.json").write_text(json.dumps(notes))
+    done = command(folder, tmp_path / "j.jsonl", *([] if notes else ["--category", "natur"]))
+    assert done.exit_code == 1
+    assert isinstance(done.exception, CliError)
+    told = str(done.exception)
+    assert "'natur' is no category" in told
+    assert "is it nature?" in told
+    assert ("one.jpg and 1 more" if notes else "--category") in told
+    assert market.requests == ["POST /v1/auth/login", "GET /v1/categories", "POST /v1/auth/logout"]
+
+
+def test_a_buyers_account_is_told_once_and_nothing_is_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    with a_market(database, monkeypatch, "buyer") as market:
+        done = command(folder, tmp_path / "j.jsonl", "--category", "nature")
+    assert isinstance(done.exception, CliError)
+    assert "the account of a buyer" in str(done.exception)
+    assert market.requests == ["POST /v1/auth/login", "POST /v1/auth/logout"]

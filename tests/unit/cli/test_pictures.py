@@ -1,0 +1,175 @@
+"""Which files are pictures to send, what is said of each, and why the others are passed over."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagemarket.cli.client import CliError
+from imagemarket.cli.pictures import (
+    Defaults,
+    Picture,
+    PictureNotes,
+    announcement_of,
+    find_pictures,
+    readable,
+    title_from,
+)
+from imagemarket.ingestion.models import CONTENT_TYPES, UploadRequest
+
+LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+
+
+def a_picture(path: Path, **notes: Any) -> Picture:
+    if not path.exists():
+        Image.new("RGB", (8, 8)).save(path, "JPEG")
+    return Picture(path, readable(path.name), path.stat().st_size, PictureNotes(**notes))
+
+
+def announced(picture: Picture, defaults: Defaults | None = None) -> UploadRequest:
+    """What would be sent, as the API takes it."""
+    body = announcement_of(picture, sha256="ab" * 32, defaults=defaults or Defaults())
+    return UploadRequest.model_validate_json(json.dumps(body))
+
+
+def test_a_folder_is_searched_to_the_bottom_and_what_is_passed_over_is_named(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for name in ("b.JPG", "a.jpe", "deep/c.jfif", "deep/er/d.tiff", "deep/er/e.NEF"):
+        (tmp_path / name).write_bytes(b"x")
+    others = {
+        "phone.HEIC": "export it as JPEG",
+        "page.webp": "a kind that is not accepted",
+        "film.mov": "a film",
+        "notes.txt": "not a picture",
+        ".hidden.jpg": "hidden",
+        "deep/metadata.json": "not a picture",
+        "old.pef": "convert it to DNG",
+    }
+    for name in others:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "linked").symlink_to(tmp_path / "deep")
+    (tmp_path / "metadata.json").write_text('{"b.JPG": {"title": "B"}, "typo.jpg": {"title": "T"}}')
+    pictures, passed_over = find_pictures([tmp_path])
+    assert [picture.name for picture in pictures] == [
+        "a.jpe",
+        "b.JPG",
+        "deep/c.jfif",
+        "deep/er/d.tiff",
+        "deep/er/e.NEF",
+    ]
+    assert pictures[1].notes.title == "B"
+    reasons = {each.name: each.reason for each in passed_over}
+    others |= {"gone.jpg": "leads nowhere", "linked": "a link to a folder", "typo.jpg": "no such picture"}
+    assert reasons.keys() == others.keys()
+    for name, words in others.items():
+        assert words in reasons[name], name
+
+
+def test_a_file_named_outright_says_why_it_cannot_be_sent(tmp_path: Path) -> None:
+    for name, content, words in (
+        ("phone.heic", b"x", "export it as JPEG"),
+        ("notes.txt", b"x", "accepted are jpg"),
+        ("empty.jpg", b"", "empty"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        (picture,), passed_over = find_pictures([tmp_path / name])
+        assert words in (picture.problem or ""), name
+        assert passed_over == []
+    with (tmp_path / "huge.tif").open("wb") as file:
+        file.truncate(200 * 1024**2 + 1)
+    (picture,), _ = find_pictures([tmp_path / "huge.tif"])
+    assert "200 MiB" in (picture.problem or "")
+    with pytest.raises(CliError, match="no such file"):
+        find_pictures([tmp_path / "nowhere.jpg"])
+
+
+def test_one_picture_named_twice_is_sent_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    pictures, _ = find_pictures([tmp_path, tmp_path / "a.jpg", tmp_path])
+    assert len(pictures) == 1
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("key_form", ["NFC", "NFD"])
+def test_notes_are_found_however_accents_are_written(tmp_path: Path, form: Any, key_form: Any) -> None:
+    folder = unicodedata.normalize(form, "\u00dcbersee")
+    name = unicodedata.normalize(form, "Caf\u00e9.jpg")
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / name).write_bytes(b"x")
+    notes = {unicodedata.normalize(key_form, "\u00dcbersee/Caf\u00e9.jpg"): {"title": "Over there"}}
+    (tmp_path / "metadata.json").write_text(json.dumps(notes))
+    (picture,), passed_over = find_pictures([tmp_path])
+    assert (picture.notes.title, picture.name, passed_over) == ("Over there", "\u00dcbersee/Caf\u00e9.jpg", [])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[1]", "must be an object"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"a.jpg": {"titel": "T"}}', "a.jpg / titel: no such field; there are title"),
+        ('{"a.jpg": {"title": ""}}', "a.jpg / title"),
+        ('{"a.jpg": {"title": "\\ud800"}}', "a.jpg / title"),
+    ],
+)
+def test_bad_notes_name_the_file_the_picture_and_the_field(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "metadata.json").write_text(content)
+    with pytest.raises(CliError) as refused:
+        find_pictures([tmp_path])
+    assert str(tmp_path / "metadata.json") in str(refused.value)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("golden_gate-bridge(2).JPG", "Golden gate bridge"),
+        ("IMG_0042.jpg", "Untitled (IMG_0042)"),
+        ("DSC01234.ARW", "Untitled (DSC01234)"),
+        ("deep/er/red boat.tif", "Red boat"),
+        ("___.jpg", "Untitled"),
+    ],
+)
+def test_a_title_comes_out_of_a_name(name: str, title: str) -> None:
+    assert title_from(name) == title
+
+
+def test_notes_win_over_the_name_and_defaults_fill_in(tmp_path: Path) -> None:
+    picture = a_picture(
+        tmp_path / "x.jpg", title="Cafe\u0301", tags=["Sea", "sea", " "], credit="By Ada; CC0.", description="d"
+    )
+    request = announced(picture, Defaults(tags=("all",), categories=("nature",)))
+    assert request.title == "Caf\u00e9"
+    assert request.tags == ["sea", "all"]
+    assert request.categories == ["nature"]
+    assert request.description == "d\n\nBy Ada; CC0."
+    assert (request.filename, request.content_type) == ("x.jpg", "image/jpeg")
+
+
+@settings(deadline=None)
+@given(title=LINES.filter(bool), description=LINES, tags=st.lists(LINES, max_size=5), credit=st.none() | LINES)
+def test_whatever_is_said_the_api_takes(
+    tmp_path_factory: pytest.TempPathFactory, title: str, description: str, tags: list[str], credit: str | None
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    picture = a_picture(folder / "any.jpg", title=title[:255], description=description, tags=tags, credit=credit)
+    request = announced(picture)
+    for text in (request.title, request.description, *request.tags):
+        assert text == unicodedata.normalize("NFC", text)
+        assert not any(unicodedata.category(letter) in {"Cf", "Cs"} for letter in text)
+
+
+@pytest.mark.parametrize("extension", CONTENT_TYPES)
+def test_every_kind_that_is_accepted_is_announced_as_it(tmp_path: Path, extension: str) -> None:
+    (tmp_path / f"a.{extension.upper()}").write_bytes(b"x")
+    (picture,), _ = find_pictures([tmp_path])
+    assert announced(picture).extension == extension
