@@ -563,9 +563,33 @@ class ApplicationStack(Stack):
             "StateMachineArn": saga.machine.state_machine_arn,
             "JwksParameter": stage.jwks_parameter,
             "DeadLetterPolicyArn": duty.policy.managed_policy_arn,
+            "CommandSettings": self.to_json_string(self._command_settings(saga.machine.state_machine_arn)),
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
+
+    def _command_settings(self, state_machine_arn: str) -> Settings:
+        """What the command line reads of a stage; no secret, only where one is kept."""
+        stage = self._stage
+        return {
+            **self._database,
+            **self._originals,
+            **self._work,
+            **self._renditions,
+            **self._outbox_queues,
+            **self._webhooks_queue,
+            **self._search_engines,
+            **self._signing_key,
+            "bcrypt_cost": str(stage.bcrypt_cost),
+            "cache_url": stage.cache_url,
+            "cdn_distribution_id": "none",  # no stage puts one before its renditions yet
+            "model_endpoint_name": stage.model_endpoint_name,
+            "public_base_url": stage.public_base_url,
+            "media_base_url": stage.media_base_url,
+            "stalled_after_seconds": str(stage.stalled_after_seconds),
+            "state_machine_arn": state_machine_arn,
+            "token_issuer": stage.token_issuer,
+        }
 
     # --- settings, as fields of `Settings`
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from cdk.constructs.assets import FUNCTIONS, LIBRARY, function_names
+from imagemarket.platform.settings import Settings
 from tests.infra.conftest import PASSWORD, Deployment
 
 Names = frozenset[str]
@@ -38,19 +41,19 @@ def _wiring() -> dict[str, tuple[Names, Names]]:
     }
 
 
-def _services(function: str) -> set[str]:
-    """What a function takes from the composition root: `wiring.NAME` anywhere in its folder."""
+def _services(folder: Path) -> set[str]:
+    """What a folder takes from the composition root: `wiring.NAME` anywhere in it."""
     return {
         node.attr
-        for source in (FUNCTIONS / function).glob("*.py")
+        for source in folder.glob("*.py")
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "wiring"
     }
 
 
-def _settings_read(function: str) -> set[str]:
+def _settings_read(folder: Path) -> set[str]:
     seen: set[str] = set()
-    waiting = _services(function)
+    waiting = _services(folder)
     while waiting:
         name = waiting.pop()
         seen.add(name)
@@ -62,7 +65,7 @@ def _settings_read(function: str) -> set[str]:
 def test_a_function_is_given_just_the_settings_that_its_services_read(function: str, deployment: Deployment) -> None:
     variables = set(deployment.functions()[function]["Environment"]["Variables"])
     given = {name.removeprefix("MARKET_").lower() for name in variables if name.startswith("MARKET_")}
-    assert given == _settings_read(function)
+    assert given == _settings_read(FUNCTIONS / function)
     assert {name for name in variables if not name.startswith("MARKET_")} == {
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
@@ -71,9 +74,23 @@ def test_a_function_is_given_just_the_settings_that_its_services_read(function: 
 
 
 def test_the_reading_of_the_composition_root_sees_through_several_floors() -> None:
-    read = _settings_read("publish_image")
+    read = _settings_read(FUNCTIONS / "publish_image")
     assert {"database_secret_arn", "work_bucket", "index_queue_url", "stage"} <= read
     assert "signing_key_secret_arn" not in read
+
+
+def test_the_stacks_tell_the_command_line_the_settings_that_its_services_read(deployment: Deployment) -> None:
+    told = deployment.application["Outputs"]["CommandSettings"]["Value"]
+    text = (
+        told
+        if isinstance(told, str)
+        else "".join(part if isinstance(part, str) else "X" for part in told["Fn::Join"][1])
+    )
+    settings = json.loads(text)
+    assert settings.keys() >= _settings_read(LIBRARY / "cli")
+    assert settings.keys() <= Settings.model_fields.keys()
+    assert all(isinstance(value, str) for value in settings.values())
+    assert PASSWORD not in text
 
 
 def test_settings_are_read_in_the_composition_root_alone() -> None:

@@ -98,6 +98,27 @@ def test_one_is_shown_with_its_image(dlq: Dlq, room: Room, database: Database) -
     assert missing.exit_code == 1
 
 
+def test_a_body_nested_deeper_than_any_of_ours_is_shown_as_it_is(dlq: Dlq, room: Room) -> None:
+    body = "[" * 100_000 + "]" * 100_000
+    room.die(body, DependencyUnavailable("x"))
+    (message,) = room.service.look(_all())[2].messages
+    for words in (["show", message.id], ["show", message.id, "--json"], ["list", "--messages"]):
+        shown = dlq(*words)
+        assert shown.exit_code == 0, (words, shown.exception)
+    assert body in dlq("show", message.id).output
+
+
+def test_an_export_is_reported_in_words_or_as_json(dlq: Dlq, room: Room, tmp_path: Path) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    report = json.loads(dlq("export", str(tmp_path / "one.jsonl"), "--json").output)
+    assert report["counts"] == {"exported": 1}
+    assert [line["error"] for line in report["messages"]] == ["DependencyUnavailable"]
+    assert "1 written" in dlq("export", str(tmp_path / "two.jsonl")).output
+    assert (tmp_path / "one.jsonl").read_text() == (tmp_path / "two.jsonl").read_text()
+    refused = dlq("export", "-", "--json")
+    assert (refused.exit_code, "JSON on every line" in " ".join(refused.output.split())) == (2, True)
+
+
 def _all() -> Any:
     from imagemarket.deadletters.models import Choice
 

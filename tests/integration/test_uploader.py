@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import json
 import random
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -246,7 +247,9 @@ def test_ctrl_c_ends_in_order_and_the_next_run_goes_on(market: Market, folder: P
             _thread.interrupt_main()
 
     market.cut = interrupt
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     stopped = command(folder, tmp_path / "j.jsonl", "--parallel", "1")
+    signal.signal(signal.SIGINT, previous)
     market.cut = lambda _: None
     assert (stopped.exit_code, "Run it again" in stopped.output) == (130, True), stopped.output
     done = command(folder, tmp_path / "j.jsonl")

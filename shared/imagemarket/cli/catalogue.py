@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from imagemarket.catalog.models import ImageType, LicenseType
-from imagemarket.cli.client import URL_VARIABLE, MarketClient, default_url
+from imagemarket.cli.client import URL_VARIABLE, MarketClient
+from imagemarket.cli.stage import Stage, api_address
 
 Url = Annotated[str | None, typer.Option(help=f"The API's address; {URL_VARIABLE} by default.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer instead of a table.")]
@@ -39,6 +40,7 @@ def search(
     sheet: Annotated[Path | None, typer.Option(help="Where the contact sheet goes, a PNG.")] = None,
     url: Url = None,
     as_json: AsJson = False,
+    stage: Stage = "local",
 ) -> None:
     """Find approved pictures."""
     wanted = {
@@ -51,7 +53,7 @@ def search(
         "license": license_type,
         "limit": limit,
     }
-    with MarketClient(url or default_url()) as client:
+    with MarketClient(api_address(url, stage)) as client:
         answer = client.get("/v1/search", params={name: value for name, value in wanted.items() if value is not None})
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
@@ -116,9 +118,9 @@ def _results_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bo
     typer.echo(f"Contact sheet: {path}{' (opened)' if seen else ''}")
 
 
-def categories(url: Url = None, as_json: AsJson = False) -> None:
+def categories(url: Url = None, as_json: AsJson = False, stage: Stage = "local") -> None:
     """List the categories that a picture can have."""
-    with MarketClient(url or default_url()) as client:
+    with MarketClient(api_address(url, stage)) as client:
         answer = client.get("/v1/categories")
     if as_json:
         typer.echo(json.dumps(answer, indent=2))

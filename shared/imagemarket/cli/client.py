@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import threading
 import time
@@ -41,10 +40,6 @@ class ApiProblem(CliError):
 
     def __str__(self) -> str:
         return f"{self.detail} ({self.status} {self.slug})"
-
-
-def default_url() -> str:
-    return os.environ.get(URL_VARIABLE) or DEFAULT_URL
 
 
 def _problem(response: httpx.Response) -> ApiProblem:

@@ -17,8 +17,7 @@ from uuid import UUID
 import typer
 
 from imagemarket.cli.client import CliError
-from imagemarket.cli.stage import Stage, use_stage
-from imagemarket.platform.errors import MarketError
+from imagemarket.cli.stage import Stage, deployment
 
 if TYPE_CHECKING:
     from imagemarket.deadletters.models import Choice, DeadMessage, Line, Report
@@ -102,17 +101,10 @@ def _filtered(choice: Choice, *, all_: bool) -> None:
 @contextmanager
 def _dead_letters(stage: str) -> Iterator[DeadLetters]:
     """The service of a stage; what it and AWS refuse becomes one line."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from imagemarket import wiring
 
-    use_stage(stage)
-    try:
+    with deployment(stage):
         yield wiring.dead_letters()
-    except MarketError as error:
-        raise CliError(error.detail) from error
-    except (ClientError, BotoCoreError) as error:
-        raise CliError(f"AWS refused: {error}") from error
 
 
 # --- looking -----------------------------------------------------------------------------------------
@@ -260,7 +252,7 @@ def _show_message(message: DeadMessage) -> None:
         typer.echo(f"Attribute {name}: {attribute.get('StringValue', '(bytes)')}")
     try:
         body = json.dumps(json.loads(message.body), indent=2)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested deeper than anything of ours
         body = message.body
     typer.echo(f"Body:\n{body}")
 
@@ -363,17 +355,23 @@ def export(
     older_than: _Older = None,
     newer_than: _Newer = None,
     message: _Message = None,
+    as_json: _AsJson = False,
     stage: Stage = "local",
 ) -> None:
-    """Write dead letters to a file, a JSON document on each line; they stay where they are."""
+    """Write dead letters to a file, a JSON document on each line; they stay where they are.
+
+    With --json what was written is told as JSON; stdout, as -, carries the messages alone.
+    """
     choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
+    if as_json and str(to) == "-":
+        raise typer.BadParameter("--json tells what went into a file; - has JSON on every line already")
     with _dead_letters(stage) as service:
         if str(to) == "-":
             service.export(choice, sys.stdout)
             return
         with _new_file(to) as file:
             report = service.export(choice, file)
-    _tell(report, as_json=False)
+    _tell(report, as_json=as_json)
 
 
 @app.command("import")

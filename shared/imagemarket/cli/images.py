@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from getpass import getuser
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +10,7 @@ from uuid import UUID
 import typer
 
 from imagemarket.cli.catalogue import show
-from imagemarket.platform.errors import MarketError
+from imagemarket.cli.stage import Stage, deployment
 
 app = typer.Typer(name="images", help="Pictures that need a person, straight in the deployment.", no_args_is_help=True)
 
@@ -28,7 +26,7 @@ By = Annotated[str | None, typer.Option(help="Who; your name on this machine by 
 
 
 @app.command("takedown")
-def takedown(image_id: Id, reason: Reason, by: By = None) -> None:
+def takedown(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local") -> None:
     """Withdraw a published image: its address answers 410, search and previews are without it within a minute.
 
     Its public renditions are put away until it is restored or deleted; the original and the clean renditions stay
@@ -36,17 +34,17 @@ def takedown(image_id: Id, reason: Reason, by: By = None) -> None:
     """
     from imagemarket import wiring
 
-    with _said():
+    with deployment(stage):
         wiring.withdrawal().take_down(image_id, reason=reason, actor=by or getuser())
     typer.echo(f"{image_id} is taken down.")
 
 
 @app.command("restore")
-def restore(image_id: Id, reason: Reason, by: By = None) -> None:
+def restore(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local") -> None:
     """Bring back an image that was taken down, with the status it had."""
     from imagemarket import wiring
 
-    with _said():
+    with deployment(stage):
         status = wiring.withdrawal().restore(image_id, reason=reason, actor=by or getuser())
     typer.echo(f"{image_id} is {status.value} again.")
 
@@ -57,23 +55,24 @@ def delete(
     reason: Reason,
     by: By = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stage: Stage = "local",
 ) -> None:
     """Delete an image for good, up to a tombstone that answers 410; what licences need is kept."""
     from imagemarket import wiring
 
     if not yes:
         typer.confirm(f"Delete {image_id} for good?", abort=True)
-    with _said():
+    with deployment(stage):
         wiring.withdrawal().delete(image_id, reason=reason, actor=by or getuser())
     typer.echo(f"{image_id} is deleted.")
 
 
 @app.command("history")
-def history(image_id: Id) -> None:
+def history(image_id: Id, stage: Stage = "local") -> None:
     """Show what was done to an image, by whom and why."""
     from imagemarket import wiring
 
-    with _said():
+    with deployment(stage):
         rows = wiring.withdrawal().history(image_id)
     if not rows:
         typer.echo("Nothing was ever done to this image.")
@@ -96,7 +95,9 @@ def history(image_id: Id) -> None:
 
 @app.command("show")
 def show_image(
-    image_id: Id, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False
+    image_id: Id,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    stage: Stage = "local",
 ) -> None:
     """Show how an image stands and, where it was held or refused as a copy, what speaks for that.
 
@@ -106,7 +107,7 @@ def show_image(
     from imagemarket import wiring
     from imagemarket.ingestion import review
 
-    with _said():
+    with deployment(stage):
         found = review.dossier(wiring.database(), image_id)
     if as_json:
         typer.echo(json.dumps(found, indent=2, default=str))
@@ -144,20 +145,11 @@ def _told(value: float | None, form: str = "") -> str:
     return "-" if value is None else format(value, form)
 
 
-@contextmanager
-def _said() -> Iterator[None]:
-    """Errors of ours as one line and status 1."""
-    try:
-        yield
-    except MarketError as error:
-        typer.echo(error.detail, err=True)
-        raise typer.Exit(1) from error
-
-
 @app.command("stuck")
 def stuck(
     settle: Annotated[bool, typer.Option("--settle", help="Do at once what the sweeper would do next.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    stage: Stage = "local",
 ) -> None:
     """Show images in processing that nothing carries on, how their executions stand, and what will be done.
 
@@ -166,7 +158,7 @@ def stuck(
     """
     from imagemarket import wiring
 
-    with _said():
+    with deployment(stage):
         found = wiring.execution_sweeper().stuck()
         done = wiring.execution_sweeper().run() if settle else None
     rows = [

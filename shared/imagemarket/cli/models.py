@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from imagemarket.platform.errors import MarketError
+from imagemarket.cli.client import CliError
+from imagemarket.cli.stage import Stage, deployment
 
 app = typer.Typer(name="models", help="Model bundles, and which of them is in use.", no_args_is_help=True)
 
@@ -45,6 +47,8 @@ def build(
     coca-vit-l-14 is no bundle but a captioner: --out is the folder `captioner` of the bundle that shall write
     sentences with it.
     """
+    if find_spec("sagemaker") is None or find_spec("sagemaker.builders") is None:
+        raise CliError("bundles are built by the programs of a clone: ./market models build")
     interpreter = str(python or sys.executable)
     if name is Bundle.LITE:
         command = [interpreter, "-m", "sagemaker.builders.lite", "--out", str(out)]
@@ -56,15 +60,12 @@ def build(
 
 
 @app.command("list")
-def list_models() -> None:
+def list_models(stage: Stage = "local") -> None:
     """List the models that there are vectors of."""
     from imagemarket import wiring
 
-    try:
+    with deployment(stage):
         standings = wiring.reembedding().standings()
-    except MarketError as error:
-        typer.echo(error.detail, err=True)
-        raise typer.Exit(1) from error
     for standing in standings:
         typer.echo(f"{standing.model_version}  {standing.pictures} pictures{'  in use' if standing.in_use else ''}")
 
@@ -76,6 +77,7 @@ def reembed(
         str | None, typer.Option(help="The endpoint that serves it; the deployment's own by default.")
     ] = None,
     switch: Annotated[bool, typer.Option(help="Use it when every picture has a vector.")] = True,
+    stage: Stage = "local",
 ) -> None:
     """Give every picture another model's vector beside live traffic, then search by it.
 
@@ -86,11 +88,8 @@ def reembed(
     def say(made: int, refused: int) -> None:
         typer.echo(f"{made} vectors made" + (f", {refused} pictures refused" if refused else ""))
 
-    try:
+    with deployment(stage):
         reembedding = wiring.reembedding(endpoint)
         made = reembedding.run(to, say) if switch else reembedding.fill(to, say)
         wiring.outbox_relay().drain()
-    except MarketError as error:
-        typer.echo(error.detail, err=True)
-        raise typer.Exit(1) from error
     typer.echo(f"{made} vectors of {to} were made" + ("; searches compare them now." if switch else "."))

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from imagemarket.cli import catalogue
-from imagemarket.platform.errors import MarketError
+from imagemarket.cli.stage import Stage, deployment
 
 if TYPE_CHECKING:
     from imagemarket.search.upkeep import Differences
@@ -35,35 +35,33 @@ Engine = Annotated[str | None, typer.Option(help="One engine alone; all that thi
 
 
 @app.command()
-def reindex(engine: Engine = None) -> None:
+def reindex(engine: Engine = None, stage: Stage = "local") -> None:
     """Make an engine's index anew from the database, beside the one that serves, and put it in its place."""
-    _each(engine, reindexing=True, repair=True)
+    _each(stage, engine, reindexing=True, repair=True)
 
 
 @app.command()
 def verify(
     engine: Engine = None,
     repair: Annotated[bool, typer.Option("--repair", help="Put right what differs.")] = False,
+    stage: Stage = "local",
 ) -> None:
     """Hold an engine's index against the database; status 1 when they differ and were not repaired."""
-    if _each(engine, reindexing=False, repair=repair) and not repair:
+    if _each(stage, engine, reindexing=False, repair=repair) and not repair:
         raise typer.Exit(1)
 
 
-def _each(engine: str | None, *, reindexing: bool, repair: bool) -> bool:
+def _each(stage: str, engine: str | None, *, reindexing: bool, repair: bool) -> bool:
     """Whether any engine differed."""
     from imagemarket import wiring
 
     differ = False
-    try:
+    with deployment(stage):
         upkeep = wiring.search_upkeep()
         for name in [engine] if engine else upkeep.engines:
             found = upkeep.reindex(name) if reindexing else upkeep.verify(name, repair=repair)
             typer.echo(_told(name, found, repaired=repair))
             differ = differ or found.any
-    except MarketError as error:
-        typer.echo(error.detail, err=True)
-        raise typer.Exit(1) from error
     return differ
 
 

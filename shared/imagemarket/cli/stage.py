@@ -1,15 +1,24 @@
-"""Which deployment a command works on: its names and addresses, from its stacks' outputs."""
+"""Which deployment a command works on: its settings and addresses, from its stacks' outputs."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from imagemarket.cli.client import CliError
+from imagemarket.cli.client import DEFAULT_URL, URL_VARIABLE, CliError
+from imagemarket.platform.errors import MarketError
+from imagemarket.platform.settings import MissingSetting
 
 STAGE_VARIABLE = "MARKET_STAGE"
+SETTINGS_OUTPUT = "CommandSettings"
+"""Output of the application stack: the settings that the commands read, as a JSON object of texts."""
+_GIVEN = "MARKET_DATABASE_SECRET_ARN"
+"""Whoever sets the settings of a stage by hand sets this one, which every command reads that needs any."""
 
 Stage = Annotated[
     str,
@@ -19,39 +28,76 @@ Stage = Annotated[
     ),
 ]
 
-_FROM_OUTPUTS = {"MARKET_DATABASE_SECRET_ARN": "DatabaseSecretArn", "MARKET_STATE_MACHINE_ARN": "StateMachineArn"}
+
+@contextmanager
+def deployment(stage: str) -> Iterator[None]:
+    """The composition root works on a stage inside; what it, its settings and AWS refuse becomes one line.
+
+    Raises `CliError`.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    use_stage(stage)
+    try:
+        yield
+    except MarketError as error:
+        raise CliError(error.detail) from error
+    except MissingSetting as error:
+        raise CliError(f"{error}: set it, or run the command where the stacks of stage {stage!r} tell it") from error
+    except (ClientError, BotoCoreError) as error:
+        raise CliError(f"AWS refused: {error}") from error
 
 
 def use_stage(stage: str) -> None:
-    """Gives the composition root what it needs of a stage. What is set for this stage already wins.
+    """Gives the composition root the settings of a stage. What is set for this stage already wins.
 
     Raises `CliError` when the stage is not deployed where the credentials lead.
     """
     another = os.environ.get(STAGE_VARIABLE, stage) != stage
-    os.environ[STAGE_VARIABLE] = stage
-    missing = {name: output for name, output in _FROM_OUTPUTS.items() if another or not os.environ.get(name)}
-    if not missing:
+    if not another and os.environ.get(_GIVEN):
+        os.environ[STAGE_VARIABLE] = stage
         return
-    outputs = _outputs(stage)
-    for variable, output in missing.items():
-        if output not in outputs:
-            raise CliError(f"the stacks of stage {stage!r} have no output {output}; deploy them, or set {variable}")
-        os.environ[variable] = outputs[output]
+    if stage == "local":
+        raise CliError(
+            "no settings are given: this machine's cloud is reached by ./market and the same words; a stage on AWS"
+            " takes --stage, with AWS_PROFILE and AWS_REGION"
+        )
+    found = _settings_of(stage)
+    if another:
+        for name in [name for name in os.environ if name.startswith("MARKET_") and name != "MARKET_PASSWORD"]:
+            del os.environ[name]  # they are those of the other stage
+    os.environ.update({name: value for name, value in found.items() if not os.environ.get(name)})
+    os.environ[STAGE_VARIABLE] = stage
 
 
-def _outputs(stage: str) -> dict[str, str]:
+def api_address(url: str | None, stage: str) -> str:
+    """Where the API of a stage is: as said, else as the environment says of this stage, else as its stacks do.
+
+    Raises `CliError`.
+    """
+    if url:
+        return url
+    known = os.environ.get(URL_VARIABLE)
+    if known and os.environ.get(STAGE_VARIABLE, stage) == stage:
+        return known
+    return DEFAULT_URL if stage == "local" else _settings_of(stage)["MARKET_PUBLIC_BASE_URL"]
+
+
+def _settings_of(stage: str) -> dict[str, str]:
+    """The `MARKET_*` variables that the stacks of a stage tell."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    found: dict[str, str] = {}
     try:
         client = boto3.client("cloudformation")
-        for stack in ("state", "application"):
-            (described,) = client.describe_stacks(StackName=f"imagemarket-{stage}-{stack}")["Stacks"]
-            found |= {each.get("OutputKey", ""): each.get("OutputValue", "") for each in described.get("Outputs", [])}
+        (described,) = client.describe_stacks(StackName=f"imagemarket-{stage}-application")["Stacks"]
     except (ClientError, BotoCoreError) as error:
         raise CliError(
-            f"stage {stage!r} is not found: {error}. For this machine's cloud use ./market dlq; for AWS set AWS_PROFILE"
-            " and AWS_REGION, and --stage"
+            f"stage {stage!r} is not found: {error}. For this machine's cloud use ./market and the same words; for AWS"
+            " set AWS_PROFILE and AWS_REGION, and --stage"
         ) from error
-    return found
+    outputs = {each.get("OutputKey"): each.get("OutputValue", "") for each in described.get("Outputs", [])}
+    if SETTINGS_OUTPUT not in outputs:
+        raise CliError(f"the stacks of stage {stage!r} have no output {SETTINGS_OUTPUT}; deploy them again")
+    told: dict[str, str] = json.loads(outputs[SETTINGS_OUTPUT])
+    return {f"MARKET_{name.upper()}": value for name, value in told.items() if value}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagemarket.catalog.models import ImageType, LicenseType
-from imagemarket.cli.client import URL_VARIABLE, MarketClient, default_url
+from imagemarket.cli.client import URL_VARIABLE, MarketClient
+from imagemarket.cli.stage import Stage, api_address
 
 if TYPE_CHECKING:
     from imagemarket.cli.pictures import PassedOver
@@ -56,6 +57,7 @@ def upload(
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait while nothing ends; 0: do not wait.")
     ] = 900,
     again: Annotated[bool, typer.Option("--again", help="Send pictures anew that were rejected before.")] = False,
+    stage: Stage = "local",
 ) -> None:
     """Send pictures, wait for what becomes of them, and say so in a table.
 
@@ -87,7 +89,7 @@ def upload(
     try:
         for warning in kept.warnings:
             console.print(warning, style="yellow", markup=False)
-        with MarketClient(url or default_url()) as client:
+        with MarketClient(api_address(url, stage)) as client:
             client.sign_in(account, password)
             check_before_sending(client, pictures, defaults)
             shown = _Shown(console, pictures)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imagemarket.platform.errors import MarketError
+from imagemarket.cli.stage import Stage, deployment
 
 PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
 
@@ -29,6 +29,7 @@ def create_admin(
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Do nothing when the account is an admin already.")
     ] = False,
+    stage: Stage = "local",
 ) -> None:
     """Make an account that may do everything.
 
@@ -37,7 +38,7 @@ def create_admin(
     """
     from imagemarket import wiring
 
-    try:
+    with deployment(stage):
         identity = wiring.identity()
         if if_missing and identity.is_admin(email):
             typer.echo(f"{email} is an admin already.")
@@ -48,7 +49,4 @@ def create_admin(
                 "Password", hide_input=True, confirmation_prompt=True
             )
         account = identity.create_admin(email=email, password=password, display_name=name, promote=promote)
-    except MarketError as error:
-        typer.echo(error.detail, err=True)
-        raise typer.Exit(1) from error
     typer.echo(f"{account.email} is an admin (account {account.id}).")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from imagemarket.cli.catalogue import show
-from imagemarket.platform.errors import MarketError
+from imagemarket.cli.stage import Stage, deployment
 
 
 def verify(
@@ -19,6 +19,7 @@ def verify(
         bool, typer.Option("--checksums/--no-checksums", help="Read every object, or only look for it.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line for each difference.")] = False,
+    stage: Stage = "local",
 ) -> None:
     """Read back everything that is kept of images (rows, objects by checksum, renditions, vectors, documents), and
     list what differs. The exit status is 1 where something is left to mend.
@@ -29,14 +30,11 @@ def verify(
     from imagemarket import wiring
 
     found = []
-    try:
+    with deployment(stage):
         for difference in wiring.verification().run(repair=repair, checksums=checksums):
             found.append(difference)
             if as_json:
                 typer.echo(json.dumps(asdict(difference), default=str))
-    except MarketError as error:
-        typer.echo(error.detail, err=True)
-        raise typer.Exit(1) from error
     if not as_json:
         words = {None: "", True: "mended", False: "cannot be mended here"}
         if found:

@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 
 from imagemarket.cli.client import URL_VARIABLE, ApiProblem, CliError, MarketClient
+from imagemarket.cli.stage import STAGE_VARIABLE, api_address
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,6 +51,9 @@ def read(
         str | None, typer.Option(help=f"The API that is asked who the image belongs to; {URL_VARIABLE} by default.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    stage: Annotated[
+        str | None, typer.Option(envvar=STAGE_VARIABLE, help="The deployment whose API is asked, in place of --url.")
+    ] = None,
 ) -> None:
     """Read which image a found picture was made from.
 
@@ -59,6 +63,8 @@ def read(
     of it is left.
     """
     address = url or os.environ.get(URL_VARIABLE)
+    if stage and stage != "local":
+        address = api_address(url, stage)
     found = _read(_opened(file), against, address)
     if found.image_id is None:
         if as_json:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +77,8 @@ def test_the_command_is_given_the_time_to_end_when_it_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The child writes its word after Ctrl-C came to the parent alone."""
-    import signal
-    import sys
-    import threading
-
+    # Where the tests run in a shell's background Ctrl-C is ignored, which children inherit.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     program = tmp_path / "child.py"
     word = tmp_path / "word"
     program.write_text(
@@ -98,8 +100,6 @@ def test_the_command_is_given_the_time_to_end_when_it_is_interrupted(
     monkeypatch.setattr(load.sys, "executable", str(launcher))
 
     def interrupt() -> None:
-        import time
-
         while not word.exists() or not word.read_text():
             time.sleep(0.05)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -109,4 +109,5 @@ def test_the_command_is_given_the_time_to_end_when_it_is_interrupted(
     with pytest.raises(KeyboardInterrupt):
         load._command(Environment(), "upload", password="x")  # pyright: ignore[reportArgumentType]
     interrupting.join()
+    signal.signal(signal.SIGINT, previous)
     assert word.read_text() == "ended in order"

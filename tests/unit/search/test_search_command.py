@@ -34,6 +34,7 @@ class _Upkeep:
 
 def run(monkeypatch: pytest.MonkeyPatch, upkeep: _Upkeep, *words: str) -> Any:
     monkeypatch.setattr(wiring, "search_upkeep", lambda: upkeep)
+    monkeypatch.setenv("MARKET_DATABASE_SECRET_ARN", "given")
     return CliRunner().invoke(app, ["search", *words])
 
 
@@ -58,7 +59,7 @@ def test_a_difference_is_told_by_the_status_unless_it_is_repaired(monkeypatch: p
 
 def test_an_unknown_engine_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(monkeypatch, _Upkeep(), "verify", "--engine", "solr")
-    assert (done.exit_code, done.stderr.strip()) == (1, "engine: 'solr' is not used here.")
+    assert (done.exit_code, str(done.exception)) == (1, "engine: 'solr' is not used here.")
 
 
 @pytest.mark.parametrize("words", [["a red boat"], ["find", "a red boat"], ["--limit", "3", "a red boat"]])
