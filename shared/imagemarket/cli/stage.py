@@ -93,7 +93,7 @@ def _settings_of(stage: str) -> dict[str, str]:
         (described,) = client.describe_stacks(StackName=f"imagemarket-{stage}-application")["Stacks"]
     except (ClientError, BotoCoreError) as error:
         raise CliError(
-            f"stage {stage!r} is not found: {error}. For this machine's cloud use ./market and the same words; for AWS"
+            f"stage {stage!r} is not found ({error}). For this machine's cloud use ./market and the same words; for AWS"
             " set AWS_PROFILE and AWS_REGION, and --stage"
         ) from error
     outputs = {each.get("OutputKey"): each.get("OutputValue", "") for each in described.get("Outputs", [])}
