@@ -159,7 +159,7 @@ def _not_sent(relative: Path, path: Path) -> str | None:
 
 
 def _extension(path: Path) -> str:
-    return readable(path.suffix).lower().removeprefix(".")
+    return readable(path.suffix).strip().lower().removeprefix(".")
 
 
 def _picture(path: Path, name: str, notes: PictureNotes | None) -> Picture:
@@ -249,7 +249,7 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
         "description": description[:_DESCRIPTION_MAX].strip(),
         "tags": _distinct([*tags, *defaults.tags])[:MAX_TAGS],
         "categories": categories,
-        "filename": _one(picture.name.rpartition("/")[2].replace("\\", "_"))[-255:],
+        "filename": _line(_one(picture.name.rpartition("/")[2].replace("\\", "_"))[-255:], 255),
         "content_type": CONTENT_TYPES[_extension(picture.path)][0],
         "size_bytes": picture.size_bytes,
         "sha256": sha256,

@@ -173,3 +173,25 @@ def test_every_kind_that_is_accepted_is_announced_as_it(tmp_path: Path, extensio
     (tmp_path / f"a.{extension.upper()}").write_bytes(b"x")
     (picture,), _ = find_pictures([tmp_path])
     assert announced(picture).extension == extension
+
+
+@pytest.mark.parametrize(
+    ("name", "filename", "title"),
+    [
+        ("two\nlines.jpg", "two lines.jpg", "Two lines"),
+        ("a\\b.jpg", "a_b.jpg", "A\\b"),
+        ("left\u202egpj.jpg", "leftgpj.jpg", "Leftgpj"),
+        ("wide \u00a0 space.JPG ", "wide space.JPG", "Wide space"),
+        ("x" * 251 + ".jpg", "x" * 251 + ".jpg", "X" + "x" * 250),
+        ("\U0001f600.jpg", "\U0001f600.jpg", "\U0001f600"),
+        ("n\udc81.jpg", "n\ufffd.jpg", "N\ufffd"),
+    ],
+)
+def test_names_that_a_disk_allows_are_sent_as_names_that_the_api_allows(
+    tmp_path: Path, name: str, filename: str, title: str
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    (picture,), passed_over = find_pictures([tmp_path])
+    assert passed_over == []
+    request = announced(picture)
+    assert (request.filename, request.title) == (filename, title)
