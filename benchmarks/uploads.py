@@ -25,6 +25,7 @@ from PIL import Image
 
 from benchmarks import report
 from benchmarks.road import own_stack
+from imagemarket.ingestion import review
 from imagemarket.platform.database import Database
 from local.demo.load import ACCOUNTS
 from local.emulator import aws_client
@@ -122,7 +123,7 @@ def measure() -> list[report.Row]:
         print(table, file=sys.stderr)
         for row in rows:
             if row["status"] != "approved":
-                print(f"{row['filename']}: {row['status']} {row['rejection'] or ''}", file=sys.stderr)
+                print(f"{row['filename']}: {row['status']}, {row['rejection'] or row['review']}", file=sys.stderr)
         versions, open_uploads = _store(visitor)
     statuses = (interrupted, killed, ended, again)
     print(f"cut off with {parts_then} parts of the TIFF sent; exit statuses {statuses}", file=sys.stderr)
@@ -148,7 +149,8 @@ def _images(visitor: Visitor) -> list[dict[str, Any]]:
     try:
         unended = "SELECT 1 FROM images WHERE status = 'processing'"
         eventually(lambda: database.fetch_one(unended) is None, 60)
-        return database.fetch_all("SELECT filename, status, rejection FROM images ORDER BY filename")
+        rows = database.fetch_all("SELECT id, filename, status, rejection FROM images ORDER BY filename")
+        return [row | {"review": [each.detail for each in review.reasons(database, row["id"])]} for row in rows]
     finally:
         database.close()
 

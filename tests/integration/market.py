@@ -136,12 +136,14 @@ class Market(httpx.BaseTransport):
                 rejection = {"code": "duplicate-image", "detail": "Again.", "duplicate_of": str(earlier["id"])}
             with self.database.transaction() as connection:
                 connection.execute(
-                    "UPDATE images SET object_version = %s, sha256 = %s, status = %s, rejection = %s WHERE id = %s",
+                    "UPDATE images SET object_version = %s, sha256 = %s, status = %s, rejection = %s, nsfw_score = %s"
+                    " WHERE id = %s",
                     (
                         version,
                         sha256,
                         "rejected" if rejection else self.status,
                         Jsonb(rejection) if rejection else None,
+                        0.5 if self.status == "pending_review" else 0.0,
                         row["id"],
                     ),
                 )

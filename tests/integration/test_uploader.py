@@ -181,6 +181,15 @@ def test_a_run_that_was_waited_out_is_asked_after_by_the_next(market: Market, fo
     assert sum(market.posted.values()) == 2
 
 
+def test_what_waits_for_a_review_says_why_and_is_good(market: Market, folder: Path, tmp_path: Path) -> None:
+    market.status = "pending_review"
+    for _ in range(2):
+        outcomes = run(market, folder, tmp_path / "j.jsonl")
+        assert [(each.status, each.reason, each.is_good) for each in outcomes] == [
+            ("pending_review", "It may not be safe for work.", True)
+        ] * 3
+
+
 def test_nobody_waits_for_what_is_not_waited_for(market: Market, folder: Path, tmp_path: Path) -> None:
     assert statuses(run(market, folder, tmp_path / "j.jsonl", wait_seconds=0)) == ["sent"] * 3
     assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
@@ -252,6 +261,7 @@ def test_ctrl_c_ends_in_order_and_the_next_run_goes_on(market: Market, folder: P
     signal.signal(signal.SIGINT, previous)
     market.cut = lambda _: None
     assert (stopped.exit_code, "Run it again" in stopped.output) == (130, True), stopped.output
+    assert "failed" not in stopped.output, "nothing failed"
     done = command(folder, tmp_path / "j.jsonl")
     assert done.exit_code == 0, done.output
     assert set(market.parts.values()) == {1}

@@ -175,6 +175,8 @@ class Uploader:
             return
         try:
             found = self._send(picture)
+        except Stopped:
+            return  # the run ends here, and the next one goes on with it
         except (CliError, OSError, httpx.HTTPError) as error:
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             found = Outcome(picture.name, "failed", said or type(error).__name__)
@@ -395,6 +397,7 @@ class Uploader:
 def _reason(progress: dict[str, Any]) -> str:
     rejection = progress.get("rejection") or {}
     reason = rejection.get("detail") or rejection.get("code") or ""
+    reason = reason or " ".join(each["detail"] for each in progress.get("review") or ())
     if not reason and progress["status"] == "processing_failed":
         failed = [step["step"] for step in progress["steps"] if step["status"] == "failed"]
         reason = (
