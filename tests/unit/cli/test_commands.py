@@ -1,0 +1,233 @@
+"""The commands that look after a deployment, and those that only ask the API: what they call, print and end with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from imagemarket import wiring
+from imagemarket.catalog.models import ImageStatus
+from imagemarket.cli import catalogue, models
+from imagemarket.cli.app import app
+from imagemarket.cli.client import CliError, MarketClient
+from imagemarket.ingestion.verification import Difference
+from imagemarket.platform.errors import ImageNotFound
+
+IMAGE = UUID("01930000-0000-7000-8000-000000000001")
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKET_STAGE", "local")
+    monkeypatch.setenv("MARKET_DATABASE_SECRET_ARN", "given")
+
+
+def run(*words: str, **more: Any) -> Result:
+    return CliRunner().invoke(app, list(words), **more)
+
+
+class Calls:
+    """Stands for a service: remembers what it was asked, answers what it was given."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.seen: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*positional: Any, **named: Any) -> Any:
+            self.seen.append((name, positional, named))
+            answer = self.answers.get(name)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+# --- verify --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "words"),
+    [
+        ([], 0, "Everything is as it should be."),
+        ([Difference(IMAGE, "vector", "none")], 1, "vector: 1"),
+        ([Difference(IMAGE, "vector", "none", mended=True)], 0, "mended"),
+        ([Difference(IMAGE, "original", "gone", mended=False)], 1, "cannot be mended here"),
+    ],
+)
+def test_verify_lists_what_differs_and_its_status_says_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, found: list[Difference], status: int, words: str
+) -> None:
+    service = Calls(run=found)
+    monkeypatch.setattr(wiring, "verification", lambda: service)
+    done = run("verify", "--repair", "--no-checksums")
+    assert (done.exit_code, words in done.output) == (status, True), done.output
+    assert service.seen == [("run", (), {"repair": True, "checksums": False})]
+    lines = [json.loads(line) for line in run("verify", "--json").output.splitlines()]
+    assert [line["kind"] for line in lines] == [each.kind for each in found]
+
+
+# --- images --------------------------------------------------------------------------------------
+
+
+def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Calls(restore=ImageStatus.APPROVED)
+    monkeypatch.setattr(wiring, "withdrawal", lambda: service)
+    said = ["--reason", "asked for", "--by", "ada"]
+    assert "is taken down" in run("images", "takedown", str(IMAGE), *said).output
+    assert "approved again" in run("images", "restore", str(IMAGE), *said).output
+    assert run("images", "delete", str(IMAGE), *said, input="n\n").exit_code == 1
+    assert "is deleted" in run("images", "delete", str(IMAGE), *said, "--yes").output
+    assert service.seen == [
+        (name, (IMAGE,), {"reason": "asked for", "actor": "ada"}) for name in ("take_down", "restore", "delete")
+    ]
+
+
+def test_an_image_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "withdrawal", lambda: Calls(take_down=ImageNotFound("There is no such image.")))
+    done = run("images", "takedown", str(IMAGE), "--reason", "x")
+    assert isinstance(done.exception, CliError)
+    assert str(done.exception) == "There is no such image."
+
+
+def test_an_images_history_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {
+        "at": datetime(2026, 1, 2, tzinfo=UTC),
+        "action": "take_down",
+        "actor": "ada",
+        "reason": "asked for",
+        "status_before": "approved",
+        "status_after": "taken_down",
+    }
+    service = Calls(history=[])
+    monkeypatch.setattr(wiring, "withdrawal", lambda: service)
+    assert "Nothing was ever done" in run("images", "history", str(IMAGE)).output
+    service.answers["history"] = [row]
+    shown = run("images", "history", str(IMAGE)).output
+    assert all(word in shown for word in ("2026-01-02", "take_down", "ada", "asked for", "taken_down"))
+
+
+def test_what_is_stuck_is_listed_and_settled_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    stuck = SimpleNamespace(
+        job=SimpleNamespace(image_id=IMAGE, run=2),
+        last_heard=datetime(2026, 1, 2, tzinfo=UTC),
+        execution=None,
+        action="resume",
+    )
+    service = Calls(stuck=[], run={"failed_to": 0, "resumed": 1})
+    monkeypatch.setattr(wiring, "execution_sweeper", lambda: service)
+    assert "No image is stuck." in run("images", "stuck").output
+    service.answers["stuck"] = [stuck]
+    assert str(IMAGE) in run("images", "stuck").output
+    document = json.loads(run("images", "stuck", "--settle", "--json").output)
+    assert document["stuck"][0] | {"last_heard": ""} == {
+        "image_id": str(IMAGE), "run": 2, "last_heard": "", "execution": "none", "action": "resume"
+    }  # fmt: skip
+    assert document["done"] == {"failed_to": 0, "resumed": 1}
+
+
+# --- models --------------------------------------------------------------------------------------
+
+
+def test_models_are_listed_with_the_one_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    standings = [
+        SimpleNamespace(model_version="lite-1", pictures=7, in_use=True),
+        SimpleNamespace(model_version="clip-2", pictures=3, in_use=False),
+    ]
+    monkeypatch.setattr(wiring, "reembedding", lambda: Calls(standings=standings))
+    assert run("models", "list").output.splitlines() == ["lite-1  7 pictures  in use", "clip-2  3 pictures"]
+
+
+@pytest.mark.parametrize(("words", "name"), [([], "run"), (["--no-switch"], "fill")])
+def test_going_over_to_a_model_switches_unless_told_not_to(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
+) -> None:
+    service, relay = Calls(run=5, fill=5), Calls()
+    asked: list[str | None] = []
+    monkeypatch.setattr(wiring, "reembedding", lambda endpoint: asked.append(endpoint) or service)
+    monkeypatch.setattr(wiring, "outbox_relay", lambda: relay)
+    done = run("models", "reembed", "--to", "clip-2", "--endpoint", "other", *words)
+    assert done.exit_code == 0, done.output
+    assert [(call, positional[0]) for call, positional, _ in service.seen] == [(name, "clip-2")]
+    assert asked == ["other"]
+    assert [call for call, _, _ in relay.seen] == ["drain"]
+    assert "5 vectors of clip-2 were made" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["lite", "--out", "there"], ["-m", "sagemaker.builders.lite", "--out", "there"]),
+        (["clip-vit-l-14", "--out", "there"], ["-m", "sagemaker.builders.clip", "clip-vit-l-14", "--out", "there"]),
+    ],
+)
+def test_a_bundle_is_built_by_its_program(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], command: list[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def remember(arguments: list[str], *, check: bool) -> Any:
+        ran.append(arguments)
+        return SimpleNamespace(returncode=4)
+
+    monkeypatch.setattr(models.subprocess, "run", remember)
+    assert run("models", "build", *words).exit_code == 4
+    assert ran == [[sys.executable, *command]]
+
+
+def test_outside_a_clone_there_is_nothing_to_build_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "find_spec", lambda _: None)
+    done = run("models", "build", "lite", "--out", "there")
+    assert "./market models build" in str(done.exception)
+
+
+# --- the public API ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.URL]:
+    seen: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        if request.url.path == "/v1/categories":
+            return httpx.Response(200, json=[{"slug": "nature", "name": "Nature"}])
+        hit = {
+            "id": str(IMAGE),
+            "title": "Boats",
+            "score": 0.5,
+            "categories": ["travel"],
+            "contributor": {"name": "Ada"},
+        }
+        found = [] if request.url.params["q"] == "nothing" else [hit]
+        spelling = {"asked": "bots", "searched": "boats"} if request.url.params["q"] == "bots" else None
+        return httpx.Response(
+            200, json={"results": found, "estimated_total": len(found), "mode": "hybrid", "spelling": spelling}
+        )
+
+    monkeypatch.setattr(catalogue, "MarketClient", lambda url: MarketClient(url, transport=httpx.MockTransport(answer)))
+    return seen
+
+
+def test_a_search_shows_what_was_found_and_what_was_made_of_the_words(asked: list[httpx.URL]) -> None:
+    done = run("search", "bots", "--mode", "semantic", "--color", "blue", "--limit", "3", "--url", "http://api.test")
+    assert done.exit_code == 0, done.output
+    assert dict(asked[0].params) == {"q": "bots", "mode": "semantic", "color": "blue", "limit": "3"}
+    for words in ("Boats", "0.500", "travel", "Ada", str(IMAGE), "1 of about 1 (hybrid)", "instead of"):
+        assert words in done.output
+    assert "Nothing found." in run("search", "nothing", "--url", "http://api.test").output
+    assert json.loads(run("search", "boats", "--url", "http://api.test", "--json").output)["mode"] == "hybrid"
+
+
+def test_categories_are_listed(asked: list[httpx.URL]) -> None:
+    assert "nature" in run("categories", "--url", "http://api.test").output
+    assert json.loads(run("categories", "--url", "http://api.test", "--json").output)[0]["slug"] == "nature"
