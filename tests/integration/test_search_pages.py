@@ -27,6 +27,7 @@ from imagemarket.search.models import (
 )
 from imagemarket.search.pages import BRIEF_SECONDS, FRESH_SECONDS, STALE_SECONDS, PageCache, TakeDowns
 from imagemarket.search.service import Patience
+from imagemarket.search.words import Words
 from local.layout import free_port
 from local.valkey import url_of
 from tests.unit.search.kit import MemorySearch, document, random_documents
@@ -56,7 +57,7 @@ class Counted(MemorySearch):
         self.trips.append("documents")
         return super().documents(image_ids)
 
-    def tally(self, text: str, filters: Filters) -> Tally:
+    def tally(self, text: str | Words, filters: Filters) -> Tally:
         self.trips.append("facets")
         return super().tally(text, filters)
 
