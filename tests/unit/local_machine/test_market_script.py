@@ -55,7 +55,10 @@ sys.version_info = info(({version.replace(".", ", ")}, 0))
 if "ensurepip" in code and not {complete}:
     raise SystemExit(1)
 if "-m" == sys.argv[1]:
-    raise SystemExit("STUB {name} asked for " + sys.argv[2])
+    import os
+    names = ("PIP_CERT", "NODE_EXTRA_CA_CERTS", "UV_SYSTEM_CERTS")
+    trusts = " ".join(f"{{key}}={{os.environ.get(key)}}" for key in names)
+    raise SystemExit("STUB {name} asked for " + sys.argv[2] + " " + trusts)
 exec(code)
 """
     file.write_text(f"#!{sys.executable} -IS\n{asks}")
@@ -124,6 +127,18 @@ def test_where_there_is_none_it_says_which_and_how(clone: Path, tmp_path: Path) 
     assert "no Python from 3.11 to 3.14" in done.stderr
     named = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON=str(tmp_path / "bin" / "python3"))
     assert "is no Python from 3.11 to 3.14" in named.stderr
+
+
+def test_installers_trust_whom_the_machine_trusts_and_what_is_set_stays(clone: Path, tmp_path: Path) -> None:
+    """A company's own authority stands in the machine's store, or in the file that a person names."""
+    for name in ("python3.11", "python3"):
+        _python(tmp_path / "bin", name, "3.11")
+    named = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "PYTHON": "", "SSL_CERT_FILE": "/company.pem"}
+    unset = {"PIP_CERT": "", "NODE_EXTRA_CA_CERTS": "", "UV_SYSTEM_CERTS": ""}
+    done = _run(clone, "up", **named, **unset)
+    assert "PIP_CERT=/company.pem NODE_EXTRA_CA_CERTS=/company.pem UV_SYSTEM_CERTS=true" in done.stderr
+    kept = _run(clone, "up", **named, **unset | {"NODE_EXTRA_CA_CERTS": "/mine.pem"})
+    assert "PIP_CERT=/company.pem NODE_EXTRA_CA_CERTS=/mine.pem" in kept.stderr
 
 
 def _asked_for(file: Path) -> set[str]:
