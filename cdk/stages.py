@@ -91,6 +91,9 @@ class Stage:
     database: Mapping[str, Any] | None = field(repr=False)
     """`{host, port, username, password, dbname}` of a PostgreSQL that stands already."""
     cache_url: str
+    counters_url: str
+    """A Valkey of its own that never evicts: one instance has one `maxmemory-policy`, and what strangers search would
+    push the counters that limit them out of the cache."""
     search: SearchEngines
     model_endpoint_name: str
     model_bundle: str
@@ -162,6 +165,7 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         interpreter=said("MARKET_PYTHON"),
         database=json.loads(said("MARKET_DATABASE")),
         cache_url=said("MARKET_VALKEY_URL"),
+        counters_url=said("MARKET_COUNTERS_URL"),
         search=SearchEngines(
             keyword="opensearch" if environment.get("MARKET_OPENSEARCH_URL") else "postgres",
             opensearch_endpoint=environment.get("MARKET_OPENSEARCH_URL", ""),

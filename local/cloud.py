@@ -38,7 +38,7 @@ from local.postgres import make_cluster, make_database, postgres_part
 from local.processes import Part, Standing, Supervisor
 from local.progress import console, step
 from local.tooling import install_node_tools
-from local.valkey import valkey_part
+from local.valkey import COUNTERS, valkey_part
 
 _FREE_DISK_MIB = 1024
 _ASKED_BY_FUNCTIONS = {"postgres", "valkey", "models", "opensearch"}
@@ -72,6 +72,7 @@ class Cloud:
         return [
             postgres_part(layout.data / "postgres", ports["postgres"], layout.secret("postgres")),
             valkey_part(layout.data, ports["valkey"]),
+            valkey_part(layout.data, ports["counters"], COUNTERS),
             *([self._opensearch(ports["opensearch"])] if layout.uses_opensearch else []),
             self._models(ports["models"]),
             emulator_part(layout),
@@ -273,6 +274,7 @@ class Cloud:
             "MARKET_PUBLIC_BASE_URL": layout.base_url,
             "MARKET_MEDIA_BASE_URL": f"{layout.base_url}/media",
             "MARKET_CACHE_URL": f"valkey://{LOOPBACK}:{ports['valkey']}/0",
+            "MARKET_COUNTERS_URL": f"valkey://{LOOPBACK}:{ports['counters']}/0",
             "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
             "MARKET_CDN_DISTRIBUTION_ID": "none",
             "MARKET_MODEL_ENDPOINT_NAME": "imagemarket-local-analyse",

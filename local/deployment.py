@@ -42,6 +42,7 @@ def stage_environment(layout: Layout) -> dict[str, str]:
         "MARKET_PORT": str(layout.port),
         "MARKET_DATABASE": json.dumps(database),
         "MARKET_VALKEY_URL": url_of(ports["valkey"]),
+        "MARKET_COUNTERS_URL": url_of(ports["counters"]),
         "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
         "MARKET_MAIL": f"file:{layout.state / 'mail'}",
         "MARKET_AWS_ENDPOINT": endpoint_of(layout),

@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8080
-_INNER_PARTS = ("postgres", "valkey", "models", "aws", "opensearch")
+_INNER_PARTS = ("postgres", "valkey", "models", "aws", "opensearch", "counters")
 
 
 class LocalError(RuntimeError):

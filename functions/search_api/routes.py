@@ -22,6 +22,7 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.http import (
     Caller,
     IfNoneMatch,
+    client_address,
     create_api,
     etag_of,
     matches,
@@ -46,7 +47,7 @@ _PAGE_CACHE = "public, max-age=60"  # specification 6.2
 _DETAIL_CACHE = "public, max-age=60"  # as long as a picture that was taken down may still be shown
 _NOT_MODIFIED = {304: {"description": "The copy at hand is still right."}}
 
-_SUGGEST_CACHE = "public, max-age=300"
+_SUGGEST_CACHE = _DETAIL_CACHE  # titles of pictures that were taken down may be among them
 Admin = Annotated[Caller, Depends(require_role("admin"))]
 
 
@@ -64,7 +65,7 @@ def search_images(
     """Without `q` the newest pictures come first. `next_cursor` leads to the next page, up to 1,000 results;
     `Link` carries its URL. Facets count what each further filter would leave."""
     started = time.perf_counter()
-    page = wiring.search().search(query)
+    page = wiring.search().search(query, address=client_address(request))
     duration(f"SearchDuration.{page.mode}", (time.perf_counter() - started) * 1000)
     return _page(page, query, request, if_none_match)
 
@@ -105,13 +106,14 @@ def explain_search(query: Annotated[SearchQuery, Query()], _caller: Admin, respo
 )
 def get_image(
     image_id: UUID,
+    request: Request,
     search_id: Annotated[UUID | None, Query(description="`search_id` of the answer that led here.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Of approved pictures alone."""
-    if search_id is not None:
-        wiring.search().viewed(image_id, search_id)
-    return _answer(wiring.image_details().detail(image_id).model_dump_json(), _DETAIL_CACHE, if_none_match)
+    """Of approved pictures alone. Each network's first look of a day makes the picture more popular."""
+    detail = wiring.image_details().detail(image_id).model_dump_json()
+    wiring.search().viewed(image_id, search_id, address=client_address(request))
+    return _answer(detail, _DETAIL_CACHE, if_none_match)
 
 
 @router.get(

@@ -129,11 +129,19 @@ def valkey() -> Cache:
 
 
 @cache
+def counters() -> Cache:
+    """Where requests and attempts are counted: apart from the cache, which strangers can fill until it evicts."""
+    from imagemarket.platform.cache import Cache
+
+    return Cache(settings().counters_url)
+
+
+@cache
 def rate_limiter() -> RateLimiter:
     """Counts the requests of one caller; reaches for the cache when there is something to count."""
     from imagemarket.platform.ratelimits import RateLimiter
 
-    return RateLimiter(valkey)
+    return RateLimiter(counters)
 
 
 @cache
@@ -218,7 +226,7 @@ def identity() -> Identity:
         issuer=TokenIssuer(
             lambda: secret(settings().signing_key_secret_arn), issuer=settings().token_issuer, clock=clock()
         ),
-        attempts=AttemptLimiter(valkey()),
+        attempts=AttemptLimiter(counters()),
         clock=clock(),
     )
 
@@ -724,7 +732,7 @@ def _engine_of(engines: dict[str, Callable[[], Engine]], role: str, name: str) -
 @cache
 def search() -> Search:
     from imagemarket.search.cursor import CursorSigner
-    from imagemarket.search.events import ValkeyStream
+    from imagemarket.search.events import ValkeyStream, Visitors
     from imagemarket.search.fusion import Fusion
     from imagemarket.search.pages import PageCache
     from imagemarket.search.service import Search
@@ -740,6 +748,7 @@ def search() -> Search:
         queries=QueryReader(speller().get),
         fusion=Fusion.named(settings().search_fusion),
         events=ValkeyStream(valkey()),
+        visitors=Visitors(lambda: secret(settings().cursor_secret_arn), clock()),
         clock=clock(),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
@@ -762,6 +771,7 @@ def picture_search() -> PictureSearch:
     from botocore.config import Config
 
     from imagemarket.ingestion.sagemaker import VisionEndpoint
+    from imagemarket.search.events import ValkeyStream
     from imagemarket.search.pictures import DECODE_SECONDS, PictureSearch
     from imagemarket.search.service import Search
 
@@ -773,6 +783,7 @@ def picture_search() -> PictureSearch:
         keyword=keyword_engine(),
         vector=vector_engine(),
         reader=keyword_engine(),
+        events=ValkeyStream(valkey()),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
     )

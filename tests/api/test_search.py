@@ -243,7 +243,7 @@ def test_suggestions_complete_what_is_typed(database: Database) -> None:
     SuggestionTable(database).write([document("Golden sunset", tags=("sunset",))], [])
     answer = send("/v1/search/suggest", q="suns")
     assert json_of(answer) == {"suggestions": [{"text": "sunset", "images": 1}], "corrected": None}
-    assert answer["headers"]["cache-control"] == "public, max-age=300"
+    assert answer["headers"]["cache-control"] == "public, max-age=60"
     assert send("/v1/search/suggest", {"If-None-Match": answer["headers"]["etag"]}, q="suns")["statusCode"] == 304
     assert get("/v1/search/suggest", q="sunste")["corrected"] == "sunset"
     assert problem("/v1/search/suggest")[2]["errors"][0]["field"] == "q"

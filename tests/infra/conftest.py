@@ -29,6 +29,7 @@ ENVIRONMENT = {
         {"host": "127.0.0.1", "port": 15432, "username": "postgres", "password": PASSWORD, "dbname": "imagemarket"}
     ),
     "MARKET_VALKEY_URL": "valkey://127.0.0.1:16379/0",
+    "MARKET_COUNTERS_URL": "valkey://127.0.0.1:16380/0",
     "MARKET_MODEL_BUNDLE": "/bundle",
     "MARKET_MAIL": "file:/mail",
 }

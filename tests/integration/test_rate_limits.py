@@ -95,3 +95,27 @@ def test_answers_carry_the_state_and_a_refusal_says_when_to_return(valkey_url: s
     assert "3 requests per address in 300 seconds" in problem["detail"]
     assert 1 <= int(refused["headers"]["retry-after"]) <= 100
     assert refused["headers"]["ratelimit"].startswith('"address";r=0;')
+
+
+def test_pages_that_strangers_fill_the_cache_with_push_no_counter_out(
+    valkey_url: str, counters_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two instances: an instance has one policy, and only the cache's may evict."""
+    import valkey
+
+    from imagemarket import wiring
+
+    monkeypatch.setenv("MARKET_CACHE_URL", valkey_url)
+    monkeypatch.setenv("MARKET_COUNTERS_URL", counters_url)
+    for part in (wiring.settings, wiring.valkey, wiring.counters):
+        part.cache_clear()
+    try:
+        with valkey.Valkey.from_url(counters_url) as counters, valkey.Valkey.from_url(valkey_url) as pages:
+            assert counters.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+            assert pages.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+        wiring.counters().count("attempts:somebody", window_seconds=60)
+        assert wiring.counters().count("attempts:somebody", window_seconds=60)[0] == 2
+        assert wiring.valkey().get("attempts:somebody") == [None], "counted apart from the pages"
+    finally:
+        for part in (wiring.settings, wiring.valkey, wiring.counters):
+            part.cache_clear()

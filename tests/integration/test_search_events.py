@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from functions.gather_search_events.handler import handler
 from imagemarket import wiring
 from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
-from imagemarket.search.events import EventGatherer, ValkeyStream, impersonal
-from imagemarket.search.models import Mode, SearchQuery
+from imagemarket.platform.ids import new_id
+from imagemarket.search.documents import DocumentBuilder
+from imagemarket.search.events import EventGatherer, ValkeyStream, Visitors, impersonal
+from imagemarket.search.models import Filters, Mode, SearchQuery, Sort
+from imagemarket.search.popularity import HALF_LIFE_DAYS, looks
+from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.service import Search
 from imagemarket.search.suggestions import OFTEN, SuggestionTable
 from local.layout import free_port
 from local.valkey import url_of
 from tests.api.events import LambdaContext
 from tests.golden import golden
+from tests.integration.rows import a_contributor
+from tests.integration.test_search_documents import an_approved_image
 from tests.unit.search.kit import MemorySearch, random_documents
 from tests.unit.search.test_service import service
 
@@ -60,17 +69,106 @@ def test_a_search_and_a_look_are_told_by_the_search_id(
     assert rows[2]["event"]["images"] == [str(page.results[1].id)]
 
 
-def test_what_is_often_searched_becomes_a_suggestion_and_what_finds_nothing_does_not(
-    valkey_url: str, database: Database, gatherer: EventGatherer
-) -> None:
+CLOCK = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
+
+
+def asking(valkey_url: str) -> Search:
     engine = MemorySearch()
     engine.write(random_documents(60), [])
-    search = service(engine, events=ValkeyStream(Cache(valkey_url)))
-    for _ in range(OFTEN):
-        search.search(SearchQuery(q="Forest lake", mode=Mode.KEYWORD))
-        search.search(SearchQuery(q="forest zzzz", mode=Mode.KEYWORD, color=["purple"]))
+    visitors = Visitors(lambda: "a secret", CLOCK)
+    return service(engine, events=ValkeyStream(Cache(valkey_url)), visitors=visitors, clock=CLOCK)
+
+
+def suggested(database: Database, beginning: str) -> list[str]:
+    return [each.text for each in SuggestionTable(database).beginning_with(beginning, 5)]
+
+
+def test_what_many_networks_search_becomes_a_suggestion_and_what_finds_nothing_does_not(
+    valkey_url: str, database: Database, gatherer: EventGatherer
+) -> None:
+    search = asking(valkey_url)
+    for number in range(OFTEN):
+        address = f"203.0.113.{number}"
+        search.search(SearchQuery(q="Forest lake", mode=Mode.KEYWORD), address=address)
+        search.search(SearchQuery(q="forest zzzz", mode=Mode.KEYWORD, color=["purple"]), address=address)
     gatherer.drain()
-    assert [each.text for each in SuggestionTable(database).beginning_with("fore", 5)] == ["forest lake"]
+    assert suggested(database, "fore") == ["forest lake"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "addresses"),
+    [
+        ("forest lake", ["203.0.113.1"] * 30),
+        ("forest lake", [f"2001:db8::{number}" for number in range(30)]),  # one network of IPv6
+        ("forest lake", [""] * 30),
+        ("forest acmecorpsucks", [f"203.0.113.{number}" for number in range(30)]),  # no word of anybody's
+        ("forest faggot", [f"203.0.113.{number}" for number in range(30)]),
+        ("forest elephant", [f"203.0.113.{number}" for number in range(30)]),  # English, and no picture has it
+    ],
+)
+def test_one_visitor_or_odd_words_write_into_nobodys_suggestions(
+    valkey_url: str, database: Database, gatherer: EventGatherer, asked: str, addresses: list[str]
+) -> None:
+    search = asking(valkey_url)
+    for address in addresses:
+        search.search(SearchQuery(q=asked, mode=Mode.KEYWORD), address=address)
+    gatherer.drain()
+    assert suggested(database, "fore") == []
+
+
+def test_a_visitors_name_lasts_a_day_and_says_no_address() -> None:
+    clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
+    visitors = Visitors(lambda: "a secret", clock)
+    today = visitors.name("203.0.113.7")
+    assert today == visitors.name("203.0.113.7") != visitors.name("203.0.113.8")
+    assert today != Visitors(lambda: "another", clock).name("203.0.113.7")
+    clock.advance(timedelta(days=1))
+    assert today != visitors.name("203.0.113.7")
+
+
+def test_looks_make_pictures_popular_once_a_network_and_day(
+    valkey_url: str, database: Database, gatherer: EventGatherer
+) -> None:
+    search, often, seldom, never = (
+        asking(valkey_url),
+        *(an_approved_image(database, a_contributor(database)) for _ in range(3)),
+    )
+    for number in range(8):
+        search.viewed(often, None, address=f"203.0.113.{number}")
+    for _ in range(30):
+        search.viewed(seldom, new_id(), address="203.0.113.1")
+        search.viewed(new_id(), None, address="203.0.113.1")
+    gatherer.drain()
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM outbox")
+    search.viewed(seldom, None, address="203.0.113.1")
+    gatherer.drain()
+    assert database.fetch_all("SELECT image_id FROM outbox") == [], "nothing new, nothing indexed"
+    documents, _ = DocumentBuilder(database).build([often, seldom, never])
+    by_id = {each.image_id: each.popularity for each in documents}
+    now = CLOCK.now()
+    assert looks(by_id[often], now) == pytest.approx(8)
+    assert looks(by_id[seldom], now) == pytest.approx(1)
+    assert by_id[never] == 0
+    assert looks(by_id[often], now + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(4)
+    engine = PostgresSearch(database)
+    engine.write(documents, [])
+    popular = [hit.image_id for hit in engine.match("", Filters(), sort=Sort.POPULAR, limit=5)]
+    assert popular == [often, seldom, never]
+    assert database.fetch_one("SELECT count(*) AS number FROM image_looks") == {"number": 9}
+
+
+def test_a_picture_that_gains_looks_is_indexed_again(
+    valkey_url: str, database: Database, gatherer: EventGatherer
+) -> None:
+    search, image = asking(valkey_url), an_approved_image(database, a_contributor(database))
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM outbox")
+    search.viewed(image, None, address="203.0.113.1")
+    gatherer.drain()
+    assert [row["image_id"] for row in database.fetch_all("SELECT image_id FROM outbox WHERE topic = 'index'")] == [
+        image
+    ]
 
 
 def test_an_event_that_comes_again_counts_once(
@@ -78,14 +176,19 @@ def test_an_event_that_comes_again_counts_once(
 ) -> None:
     engine = MemorySearch()
     engine.write(random_documents(20), [])
-    service(engine, events=ValkeyStream(Cache(valkey_url))).search(SearchQuery(q="boat"))
+    image = an_approved_image(database, a_contributor(database))
+    search = service(
+        engine, events=ValkeyStream(Cache(valkey_url)), visitors=Visitors(lambda: "a secret", CLOCK), clock=CLOCK
+    )
+    search.viewed(image, new_id(), address="203.0.113.1")
     with monkeypatch.context() as broken:
         # Taken into the table, and then the stream could not be told.
         broken.setattr(Cache, "remove", _away)
         assert gatherer.drain() == 1
     assert gatherer.drain() == 0
     assert database.fetch_one("SELECT count(*) AS number FROM search_events") == {"number": 1}
-    assert database.fetch_one("SELECT searches FROM suggestions WHERE phrase = 'boat'") == {"searches": 1}
+    (document,) = DocumentBuilder(database).build([image])[0]
+    assert looks(document.popularity, CLOCK.now()) == pytest.approx(1)
 
 
 def _away(*_: object) -> None:
@@ -125,4 +228,5 @@ def test_an_event_knows_no_account(valkey_url: str) -> None:
     ((_, raw),) = Cache(valkey_url).waiting("{search}:events", most=5)
     assert set(json.loads(raw)) <= {
         *("kind", "search_id", "at", "words", "mode", "filters", "first", "total", "images", "degraded"),
+        "all_words",
     }

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -201,6 +201,7 @@ def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_d
     engine: Counted, cache: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = service(engine, pages=PageCache(cache, clock), patience=Patience(retry_delays=()))
+    search.search(SearchQuery(q="boat"))
     good = search.search(SearchQuery(q="boat"))
     gone = good.results[1].id
     for name in ("match", "nearest", "documents", "tally_of"):
@@ -213,6 +214,31 @@ def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_d
     assert page.degraded[0].effect == "The results are those of 10800 seconds ago."
     clock.advance(timedelta(seconds=1))
     assert "10801" in search.search(SearchQuery(q="boat")).degraded[0].effect, "an old page is not kept as a new one"
+
+
+def test_what_nobody_else_asks_is_forgotten_soon_and_what_is_asked_again_stays(
+    engine: Counted, cache: Cache, clock: ManualClock, valkey_url: str
+) -> None:
+    import valkey
+
+    search = service(engine, pages=PageCache(cache, clock))
+
+    def longest() -> int:
+        with valkey.Valkey.from_url(valkey_url) as client:
+            return max(cast("int", client.ttl(key)) for key in client.scan_iter("{search}:page:*"))
+
+    search.search(SearchQuery(q="boat"))
+    assert longest() <= STALE_SECONDS
+    search.search(SearchQuery(q="boat"))
+    assert longest() > STALE_SECONDS, "the same page, asked for by another"
+    with valkey.Valkey.from_url(valkey_url) as client:
+        client.flushall()
+    search.search(SearchQuery(q="boat"))
+    clock.advance(timedelta(hours=1))
+    with valkey.Valkey.from_url(valkey_url) as client:
+        client.delete(*client.scan_iter("{search}:page:*"))  # its two minutes are over
+    search.search(SearchQuery(q="boat"))
+    assert longest() > STALE_SECONDS, "computed anew, and asked for an hour ago"
 
 
 def test_a_degraded_page_is_kept_for_seconds_and_takes_no_good_ones_place(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -51,6 +52,11 @@ def test_a_slip_does_not_stop_it(table: SuggestionTable, typed: str) -> None:
     assert suggest(table, typed)[0].lower() in {"sunset", "golden sunset"}
 
 
+def test_what_offends_is_suggested_to_nobody(table: SuggestionTable) -> None:
+    table.write([document("Golden whore", tags=("golden slut", "golden hour"))], [])
+    assert suggest(table, "golden") == ["golden hour"]
+
+
 def test_a_correction_is_said(table: SuggestionTable) -> None:
     table.write([document("Golden sunset", tags=("sunset",))], [])
     suggestions = Suggestions(table, lambda: Speller(table.words(1000)))
@@ -60,9 +66,11 @@ def test_a_correction_is_said(table: SuggestionTable) -> None:
 
 def test_what_is_often_searched_is_suggested_and_what_is_not_stays_private(table: SuggestionTable) -> None:
     table.write([document("Golden sunset")], [])
-    table.searched({"golden retriever": OFTEN - 1})
+    day = date(2026, 6, 1)
+    table.searched({("golden retriever", day, str(number)) for number in range(OFTEN - 1)})
+    table.searched({("golden retriever", day + timedelta(days=1), "another")})
     assert suggest(table, "gold") == ["Golden sunset"]
-    table.searched({"golden retriever": 1})
+    table.searched({("golden retriever", day, str(number)) for number in range(OFTEN)})
     assert suggest(table, "gold") == ["golden retriever", "Golden sunset"]
 
 

@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     database_statement_timeout_ms: int = 2000
     """How long one statement may run (specification 8.1)."""
     cache_url: str = _UNSET
-    """Valkey, e.g. `valkey://127.0.0.1:6379/0`."""
+    """Valkey that may evict: pages, vectors and events, e.g. `valkey://127.0.0.1:6379/0`."""
+    counters_url: str = _UNSET
+    """Valkey with `maxmemory-policy noeviction`, for rate limits and limits on guessing; none of the cache's."""
     originals_bucket: str = _UNSET
     """Private, versioned bucket of originals and clean 1000 px renditions."""
     work_bucket: str = _UNSET

@@ -25,10 +25,11 @@ _TRUTH = """
            coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
            i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
            i.orientation, coalesce(i.color_palette, '[]') AS palette, i.nsfw_score, i.width, i.height, i.people,
-           i.published_at, i.thumbhash,
+           i.published_at, i.thumbhash, coalesce(p.popularity, 0) AS popularity,
            e.model_version, e.embedding::text AS embedding, t.tags, c.categories, r.renditions
       FROM images i
       JOIN users u ON u.id = i.contributor_id
+      LEFT JOIN image_popularity p ON p.image_id = i.id
       LEFT JOIN image_embeddings e ON e.image_id = i.id
            AND e.model_version = coalesce((SELECT version FROM model_in_use), i.model_version)
       LEFT JOIN LATERAL (

@@ -7,9 +7,9 @@ stream cannot take is lost, and a metric says so: no buyer waits for it.
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
@@ -17,14 +17,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.ratelimits import network_of
 from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.popularity import EPOCH, count_looks
 from imagemarket.search.suggestions import SuggestionTable, phrase_of
 
 MOST_WAITING = 100_000
 _STREAM = "{search}:events"
 _BATCH = 500
+_NOT_KEPT = {"kind", "search_id", "at", "visitor", "all_words"}
 
 # An address, a link, or a number that could be a telephone's.
 _SOMEBODYS = re.compile(r"@|https?:|www\.|(?:\d[\s./()-]*){6,}")
@@ -36,8 +40,8 @@ class SearchEvent(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["searched", "viewed"]
-    search_id: UUID
-    """Ties a look to its search."""
+    search_id: UUID | None
+    """Ties a look to its search; None for a look that no search led to."""
     at: datetime
     words: str = ""
     """As `phrase_of` writes them; empty where they could be somebody's contact."""
@@ -49,6 +53,25 @@ class SearchEvent(BaseModel):
     images: tuple[UUID, ...] = ()
     """The pictures shown, in their order, or the one looked at."""
     degraded: tuple[str, ...] = ()
+    all_words: bool = False
+    """Whether a picture on the page has all the words."""
+    visitor: str = ""
+    """Tells the day's networks apart (`Visitors`) while the event waits; not kept with it."""
+
+
+class Visitors:
+    """Names for networks that last a day: whoever reads one learns neither the network nor what it did yesterday."""
+
+    def __init__(self, key: Callable[[], str], clock: Clock) -> None:
+        """`key` gives a secret, at first use."""
+        self._secret = key
+        self._clock = clock
+
+    def name(self, address: str) -> str:
+        """Of the network that an address belongs to."""
+        network = network_of(address) or "this machine"
+        day = self._clock.now().date().isoformat()
+        return hmac.digest(self._secret().encode(), f"visitor\0{day}\0{network}".encode(), "sha256").hex()[:16]
 
 
 class EventStream(Protocol):
@@ -79,7 +102,7 @@ class ValkeyStream:
 
 
 class EventGatherer:
-    """Takes what waits into the table, once each, and tells the suggestions what is often searched."""
+    """Takes what waits into the table, once each, counts looks, and tells the suggestions what many search."""
 
     def __init__(self, cache: Cache, database: Database, suggestions: SuggestionTable) -> None:
         self._cache = cache
@@ -99,12 +122,18 @@ class EventGatherer:
                 return total
             events = [(place, SearchEvent.model_validate_json(raw)) for place, raw in waiting]
             new = self._insert(events)
-            searched = Counter(
-                event.words
-                for place, event in events
-                if place in new and event.kind == "searched" and event.words and event.total and not event.first
+            fresh = [event for place, event in events if place in new]
+            self._suggestions.searched(
+                {
+                    (event.words, event.at.date(), event.visitor)
+                    for event in fresh
+                    if event.kind == "searched"
+                    and event.words
+                    and event.visitor
+                    and event.all_words
+                    and not event.first
+                }
             )
-            self._suggestions.searched(searched)
             total += len(new)
             try:
                 self._cache.remove(_STREAM, [place for place, _ in waiting])
@@ -115,6 +144,12 @@ class EventGatherer:
         from psycopg.types.json import Jsonb
 
         with self._database.transaction() as connection:
+            looked = [event for _, event in events if event.kind == "viewed" and event.visitor]
+            count_looks(
+                connection,
+                [(image_id, event.at.date(), event.visitor) for event in looked for image_id in event.images],
+                max((event.at for event in looked), default=EPOCH),
+            )
             rows = connection.execute(
                 "INSERT INTO search_events (place, kind, search_id, at, event)"
                 " SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::timestamptz[], %s::jsonb[])"
@@ -124,7 +159,7 @@ class EventGatherer:
                     [event.kind for _, event in events],
                     [event.search_id for _, event in events],
                     [event.at for _, event in events],
-                    [Jsonb(event.model_dump(mode="json", exclude={"kind", "search_id", "at"})) for _, event in events],
+                    [Jsonb(event.model_dump(mode="json", exclude=_NOT_KEPT)) for _, event in events],
                 ),
             ).fetchall()
         return {row["place"] for row in rows}

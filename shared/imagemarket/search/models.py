@@ -81,6 +81,7 @@ class SearchDocument(BaseModel):
     """Whether a safe search may show it."""
     published_at: datetime
     popularity: float = 0
+    """See `popularity`; 0 for what nobody has looked at."""
     thumbhash: str | None = None
     renditions: tuple[DocumentRendition, ...] = ()
     model_version: str | None = None

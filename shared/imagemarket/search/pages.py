@@ -1,5 +1,8 @@
 """Pages of results in Valkey: fresh for a minute, computed by one, gone with a picture that is taken down.
 
+What strangers search once is kept for two minutes, and what is asked again for a day, so that nobody fills the cache
+with pages that nobody else asks for.
+
 An entry is valid while the catalogue's generation is the one that was read before it was computed, and a
 take-down begins a new generation: a page that was being computed meanwhile is born invalid. The same entry
 stays on as the last good page, for when no engine answers; then each of its pictures is looked up among
@@ -28,7 +31,7 @@ FRESH_SECONDS = 60
 STALE_SECONDS = 120
 """How old a page may be that is served while another request computes the new one."""
 LAST_GOOD_SECONDS = 24 * 60 * 60
-"""How long a page is kept for when no engine answers."""
+"""How long a page that was asked for more than once is kept for when no engine answers."""
 
 BRIEF_SECONDS = 5
 """How long an answer that lacks an engine serves others: an engine that has too much to do is not asked for it
@@ -51,6 +54,11 @@ def _brief_key(key: str) -> str:
     return f"{{search}}:brief:{key}"
 
 
+def _asked_key(key: str) -> str:
+    """That a page was asked for: a few bytes for what may never be asked again."""
+    return f"{{search}}:asked:{key}"
+
+
 def _claim_key(key: str) -> str:
     return f"{{search}}:claim:{key}"
 
@@ -71,6 +79,8 @@ class Answer(BaseModel):
     passed: int | None = None
     last: UUID | None = None
     """Where the next page begins (`Position`); None on the last one."""
+    all_words: bool = False
+    """Whether one of its pictures has all the words of the query."""
     gains: dict[UUID, dict[str, float]] = Field(default={}, exclude=True)
     """What moved its pictures up, for whoever asks why; not kept."""
 
@@ -91,6 +101,8 @@ class _Entry(BaseModel):
     generation: int
     made_at: float
     answer: Answer
+    again: bool = False
+    """Whether it was asked for more than once, and is kept as the last good one."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +130,10 @@ class PageCache:
         cache does not answer, everything is computed and says so.
         """
         try:
-            generation, entry = self._read(key)
+            generation, entry, again = self._read(key)
             if entry is not None and self._is_fresh(entry):
                 count("PagesFromCache")
+                self._keep_longer(key, entry)
                 return entry.answer
             holder = str(new_id())
             mine = self._cache.claim(_claim_key(key), holder, milliseconds=_CLAIM_MS)
@@ -137,7 +150,7 @@ class PageCache:
             return compute().degraded_by([_CACHE_AWAY])
         try:
             answer = compute()
-            if self._keep(key, generation, answer):
+            if self._keep(key, generation, answer, again=again):
                 return answer
             return answer.degraded_by([_CACHE_AWAY])
         finally:
@@ -160,16 +173,16 @@ class PageCache:
         answer = entry.answer.model_copy(update={"page": page.model_copy(update={"results": results})})
         return Kept(answer, self._age(entry))
 
-    def _read(self, key: str) -> tuple[int, _Entry | None]:
-        """The catalogue's generation, and the entry where it belongs to it: the page, or while there is no fresh
-        one what is kept briefly."""
-        generation, *kept = self._cache.get(_GENERATION, _page_key(key), _brief_key(key))
+    def _read(self, key: str) -> tuple[int, _Entry | None, bool]:
+        """The catalogue's generation, the entry where it belongs to it (the page, or while there is no fresh one what
+        is kept briefly), and whether the page was asked for within the last day."""
+        generation, *kept, asked = self._cache.get(_GENERATION, _page_key(key), _brief_key(key), _asked_key(key))
         current = int(generation or 0)
         entries = [None if raw is None else _Entry.model_validate_json(raw) for raw in kept]
         page, brief = (entry if entry and entry.generation == current else None for entry in entries)
         if brief is not None and self._age(brief) < self._brief and not self._is_fresh(page):
-            return current, brief
-        return current, page
+            return current, brief, asked is not None
+        return current, page, asked is not None
 
     def _is_fresh(self, entry: _Entry | None) -> bool:
         return entry is not None and self._age(entry) < self._fresh
@@ -184,18 +197,31 @@ class PageCache:
             # that the other ended without one.
             (claim,) = self._cache.get(_claim_key(key))
             computing = claim is not None
-            _, entry = self._read(key)
+            _, entry, _ = self._read(key)
             if entry is not None and self._is_fresh(entry):
                 return entry.answer
         return None
 
-    def _keep(self, key: str, generation: int, answer: Answer) -> bool:
-        entry = _Entry(generation=generation, made_at=self._clock.now().timestamp(), answer=answer)
+    def _keep_longer(self, key: str, entry: _Entry) -> None:
+        """A page that is asked for a second time becomes a last good one."""
+        if entry.again or entry.answer.page.degraded:
+            return
+        try:
+            kept = entry.model_copy(update={"again": True}).model_dump_json()
+            self._cache.put(_page_key(key), kept, seconds=LAST_GOOD_SECONDS)
+        except DependencyUnavailable:
+            _say_unavailable()
+
+    def _keep(self, key: str, generation: int, answer: Answer, *, again: bool) -> bool:
+        entry = _Entry(generation=generation, made_at=self._clock.now().timestamp(), answer=answer, again=again)
         try:
             if answer.page.degraded:
                 self._cache.put(_brief_key(key), entry.model_dump_json(), seconds=BRIEF_SECONDS)
             else:
-                self._cache.put(_page_key(key), entry.model_dump_json(), seconds=LAST_GOOD_SECONDS)
+                seconds = LAST_GOOD_SECONDS if again else STALE_SECONDS
+                self._cache.put(_page_key(key), entry.model_dump_json(), seconds=seconds)
+                if not again:
+                    self._cache.put(_asked_key(key), b"1", seconds=LAST_GOOD_SECONDS)
         except DependencyUnavailable:
             _say_unavailable()
             return False

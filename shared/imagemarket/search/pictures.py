@@ -92,6 +92,9 @@ class PictureQuery(Filters):
     """What the pictures found must be, and how many are wanted. There is one page: the picture is not kept."""
 
     limit: int = Field(default=20, ge=1, le=100, description="Results on the page.")
+    min_score: float | None = Field(
+        default=None, ge=0, le=1, description="Leave out results whose `score`, the cosine, is lower."
+    )
     fields: list[HitField] = Field(
         default=[], max_length=13, description="Only these fields of each result, besides `id`."
     )
@@ -150,7 +153,9 @@ class PictureSearch:
         if isinstance(analysis, Refusal):
             raise UnreadableImage("The model could not look at the picture; save it anew as JPEG.")
         count("SearchesByImage")
-        return self._search.like_vector(analysis.embedding, looked.model_version, query.filters(), limit=query.limit)
+        return self._search.like_vector(
+            analysis.embedding, looked.model_version, query.filters(), limit=query.limit, min_score=query.min_score
+        )
 
     def _model_input(self, data: bytes) -> bytes:
         """The picture as the models read it, by the same decode as an original's."""

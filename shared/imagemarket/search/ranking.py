@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from imagemarket.search.models import Hit, SearchDocument
+from imagemarket.search.popularity import looks
 from imagemarket.search.understanding import Wanted
 
 WINDOW = 60
@@ -21,7 +22,7 @@ POPULAR, FRESH, EXACT_TAG, COLOUR, CATEGORY = 0.1, 0.05, 0.1, 0.15, 0.05
 """The most that each gain can be."""
 
 _POPULAR_AT = 1000
-"""The popularity that gains all there is."""
+"""The looks, as of now, that gain all there is."""
 _FRESH_DAYS = 30
 """Half of the gain is gone after so many days."""
 
@@ -29,12 +30,12 @@ _FRESH_DAYS = 30
 def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, float]:
     """What a picture gains, by name; only what it does gain.
 
-    Popularity counts by its logarithm, freshness halves each month.
+    Looks count by their logarithm, freshness halves each month.
     """
     days = max(0.0, (now - document.published_at).total_seconds() / 86400)
     exact = wanted.words.intersection(map(str.lower, document.tags))
     found = {
-        "popularity": POPULAR * min(1.0, math.log1p(document.popularity) / math.log1p(_POPULAR_AT)),
+        "popularity": POPULAR * min(1.0, math.log1p(looks(document.popularity, now)) / math.log1p(_POPULAR_AT)),
         "freshness": FRESH * 0.5 ** (days / _FRESH_DAYS),
         "exact_tag": EXACT_TAG * len(exact) / len(wanted.words) if wanted.words else 0.0,
         "color": COLOUR * (not wanted.colours.isdisjoint(document.colours)),

@@ -27,7 +27,7 @@ from imagemarket.platform.resilience import (
 )
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.cursor import CursorSigner, Position, normalised
-from imagemarket.search.events import EventStream, SearchEvent, impersonal
+from imagemarket.search.events import EventStream, SearchEvent, Visitors, impersonal
 from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import (
     NEAR,
@@ -56,7 +56,7 @@ from imagemarket.search.pages import Answer, PageCache, key_of
 from imagemarket.search.ports import DocumentReader, EncodedQuery, KeywordEngine, QueryEncoder, VectorEngine
 from imagemarket.search.ranking import WINDOW, gains, lifted
 from imagemarket.search.understanding import QueryReader, Understood, Wanted
-from imagemarket.search.words import Clause, Words
+from imagemarket.search.words import STOP_WORDS, Clause, Words, searchable
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 
@@ -167,6 +167,7 @@ class Search:
         queries: QueryReader | None = None,
         fusion: Fusion | None = None,
         events: EventStream | None = None,
+        visitors: Visitors | None = None,
         clock: Clock | None = None,
         patience: Patience = Patience(),
     ) -> None:
@@ -183,6 +184,7 @@ class Search:
         self._queries = queries or QueryReader()
         self._fusion = fusion or Fusion()
         self._events = events
+        self._visitors = visitors
         self._clock = clock or SystemClock()
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
@@ -198,11 +200,13 @@ class Search:
             for part in ("keyword", "vector", "encoder", "documents", "facets")
         }
 
-    def search(self, query: SearchQuery) -> SearchPage:
-        """A page of results. Raises `InvalidCursor`, or `SearchUnavailable` when no engine answers and no
-        page of before is left."""
+    def search(self, query: SearchQuery, *, address: str = "") -> SearchPage:
+        """A page of results; `address` is whose search it is, to count it once. Raises `InvalidCursor`, or
+        `SearchUnavailable` when no engine answers and no page of before is left."""
         position = self._position(query)
-        return self._served("search", query, position, lambda course: self._found(query, position, course)[0])
+        return self._served(
+            "search", query, position, lambda course: self._found(query, position, course)[0], address=address
+        )
 
     def explain(self, query: SearchQuery) -> ExplainedPage:
         """A page of results and how each came to its place. Raises as `search` does."""
@@ -257,13 +261,26 @@ class Search:
 
         return self._served(scope, query, position, compute, scope=scope)
 
-    def like_vector(self, vector: Sequence[float], model_version: str, filters: Filters, *, limit: int) -> SearchPage:
-        """The one page of pictures nearest to a vector. Raises `SearchUnavailable`."""
+    def like_vector(
+        self,
+        vector: Sequence[float],
+        model_version: str,
+        filters: Filters,
+        *,
+        limit: int,
+        min_score: float | None = None,
+    ) -> SearchPage:
+        """The one page of pictures nearest to a vector, of which none has a lower cosine than `min_score`. Raises
+        `SearchUnavailable`."""
         course = _Course(TimeBudget(self._patience.request_seconds))
         near = self._required(course, "vector", lambda: self._nearest(vector, model_version, filters, NEAR))
         ranking = _Ranking(near.hits, "similar", goes_on=near.goes_on, widens=near.widens)
-        answer = self._page(Paging(limit=limit), ranking, None, course, {})
-        return self._given(answer.model_copy(update={"passed": None}), Paging(limit=limit))
+        query = Paging(limit=limit, min_score=min_score, **filters.model_dump())
+        answer = self._page(query, ranking, None, course, {})
+        page = self._given(answer.model_copy(update={"passed": None}), query)
+        if self._events is not None:
+            self._events.publish(self._event(page, query, None))
+        return page
 
     def _position(self, query: Paging, scope: str = "") -> Position | None:
         if not query.cursor:
@@ -282,6 +299,7 @@ class Search:
         compute: Callable[[_Course], Answer],
         *,
         scope: str = "",
+        address: str = "",
     ) -> SearchPage:
         key = key_of(
             kind,
@@ -320,16 +338,33 @@ class Search:
             count("SearchesDegraded")
         page = self._given(answer, query, scope)
         if self._events is not None:
-            self._events.publish(self._event(page, query, position))
+            self._events.publish(self._event(page, query, position, all_words=answer.all_words, address=address))
         return page
 
-    def viewed(self, image_id: UUID, search_id: UUID) -> None:
-        """Somebody looks at a picture that an answer showed them."""
+    def viewed(self, image_id: UUID, search_id: UUID | None, *, address: str = "") -> None:
+        """Somebody at `address` looks at an approved picture, which an answer may have shown them."""
         if self._events is not None:
-            event = SearchEvent(kind="viewed", search_id=search_id, at=self._clock.now(), images=(image_id,))
+            event = SearchEvent(
+                kind="viewed",
+                search_id=search_id,
+                at=self._clock.now(),
+                images=(image_id,),
+                visitor=self._visitor(address),
+            )
             self._events.publish(event)
 
-    def _event(self, page: SearchPage, query: Paging, position: Position | None) -> SearchEvent:
+    def _visitor(self, address: str) -> str:
+        return self._visitors.name(address) if self._visitors is not None and address else ""
+
+    def _event(
+        self,
+        page: SearchPage,
+        query: Paging,
+        position: Position | None,
+        *,
+        all_words: bool = False,
+        address: str = "",
+    ) -> SearchEvent:
         filters = query.filters().model_dump(mode="json", exclude_defaults=True)
         return SearchEvent(
             kind="searched",
@@ -342,6 +377,8 @@ class Search:
             total=page.estimated_total,
             images=tuple(hit.id for hit in page.results),
             degraded=tuple(each.part for each in page.degraded),
+            all_words=all_words,
+            visitor=self._visitor(address),
         )
 
     def _given(self, answer: Answer, query: Paging, scope: str = "") -> SearchPage:
@@ -618,6 +655,7 @@ class Search:
             passed=end if more else None,
             last=chosen[-1].image_id if more else None,
             gains={hit.image_id: gained[hit.image_id] for hit in chosen if hit.image_id in gained},
+            all_words=wanted is not None and any(_has_all(each, wanted.words) for each in documents.values()),
         )
 
     def _documents(self, hits: Sequence[Hit], course: _Course) -> dict[UUID, SearchDocument]:
@@ -668,6 +706,14 @@ def _exact(asked: Understood, meant: EncodedQuery) -> Words:
     """What every result must have in its text: what quotes and minus say, and what the model knows nothing of."""
     unknown = tuple((Clause(word),) for word in meant.unknown)
     return Words((*asked.words.exact.groups, *unknown))
+
+
+def _has_all(document: SearchDocument, words: frozenset[str]) -> bool:
+    """Whether a document has all the words or their singulars, in its title, tags, categories or description."""
+    said = " ".join((document.title, document.description, *document.tags, *document.categories)).replace("-", " ")
+    held = {word.removesuffix("s") for word in searchable(said).lower().split()}
+    asked = {word.removesuffix("s") for word in searchable(" ".join(words)).lower().split()} - STOP_WORDS
+    return bool(asked) and asked <= held
 
 
 def _good_enough(hits: Sequence[Hit], query: Paging) -> list[Hit]:

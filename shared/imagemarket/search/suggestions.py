@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,14 +15,15 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Dependency, Unanswered
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.spelling import Speller, words_of
+from imagemarket.search.spelling import Speller, english_words, words_of
+from imagemarket.search.synonyms import offensive
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 MOST_SUGGESTIONS = 20
 OFTEN = 5
-"""So many searches make a query a suggestion to others; fewer might be somebody's own affair."""
+"""So many networks in a day make a query a suggestion to others; fewer might be somebody's own affair."""
 
 _PHRASE_LETTERS = 100
 _WORD_LETTERS = range(3, 31)
@@ -80,6 +82,11 @@ def phrase_of(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", printable).lower().split())[:_PHRASE_LETTERS].strip()
 
 
+def offends(phrase: str) -> bool:
+    """Whether a phrase has a word that is suggested to nobody."""
+    return not offensive().isdisjoint({phrase, *words_of(phrase)})
+
+
 class SuggestionTable:
     """The phrases and words of the catalogue, kept up by the indexer like a search engine."""
 
@@ -127,17 +134,34 @@ class SuggestionTable:
             )
         return len(changed)
 
-    def searched(self, found: Mapping[str, int]) -> None:
-        """Adds to how often phrases were searched with results."""
-        if not found:
+    def searched(self, found: Collection[tuple[str, date, str]]) -> None:
+        """Counts phrases that were searched with results, each on which day and by whom (`Visitors`). How often a
+        phrase counts as searched is the most networks of any day, so one visitor makes nothing a suggestion. Of words
+        that neither the catalogue nor English has, and of those that offend, none is counted."""
+        if not (told := self._sayable(found)):
             return
+        phrases, days, visitors = zip(*sorted(told), strict=True)
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO suggestions (phrase, shown, searches) SELECT phrase, phrase, searches"
-                " FROM unnest(%s::text[], %s::int[]) AS n (phrase, searches) ORDER BY phrase"
-                " ON CONFLICT (phrase) DO UPDATE SET searches = suggestions.searches + excluded.searches",
-                (list(found), list(found.values())),
+                "INSERT INTO phrase_searches (phrase, day, visitor)"
+                " SELECT * FROM unnest(%s::text[], %s::date[], %s::text[]) ON CONFLICT DO NOTHING",
+                (list(phrases), list(days), list(visitors)),
             )
+            connection.execute(
+                "INSERT INTO suggestions (phrase, shown, searches)"
+                " SELECT phrase, phrase, count(*) FROM phrase_searches"
+                "  WHERE (phrase, day) IN (SELECT * FROM unnest(%s::text[], %s::date[])) GROUP BY phrase, day"
+                " HAVING count(*) >= %s ORDER BY phrase, count(*)"
+                " ON CONFLICT (phrase) DO UPDATE SET searches = greatest(suggestions.searches, excluded.searches)",
+                (list(phrases), list(days), OFTEN),
+            )
+            connection.execute("DELETE FROM phrase_searches WHERE day < %s::date - 2", (max(days),))
+
+    def _sayable(self, found: Collection[tuple[str, date, str]]) -> set[tuple[str, date, str]]:
+        words = {word for phrase, _, _ in found for word in words_of(phrase)}
+        rows = self._database.fetch_all("SELECT word FROM catalogue_words WHERE word = ANY(%s)", (sorted(words),))
+        known = {row["word"] for row in rows} | (words & english_words().keys())
+        return {each for each in found if (of := words_of(each[0])) and known.issuperset(of) and not offends(each[0])}
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -151,7 +175,7 @@ class SuggestionTable:
             " ORDER BY weight DESC, phrase LIMIT %(limit)s",
             {"beginning": beginning, "pattern": pattern, "limit": limit},
         )
-        return [Suggestion.model_validate(row) for row in rows]
+        return [Suggestion.model_validate(row) for row in rows if not offends(row["text"])]
 
     def words(self, most: int) -> dict[str, int]:
         """The catalogue's most frequent words with the number of pictures that have each."""

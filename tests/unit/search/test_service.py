@@ -17,7 +17,19 @@ from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
-from imagemarket.search.models import NEAR, REACH, Hit, Mode, Removal, SearchPage, SearchQuery, SimilarQuery, Sort
+from imagemarket.search.events import SearchEvent
+from imagemarket.search.models import (
+    NEAR,
+    REACH,
+    Filters,
+    Hit,
+    Mode,
+    Removal,
+    SearchPage,
+    SearchQuery,
+    SimilarQuery,
+    Sort,
+)
 from imagemarket.search.ports import EncodedQuery
 from imagemarket.search.service import Patience, Search
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
@@ -438,6 +450,27 @@ def test_similar_pictures_leave_out_the_picture_itself() -> None:
     assert {page.mode for page in pages} == {"similar"}
     with pytest.raises(InvalidCursor):
         search.similar(made[0].image_id, SimilarQuery(limit=2, cursor=pages[0].next_cursor))
+
+
+def test_a_search_by_vector_takes_a_least_score_and_is_told() -> None:
+    engine = MemorySearch()
+    engine.write([document(str(angle), embedding=pointing(angle)) for angle in (0, 20, 40)], [])
+    told: list[SearchEvent] = []
+
+    class Told:
+        def publish(self, event: SearchEvent) -> None:
+            told.append(event)
+
+    search = service(engine, events=Told())
+    page = search.like_vector(pointing(0), MODEL, Filters(people=None), limit=10, min_score=0.9)
+    assert [hit.title for hit in page.results] == ["0", "20"]
+    assert (page.estimated_total, page.next_cursor) == (2, None)
+    (event,) = told
+    assert (event.search_id, event.mode, event.images) == (
+        page.search_id,
+        "similar",
+        tuple(hit.id for hit in page.results),
+    )
 
 
 def test_similar_to_nothing_listed_is_not_found(engine: MemorySearch) -> None:

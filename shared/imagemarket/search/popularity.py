@@ -1,0 +1,91 @@
+"""How often pictures are looked at: distinct networks a day, each look worth half as much every two weeks.
+
+A picture's popularity is the logarithm to base 2 of its looks, each weighed by 2 to the half-lives from `EPOCH` to its
+time (forward decay: Cormode, Shkapenyuk, Srivastava and Xu, ICDE 2009). So the order of two pictures never changes
+while neither is looked at, and nothing has to be indexed again for looks to fade.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from imagemarket.platform import outbox
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+HALF_LIFE_DAYS = 14
+_MOST = 60  # a billion billion looks
+REINDEXED_AFTER = 0.25
+"""A picture is indexed again when its popularity has grown so much, by a fifth more looks."""
+
+
+def half_lives(at: datetime) -> float:
+    """How many half-lives after `EPOCH`."""
+    return (at - EPOCH).total_seconds() / 86400 / HALF_LIFE_DAYS
+
+
+def looks(popularity: float, now: datetime) -> float:
+    """What a popularity is worth now, in looks of this moment."""
+    return 2.0 ** min(popularity - half_lives(now), _MOST) if popularity > 0 else 0.0
+
+
+def with_looks(popularity: float, number: int, at: datetime) -> float:
+    """A popularity after so many more looks."""
+    added = math.log2(number) + half_lives(at)
+    if popularity <= 0:
+        return max(added, 1e-6)
+    most, least = max(popularity, added), min(popularity, added)
+    return most + math.log2(1 + 2 ** (least - most))
+
+
+def count_looks(connection: Connection[Any], seen: Iterable[tuple[UUID, date, str]], now: datetime) -> int:
+    """Counts looks at pictures, each by whom (`Visitors`) and on which day; returns how many were new. What is told
+    again counts once, and a picture that is not approved does not count."""
+    distinct = sorted(set(seen))
+    rows = connection.execute(
+        """
+        INSERT INTO image_looks (image_id, day, visitor)
+        SELECT n.* FROM unnest(%s::uuid[], %s::date[], %s::text[]) AS n (image_id, day, visitor)
+          JOIN images i ON i.id = n.image_id AND i.status = 'approved'
+         ORDER BY 1, 2, 3
+            ON CONFLICT DO NOTHING RETURNING image_id
+        """,
+        ([each[0] for each in distinct], [each[1] for each in distinct], [each[2] for each in distinct]),
+    ).fetchall()
+    new: dict[UUID, int] = {}
+    for row in rows:
+        new[row["image_id"]] = new.get(row["image_id"], 0) + 1
+    for image_id, number in sorted(new.items()):
+        _add(connection, image_id, number, now)
+    connection.execute("DELETE FROM image_looks WHERE day < %s::date - 2", (now,))
+    return len(rows)
+
+
+def _add(connection: Connection[Any], image_id: UUID, number: int, now: datetime) -> None:
+    connection.execute("INSERT INTO image_popularity (image_id) VALUES (%s) ON CONFLICT DO NOTHING", (image_id,))
+    row = connection.execute(
+        "SELECT p.popularity, p.indexed, i.version FROM image_popularity p JOIN images i ON i.id = p.image_id"
+        " WHERE p.image_id = %s FOR UPDATE OF p",
+        (image_id,),
+    ).fetchone()
+    if row is None:
+        return
+    popularity = with_looks(row["popularity"], number, now)
+    indexed = row["indexed"]
+    if popularity - indexed >= REINDEXED_AFTER:
+        indexed = popularity
+        outbox.add(
+            connection,
+            topic=outbox.INDEX_TOPIC,
+            image_id=image_id,
+            payload={"image_id": str(image_id), "version": row["version"]},
+        )
+    connection.execute(
+        "UPDATE image_popularity SET popularity = %s, indexed = %s WHERE image_id = %s", (popularity, indexed, image_id)
+    )
