@@ -66,6 +66,8 @@ class SearchEngines:
     """Address of the OpenSearch collection, where one is used."""
     opensearch_arn: str = ""
     """The collection, where functions have to be let in by IAM."""
+    opensearch_language: str = "english"
+    """Language that a new index reads text in; changing it takes `imagemarket search reindex`."""
     qdrant_secret_arn: str = ""
     """Secret with `{url, api_key}` of the Qdrant cluster, where one is used."""
     qdrant_shards: int = 1

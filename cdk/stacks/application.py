@@ -620,6 +620,7 @@ class ApplicationStack(Stack):
         return {
             "vector_engine": engines.vector,
             "opensearch_endpoint": engines.opensearch_endpoint,
+            "opensearch_language": engines.opensearch_language,
             "qdrant_secret_arn": engines.qdrant_secret_arn,
             "qdrant_shards": str(engines.qdrant_shards),
             "qdrant_replicas": str(engines.qdrant_replicas),

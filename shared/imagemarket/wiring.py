@@ -692,7 +692,9 @@ def opensearch() -> OpenSearchEngine:
     endpoint = settings().opensearch_endpoint
     signed = endpoint.startswith("https://")
     return OpenSearchEngine(
-        connect(endpoint, session=aws() if signed else None), vectors=settings().vector_engine == "opensearch"
+        connect(endpoint, session=aws() if signed else None),
+        vectors=settings().vector_engine == "opensearch",
+        language=settings().opensearch_language,
     )
 
 

@@ -126,6 +126,7 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
         "spelling": None,
         "interpreted": [],
         "synonyms": [{"word": "sunset", "instead": ["dusk"]}],
+        "keyword_only": [],
         "degraded": [],
     }
 
@@ -261,8 +262,10 @@ def test_an_admin_is_told_why(engine: PostgresSearch) -> None:
 
 def test_hostile_words_find_nothing_and_break_nothing(engine: PostgresSearch) -> None:
     engine.write([document("Red boat")], [])
-    for words in ("'; DROP TABLE search_documents; --", "a\0b", "%", "\ufdd0 \U0001f642", "<->", "((((", "!" * 200):
+    for words in ("'; DROP TABLE search_documents; --", "a\0b", "'b'&!'c':*"):
         assert get("/v1/search", q=words, mode="keyword")["results"] == []
+    for signs in ("%", "\ufdd0 \U0001f642", "<->", "((((", "!" * 200, "' & '", "\\"):
+        assert get("/v1/search", q=signs, mode="keyword")["mode"] == "browse", "no words at all"
     assert get("/v1/search")["estimated_total"] == 1
 
 

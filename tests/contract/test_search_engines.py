@@ -77,6 +77,9 @@ class Pair:
         assert words == vectors
         return words
 
+    def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
+        return set().union(*(engine.differing(documents) for engine in self._engines))
+
     def listed(self) -> Iterator[UUID]:
         words, vectors = (sorted(engine.listed()) for engine in self._engines)
         assert words == vectors
@@ -202,6 +205,16 @@ def test_what_is_listed_and_its_versions(engine: Engine) -> None:
     asked = [made[1].image_id, made[4].image_id, new_id()]
     assert engine.versions(asked) == {made[1].image_id: 2}
     assert engine.versions([]) == {}
+
+
+def test_the_same_version_with_other_contents_differs(engine: Engine) -> None:
+    made = random_documents(6)
+    engine.write(made, [])
+    engine.write([], [Removal(made[5].image_id, 9)])
+    assert engine.differing(made) == set()
+    told = [made[0].model_copy(update={"width": 12}), made[1].model_copy(update={"version": 9, "width": 12}), *made[2:]]
+    assert engine.differing(told) == {made[0].image_id}
+    assert engine.differing([document("unknown")]) == engine.differing([]) == set()
 
 
 def test_an_engine_that_nothing_was_written_to_has_nothing(engine: Engine) -> None:
@@ -635,7 +648,9 @@ def test_verify_finds_every_kind_of_difference_and_repairs_it(kept: Any, databas
     set_status(database, images[1], "approved", 4)
     stray = document(version=8)
     index.write([stray], [])
-    found = Differences(seen=4, outdated=1, strays=2)
+    altered = DocumentBuilder(database).build([images[2]])[0][0].model_copy(update={"title": "Other", "width": 12})
+    index.write([altered], [])
+    found = Differences(seen=4, outdated=1, differing=1, strays=2)
     assert upkeep.verify("engine") == found
     assert upkeep.verify("engine", repair=True) == found
     assert upkeep.verify("engine") == Differences(seen=4)

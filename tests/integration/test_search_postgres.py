@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+import select
+import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagemarket.platform.database import Database
 from imagemarket.search import postgres
@@ -27,10 +32,13 @@ def plans(database: Database, engine: PostgresSearch, monkeypatch: pytest.Monkey
     original = postgres._hits
     monkeypatch.setattr(postgres, "WIDE_EXACT_UP_TO", 0)  # few documents are enough here
 
-    def explained(connection: Any, sql: str, parameters: dict[str, Any]) -> Any:
-        rows = connection.execute(f"EXPLAIN {sql}", parameters).fetchall()
+    def explained(connection: Any, sql: str, parameters: dict[str, Any], before: str = postgres._BY_INDEX) -> Any:
+        with connection.pipeline():
+            connection.execute(before)
+            cursor = connection.execute(f"EXPLAIN {sql}", parameters)
+        rows = cursor.fetchall()
         seen.append("\n".join(row["QUERY PLAN"] for row in rows))
-        return original(connection, sql, parameters)
+        return original(connection, sql, parameters, before)
 
     monkeypatch.setattr(postgres, "_hits", explained)
     ask()
@@ -80,3 +88,76 @@ def test_the_graph_and_comparing_all_find_the_true_nearest(
         true = {hit.image_id for hit in memory.nearest(vector, MODEL, Filters(), limit=10)}
         found += len(true & {hit.image_id for hit in engine.nearest(vector, MODEL, Filters(), limit=1000)[:10]})
     assert found >= 95
+
+
+class Turns:
+    """A way to PostgreSQL that counts how often the client speaks and then waits."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = (host, port)
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.number = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(client, socket.create_connection(self._to)), daemon=True).start()
+
+    def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        answered = True
+        while True:
+            for ready in select.select([client, server], [], [])[0]:
+                data = ready.recv(1 << 16)
+                if not data:
+                    client.close()
+                    server.close()
+                    return
+                if ready is client:
+                    self.number += answered
+                answered = ready is server
+                (server if ready is client else client).sendall(data)
+
+    def close(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture
+def turns(database_url: str) -> Iterator[tuple[PostgresSearch, Turns]]:
+    told = conninfo_to_dict(database_url)
+    turns = Turns(str(told.get("host", "127.0.0.1")), int(told.get("port", 5432) or 5432))
+    database = Database(lambda: make_conninfo(database_url, host="127.0.0.1", port=turns.port))
+    yield PostgresSearch(database), turns
+    database.close()
+    turns.close()
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_round_trips_are_few(turns: tuple[PostgresSearch, Turns], monkeypatch: pytest.MonkeyPatch, wide: bool) -> None:
+    """Each is as long as the way to the database; a search makes those of words, meaning and facets side by side."""
+    engine, counted = turns
+    made = random_documents(300)
+    engine.write(made, [])
+    if wide:
+        monkeypatch.setattr(postgres, "WIDE_EXACT_UP_TO", -1)  # the graph is walked
+    vector, ids = random_unit(random.Random(2)), [each.image_id for each in made[:20]]
+    for bound, ask in (
+        (2, lambda: engine.match("boat lake", Filters(), sort=Sort.RELEVANCE, limit=100)),
+        (1, lambda: engine.match("", Filters(), sort=Sort.NEWEST, limit=100)),
+        (2, lambda: engine.nearest(vector, MODEL, Filters(), limit=100)),
+        (2, lambda: engine.tally("boat", Filters(people=True))),
+        (1, lambda: engine.tally_of(ids)),
+        (1, lambda: engine.having('"boat"', ids)),
+        (1, lambda: engine.documents(ids)),
+        (1, lambda: engine.vector_of(ids[0])),
+    ):
+        trips: list[int] = []
+        for _ in range(8):  # as often as would have had statements prepared
+            before = counted.number
+            assert ask()
+            trips.append(counted.number - before)
+        assert max(trips[1:]) <= bound, trips

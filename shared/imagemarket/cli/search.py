@@ -66,6 +66,7 @@ def _each(stage: str, engine: str | None, *, reindexing: bool, repair: bool) -> 
 
 
 def _told(name: str, found: Differences, *, repaired: bool) -> str:
-    counts = ", ".join(f"{getattr(found, kind)} {kind}" for kind in ("missing", "outdated", "ahead", "strays"))
+    kinds = ("missing", "outdated", "differing", "ahead", "strays")
+    counts = ", ".join(f"{getattr(found, kind)} {kind}" for kind in kinds)
     ending = " (repaired, but for those ahead)" if repaired and found.any else ""
     return f"{name}: {found.seen} approved images; {counts}{ending}."

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     """Which engine finds by meaning: postgres, opensearch or qdrant."""
     opensearch_endpoint: str = _UNSET
     """Address of the OpenSearch collection; requests are signed where it is https."""
+    opensearch_language: str = "english"
+    """Language whose stemmer and stop words a new OpenSearch index reads text by, as Lucene calls it."""
     qdrant_secret_arn: str = _UNSET
     """Secret with `{url, api_key}` of the Qdrant cluster."""
     qdrant_shards: int = 1

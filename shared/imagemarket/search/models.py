@@ -89,6 +89,15 @@ class SearchDocument(BaseModel):
     """A unit vector of `model_version`; None in a document that was read back for a page."""
 
 
+def same_contents(one: SearchDocument, other: SearchDocument) -> bool:
+    """Whether two documents say the same, vectors aside, to the precision that every engine keeps."""
+
+    def told(document: SearchDocument) -> dict[str, Any]:
+        return document.model_dump(exclude={"embedding"}) | {"popularity": round(document.popularity, 3)}
+
+    return told(one) == told(other)
+
+
 @dataclass(frozen=True)
 class Removal:
     """An image that must not be found any more, as of `version`."""

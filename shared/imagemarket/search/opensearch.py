@@ -27,6 +27,7 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
+    same_contents,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import STOP_WORDS, Clause, Form, Words, read, searchable
@@ -281,6 +282,17 @@ class OpenSearchEngine:
             )
         found = {UUID(each["_id"]): each["_source"] for each in answer["docs"] if each.get("found")}
         return {image_id: source["version"] for image_id, source in found.items() if source["listed"]}
+
+    def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
+        """See `SearchIndex.differing`."""
+        held = {each.image_id: each for each in self.documents([document.image_id for document in documents])}
+        return {
+            document.image_id
+            for document in documents
+            if (there := held.get(document.image_id)) is not None
+            and there.version == document.version
+            and not same_contents(there, document)
+        }
 
     def listed(self) -> Iterator[UUID]:
         """See `SearchIndex.listed`."""

@@ -30,6 +30,10 @@ class SearchIndex(DocumentSink, Protocol):
         """The versions of those of the images that are listed."""
         ...
 
+    def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
+        """Those of the documents that are listed in the same version and hold something else, vectors aside."""
+        ...
+
     def listed(self) -> Iterator[UUID]:
         """Every listed image, in any order; what changes meanwhile may be in it or not."""
         ...

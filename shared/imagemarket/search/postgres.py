@@ -24,6 +24,7 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
+    same_contents,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
@@ -179,6 +180,17 @@ class PostgresSearch:
         )
         return {row["image_id"]: row["version"] for row in rows}
 
+    def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
+        """See `SearchIndex.differing`."""
+        held = {each.image_id: each for each in self.documents([document.image_id for document in documents])}
+        return {
+            document.image_id
+            for document in documents
+            if (there := held.get(document.image_id)) is not None
+            and there.version == document.version
+            and not same_contents(there, document)
+        }
+
     def listed(self) -> Iterator[UUID]:
         """See `SearchIndex.listed`."""
         after = UUID(int=0)
@@ -205,7 +217,7 @@ class PostgresSearch:
         if sort is Sort.RELEVANCE and not text:
             sort = Sort.NEWEST
         score = "0"
-        with self._database.transaction() as connection:
+        with self._database.session() as connection:
             if text:
                 matching, score = self._matching(connection, text, condition, parameters)
                 condition = f"{matching} AND {condition}"
@@ -253,14 +265,17 @@ class PostgresSearch:
         """See `KeywordEngine.tally`."""
         condition, parameters = condition_of(filters)
         widened = {facet: condition_of(wider)[0] for facet, wider in filters.widened().items()}
-        with self._database.transaction() as connection:
+        with self._database.session() as connection:
             if text:
                 matching, _ = self._matching(connection, text, condition, parameters)
                 condition = f"{matching} AND {condition}"
                 widened = {facet: f"{matching} AND {wider}" for facet, wider in widened.items()}
 
             def fetch(sql: str, parameters: Any) -> list[Row]:
-                return connection.execute(cast("LiteralString", sql), parameters).fetchall()
+                with connection.pipeline():
+                    connection.execute(_BY_INDEX)
+                    cursor = connection.execute(cast("LiteralString", sql), parameters)
+                return cursor.fetchall()
 
             return _tally(fetch, condition, parameters, widened)
 
@@ -297,8 +312,7 @@ class PostgresSearch:
                 f"""
                 WITH {_ASKED}
                 SELECT words::text AS words, to_tsquery('market_simple', %(typed)s)::text AS typed,
-                       EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found,
-                       set_config('enable_seqscan', 'off', true)
+                       EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found
                   FROM asked
                 """,
             ),
@@ -334,7 +348,7 @@ class PostgresSearch:
         if exclude is not None:
             condition += " AND d.image_id <> %(exclude)s"
             parameters["exclude"] = exclude
-        with self._database.transaction() as connection:
+        with self._database.session() as connection:
             _take_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
             exact_up_to = EXACT_UP_TO if filters.narrow else WIDE_EXACT_UP_TO
@@ -343,8 +357,6 @@ class PostgresSearch:
                 found = self._walk(connection, condition, parameters, limit, steps)
                 if len(found) == limit:
                     return found
-            # A bitmap of survivors that loses its rows for want of memory reads whole pages.
-            connection.execute("SELECT set_config('work_mem', '32MB', true), set_config('enable_sort', 'on', true)")
             return _hits(
                 connection,
                 # Ordered by what no index has, so that the graph stays out of it.
@@ -353,6 +365,8 @@ class PostgresSearch:
                  WHERE {condition} AND embedding IS NOT NULL ORDER BY score DESC, image_id DESC LIMIT %(limit)s
                 """,
                 parameters,
+                # A bitmap of survivors that loses its rows for want of memory reads whole pages.
+                "SELECT set_config('work_mem', '32MB', true)",
             )
 
     @staticmethod
@@ -368,17 +382,7 @@ class PostgresSearch:
     def _walk(
         connection: Connection[Row], condition: str, parameters: dict[str, Any], limit: int, steps: int
     ) -> list[Hit]:
-        connection.execute(
-            # Without sorting the graph is the only way to the order; the planner thinks too well of
-            # comparing everything, since it does not know what a vector costs.
-            "SELECT set_config('enable_sort', 'off', true), set_config('work_mem', '32MB', true),"
-            " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
-            " set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
-            (
-                str(min(max(_LEAST_BREADTH, round(_BREADTH_FOR_EACH * limit)), _EF_SEARCH_LIMIT)),
-                str(max(steps, _STEPS_FOR_EACH * limit)),
-            ),
-        )
+        breadth = min(max(_LEAST_BREADTH, round(_BREADTH_FOR_EACH * limit)), _EF_SEARCH_LIMIT)
         return _hits(
             connection,
             f"""
@@ -389,6 +393,12 @@ class PostgresSearch:
             SELECT image_id, 1 - distance AS score FROM near ORDER BY score DESC, image_id DESC
             """,
             parameters,
+            # Without sorting the graph is the only way to the order; the planner thinks too well of
+            # comparing everything, since it does not know what a vector costs.
+            "SELECT set_config('enable_sort', 'off', true), set_config('work_mem', '32MB', true),"
+            " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
+            f" set_config('hnsw.ef_search', '{breadth}', true),"
+            f" set_config('hnsw.max_scan_tuples', '{max(steps, _STEPS_FOR_EACH * limit)}', true)",
         )
 
     def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
@@ -549,17 +559,26 @@ def condition_of(filters: Filters) -> tuple[str, dict[str, Any]]:
     return " AND ".join(conditions), parameters
 
 
-def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any]) -> list[Hit]:
-    """What a statement finds, in its order. It comes as two arrays in binary form: reading a thousand rows costs
-    several times as much. Arrays are made in the order of a sorted subquery (PostgreSQL, "Aggregate Functions")."""
-    row = connection.execute(
-        cast(
-            "LiteralString",
-            f"SELECT array_agg(image_id) AS ids, array_agg(score::float8) AS scores FROM ({sql}) found",
-        ),
-        parameters,
-        binary=True,
-    ).fetchone()
+_BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
+
+
+def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any], before: str = _BY_INDEX) -> list[Hit]:
+    """What a statement finds, in its order, after `before`, which goes in the same round trip and transaction.
+
+    It comes as two arrays in binary form: reading a thousand rows costs several times as much. Arrays are made in the
+    order of a sorted subquery (PostgreSQL, "Aggregate Functions").
+    """
+    with connection.pipeline():
+        connection.execute(cast("LiteralString", before))
+        cursor = connection.execute(
+            cast(
+                "LiteralString",
+                f"SELECT array_agg(image_id) AS ids, array_agg(score::float8) AS scores FROM ({sql}) found",
+            ),
+            parameters,
+            binary=True,
+        )
+    row = cursor.fetchone()
     assert row is not None
     return list(map(Hit, row["ids"] or (), row["scores"] or ()))
 

@@ -176,6 +176,23 @@ class QdrantEngine:
         payloads = {UUID(str(each.id)): each.payload or {} for each in found}
         return {image_id: payload["version"] for image_id, payload in payloads.items() if payload["listed"]}
 
+    def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
+        """See `SearchIndex.differing`."""
+        with _answering():
+            if not self._there():
+                return set()
+            ids = [str(document.image_id) for document in documents]
+            found = self._client.retrieve(self._name, ids, with_payload=True)
+        held = {str(each.id): each.payload or {} for each in found}
+        return {
+            document.image_id
+            for document in documents
+            if (there := held.get(str(document.image_id))) is not None
+            and there["listed"]
+            and there["version"] == document.version
+            and there != payload_of(document)
+        }
+
     def listed(self) -> Iterator[UUID]:
         """See `SearchIndex.listed`."""
         after: Any = None

@@ -40,6 +40,8 @@ class Differences:
     """Approved, and not in the index."""
     outdated: int = 0
     """In the index as they were before."""
+    differing: int = 0
+    """In the index in the version of the truth, and not as it says."""
     ahead: int = 0
     """In the index with a version that the truth has not reached, as after restoring a backup; only making the
     index anew helps."""
@@ -49,7 +51,7 @@ class Differences:
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.missing or self.outdated or self.ahead or self.strays)
+        return bool(self.missing or self.outdated or self.differing or self.ahead or self.strays)
 
 
 class Upkeep:
@@ -102,9 +104,12 @@ class Upkeep:
             outdated = {image_id for image_id, version in held.items() if version < batch[image_id]}
             found.missing += len(missing)
             found.outdated += len(outdated)
+            current = [image_id for image_id, version in held.items() if version == batch[image_id]]
+            differing = index.differing(self._builder.build(current)[0])
+            found.differing += len(differing)
             found.ahead += sum(version > batch[image_id] for image_id, version in held.items())
             if repair:
-                self._write(index, missing | outdated)
+                self._write(index, missing | outdated | differing)
         for listed in _batches(index.listed()):
             documents, _ = self._builder.build(listed)
             # By id once more: a list may lag behind what was written a moment ago.

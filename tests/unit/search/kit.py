@@ -32,6 +32,7 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
+    same_contents,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import Clause, Words, read, searchable
@@ -147,6 +148,16 @@ class MemorySearch:
     def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
         found = {image_id: self.held.get(image_id, (0, None)) for image_id in image_ids}
         return {image_id: version for image_id, (version, content) in found.items() if content is not None}
+
+    def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
+        held = {each.image_id: each for each in self._those([each.image_id for each in documents])}
+        return {
+            each.image_id
+            for each in documents
+            if each.image_id in held
+            and held[each.image_id].version == each.version
+            and not same_contents(held[each.image_id], each)
+        }
 
     def listed(self) -> Iterator[UUID]:
         yield from [image_id for image_id, (_, content) in self.held.items() if content is not None]

@@ -42,7 +42,7 @@ def test_every_engine_of_the_stage_is_made_anew_or_one(monkeypatch: pytest.Monke
     upkeep = _Upkeep()
     done = run(monkeypatch, upkeep, "reindex")
     assert (done.exit_code, upkeep.calls) == (0, [("reindex", "postgres"), ("reindex", "qdrant")])
-    assert "qdrant: 7 approved images; 0 missing, 0 outdated, 0 ahead, 0 strays." in done.output
+    assert "qdrant: 7 approved images; 0 missing, 0 outdated, 0 differing, 0 ahead, 0 strays." in done.output
     upkeep.calls.clear()
     run(monkeypatch, upkeep, "reindex", "--engine", "qdrant")
     assert upkeep.calls == [("reindex", "qdrant")]
