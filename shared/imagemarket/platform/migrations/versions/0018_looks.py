@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 _STATEMENTS = (
     # A visitor is a network by a name that lasts a day; rows are deleted after two.
