@@ -73,7 +73,7 @@ def test_names_like_them_are_sent(market: Market, tmp_path: Path, encoding: str)
         "Caf\u00e9 terrace.jpg": ("The terrace of a caf\u00e9", ["caf\u00e9"]),
         "plain.jpg": ("Plain", []),
         "photo.jfif": ("Photo", []),
-        "old.JPE": ("Old", []),
+        "old.jpe": ("Old", []),
     }
 
 

@@ -16,11 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
 from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES
+from imagemarket.platform.text import what_shows
 
 METADATA_NAME = "metadata.json"
 _TITLE_MAX, _DESCRIPTION_MAX, _TAG_MAX = 255, 2000, 100
-_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
-"""Unicode's categories of controls, of formatting that nobody sees, and of halves of characters."""
 _ACCEPTED = "JPEG, PNG, TIFF and RAW files are"
 _OTHER_KINDS: Mapping[frozenset[str], str] = {
     frozenset(
@@ -238,18 +237,17 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
     from imagemarket.imaging.metadata import read_description
 
     notes, embedded = picture.notes, read_description(picture.path)
-    description, credit = _one(notes.description, embedded.description), _one(notes.credit)
-    if credit:
-        room = max(0, _DESCRIPTION_MAX - len(credit) - 2)
-        description = f"{description[:room]}\n\n{credit}".strip()[:_DESCRIPTION_MAX]
+    credit = what_shows(notes.credit or "", _DESCRIPTION_MAX, lines=True)
+    room = max(0, _DESCRIPTION_MAX - (len(credit) + 2 if credit else 0))
+    description = _first(room, notes.description, embedded.description, lines=True)
     tags = notes.tags if notes.tags is not None else list(embedded.keywords)
     categories = notes.categories if notes.categories is not None else list(defaults.categories)
     return {
-        "title": _line(_one(notes.title, embedded.title, title_from(picture.name)), _TITLE_MAX),
-        "description": description[:_DESCRIPTION_MAX].strip(),
+        "title": _first(_TITLE_MAX, notes.title, embedded.title, title_from(picture.name), "Untitled"),
+        "description": f"{description}\n\n{credit}".strip() if credit else description,
         "tags": _distinct([*tags, *defaults.tags])[:MAX_TAGS],
         "categories": categories,
-        "filename": _line(_one(picture.name.rpartition("/")[2].replace("\\", "_"))[-255:], 255),
+        "filename": _filename(picture.name),
         "content_type": CONTENT_TYPES[_extension(picture.path)][0],
         "size_bytes": picture.size_bytes,
         "sha256": sha256,
@@ -258,25 +256,22 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
     }
 
 
-def _one(*texts: str | None) -> str:
-    """The first that says something, composed (NFC) and without what the API refuses: controls, formatting that
-    nobody sees, and what is no character."""
-    for text in texts:
-        composed = unicodedata.normalize("NFC", text or "")
-        cleaned = "".join(c for c in composed if c in "\n\t" or unicodedata.category(c) not in _UNSEEN).strip()
-        if cleaned:
-            return cleaned
-    return ""
+def _filename(name: str) -> str:
+    """The bare name as the API takes it; of one that is too long, or shows nothing, the end."""
+    extension = _extension(Path(name))
+    stem = what_shows(PurePosixPath(name.strip()).stem.replace("\\", "_"), 255 - len(extension) - 1)
+    return f"{stem or 'picture'}.{extension}"
 
 
-def _line(text: str, most: int) -> str:
-    """The text on one line, `most` letters at most."""
-    return " ".join(text.split())[:most].strip()
+def _first(most: int, *texts: str | None, lines: bool = False) -> str:
+    """The first that says something, as the API takes it."""
+    shown = (what_shows(text or "", most, lines=lines) for text in texts)
+    return next((text for text in shown if text), "")
 
 
 def _distinct(words: Sequence[str]) -> list[str]:
-    cleaned = (_line(_one(word).lower(), _TAG_MAX) for word in words)
-    return list(dict.fromkeys(word for word in cleaned if word))
+    shown = (what_shows(what_shows(word, _TAG_MAX).lower(), _TAG_MAX) for word in words)
+    return list(dict.fromkeys(word for word in shown if word))
 
 
 def title_from(name: str) -> str:

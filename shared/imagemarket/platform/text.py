@@ -59,27 +59,47 @@ def clean_lines(value: str) -> str:
     return _cleaned(_checked(value.replace("\r\n", "\n").replace("\r", "\n"), allowed="\n\t").strip())
 
 
+def what_shows(value: str, most: int, *, lines: bool = False) -> str:
+    """The text without what `clean_line` (with `lines`, `clean_lines`) refuses, `most` characters at most: for words
+    that a person did not write here and cannot mend, as those in a file or its name. "" where nothing shows."""
+    text, before = value.replace("\r\n", "\n").replace("\r", "\n"), None
+    allowed = "\n\t" if lines else "\t"
+    while text != before:  # what is taken out or cut off changes what stands beside it
+        before = text
+        text = unicodedata.normalize("NFC", text if lines else " ".join(text.split()))
+        text = "".join(each for place, each in enumerate(text) if _wrong(text, place, allowed) is None).strip()
+        text = text[:most].strip()
+    return _cleaned(text)
+
+
 def _cleaned(text: str) -> str:
     return text if any(_shows(each) for each in text) else ""
 
 
 def _checked(value: str, *, allowed: str) -> str:
     text = unicodedata.normalize("NFC", value)
-    for place, each in enumerate(text):
-        if each in allowed or (each.isprintable() and each.isascii()):
-            continue
-        kind = unicodedata.category(each)
-        if kind == "Cs":
-            raise ValueError("holds half of a surrogate pair, which is no character")
-        if kind == "Cc":
-            word = "a line break" if each in "\n\r\x0b\x0c\x85" else "a control character"
-            raise ValueError(f"holds {word} (U+{ord(each):04X})")
-        if _is_noncharacter(each) or (_is_invisible(each) and not _joins(text, place)):
-            word = "turns the direction of writing" if each in _BIDI else "cannot be seen"
-            raise ValueError(
-                f"holds U+{ord(each):04X} ({unicodedata.name(each, 'no character').lower()}), which {word}"
-            )
+    for place in range(len(text)):
+        wrong = _wrong(text, place, allowed)
+        if wrong is not None:
+            raise ValueError(wrong)
     return text
+
+
+def _wrong(text: str, place: int, allowed: str) -> str | None:
+    """Why a character may not stand where it does."""
+    each = text[place]
+    if each in allowed or (each.isprintable() and each.isascii()):
+        return None
+    kind = unicodedata.category(each)
+    if kind == "Cs":
+        return "holds half of a surrogate pair, which is no character"
+    if kind == "Cc":
+        word = "a line break" if each in "\n\r\x0b\x0c\x85" else "a control character"
+        return f"holds {word} (U+{ord(each):04X})"
+    if _is_noncharacter(each) or (_is_invisible(each) and not _joins(text, place)):
+        word = "turns the direction of writing" if each in _BIDI else "cannot be seen"
+        return f"holds U+{ord(each):04X} ({unicodedata.name(each, 'no character').lower()}), which {word}"
+    return None
 
 
 def _is_noncharacter(each: str) -> bool:
