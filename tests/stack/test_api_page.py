@@ -14,7 +14,7 @@ from local.layout import REPOSITORY
 from local.pictures import paint_landscape, paint_photo
 from local.visitor import Visitor
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from local.emulator import aws_client
 from local.pictures import paint_landscape, paint_photo
 from local.visitor import Visitor
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
