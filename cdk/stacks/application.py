@@ -264,11 +264,13 @@ class ApplicationStack(Stack):
                 "token_issuer": stage.token_issuer,
                 "bcrypt_cost": str(stage.bcrypt_cost),
                 "counters_url": stage.counters_url,
+                "notifications_queue_url": queues.notifications.queue_url,
             },
             grants=[
                 state.secrets.database.reading(),
                 state.secrets.signing_key.reading(),
                 self._parameter("ssm:GetParameter"),
+                _sending(queues.notifications),
             ],
         )
         self._function(

@@ -24,6 +24,7 @@ from imagemarket.platform.errors import (
     DependencyUnavailable,
     EmailTaken,
     InvalidCredentials,
+    InvalidMailToken,
     InvalidRefreshToken,
     InvalidRequest,
     TokenExpired,
@@ -56,6 +57,15 @@ def _text(secret: SecretStr) -> SecretStr:
 
 
 SecretText = Annotated[SecretStr, AfterValidator(_text)]
+NewPassword = Annotated[
+    SecretText,
+    Field(
+        min_length=MIN_PASSWORD_CHARACTERS,
+        max_length=MAX_PASSWORD_CHARACTERS,
+        description="Any characters; a long phrase is best. What is easy to guess is refused.",
+    ),
+]
+MailToken = Annotated[SecretText, Field(min_length=1, max_length=200, description="As the mail has it; good once.")]
 
 
 class Registration(BaseModel):
@@ -64,14 +74,7 @@ class Registration(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    password: Annotated[
-        SecretText,
-        Field(
-            min_length=MIN_PASSWORD_CHARACTERS,
-            max_length=MAX_PASSWORD_CHARACTERS,
-            description="Any characters; a long phrase is best.",
-        ),
-    ]
+    password: NewPassword
     role: Annotated[PublicRole, Field(description="Contributors offer pictures, buyers look for them.")]
     display_name: Annotated[
         str,
@@ -100,11 +103,46 @@ class RefreshTokenBody(BaseModel):
     refresh_token: Annotated[SecretText, Field(min_length=1, max_length=200)]
 
 
+class Confirmation(BaseModel):
+    """The token of the mail that confirms an address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: MailToken
+
+
+class ForgottenPassword(BaseModel):
+    """Whose password was forgotten."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Email
+
+
+class PasswordReset(BaseModel):
+    """A new password, with the token of the mail that allows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: MailToken
+    password: NewPassword
+
+
+class PasswordChange(BaseModel):
+    """A new password, with the one that it takes the place of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current_password: Annotated[SecretText, Field(min_length=1, max_length=MAX_PASSWORD_CHARACTERS)]
+    new_password: NewPassword
+
+
 class AccountView(BaseModel):
     """An account, as its owner sees it."""
 
     id: UUID
     email: str
+    email_confirmed: Annotated[bool, Field(description="News are mailed to a confirmed address alone.")]
     role: Role
     display_name: str
     created_at: datetime
@@ -148,6 +186,7 @@ def _account_view(account: Account) -> AccountView:
     return AccountView(
         id=account.id,
         email=account.email,
+        email_confirmed=account.email_confirmed_at is not None,
         role=account.role,
         display_name=account.display_name,
         created_at=account.created_at,
@@ -173,7 +212,8 @@ def _token_view(pair: TokenPair) -> TokenView:
     responses=problem_responses(EmailTaken, InvalidRequest, TooManyRequests, DependencyUnavailable),
 )
 def register(body: Registration, request: Request, response: Response) -> AccountView:
-    """For contributors and buyers. Sign in afterwards; sending it twice answers `email-taken`."""
+    """For contributors and buyers. Sign in afterwards; sending it twice answers `email-taken`. A mail confirms the
+    address, at `POST /v1/auth/confirm`."""
     _no_store(response)
     response.headers["Location"] = "/v1/auth/me"
     account = wiring.identity().register(
@@ -230,6 +270,100 @@ def logout(body: RefreshTokenBody) -> None:
     """Ends the session that the refresh token belongs to. Access tokens already given out hold until
     they expire, 15 minutes at most. An unknown token is no error."""
     wiring.identity().logout(body.refresh_token.get_secret_value())
+
+
+@router.post(
+    "/v1/auth/logout/all",
+    operation_id="logoutAll",
+    summary="End all sessions",
+    tags=["Identity"],
+    status_code=204,
+    responses=problem_responses(Unauthenticated, TokenExpired, DependencyUnavailable),
+)
+def logout_all(caller: Annotated[Caller, Depends(current_caller)]) -> None:
+    """Those of every device, this one's too. Access tokens already given out hold until they expire, 15 minutes at
+    most."""
+    wiring.identity().end_sessions(caller.account_id)
+
+
+@router.post(
+    "/v1/auth/confirm",
+    operation_id="confirmEmail",
+    summary="Confirm an e-mail address",
+    tags=["Identity"],
+    status_code=204,
+    responses=problem_responses(InvalidMailToken, InvalidRequest, DependencyUnavailable),
+)
+def confirm_email(body: Confirmation) -> None:
+    """With the token of the mail that followed the registration. It holds for a day and can be used once."""
+    wiring.identity().confirm_email(body.token.get_secret_value())
+
+
+@router.post(
+    "/v1/auth/confirm/send",
+    operation_id="sendConfirmation",
+    summary="Have the mail sent again that confirms an address",
+    tags=["Identity"],
+    status_code=202,
+    response_class=Response,
+    responses=problem_responses(Unauthenticated, TokenExpired, TooManyRequests, DependencyUnavailable),
+)
+def send_confirmation(caller: Annotated[Caller, Depends(current_caller)], request: Request) -> Response:
+    """An address that is not confirmed is sent three mails a day at most, whatever they are for."""
+    wiring.identity().request_confirmation(caller.account_id, address=client_address(request))
+    return Response(status_code=202)
+
+
+@router.post(
+    "/v1/auth/password",
+    operation_id="changePassword",
+    summary="Change the password",
+    tags=["Identity"],
+    responses=problem_responses(
+        InvalidCredentials, Unauthenticated, TokenExpired, InvalidRequest, TooManyRequests, DependencyUnavailable
+    ),
+)
+def change_password(
+    body: PasswordChange, caller: Annotated[Caller, Depends(current_caller)], request: Request, response: Response
+) -> TokenView:
+    """Ends all sessions; the answer begins a new one. A wrong current password counts like a failed sign-in."""
+    _no_store(response)
+    pair = wiring.identity().change_password(
+        caller.account_id,
+        current=body.current_password.get_secret_value(),
+        new=body.new_password.get_secret_value(),
+        address=client_address(request),
+    )
+    return _token_view(pair)
+
+
+@router.post(
+    "/v1/auth/password/forgot",
+    operation_id="forgotPassword",
+    summary="Have a mail sent to set a new password with",
+    tags=["Identity"],
+    status_code=202,
+    response_class=Response,
+    responses=problem_responses(InvalidRequest, TooManyRequests, DependencyUnavailable),
+)
+def forgot_password(body: ForgottenPassword, request: Request) -> Response:
+    """The answer is the same whether or not the address has an account."""
+    wiring.identity().forgot_password(body.email, address=client_address(request))
+    return Response(status_code=202)
+
+
+@router.post(
+    "/v1/auth/password/reset",
+    operation_id="resetPassword",
+    summary="Set a new password with the token of a mail",
+    tags=["Identity"],
+    status_code=204,
+    responses=problem_responses(InvalidMailToken, InvalidRequest, DependencyUnavailable),
+)
+def reset_password(body: PasswordReset) -> None:
+    """The token holds for an hour and can be used once; a password that is refused leaves it good. Ends all sessions
+    and confirms the address."""
+    wiring.identity().reset_password(body.token.get_secret_value(), body.password.get_secret_value())
 
 
 @router.get(

@@ -1,16 +1,24 @@
-"""SQS `notifications`: something happened to an image; its contributor's webhooks and mailbox are told."""
+"""SQS `notifications`: something happened to an image, and its contributor's webhooks and mailbox are told; an account
+asked for a mail, or is due a digest."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 from imagemarket import wiring
 from imagemarket.platform.telemetry import batch_handler
 
 
 def _tell(record: dict[str, Any]) -> None:
-    wiring.teller().tell(json.loads(record["body"]))
+    message = json.loads(record["body"])
+    if "account_mail_id" in message:
+        wiring.account_mails().send(UUID(message["account_mail_id"]))
+    elif "digest_of" in message:
+        wiring.teller().digest(UUID(message["digest_of"]))
+    else:
+        wiring.teller().tell(message)
 
 
 handler = batch_handler(_tell, wiring.message_journal)

@@ -53,6 +53,8 @@ def make_accounts(cloud: Cloud) -> None:
         status, answer = cloud.post("/v1/auth/register", body)
         if status not in {201, 409}:
             raise LocalError(f"the demo's {role} could not be registered ({status}): {answer.get('detail', answer)}")
+        if _command(cloud, "users", "confirm", ACCOUNTS[role], password="") != 0:
+            raise LocalError(f"the demo's {role} could not be confirmed: see above")
     made = _command(
         cloud, "users", "create-admin", ACCOUNTS["admin"], "--if-missing", password=cloud.layout.secret("admin")
     )

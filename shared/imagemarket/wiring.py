@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imagemarket.deadletters.remediation import Remediation
     from imagemarket.deadletters.service import DeadLetters
     from imagemarket.delivery.service import Delivery
+    from imagemarket.identity.mails import AccountMailRequests
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
     from imagemarket.identity.tokens import PublicKeys, TokenVerifier
@@ -48,9 +49,10 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.ingestion.verification import Verification
     from imagemarket.ingestion.withdrawal import Withdrawal
+    from imagemarket.notifications.account_mails import AccountMails
     from imagemarket.notifications.delivery import Deliveries, WebhookWorker
     from imagemarket.notifications.ports import Mailer
-    from imagemarket.notifications.service import Inbox, Teller
+    from imagemarket.notifications.service import Digests, Inbox, Teller
     from imagemarket.notifications.targets import TargetRules
     from imagemarket.notifications.webhooks import Webhooks
     from imagemarket.platform.cache import Cache
@@ -227,7 +229,18 @@ def identity() -> Identity:
             lambda: secret(settings().signing_key_secret_arn), issuer=settings().token_issuer, clock=clock()
         ),
         attempts=AttemptLimiter(counters()),
+        mails=account_mail_requests(),
         clock=clock(),
+    )
+
+
+@cache
+def account_mail_requests() -> AccountMailRequests:
+    from imagemarket.identity.mails import AccountMailRequests
+    from imagemarket.platform.queue import Queue
+
+    return AccountMailRequests(
+        database=database(), queue=Queue(aws().client("sqs"), settings().notifications_queue_url), clock=clock()
     )
 
 
@@ -558,6 +571,32 @@ def teller() -> Teller:
         database=database(),
         deliveries=webhook_deliveries(),
         mailer=mailer(),
+        clock=clock(),
+        public_base_url=settings().public_base_url,
+    )
+
+
+@cache
+def digests() -> Digests:
+    from imagemarket.notifications.service import Digests
+    from imagemarket.platform.queue import Queue
+
+    return Digests(
+        database=database(), queue=Queue(aws().client("sqs"), settings().notifications_queue_url), clock=clock()
+    )
+
+
+@cache
+def account_mails() -> AccountMails:
+    from imagemarket.identity.mails import MailTokens
+    from imagemarket.identity.postgres import PostgresIdentityStore
+    from imagemarket.notifications.account_mails import AccountMails
+
+    return AccountMails(
+        database=database(),
+        mailer=mailer(),
+        issue_token=MailTokens(PostgresIdentityStore(database()), clock()).issue,
+        clock=clock(),
         public_base_url=settings().public_base_url,
     )
 

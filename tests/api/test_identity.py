@@ -54,7 +54,7 @@ def test_from_an_account_to_a_session_and_out_again(kit: Kit) -> None:
     status, account, headers = send("POST", "/v1/auth/register", REGISTRATION)
     assert status == 201
     assert headers["location"] == "/v1/auth/me"
-    assert set(account) == {"id", "email", "role", "display_name", "created_at"}
+    assert set(account) == {"id", "email", "email_confirmed", "role", "display_name", "created_at"}
 
     status, tokens, headers = send("POST", "/v1/auth/login", SIGN_IN)
     assert status == 200
@@ -152,6 +152,54 @@ def test_strangers_do_not_keep_the_owner_out(kit: Kit) -> None:
     assert answers.count(401) == STRANGERS_PER_ACCOUNT.attempts - 1, "they and the owner's first time, together"
     for address in (ADDRESS, "203.0.113.99"):
         assert send("POST", "/v1/auth/login", SIGN_IN, address=address)[0] == 200, "and the owner is at home"
+
+
+def test_an_address_is_confirmed_and_a_password_set_anew_by_mail(kit: Kit) -> None:
+    send("POST", "/v1/auth/register", REGISTRATION)
+    tokens = send("POST", "/v1/auth/login", SIGN_IN)[1]
+    me = authorized(tokens["access_token"])
+    assert tokens["account"]["email_confirmed"] is False
+    assert send("POST", "/v1/auth/confirm/send", caller=me)[:2] == (202, None)
+    assert kit.mails.requested == [("confirm_email", EMAIL)] * 2
+
+    body = {"token": kit.mails.token("confirm_email", EMAIL)}
+    assert send("POST", "/v1/auth/confirm", body)[:2] == (204, None)
+    status, problem, _ = send("POST", "/v1/auth/confirm", body)
+    assert (status, problem["type"]) == (422, "/v1/problems/invalid-mail-token")
+    assert body["token"] not in json.dumps(problem)
+    assert send("GET", "/v1/auth/me", caller=me)[1]["email_confirmed"] is True
+
+    reset = {"token": kit.mails.token("reset_password", EMAIL), "password": "password123"}
+    status, problem, _ = send("POST", "/v1/auth/password/reset", reset)
+    assert (status, problem["errors"][0]["field"]) == (422, "password")
+    new = "eleven purple bicycles at dawn"
+    assert send("POST", "/v1/auth/password/reset", reset | {"password": new})[:2] == (204, None)
+    assert send("POST", "/v1/auth/login", SIGN_IN)[0] == 401
+    assert send("POST", "/v1/auth/refresh", {"refresh_token": tokens["refresh_token"]})[0] == 401
+
+    change = {"current_password": new, "new_password": PASSWORD}
+    status, changed, headers = send("POST", "/v1/auth/password", change, caller=me)
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    assert send("POST", "/v1/auth/logout/all", caller=authorized(changed["access_token"]))[:2] == (204, None)
+    assert send("POST", "/v1/auth/refresh", {"refresh_token": changed["refresh_token"]})[0] == 401
+
+
+def test_a_forgotten_password_is_answered_alike_to_the_byte(kit: Kit) -> None:
+    kit.registered()
+    answers = []
+    for email in (EMAIL, "nobody@example.com", "nobody"):
+        status, body, headers = send("POST", "/v1/auth/password/forgot", {"email": email})
+        headers.pop("x-request-id")
+        answers.append((status, body, headers))
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[0][0] == 202
+
+
+@pytest.mark.parametrize("path", ["/v1/auth/confirm/send", "/v1/auth/logout/all", "/v1/auth/password"])
+def test_nobody_changes_what_is_somebodys(kit: Kit, path: str) -> None:
+    body = {"current_password": PASSWORD, "new_password": "eleven purple bicycles"} if path.endswith("word") else None
+    assert send("POST", path, body)[0] == 401
+    assert send("POST", path, body, caller=caller("buyer"))[0] in {204, 401}, "an account that is gone"
 
 
 def test_registrations_are_limited_by_address(kit: Kit) -> None:

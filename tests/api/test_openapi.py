@@ -126,6 +126,7 @@ def test_an_operation_is_secured_just_when_it_asks_who_is_calling(document: Json
 def test_public_operations_are_the_ones_meant(document: Json) -> None:
     assert {operation["operationId"] for _, operation in operations(document) if not operation["security"]} <= {
         *("register", "login", "refresh", "logout", "getJwks"),
+        *("confirmEmail", "forgotPassword", "resetPassword"),
         *("listCategories", "searchImages", "suggestQueries", "getImage", "findSimilarImages"),
         *("offerPicture", "searchByImage"),
         *("getImagePreview", "getIndex", "getHealth", "getOpenApi", "getDocs", "getProblemType"),

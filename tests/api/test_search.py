@@ -313,6 +313,21 @@ def test_similar_pictures_take_the_same_filters(engine: PostgresSearch) -> None:
     assert problem(f"/v1/images/{new_id()}/similar")[:2] == (404, "/v1/problems/image-not-found")
 
 
+def test_a_look_is_kept_of_pictures_that_exist_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[UUID] = []
+
+    class Looks:
+        def viewed(self, image_id: UUID, _search_id: UUID, *, address: str) -> None:
+            assert address
+            looks.append(image_id)
+
+    monkeypatch.setattr(wiring, "search", Looks)
+    image = an_approved_image(database, a_contributor(database))
+    for looked_at, status in [(new_id(), 404), (image, 200)]:
+        assert send(f"/v1/images/{looked_at}", search_id=new_id())["statusCode"] == status
+    assert looks == [image]
+
+
 def test_a_picture_in_detail(database: Database) -> None:
     contributor = a_contributor(database)
     image = an_approved_image(database, contributor)

@@ -34,7 +34,11 @@ COMPENSATING: Grants = {
 EXPECTED: dict[str, Grants] = {
     "authorizer": {"ssm:GetParameter": {"jwks"}},
     "docs_api": {},
-    "auth_api": {"secretsmanager:GetSecretValue": {"Database", "SigningKey"}, "ssm:GetParameter": {"jwks"}},
+    "auth_api": {
+        "secretsmanager:GetSecretValue": {"Database", "SigningKey"},
+        "ssm:GetParameter": {"jwks"},
+        "sqs:SendMessage": {"Notifications"},
+    },
     "encode_text": {},
     "search_api": {
         "secretsmanager:GetSecretValue": {"Database", "CursorKey"},

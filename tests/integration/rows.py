@@ -11,13 +11,14 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 
 
-def a_contributor(database: Database, *, role: str = "contributor") -> UUID:
-    """An account, with a password that nobody knows."""
+def a_contributor(database: Database, *, role: str = "contributor", confirmed: bool = True) -> UUID:
+    """An account, with a password that nobody knows, and an address that was confirmed or not."""
     account = new_id()
     with database.transaction() as connection:
         connection.execute(
-            "INSERT INTO users (id, email, password_hash, role, display_name) VALUES (%s, %s, '!', %s, 'Ada')",
-            (account, f"{account}@example.com", role),
+            "INSERT INTO users (id, email, password_hash, role, display_name, email_confirmed_at)"
+            " VALUES (%s, %s, '!', %s, 'Ada', CASE WHEN %s THEN now() END)",
+            (account, f"{account}@example.com", role, confirmed),
         )
     return account
 

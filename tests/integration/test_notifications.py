@@ -23,12 +23,13 @@ from imagemarket.notifications.models import (
     CHALLENGES_PER_HOUR,
     DISABLED_AFTER,
     MAX_WEBHOOKS,
+    NEWS_MAILS_PER_DAY,
     REDELIVERIES_PER_MINUTE,
     RETRY_SCHEDULE,
     WebhookRequest,
 )
 from imagemarket.notifications.sender import WebhookSender
-from imagemarket.notifications.service import Inbox, Teller
+from imagemarket.notifications.service import Digests, Inbox, Teller
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.notifications.webhooks import Webhooks
 from imagemarket.platform.clock import ManualClock, SystemClock
@@ -82,6 +83,7 @@ class Room:
             database=database,
             deliveries=self.deliveries,
             mailer=FileMailer(mail),
+            clock=self.clock,
             public_base_url="https://market.test",
         )
         self.webhooks = Webhooks(
@@ -91,6 +93,7 @@ class Room:
             idempotency=IdempotencyKeys(database, SystemClock()),
             clock=self.clock,
         )
+        self.digests = Digests(database=database, queue=self.events, clock=self.clock)
         self.relay = OutboxRelay(database, {NOTIFICATIONS_TOPIC: self.events})
 
     def change(self, image: UUID, status: str, rejection: Any = None) -> None:
@@ -168,7 +171,8 @@ def test_a_change_of_status_is_told_once_in_every_way(
     (mail,) = (tmp_path / "mail").iterdir()
     parsed = message_from_bytes(mail.read_bytes(), policy=policy.default)
     assert parsed["To"] == f"{owner}@example.com"
-    assert parsed["Subject"] == "“Under the sea” was rejected"
+    assert parsed["Subject"] == "A picture of yours was rejected"
+    assert "“Under the sea”" in parsed.get_content()
 
 
 def test_a_message_that_comes_twice_or_late_tells_nothing_twice_and_nothing_out_of_order(
@@ -604,6 +608,52 @@ def test_a_challenge_whose_message_was_lost_is_sent_by_the_schedule(
     room.wakes.send = kept
     room.wait(timedelta(minutes=1))
     assert room.webhooks.get(owner, made.id).state == "active"
+
+
+# --- e-mail
+
+
+def mails(folder: Path) -> list[Any]:
+    if not folder.exists():
+        return []
+    return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in folder.iterdir()]
+
+
+def test_nothing_is_mailed_to_an_address_that_is_not_confirmed(room: Room, database: Database, tmp_path: Path) -> None:
+    stranger = a_contributor(database, confirmed=False)
+    room.change(an_image(database, stranger, title="Buy now at evil.example"), "rejected")
+    room.tell()
+    room.clock.advance(timedelta(hours=2))
+    assert room.digests.wake() == 0
+    room.teller.digest(stranger)
+    assert mails(tmp_path / "mail") == []
+    assert len(Inbox(database).page(stranger, cursor=None, limit=9, unread_only=True).notifications) == 1
+    with database.transaction() as connection:
+        connection.execute("UPDATE users SET email_confirmed_at = now() WHERE id = %s", (stranger,))
+    assert room.digests.wake() == 1, "and it is told when it is"
+
+
+def test_a_day_of_bad_news_is_a_few_mails_and_a_digest(
+    room: Room, owner: UUID, database: Database, tmp_path: Path
+) -> None:
+    for _ in range(NEWS_MAILS_PER_DAY + 7):
+        room.change(an_image(database, owner), "rejected")
+        room.tell()
+    assert len(mails(tmp_path / "mail")) == NEWS_MAILS_PER_DAY
+    assert room.digests.wake() == 0, "it gathers"
+    room.clock.advance(timedelta(hours=1, seconds=10))
+    for _ in range(2):
+        assert room.digests.wake() == 1
+    for message in room.events.take():
+        room.teller.digest(UUID(message["digest_of"]))
+    (digest,) = [mail for mail in mails(tmp_path / "mail") if mail["Subject"] == "News of your pictures"]
+    assert "rejected: 7" in digest.get_content()
+    room.change(an_image(database, owner), "rejected")
+    room.tell()
+    room.clock.advance(timedelta(hours=2))
+    assert room.digests.wake() == 0, "one a day"
+    room.clock.advance(timedelta(hours=22))
+    assert room.digests.wake() == 1
 
 
 # --- nobody's receiver takes another's turn

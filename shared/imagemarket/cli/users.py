@@ -50,3 +50,18 @@ def create_admin(
             )
         account = identity.create_admin(email=email, password=password, display_name=name, promote=promote)
     typer.echo(f"{account.email} is an admin (account {account.id}).")
+
+
+@app.command("confirm")
+def confirm(
+    email: Annotated[str, typer.Argument(help="The account's e-mail address.")], stage: Stage = "local"
+) -> None:
+    """Take an account's e-mail address as confirmed, without a mail.
+
+    News of its pictures are mailed to it from then on.
+    """
+    from imagemarket import wiring
+
+    with deployment(stage):
+        account = wiring.identity().confirm_by_operator(email)
+    typer.echo(f"{account.email} is confirmed.")

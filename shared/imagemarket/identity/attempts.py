@@ -42,6 +42,8 @@ STRANGERS_PER_ACCOUNT = Limit(attempts=30, seconds=15 * 60)
 PER_ADDRESS = Limit(attempts=100, seconds=15 * 60)
 """Sign-ins from one network address, for whatever accounts: an office's worth, no password spray."""
 REGISTRATIONS_PER_ADDRESS = Limit(attempts=20, seconds=60 * 60)
+MAILS_PER_ADDRESS = Limit(attempts=20, seconds=60 * 60)
+"""Requests for mail from one network address, for whatever accounts."""
 
 
 class AttemptLimiter:
@@ -78,6 +80,10 @@ class AttemptLimiter:
     def registration(self, *, address: str) -> None:
         """Counts a registration. Raises `TooManyRequests`."""
         self._count_address("registration", address, REGISTRATIONS_PER_ADDRESS, what="registrations from this address")
+
+    def mail(self, *, address: str) -> None:
+        """Counts a request for mail. Raises `TooManyRequests`."""
+        self._count_address("mail", address, MAILS_PER_ADDRESS, what="requests for mail from this address")
 
     def _count_address(self, purpose: str, address: str, limit: Limit, *, what: str) -> None:
         network = network_of(address)

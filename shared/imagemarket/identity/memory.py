@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from imagemarket.identity.models import Account, Credentials, RefreshToken, Role
+from imagemarket.identity.models import Account, Credentials, MailPurpose, RefreshToken, Role
 
 
 class MemoryFamily:
@@ -59,6 +59,7 @@ class MemoryIdentityStore:
         self._credentials: dict[UUID, Credentials] = {}
         self._tokens: dict[bytes, RefreshToken] = {}
         self._networks: dict[tuple[UUID, str], datetime] = {}
+        self._mail_tokens: dict[bytes, tuple[UUID, MailPurpose, datetime]] = {}
         self._lock = threading.Lock()
 
     def add_account(self, account: Account, password_hash: str) -> bool:
@@ -72,11 +73,16 @@ class MemoryIdentityStore:
         kept = self._credentials.get(account_id)
         return kept.account if kept else None
 
+    def credentials_of(self, account_id: UUID) -> Credentials | None:
+        return self._credentials.get(account_id)
+
     def credentials(self, email: str) -> Credentials | None:
         return next((kept for kept in self._credentials.values() if kept.account.email == email), None)
 
-    def set_password_hash(self, account_id: UUID, password_hash: str) -> None:
-        self._credentials[account_id] = replace(self._credentials[account_id], password_hash=password_hash)
+    def set_password_hash(self, account_id: UUID, password_hash: str, *, instead_of: str) -> None:
+        kept = self._credentials[account_id]
+        if kept.password_hash == instead_of:
+            self._credentials[account_id] = replace(kept, password_hash=password_hash)
 
     def knows_network(self, account_id: UUID, network: str) -> bool:
         return (account_id, network) in self._networks
@@ -88,9 +94,45 @@ class MemoryIdentityStore:
         kept = self._credentials[account_id]
         self._credentials[account_id] = replace(kept, account=replace(kept.account, role=role))
 
-    def start_family(self, token: RefreshToken) -> None:
+    def start_family(self, token: RefreshToken, *, password_changed_at: datetime | None) -> bool:
         with self._lock:
+            if self._credentials[token.account_id].password_changed_at != password_changed_at:
+                return False
             self._tokens[token.sha256] = token
+            return True
+
+    def change_password(self, account_id: UUID, password_hash: str, at: datetime) -> None:
+        kept = self._credentials[account_id]
+        self._credentials[account_id] = replace(kept, password_hash=password_hash, password_changed_at=at)
+        self.end_sessions(account_id, at)
+        used = [sha for sha, kept in self._mail_tokens.items() if kept[:2] == (account_id, "reset_password")]
+        for sha in used:
+            del self._mail_tokens[sha]
+
+    def end_sessions(self, account_id: UUID, at: datetime) -> None:
+        with self._lock:
+            for token in self._tokens.values():
+                if token.account_id == account_id and token.revoked_at is None:
+                    self._tokens[token.sha256] = replace(token, revoked_at=at)
+
+    def confirm_email(self, account_id: UUID, at: datetime) -> None:
+        kept = self._credentials[account_id]
+        at = kept.account.email_confirmed_at or at
+        self._credentials[account_id] = replace(kept, account=replace(kept.account, email_confirmed_at=at))
+
+    def add_mail_token(self, *, sha256: bytes, account_id: UUID, purpose: MailPurpose, expires_at: datetime) -> None:
+        self._mail_tokens[sha256] = (account_id, purpose, expires_at)
+
+    def mail_token_owner(self, sha256: bytes, purpose: MailPurpose, at: datetime) -> Account | None:
+        account_id, kept_for, expires_at = self._mail_tokens.get(sha256, (None, None, at))
+        return self.account(account_id) if account_id and kept_for == purpose and at < expires_at else None
+
+    def use_mail_token(self, sha256: bytes, purpose: MailPurpose, at: datetime) -> bool:
+        with self._lock:
+            usable = self.mail_token_owner(sha256, purpose, at) is not None
+            if usable:
+                del self._mail_tokens[sha256]
+            return usable
 
     @contextmanager
     def locked_family(self, token_sha256: bytes) -> Iterator[MemoryFamily | None]:

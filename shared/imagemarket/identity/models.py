@@ -21,16 +21,26 @@ MAX_DISPLAY_NAME_CHARACTERS = 100
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
 
+MailPurpose = Literal["confirm_email", "reset_password", "password_changed"]
+"""What an account is written to for, other than news of its pictures."""
+MAIL_TOKEN_LIFETIMES: dict[MailPurpose, timedelta] = {
+    "confirm_email": timedelta(days=1),
+    "reset_password": timedelta(hours=1),
+}
+"""How long the token of a mail can be used, once."""
+
 
 @dataclass(frozen=True)
 class Account:
-    """A person's account. `email` is in its normal form (see `emails.normalise`)."""
+    """A person's account. `email` is in its normal form (see `emails.normalise`); news are mailed to it once
+    `email_confirmed_at` is set."""
 
     id: UUID
     email: str
     role: Role
     display_name: str
     created_at: datetime
+    email_confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Credentials:
 
     account: Account
     password_hash: str = field(repr=False)
+    password_changed_at: datetime | None = None
+    """None while the password is the first."""
 
 
 @dataclass(frozen=True)

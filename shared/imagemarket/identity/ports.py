@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from imagemarket.identity.models import Account, Credentials, RefreshToken, Role
+from imagemarket.identity.models import Account, Credentials, MailPurpose, RefreshToken, Role
 
 
 class LockedFamily(Protocol):
@@ -53,11 +53,15 @@ class IdentityStore(Protocol):
 
     def account(self, account_id: UUID) -> Account | None: ...
 
+    def credentials_of(self, account_id: UUID) -> Credentials | None: ...
+
     def credentials(self, email: str) -> Credentials | None:
         """The account with this normal form of e-mail, and its password hash."""
         ...
 
-    def set_password_hash(self, account_id: UUID, password_hash: str) -> None: ...
+    def set_password_hash(self, account_id: UUID, password_hash: str, *, instead_of: str) -> None:
+        """Keeps another hash of the same password, where the kept one is still `instead_of`."""
+        ...
 
     def knows_network(self, account_id: UUID, network: str) -> bool:
         """Whether the account has signed in from this network."""
@@ -69,8 +73,33 @@ class IdentityStore(Protocol):
 
     def set_role(self, account_id: UUID, role: Role) -> None: ...
 
-    def start_family(self, token: RefreshToken) -> None:
-        """Keeps the first token of a new family."""
+    def start_family(self, token: RefreshToken, *, password_changed_at: datetime | None) -> bool:
+        """Keeps the first token of a new family; False, and nothing kept, when the account's password was changed
+        at another time by now: while somebody signed in with the old one."""
+        ...
+
+    def change_password(self, account_id: UUID, password_hash: str, at: datetime) -> None:
+        """Keeps a new hash, ends every session of the account and uses up its mail tokens."""
+        ...
+
+    def end_sessions(self, account_id: UUID, at: datetime) -> None:
+        """Revokes every refresh token of the account."""
+        ...
+
+    def confirm_email(self, account_id: UUID, at: datetime) -> None:
+        """Keeps that the account's address was proven; an earlier proof stays."""
+        ...
+
+    def add_mail_token(self, *, sha256: bytes, account_id: UUID, purpose: MailPurpose, expires_at: datetime) -> None:
+        """Keeps a token that goes out by mail."""
+        ...
+
+    def mail_token_owner(self, sha256: bytes, purpose: MailPurpose, at: datetime) -> Account | None:
+        """Whose unused token this is, where it is of this purpose and not over."""
+        ...
+
+    def use_mail_token(self, sha256: bytes, purpose: MailPurpose, at: datetime) -> bool:
+        """Uses a token up; False when it could not be used (any more)."""
         ...
 
     def locked_family(self, token_sha256: bytes) -> AbstractContextManager[LockedFamily | None]:
@@ -78,4 +107,12 @@ class IdentityStore(Protocol):
 
         What is done to it is kept when the context ends, and undone when it ends in an exception.
         """
+        ...
+
+
+class MailRequests(Protocol):
+    """Asks for mail about an account."""
+
+    def request(self, purpose: MailPurpose, email: str) -> None:
+        """The same work for an address that nobody has, where nothing is sent."""
         ...

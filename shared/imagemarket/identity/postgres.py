@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from imagemarket.identity.models import Account, Credentials, RefreshToken, Role
+from imagemarket.identity.models import Account, Credentials, MailPurpose, RefreshToken, Role
 from imagemarket.platform.database import Database, Row
 
 if TYPE_CHECKING:
@@ -28,7 +28,17 @@ def _account(row: Row) -> Account:
         role=row["role"],
         display_name=row["display_name"],
         created_at=row["created_at"],
+        email_confirmed_at=row["email_confirmed_at"],
     )
+
+
+_ACCOUNT = "id, email, role, display_name, created_at, email_confirmed_at"
+_CREDENTIALS = f"{_ACCOUNT}, password_hash, password_changed_at"
+_REVOKE_ALL = "UPDATE refresh_tokens SET revoked_at = %s WHERE user_id = %s AND revoked_at IS NULL"
+
+
+def _credentials(row: Row) -> Credentials:
+    return Credentials(_account(row), row["password_hash"], row["password_changed_at"])
 
 
 def _fields(token: RefreshToken) -> tuple[Any, ...]:
@@ -103,27 +113,38 @@ class PostgresIdentityStore:
 
     def add_account(self, account: Account, password_hash: str) -> bool:
         added = self._database.fetch_one(
-            "INSERT INTO users (id, email, password_hash, role, display_name, created_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (email) DO NOTHING RETURNING id",
-            (account.id, account.email, password_hash, account.role, account.display_name, account.created_at),
+            "INSERT INTO users (id, email, password_hash, role, display_name, created_at, email_confirmed_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (email) DO NOTHING RETURNING id",
+            (
+                account.id,
+                account.email,
+                password_hash,
+                account.role,
+                account.display_name,
+                account.created_at,
+                account.email_confirmed_at,
+            ),
         )
         return added is not None
 
     def account(self, account_id: UUID) -> Account | None:
-        row = self._database.fetch_one(
-            "SELECT id, email, role, display_name, created_at FROM users WHERE id = %s", (account_id,)
-        )
+        row = self._database.fetch_one(f"SELECT {_ACCOUNT} FROM users WHERE id = %s", (account_id,))
         return _account(row) if row else None
 
     def credentials(self, email: str) -> Credentials | None:
-        row = self._database.fetch_one(
-            "SELECT id, email, role, display_name, created_at, password_hash FROM users WHERE email = %s", (email,)
-        )
-        return Credentials(_account(row), row["password_hash"]) if row else None
+        row = self._database.fetch_one(f"SELECT {_CREDENTIALS} FROM users WHERE email = %s", (email,))
+        return _credentials(row) if row else None
 
-    def set_password_hash(self, account_id: UUID, password_hash: str) -> None:
+    def credentials_of(self, account_id: UUID) -> Credentials | None:
+        row = self._database.fetch_one(f"SELECT {_CREDENTIALS} FROM users WHERE id = %s", (account_id,))
+        return _credentials(row) if row else None
+
+    def set_password_hash(self, account_id: UUID, password_hash: str, *, instead_of: str) -> None:
         with self._database.transaction() as connection:
-            connection.execute("UPDATE users SET password_hash = %s WHERE id = %s", (password_hash, account_id))
+            connection.execute(
+                "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s",
+                (password_hash, account_id, instead_of),
+            )
 
     def knows_network(self, account_id: UUID, network: str) -> bool:
         row = self._database.fetch_one(
@@ -144,9 +165,66 @@ class PostgresIdentityStore:
         with self._database.transaction() as connection:
             connection.execute("UPDATE users SET role = %s WHERE id = %s", (role, account_id))
 
-    def start_family(self, token: RefreshToken) -> None:
+    def start_family(self, token: RefreshToken, *, password_changed_at: datetime | None) -> bool:
         with self._database.transaction() as connection:
+            unchanged = connection.execute(
+                "SELECT 1 FROM users WHERE id = %s AND password_changed_at IS NOT DISTINCT FROM %s FOR NO KEY UPDATE",
+                (token.account_id, password_changed_at),
+            ).fetchone()
+            if unchanged is None:
+                return False
             connection.execute(_ADD, _fields(token))
+            return True
+
+    def change_password(self, account_id: UUID, password_hash: str, at: datetime) -> None:
+        with self._database.transaction() as connection:
+            # The account's row first: it is the lock of its families (see `locked_family`).
+            connection.execute(
+                "UPDATE users SET password_hash = %s, password_changed_at = %s WHERE id = %s",
+                (password_hash, at, account_id),
+            )
+            connection.execute(_REVOKE_ALL, (at, account_id))
+            connection.execute(
+                "UPDATE account_tokens SET used_at = %s"
+                " WHERE user_id = %s AND purpose = 'reset_password' AND used_at IS NULL",
+                (at, account_id),
+            )
+
+    def end_sessions(self, account_id: UUID, at: datetime) -> None:
+        with self._database.transaction() as connection:
+            connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (account_id,))
+            connection.execute(_REVOKE_ALL, (at, account_id))
+
+    def confirm_email(self, account_id: UUID, at: datetime) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE users SET email_confirmed_at = coalesce(email_confirmed_at, %s) WHERE id = %s",
+                (at, account_id),
+            )
+
+    def add_mail_token(self, *, sha256: bytes, account_id: UUID, purpose: MailPurpose, expires_at: datetime) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO account_tokens (token_sha256, user_id, purpose, expires_at) VALUES (%s, %s, %s, %s)",
+                (sha256, account_id, purpose, expires_at),
+            )
+
+    def mail_token_owner(self, sha256: bytes, purpose: MailPurpose, at: datetime) -> Account | None:
+        row = self._database.fetch_one(
+            f"SELECT {_ACCOUNT} FROM users WHERE id = (SELECT user_id FROM account_tokens"
+            "  WHERE token_sha256 = %s AND purpose = %s AND used_at IS NULL AND expires_at > %s)",
+            (sha256, purpose, at),
+        )
+        return _account(row) if row else None
+
+    def use_mail_token(self, sha256: bytes, purpose: MailPurpose, at: datetime) -> bool:
+        with self._database.transaction() as connection:
+            used = connection.execute(
+                "UPDATE account_tokens SET used_at = %s"
+                " WHERE token_sha256 = %s AND purpose = %s AND used_at IS NULL AND expires_at > %s RETURNING 1",
+                (at, sha256, purpose, at),
+            ).fetchone()
+        return used is not None
 
     @contextmanager
     def locked_family(self, token_sha256: bytes) -> Iterator[PostgresFamily | None]:
@@ -154,7 +232,7 @@ class PostgresIdentityStore:
             # The account's row is the lock. A lock on the token's own row would let one transaction
             # revoke a family while another adds a token to it that the first cannot see yet.
             owner = connection.execute(
-                "SELECT u.id, u.email, u.role, u.display_name, u.created_at"
+                "SELECT u.id, u.email, u.role, u.display_name, u.created_at, u.email_confirmed_at"
                 " FROM refresh_tokens t JOIN users u ON u.id = t.user_id"
                 " WHERE t.token_sha256 = %s FOR NO KEY UPDATE OF u",
                 (token_sha256,),

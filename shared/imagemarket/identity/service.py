@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from imagemarket.identity.attempts import AttemptLimiter, neighbourhood_of
 from imagemarket.identity.emails import normalise
+from imagemarket.identity.mails import token_digest
 from imagemarket.identity.models import (
     ACCESS_TOKEN_LIFETIME,
     MAX_DISPLAY_NAME_CHARACTERS,
@@ -23,14 +23,17 @@ from imagemarket.identity.models import (
     TokenPair,
 )
 from imagemarket.identity.passwords import PasswordHasher
-from imagemarket.identity.ports import IdentityStore, LockedFamily
+from imagemarket.identity.ports import IdentityStore, LockedFamily, MailRequests
 from imagemarket.identity.tokens import TokenIssuer
+from imagemarket.identity.weak_passwords import weakness_of
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.errors import (
     EmailTaken,
     InvalidCredentials,
+    InvalidMailToken,
     InvalidRefreshToken,
     InvalidRequest,
+    NotFound,
     Unauthenticated,
 )
 from imagemarket.platform.ids import new_id
@@ -42,6 +45,7 @@ REFRESH_GRACE = timedelta(seconds=10)
 MAX_LIVE_IN_FAMILY = 4
 """A doubled request leaves two live tokens until one is used; a client in a loop gets no more than this."""
 
+_ANOTHER_MAIL = "The token is unknown, was used, or is over; have another mail sent."
 _SIGN_IN_AGAIN = "The refresh token cannot be used; sign in again at POST /v1/auth/login."
 _REFRESH_TOKEN_BYTES = 32
 
@@ -65,28 +69,32 @@ class Identity:
         hasher: PasswordHasher,
         issuer: TokenIssuer,
         attempts: AttemptLimiter,
+        mails: MailRequests,
         clock: Clock,
     ) -> None:
         self._store = store
         self._hasher = hasher
         self._issuer = issuer
         self._attempts = attempts
+        self._mails = mails
         self._clock = clock
 
     # --- accounts --------------------------------------------------------------------------------
 
     def register(self, *, email: str, password: str, role: PublicRole, display_name: str, address: str) -> Account:
-        """Opens an account; `address` is the network address of whoever asks.
+        """Opens an account and has a mail sent that confirms its e-mail; `address` is the network address of whoever
+        asks.
 
         Raises `InvalidRequest`, `TooManyRequests` or `EmailTaken`. That an address has an account
         can be learnt here and nowhere else, at the price of a counted registration.
         """
         if role not in ("contributor", "buyer"):
             raise _invalid("role", "must be contributor or buyer")
-        account = self._new_account(email=email, password=password, role=role, display_name=display_name)
         self._attempts.registration(address=address)
+        account = self._new_account(email=email, password=password, role=role, display_name=display_name)
         # Hashed before anyone looks whether the e-mail is taken: both answers take the same time.
         self._add(account, password)
+        self._mails.request("confirm_email", account.email)
         logger.info("registered", account_id=str(account.id), role=role)
         count("Registrations")
         return account
@@ -107,9 +115,18 @@ class Identity:
         if password is None:
             raise _invalid("password", "is needed for a new account")
         account = self._new_account(email=email, password=password, role="admin", display_name=display_name)
+        account = replace(account, email_confirmed_at=account.created_at)  # an operator gave it
         self._add(account, password)
         logger.info("created an admin", account_id=str(account.id))
         return account
+
+    def confirm_by_operator(self, email: str) -> Account:
+        """Takes an account's address as confirmed. For operators alone. Raises `NotFound`."""
+        known = self._store.credentials(normalise(email))
+        if known is None:
+            raise NotFound("There is no account with this e-mail.")
+        self._store.confirm_email(known.account.id, self._clock.now())
+        return known.account
 
     def exists(self, email: str) -> bool:
         """Whether there is an account with this e-mail. For operators alone: no route may tell."""
@@ -136,6 +153,81 @@ class Identity:
         if not self._store.add_account(account, self._hasher.hash(password)):
             raise EmailTaken("An account with this e-mail exists; sign in at POST /v1/auth/login.")
 
+    # --- proof by mail ---------------------------------------------------------------------------
+
+    def request_confirmation(self, account_id: UUID, *, address: str) -> None:
+        """Has the mail sent again that confirms an account's address; nothing happens when it is confirmed.
+
+        Raises `Unauthenticated` for a deleted account, `TooManyRequests`.
+        """
+        account = self.account(account_id)
+        self._attempts.mail(address=address)
+        if account.email_confirmed_at is None:
+            self._mails.request("confirm_email", account.email)
+
+    def confirm_email(self, token: str) -> None:
+        """Confirms the address that the token was sent to. Raises `InvalidMailToken`."""
+        digest, now = token_digest(token), self._clock.now()
+        account = self._store.mail_token_owner(digest, "confirm_email", now)
+        if account is None or not self._store.use_mail_token(digest, "confirm_email", now):
+            raise InvalidMailToken(_ANOTHER_MAIL)
+        self._store.confirm_email(account.id, now)
+        logger.info("e-mail confirmed", account_id=str(account.id))
+        count("EmailsConfirmed")
+
+    def forgot_password(self, email: str, *, address: str) -> None:
+        """Has a mail sent to set a new password with, where the address has an account; nobody learns whether.
+
+        Raises `TooManyRequests` by the network address.
+        """
+        self._attempts.mail(address=address)
+        try:
+            known_as = normalise(email)
+        except InvalidRequest:
+            known_as = ""  # nobody's; goes the way of every unknown e-mail
+        self._mails.request("reset_password", known_as)
+
+    def reset_password(self, token: str, password: str) -> None:
+        """Sets a new password with the token of a mail, which also confirms its address, and ends every session.
+
+        Raises `InvalidMailToken`, and `InvalidRequest` for a password that is not taken (the token stays good).
+        """
+        digest, now = token_digest(token), self._clock.now()
+        account = self._store.mail_token_owner(digest, "reset_password", now)
+        if account is None:
+            raise InvalidMailToken(_ANOTHER_MAIL)
+        _check_password(password, not_one_of=(account.email, account.display_name))
+        hashed = self._hasher.hash(password)
+        if not self._store.use_mail_token(digest, "reset_password", now):
+            raise InvalidMailToken(_ANOTHER_MAIL)
+        self._store.change_password(account.id, hashed, now)
+        self._store.confirm_email(account.id, now)
+        self._password_changed(account)
+
+    def change_password(self, account_id: UUID, *, current: str, new: str, address: str) -> TokenPair:
+        """Changes the password, ends every session and begins one for the caller.
+
+        Raises `InvalidCredentials` for a wrong current password, which counts like a sign-in (`TooManyRequests`),
+        `InvalidRequest` for a new one that is not taken, `Unauthenticated` for a deleted account.
+        """
+        account = self.account(account_id)
+        self._attempts.sign_in(email=account.email, address=address, known=True)
+        kept = self._store.credentials_of(account_id)
+        if not self._hasher.verify(current, kept.password_hash if kept else None):
+            count("SignInsRefused")
+            raise InvalidCredentials("The current password is wrong.")
+        _check_password(new, not_one_of=(account.email, account.display_name), field="new_password")
+        self._attempts.signed_in(email=account.email, address=address)
+        now = self._clock.now()
+        self._store.change_password(account_id, self._hasher.hash(new), now)
+        self._password_changed(account)
+        return self._begin_session(account, now)
+
+    def _password_changed(self, account: Account) -> None:
+        self._mails.request("password_changed", account.email)
+        logger.info("password changed", account_id=str(account.id))
+        count("PasswordsChanged")
+
     # --- sessions --------------------------------------------------------------------------------
 
     def login(self, *, email: str, password: str, address: str) -> TokenPair:
@@ -161,11 +253,18 @@ class Identity:
         account = credentials.account
         self._attempts.signed_in(email=known_as, address=address)
         self._store.remember_network(account.id, network, self._clock.now())
+        pair = self._begin_session(account, credentials.password_changed_at)
         if self._hasher.is_outdated(credentials.password_hash):
-            self._store.set_password_hash(account.id, self._hasher.hash(password))
+            # Where it was changed meanwhile, the old one must not come back.
+            self._store.set_password_hash(account.id, self._hasher.hash(password), instead_of=credentials.password_hash)
+        return pair
+
+    def _begin_session(self, account: Account, password_changed_at: datetime | None) -> TokenPair:
+        """The first pair of a new session, for who has just proved to know the password that was set then."""
         token, kept = self._refresh_token(account_id=account.id, family_id=new_id())
         pair = self._pair(account, token)
-        self._store.start_family(kept)
+        if not self._store.start_family(kept, password_changed_at=password_changed_at):
+            raise InvalidCredentials("The password was changed a moment ago; sign in with the new one.")
         logger.info("signed in", account_id=str(account.id))
         count("SignIns")
         return pair
@@ -176,7 +275,7 @@ class Identity:
         Raises `InvalidRefreshToken`: unknown, over, revoked, or used before. In the last case the
         family is revoked.
         """
-        with self._store.locked_family(_sha256(refresh_token)) as family:
+        with self._store.locked_family(token_digest(refresh_token)) as family:
             pair = None if family is None else self._exchange(family)
         # Refused only here: raised inside, it would undo the revocation.
         if pair is None:
@@ -210,16 +309,21 @@ class Identity:
 
         Access tokens given out in it hold until they expire, at most `ACCESS_TOKEN_LIFETIME`.
         """
-        with self._store.locked_family(_sha256(refresh_token)) as family:
+        with self._store.locked_family(token_digest(refresh_token)) as family:
             if family is not None:
                 family.revoke(self._clock.now())
                 logger.info("signed out", account_id=str(family.account.id))
+
+    def end_sessions(self, account_id: UUID) -> None:
+        """Ends every session of the account. Access tokens hold until they expire, as with `logout`."""
+        self._store.end_sessions(account_id, self._clock.now())
+        logger.info("all sessions ended", account_id=str(account_id))
 
     def _refresh_token(self, *, account_id: UUID, family_id: UUID) -> tuple[str, RefreshToken]:
         token = secrets.token_urlsafe(_REFRESH_TOKEN_BYTES)
         now = self._clock.now()
         return token, RefreshToken(
-            sha256=_sha256(token),
+            sha256=token_digest(token),
             family_id=family_id,
             account_id=account_id,
             issued_at=now,
@@ -234,11 +338,6 @@ class Identity:
             expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()),
             refresh_expires_in=int(REFRESH_TOKEN_LIFETIME.total_seconds()),
         )
-
-
-def _sha256(token: str) -> bytes:
-    """No salt and no cost: 256 random bits cannot be guessed, whatever the hash."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 def _invalid(name: str, message: str) -> InvalidRequest:
@@ -256,8 +355,13 @@ def _display_name(text: str) -> str:
     return name
 
 
-def _check_password(password: str, *, not_one_of: tuple[str, ...]) -> None:
+def _check_password(password: str, *, not_one_of: tuple[str, str], field: str = "password") -> None:
+    """`not_one_of` are the account's e-mail and name. Raises `InvalidRequest`."""
     if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
-        raise _invalid("password", f"takes {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters")
+        raise _invalid(field, f"takes {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters")
     if password.casefold() in {text.casefold() for text in not_one_of}:
-        raise _invalid("password", "must not be the e-mail or the name")
+        raise _invalid(field, "must not be the e-mail or the name")
+    email, name = not_one_of
+    weakness = weakness_of(password, about=(email, *email.split("@"), name, *name.split(), "imagemarket"))
+    if weakness is not None:
+        raise _invalid(field, weakness)

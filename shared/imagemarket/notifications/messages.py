@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
@@ -11,15 +12,20 @@ from uuid import UUID
 from imagemarket.notifications.models import WEBHOOK_DISABLED
 from imagemarket.notifications.ports import Mail
 
+# Subjects hold nobody's words: a mailbox shows them without being asked to.
 _WORDS = {
-    "image.approved": ("is in the catalogue", "Your picture was approved and can be found now."),
-    "image.pending_review": ("is waiting for a review", "A person will look at your picture before it is published."),
-    "image.rejected": ("was rejected", "Your picture was not accepted."),
+    "image.rejected": ("A picture of yours was rejected", "Your picture was not accepted."),
     "image.processing_failed": (
-        "could not be processed",
+        "A picture of yours could not be processed",
         "Processing failed on our side; your file is kept and can be processed again.",
     ),
-    "image.taken_down": ("was taken down", "Your picture is no longer in the catalogue."),
+    "image.taken_down": ("A picture of yours was taken down", "Your picture is no longer in the catalogue."),
+}
+_IN_DIGEST = {
+    "image.rejected": "rejected",
+    "image.processing_failed": "not processed",
+    "image.taken_down": "taken down",
+    WEBHOOK_DISABLED: "webhooks disabled",
 }
 
 
@@ -38,16 +44,22 @@ def mail_of(notification_id: UUID, type_: str, data: dict[str, Any], *, to: str,
             f"Mend it and enable it again: PUT {base_url}/v1/webhooks/{data['webhook_id']}",
         ]
     else:
-        what, sentence = _WORDS.get(type_, ("has news", f"Its status is now {data['status']}."))
-        subject = f"“{data['title']}” {what}"
+        subject, sentence = _WORDS[type_]
         reason = (data.get("reason") or {}).get("detail")
-        lines = [sentence, *([reason] if reason else []), f"{base_url}/v1/images/{data['image_id']}/status"]
+        # In one line: what looks like further paragraphs would be read as ours.
+        title = f"“{' '.join(str(data['title']).split())}”"
+        lines = [sentence, title, *([reason] if reason else []), f"{base_url}/v1/images/{data['image_id']}/status"]
+    return Mail(to=to, subject=subject, text="\n\n".join(lines) + "\n", message_id=f"{notification_id}@imagemarket")
+
+
+def digest_of(numbers: Mapping[str, int], *, to: str, at: datetime, account_id: UUID, base_url: str) -> Mail:
+    """The e-mail that tells of many notifications: how many there are of each type."""
+    lines = [f"{_IN_DIGEST[type_]}: {number}" for type_, number in sorted(numbers.items())]
     return Mail(
         to=to,
-        # a title may hold line breaks; a header may not
-        subject=" ".join(subject.split()),
-        text="\n\n".join(lines) + "\n",
-        message_id=f"{notification_id}@imagemarket",
+        subject="News of your pictures",
+        text="\n".join(["Since the last mail:", "", *lines, "", f"All of it: {base_url}/v1/notifications"]) + "\n",
+        message_id=f"digest-{account_id}-{at.astimezone(UTC):%Y%m%d%H%M}@imagemarket",
     )
 
 

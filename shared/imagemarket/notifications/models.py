@@ -22,6 +22,14 @@ WEBHOOK_VERIFICATION = "webhook.verification"
 MAILED_TYPES = frozenset({"image.rejected", "image.processing_failed", "image.taken_down", WEBHOOK_DISABLED})
 """What also goes out by e-mail: news that ask something of the contributor."""
 
+NEWS_MAILS_PER_DAY = 5
+"""News of pictures that an account is mailed one by one; what comes beyond waits for a digest."""
+DIGEST_EVERY = timedelta(days=1)
+DIGEST_AFTER = timedelta(hours=1)
+"""How long news gather before a digest tells them."""
+NEWS_MAILED_FOR = timedelta(days=7)
+"""Older news are not mailed any more: they stand in the app."""
+
 MAX_WEBHOOKS = 10
 """Webhooks of one account."""
 

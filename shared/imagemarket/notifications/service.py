@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.notifications.delivery import Deliveries
-from imagemarket.notifications.messages import mail_of
-from imagemarket.notifications.models import MAILED_TYPES, MarkRead, NotificationPage, NotificationView, ReadReceipt
+from imagemarket.notifications.messages import digest_of, mail_of
+from imagemarket.notifications.models import (
+    DIGEST_AFTER,
+    DIGEST_EVERY,
+    MAILED_TYPES,
+    NEWS_MAILED_FOR,
+    NEWS_MAILS_PER_DAY,
+    MarkRead,
+    NotificationPage,
+    NotificationView,
+    ReadReceipt,
+)
 from imagemarket.notifications.ports import Mailer
+from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
+from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import count, logger
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+_AT_ONCE = 500
 
 
 class Inbox:
@@ -61,10 +77,13 @@ class Inbox:
 class Teller:
     """Takes the outbox's messages and passes each notification on, once and in order per image."""
 
-    def __init__(self, *, database: Database, deliveries: Deliveries, mailer: Mailer, public_base_url: str) -> None:
+    def __init__(
+        self, *, database: Database, deliveries: Deliveries, mailer: Mailer, clock: Clock, public_base_url: str
+    ) -> None:
         self._database = database
         self._deliveries = deliveries
         self._mailer = mailer
+        self._clock = clock
         self._base_url = public_base_url
 
     def tell(self, message: dict[str, Any]) -> None:
@@ -91,18 +110,88 @@ class Teller:
             logger.info("contributor told", image_id=str(image_id), types=[row["type"] for row in rows])
 
     def _mail(self, which: dict[str, UUID]) -> None:
-        """Mails what was told and not mailed. A crash between sending and writing it down sends the same mail, with
-        the same Message-ID, again."""
+        """Mails what was told and not mailed, to confirmed addresses and up to `NEWS_MAILS_PER_DAY`; the rest waits for
+        a digest. A crash between sending and writing it down sends the same mail, with the same Message-ID, again."""
+        now = self._clock.now()
         waiting = self._database.fetch_all(
-            "SELECT n.id, n.type, n.data, u.email FROM notifications n JOIN users u ON u.id = n.account_id"
+            "SELECT n.id, n.type, n.data, n.account_id, u.email"
+            "  FROM notifications n JOIN users u ON u.id = n.account_id"
             " WHERE (n.image_id = %(image)s OR n.id = %(notification)s) AND n.told_at IS NOT NULL"
-            "   AND n.mailed_at IS NULL AND n.type = ANY(%(types)s) ORDER BY n.seq",
-            {**which, "types": list(MAILED_TYPES)},
+            "   AND n.mailed_at IS NULL AND n.type = ANY(%(types)s) AND u.email_confirmed_at IS NOT NULL"
+            "   AND n.created_at > %(since)s ORDER BY n.seq",
+            {**which, "types": list(MAILED_TYPES), "since": now - NEWS_MAILED_FOR},
         )
         for row in waiting:
+            sent = self._database.fetch_one(
+                "SELECT count(*) AS number FROM mails_sent WHERE user_id = %s AND purpose = 'news' AND at > %s",
+                (row["account_id"], now - timedelta(days=1)),
+            )
+            if sent is None or sent["number"] >= NEWS_MAILS_PER_DAY:
+                return
             self._mailer.send(mail_of(row["id"], row["type"], row["data"], to=row["email"], base_url=self._base_url))
             with self._database.transaction() as connection:
-                connection.execute("UPDATE notifications SET mailed_at = now() WHERE id = %s", (row["id"],))
+                connection.execute("UPDATE notifications SET mailed_at = %s WHERE id = %s", (now, row["id"]))
+                connection.execute(
+                    "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, 'news', %s)", (row["account_id"], now)
+                )
+
+    def digest(self, account_id: UUID) -> None:
+        """Mails one account how much it has not been mailed of, where a digest is due (see `Digests`); safe to repeat.
+
+        Raises `DependencyUnavailable`.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as connection:
+            account = connection.execute(
+                "SELECT u.email FROM users u WHERE u.id = %s AND u.email_confirmed_at IS NOT NULL AND NOT EXISTS"
+                " (SELECT 1 FROM mails_sent WHERE user_id = u.id AND purpose = 'digest' AND at > %s)"
+                " FOR NO KEY UPDATE",
+                (account_id, now - DIGEST_EVERY),
+            ).fetchone()
+            if account is None:
+                return
+            mailed = connection.execute(
+                "UPDATE notifications SET mailed_at = %s WHERE account_id = %s AND told_at IS NOT NULL"
+                " AND mailed_at IS NULL AND type = ANY(%s) AND created_at > %s RETURNING type",
+                (now, account_id, list(MAILED_TYPES), now - NEWS_MAILED_FOR),
+            ).fetchall()
+            if not mailed:
+                return
+            numbers = Counter(row["type"] for row in mailed)
+            self._mailer.send(
+                digest_of(numbers, to=account["email"], at=now, account_id=account_id, base_url=self._base_url)
+            )
+            connection.execute(
+                "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, 'digest', %s)", (account_id, now)
+            )
+        count("DigestsSent")
+
+
+class Digests:
+    """Which accounts are due a digest."""
+
+    def __init__(self, *, database: Database, queue: Queue, clock: Clock) -> None:
+        """`queue` is the one of the topic `notifications`."""
+        self._database = database
+        self._queue = queue
+        self._clock = clock
+
+    def wake(self) -> int:
+        """Asks for a digest for each account with news that gathered for `DIGEST_AFTER` and were not mailed, a day
+        after its last one; how many that was."""
+        now = self._clock.now()
+        rows = self._database.fetch_all(
+            "SELECT DISTINCT n.account_id FROM notifications n JOIN users u ON u.id = n.account_id"
+            " WHERE n.mailed_at IS NULL AND n.told_at IS NOT NULL"
+            "   AND n.type IN ('image.rejected', 'image.processing_failed', 'image.taken_down', 'webhook.disabled')"
+            "   AND n.created_at BETWEEN %(oldest)s AND %(gathered)s AND u.email_confirmed_at IS NOT NULL"
+            "   AND NOT EXISTS (SELECT 1 FROM mails_sent m WHERE m.user_id = u.id AND m.purpose = 'digest'"
+            "                      AND m.at > %(last)s)"
+            f" LIMIT {_AT_ONCE}",
+            {"oldest": now - NEWS_MAILED_FOR, "gathered": now - DIGEST_AFTER, "last": now - DIGEST_EVERY},
+        )
+        self._queue.send([{"digest_of": str(row["account_id"])} for row in rows])
+        return len(rows)
 
 
 def fan_out(connection: Connection[Row], notification: Row) -> None:

@@ -61,6 +61,12 @@ class IdempotencyKeyReused(InvalidRequest):
     slug, title, status = "idempotency-key-reused", "The idempotency key belongs to another request", 422
 
 
+class InvalidMailToken(InvalidRequest):
+    """The token of an e-mail is unknown, was used, or is over."""
+
+    slug, title, status = "invalid-mail-token", "The token of the e-mail cannot be used", 422
+
+
 class Unauthenticated(MarketError):
     """The caller did not prove who they are."""
 

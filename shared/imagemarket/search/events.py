@@ -30,8 +30,14 @@ _STREAM = "{search}:events"
 _BATCH = 500
 _NOT_KEPT = {"kind", "search_id", "at", "visitor", "all_words"}
 
-# An address, a link, or a number that could be a telephone's.
+# An address, a link, or a number that could be a telephone's, a card's or an account's.
 _SOMEBODYS = re.compile(r"@|https?:|www\.|(?:\d[\s./()-]*){6,}")
+# A token or a key: how well-known ones begin, letters and digits without end, or what no word is as long as.
+_SECRET = re.compile(
+    r"\b(?:sk|pk|rk|gh[pos]|github_pat|glpat|xox[abprs]|whsec)[-_]\w{8,}"
+    r"|(?=[^\W_]*\d)(?=\d*[^\W\d_])[\w+/=.-]{16,}|[\w+/=]{40,}",
+    re.IGNORECASE,
+)
 
 
 class SearchEvent(BaseModel):
@@ -44,7 +50,7 @@ class SearchEvent(BaseModel):
     """Ties a look to its search; None for a look that no search led to."""
     at: datetime
     words: str = ""
-    """As `phrase_of` writes them; empty where they could be somebody's contact."""
+    """As `phrase_of` writes them; empty where they could be somebody's contact or secret."""
     mode: str = ""
     filters: dict[str, list[str]] = {}
     first: int = 0
@@ -84,7 +90,7 @@ class EventStream(Protocol):
 
 def impersonal(words: str) -> str:
     """The words as an event may carry them."""
-    return "" if _SOMEBODYS.search(words) else phrase_of(words)
+    return "" if _SOMEBODYS.search(words) or _SECRET.search(words) else phrase_of(words)
 
 
 class ValkeyStream:

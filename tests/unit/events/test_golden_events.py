@@ -144,8 +144,10 @@ def test_the_schedule_relays_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None
             return 2
 
     monkeypatch.setattr(wiring, "outbox_relay", Relay)
-    monkeypatch.setattr(wiring, "webhook_deliveries", Deliveries)
-    assert relay_outbox(golden("scheduler/every_minute.json"), CONTEXT) == {"sent": 3, "webhooks_due": 2}
+    for due in ("webhook_deliveries", "account_mail_requests", "digests"):
+        monkeypatch.setattr(wiring, due, Deliveries)
+    answer = relay_outbox(golden("scheduler/every_minute.json"), CONTEXT)
+    assert answer == {"sent": 3, "webhooks_due": 2, "mails_due": 4}
 
 
 def test_the_schedule_remedies_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +174,26 @@ def test_queues_wake_those_who_tell_contributors(monkeypatch: pytest.MonkeyPatch
     assert call_webhooks(golden("sqs/webhooks.json"), CONTEXT) == {"batchItemFailures": []}
     assert handled[0]["image_id"] == str(IMAGE)
     assert handled[1] == {"delivery_id": "7e1f0a9b-8c6d-4e5f-b3a2-90817263544f"}
+
+
+def test_the_same_queue_brings_mails_and_digests_that_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[str, UUID]] = []
+
+    class Mails:
+        def send(self, request: UUID) -> None:
+            done.append(("mail", request))
+
+    class Teller:
+        def digest(self, account: UUID) -> None:
+            done.append(("digest", account))
+
+    monkeypatch.setattr(wiring, "account_mails", Mails)
+    monkeypatch.setattr(wiring, "teller", Teller)
+    event = golden("sqs/notifications.json")
+    for body in ({"account_mail_id": str(IMAGE)}, {"digest_of": str(IMAGE)}):
+        record = event["Records"][0] | {"body": json.dumps(body)}
+        assert tell_contributors({"Records": [record]}, CONTEXT) == {"batchItemFailures": []}
+    assert done == [("mail", IMAGE), ("digest", IMAGE)]
 
 
 @pytest.mark.parametrize("fails", [False, True])

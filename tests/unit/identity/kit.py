@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from imagemarket.identity.attempts import AttemptLimiter
+from imagemarket.identity.mails import MailTokens
 from imagemarket.identity.memory import MemoryIdentityStore
-from imagemarket.identity.models import TokenPair
+from imagemarket.identity.models import MailPurpose, TokenPair
 from imagemarket.identity.passwords import PasswordHasher
 from imagemarket.identity.ports import IdentityStore
 from imagemarket.identity.service import Identity
@@ -85,6 +86,24 @@ class CountingHasher(PasswordHasher):
         return super().verify(password, kept)
 
 
+class FakeMails:
+    """Takes requests for mail, and knows what a mail to an account would carry."""
+
+    def __init__(self, store: IdentityStore, clock: ManualClock) -> None:
+        self.requested: list[tuple[MailPurpose, str]] = []
+        self._store = store
+        self._tokens = MailTokens(store, clock)
+
+    def request(self, purpose: MailPurpose, email: str) -> None:
+        self.requested.append((purpose, email))
+
+    def token(self, purpose: MailPurpose, email: str) -> str:
+        """The token that a mail of this purpose would bring."""
+        kept = self._store.credentials(email)
+        assert kept is not None
+        return self._tokens.issue(kept.account.id, purpose)
+
+
 @dataclass
 class Kit:
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
@@ -96,6 +115,7 @@ class Kit:
         self.public_keys = PublicKeys(lambda: public_jwks(signing_keys()), self.clock)
         self.verifier = TokenVerifier(self.public_keys, issuer=ISSUER, clock=self.clock)
         self.issuer = TokenIssuer(signing_keys().to_json, issuer=ISSUER, clock=self.clock)
+        self.mails = FakeMails(self.store, self.clock)
         self.identity = self.with_hasher(self.hasher)
 
     def with_hasher(self, hasher: PasswordHasher) -> Identity:
@@ -104,6 +124,7 @@ class Kit:
             hasher=hasher,
             issuer=self.issuer,
             attempts=AttemptLimiter(self.counters),
+            mails=self.mails,
             clock=self.clock,
         )
 

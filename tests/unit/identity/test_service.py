@@ -7,12 +7,14 @@ from typing import Any, cast
 
 import pytest
 
-from imagemarket.identity.attempts import PER_ACCOUNT_AND_ADDRESS, REGISTRATIONS_PER_ADDRESS
+from imagemarket.identity.attempts import MAILS_PER_ADDRESS, PER_ACCOUNT_AND_ADDRESS, REGISTRATIONS_PER_ADDRESS
 from imagemarket.platform.errors import (
     EmailTaken,
     InvalidCredentials,
+    InvalidMailToken,
     InvalidRefreshToken,
     InvalidRequest,
+    NotFound,
     TooManyRequests,
     Unauthenticated,
 )
@@ -39,6 +41,8 @@ def register(kit: Kit, **changed: Any) -> Any:
 def test_whoever_registers_can_sign_in_and_is_who_they_said(kit: Kit) -> None:
     account = register(kit, email="  Ann@Example.com ", display_name="  Ann Adams ")
     assert (account.email, account.role, account.display_name) == (EMAIL, "contributor", "Ann Adams")
+    assert kit.mails.requested == [("confirm_email", EMAIL)]
+    assert account.email_confirmed_at is None
     pair = kit.login(email="ANN@example.com")
     claims = kit.verifier.verify(pair.access_token)
     assert (claims.account_id, claims.role) == (account.id, "contributor")
@@ -213,3 +217,161 @@ def test_secrets_do_not_show_in_what_is_printed(kit: Kit) -> None:
     shown = repr(pair) + repr(kept)
     for secret in (pair.access_token, pair.refresh_token, kept.password_hash):
         assert secret not in shown
+
+
+# --- proof by mail
+
+
+NEW = "eleven purple bicycles at dawn"
+
+
+def test_an_address_is_confirmed_once_by_the_mails_token(kit: Kit) -> None:
+    account = register(kit)
+    token = kit.mails.token("confirm_email", EMAIL)
+    kit.identity.confirm_email(token)
+    assert kit.identity.account(account.id).email_confirmed_at == kit.clock.now()
+    with pytest.raises(InvalidMailToken):
+        kit.identity.confirm_email(token)
+    kit.mails.requested.clear()
+    kit.identity.request_confirmation(account.id, address=ADDRESS)
+    assert kit.mails.requested == [], "it is confirmed"
+
+
+@pytest.mark.parametrize(("purpose", "hours"), [("confirm_email", 24), ("reset_password", 1)])
+def test_a_mails_token_is_for_one_purpose_and_not_for_ever(kit: Kit, purpose: Any, hours: int) -> None:
+    register(kit)
+
+    def use(token: str, as_: str) -> None:
+        if as_ == "confirm_email":
+            kit.identity.confirm_email(token)
+        else:
+            kit.identity.reset_password(token, NEW)
+
+    token = kit.mails.token(purpose, EMAIL)
+    other = "reset_password" if purpose == "confirm_email" else "confirm_email"
+    for wrong in (token + "x", "", "\udce4"):
+        with pytest.raises(InvalidMailToken):
+            use(wrong, purpose)
+    with pytest.raises(InvalidMailToken):
+        use(token, other)
+    late = kit.mails.token(purpose, EMAIL)
+    kit.clock.advance(timedelta(hours=hours) - timedelta(seconds=1))
+    use(token, purpose)
+    kit.clock.advance(timedelta(seconds=1))
+    with pytest.raises(InvalidMailToken):
+        use(late, purpose)
+
+
+def test_a_forgotten_password_is_set_anew_and_every_session_ends(kit: Kit) -> None:
+    account = register(kit)
+    sessions = [kit.login().refresh_token for _ in range(2)]
+    first, second = (kit.mails.token("reset_password", EMAIL) for _ in range(2))
+    with pytest.raises(InvalidRequest):
+        kit.identity.reset_password(first, "password123")
+    kit.identity.reset_password(first, NEW)
+    for token in sessions:
+        with pytest.raises(InvalidRefreshToken):
+            kit.identity.refresh(token)
+    with pytest.raises(InvalidCredentials):
+        kit.login()
+    assert kit.login(password=NEW).account.email == EMAIL
+    for used in (first, second):
+        with pytest.raises(InvalidMailToken):
+            kit.identity.reset_password(used, PASSWORD)
+    assert kit.identity.account(account.id).email_confirmed_at is not None, "whoever reads the mail has the address"
+    assert kit.mails.requested[-1] == ("password_changed", EMAIL)
+
+
+def test_forgetting_is_asked_for_alike_by_the_known_and_the_unknown_and_not_too_often(kit: Kit) -> None:
+    register(kit)
+    kit.mails.requested.clear()
+    for email in ("Ann@example.com", "nobody@example.com", "nobody"):
+        kit.identity.forgot_password(email, address=ADDRESS)
+    assert [purpose for purpose, _ in kit.mails.requested] == ["reset_password"] * 3
+    for _ in range(MAILS_PER_ADDRESS.attempts - 3):
+        kit.identity.forgot_password(EMAIL, address=ADDRESS)
+    with pytest.raises(TooManyRequests):
+        kit.identity.forgot_password(EMAIL, address=ADDRESS)
+
+
+def test_a_changed_password_ends_every_session_but_the_one_it_begins(kit: Kit) -> None:
+    register(kit)
+    old = kit.login()
+    with pytest.raises(InvalidCredentials):
+        kit.identity.change_password(old.account.id, current="not the password", new=NEW, address=ADDRESS)
+    with pytest.raises(InvalidRequest) as refused:
+        kit.identity.change_password(old.account.id, current=PASSWORD, new="qwertyuiop", address=ADDRESS)
+    assert refused.value.extensions["errors"][0]["field"] == "new_password"
+    pair = kit.identity.change_password(old.account.id, current=PASSWORD, new=NEW, address=ADDRESS)
+    with pytest.raises(InvalidRefreshToken):
+        kit.identity.refresh(old.refresh_token)
+    kit.identity.refresh(pair.refresh_token)
+    with pytest.raises(InvalidCredentials):
+        kit.login()
+    assert kit.mails.requested[-1] == ("password_changed", EMAIL)
+
+
+def test_the_current_password_is_not_guessed_at_with_somebodys_access_token(kit: Kit) -> None:
+    account = register(kit)
+    for _ in range(PER_ACCOUNT_AND_ADDRESS.attempts):
+        with pytest.raises(InvalidCredentials):
+            kit.identity.change_password(account.id, current="not the password", new=NEW, address=ADDRESS)
+    with pytest.raises(TooManyRequests):
+        kit.identity.change_password(account.id, current=PASSWORD, new=NEW, address=ADDRESS)
+
+
+def test_a_sign_in_that_was_under_way_while_the_password_changed_begins_no_session(kit: Kit) -> None:
+    account = register(kit)
+
+    class Slow(CountingHasher):
+        def verify(self, password: str, kept: str | None) -> bool:
+            matches = super().verify(password, kept)
+            kit.identity.change_password(account.id, current=PASSWORD, new=NEW, address=ADDRESS)
+            return matches
+
+    with pytest.raises(InvalidCredentials):
+        kit.with_hasher(Slow()).login(email=EMAIL, password=PASSWORD, address=ADDRESS)
+
+
+def test_all_sessions_of_an_account_end_together_and_no_others(kit: Kit) -> None:
+    account = register(kit)
+    register(kit, email="bob@example.com")
+    sessions = [kit.login().refresh_token for _ in range(3)]
+    other = kit.login(email="bob@example.com").refresh_token
+    kit.identity.end_sessions(account.id)
+    for token in sessions:
+        with pytest.raises(InvalidRefreshToken):
+            kit.identity.refresh(token)
+    kit.identity.refresh(other)
+    kit.login()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("password123", "Passw0rd!!", "1234567890", "qwertyuiop", "iloveyou12", "letmein1234", "aaaaaaaaaaaaaaaa"),
+        *("monkeymonkey", "abcdefghij", "Football123", "x" * 200, "imagemarket", "ann@example.com1", "Ann Adams 1"),
+    ],
+)
+def test_what_is_easy_to_guess_is_no_password(kit: Kit, password: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        register(kit, password=password)
+    assert "too easy to guess" in refused.value.detail
+    assert password not in refused.value.detail
+    assert kit.store.credentials(EMAIL) is None
+
+
+@pytest.mark.parametrize(
+    "password", [PASSWORD, NEW, "tr0ub4dor&3", "хороший пароль мой", "v7$kq!Zp2m", "Zürich äußert sich nie"]
+)
+def test_what_is_hard_to_guess_is_one(kit: Kit, password: str) -> None:
+    register(kit, password=password)
+    kit.login(password=password)
+
+
+def test_an_operator_confirms_an_address(kit: Kit) -> None:
+    account = register(kit)
+    kit.identity.confirm_by_operator("ANN@example.com")
+    assert kit.identity.account(account.id).email_confirmed_at is not None
+    with pytest.raises(NotFound):
+        kit.identity.confirm_by_operator("nobody@example.com")

@@ -37,6 +37,16 @@ def test_or_is_asked_for_twice_and_not_shown(kit: Kit) -> None:
     assert (account.role, account.display_name) == ("admin", "Root")
 
 
+def test_an_address_is_confirmed_and_an_unknown_one_is_said_to_be(kit: Kit) -> None:
+    kit.registered()
+    result = run(app, ["confirm", EMAIL])
+    assert (result.exit_code, result.output) == (0, f"{EMAIL} is confirmed.\n")
+    assert kit.login().account.email_confirmed_at is not None
+    unknown = run(app, ["confirm", "nobody@example.com"])
+    assert unknown.exit_code == 1
+    assert "There is no account with this e-mail." in unknown.output
+
+
 def test_a_short_password_is_refused_with_its_limits(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKET_PASSWORD", "short")
     result = run(app, ["create-admin", EMAIL])

@@ -1,0 +1,79 @@
+"""Mail that accounts ask for: written down and sent by another function, alike for addresses known and unknown."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from imagemarket.identity.models import MAIL_TOKEN_LIFETIMES, MailPurpose
+from imagemarket.identity.ports import IdentityStore
+from imagemarket.platform.clock import Clock
+from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.ids import new_id
+from imagemarket.platform.queue import Queue
+from imagemarket.platform.telemetry import logger
+
+_TOKEN_BYTES = 32
+_AT_ONCE = 500
+_MADE_UP_FOR_AFTER = timedelta(seconds=30)
+
+
+class AccountMailRequests:
+    """Requests for mail, in the table `account_mails`; the queue `notifications` wakes the one that sends it."""
+
+    def __init__(self, *, database: Database, queue: Queue, clock: Clock) -> None:
+        self._database = database
+        self._queue = queue
+        self._clock = clock
+
+    def request(self, purpose: MailPurpose, email: str) -> None:
+        """Asks for a mail to the account of this address. The same work is done where there is none, so that neither
+        the answer nor its time tells."""
+        request_id = new_id()
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO account_mails (id, user_id, purpose, requested_at)"
+                " VALUES (%s, (SELECT id FROM users WHERE email = %s), %s, %s)",
+                (request_id, email, purpose, self._clock.now()),
+            )
+        try:
+            self._queue.send([{"account_mail_id": str(request_id)}])
+        except DependencyUnavailable:
+            # It is written down; the minute's schedule makes up for the message.
+            logger.warning("a mail waits for the schedule: the queue is not answering")
+
+    def wake(self) -> int:
+        """Wakes the sender for what has waited for half a minute; how many that was."""
+        rows = self._database.fetch_all(
+            f"SELECT id FROM account_mails WHERE handled_at IS NULL AND requested_at < %s LIMIT {_AT_ONCE}",
+            (self._clock.now() - _MADE_UP_FOR_AFTER,),
+        )
+        self._queue.send([{"account_mail_id": str(row["id"])} for row in rows])
+        return len(rows)
+
+
+class MailTokens:
+    """Tokens that prove to be reading an account's mail."""
+
+    def __init__(self, store: IdentityStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def issue(self, account_id: UUID, purpose: MailPurpose) -> str:
+        """A new token; only its digest is kept."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self._store.add_mail_token(
+            sha256=token_digest(token),
+            account_id=account_id,
+            purpose=purpose,
+            expires_at=self._clock.now() + MAIL_TOKEN_LIFETIMES[purpose],
+        )
+        return token
+
+
+def token_digest(token: str) -> bytes:
+    """What a token is kept as. No salt and no cost: 256 random bits cannot be guessed, whatever the hash."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

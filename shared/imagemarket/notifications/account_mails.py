@@ -1,0 +1,114 @@
+"""E-mail about an account itself: confirm the address, set a new password, the password was changed.
+
+None of it holds words that the account's owner chose, since until an address is confirmed it may be a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from imagemarket.notifications.ports import Mail, Mailer
+from imagemarket.platform.clock import Clock
+from imagemarket.platform.database import Database
+from imagemarket.platform.telemetry import count, logger
+
+TokenPurpose = Literal["confirm_email", "reset_password"]
+UNCONFIRMED_PER_DAY = 3
+"""Mails to an address that is not confirmed, whatever they are for: it may be a stranger's."""
+PER_HOUR, PER_DAY = 3, 10
+"""Mails of one purpose to a confirmed address."""
+
+
+class AccountMails:
+    """Sends what accounts asked for."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        mailer: Mailer,
+        issue_token: Callable[[UUID, TokenPurpose], str],
+        clock: Clock,
+        public_base_url: str,
+    ) -> None:
+        """`issue_token` makes a token for an account and a purpose."""
+        self._database = database
+        self._mailer = mailer
+        self._issue_token = issue_token
+        self._clock = clock
+        self._base_url = public_base_url
+
+    def send(self, request_id: UUID) -> None:
+        """Handles one request of `account_mails`, once: sends it, or lets it go where nobody has the address or too
+        many were sent. A crash between sending and writing it down sends another, with a token of its own.
+
+        Raises `DependencyUnavailable`.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at"
+                " FROM account_mails m LEFT JOIN users u ON u.id = m.user_id"
+                " WHERE m.id = %s AND m.handled_at IS NULL FOR UPDATE OF m",
+                (request_id,),
+            ).fetchone()
+            if row is None:
+                return
+            connection.execute("UPDATE account_mails SET handled_at = %s WHERE id = %s", (now, request_id))
+            if row["id"] is None or (row["purpose"] == "confirm_email" and row["email_confirmed_at"] is not None):
+                return
+            # One mail of an account at a time, so that the limits hold.
+            connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (row["id"],))
+            sent = connection.execute(
+                "SELECT purpose, at FROM mails_sent WHERE user_id = %s AND at > %s"
+                " AND purpose IN ('confirm_email', 'reset_password', 'password_changed')",
+                (row["id"], now - timedelta(days=1)),
+            ).fetchall()
+            alike = [each["at"] for each in sent if each["purpose"] == row["purpose"]]
+            if row["email_confirmed_at"] is None:
+                spent = len(sent) >= UNCONFIRMED_PER_DAY
+            else:
+                hour = [at for at in alike if at > now - timedelta(hours=1)]
+                spent = len(hour) >= PER_HOUR or len(alike) >= PER_DAY
+            if spent:
+                count("AccountMailsHeldBack")
+                logger.info("an account's mail was held back", account_id=str(row["id"]), purpose=row["purpose"])
+                return
+            token = None if row["purpose"] == "password_changed" else self._issue_token(row["id"], row["purpose"])
+            self._mailer.send(
+                account_mail_of(request_id, row["purpose"], token, to=row["email"], base_url=self._base_url)
+            )
+            connection.execute(
+                "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, %s, %s)", (row["id"], row["purpose"], now)
+            )
+        count("AccountMailsSent")
+        logger.info("an account's mail was sent", account_id=str(row["id"]), purpose=row["purpose"])
+
+
+def account_mail_of(request_id: UUID, purpose: str, token: str | None, *, to: str, base_url: str) -> Mail:
+    """The e-mail of a request; nothing in it but the token was chosen by anybody."""
+    if purpose == "confirm_email":
+        subject = "Confirm your e-mail address"
+        lines = [
+            "Somebody opened an account at imagemarket with this address. If it was you, confirm it within a day:",
+            f'POST {base_url}/v1/auth/confirm\n{{"token": "{token}"}}',
+            "If it was not you, do nothing: no news will be sent to this address.",
+        ]
+    elif purpose == "reset_password":
+        subject = "Set a new password"
+        lines = [
+            "Somebody asked to set a new password for your account at imagemarket.",
+            "If it was you, do it within an hour:",
+            f'POST {base_url}/v1/auth/password/reset\n{{"token": "{token}", "password": "…"}}',
+            "If it was not you, do nothing: your password stays as it is.",
+        ]
+    else:
+        subject = "Your password was changed"
+        lines = [
+            "The password of your account at imagemarket was changed, and all its sessions were ended.",
+            f"If it was not you, set a new one: POST {base_url}/v1/auth/password/forgot",
+        ]
+    return Mail(to=to, subject=subject, text="\n\n".join(lines) + "\n", message_id=f"{request_id}@imagemarket")
