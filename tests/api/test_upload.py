@@ -154,6 +154,21 @@ def test_the_earlier_image_is_named_only_to_its_own_contributor(
         assert (str(earlier) in json.dumps(progress)) == told
 
 
+def test_what_the_file_says_of_itself_is_told_to_its_contributor_alone(
+    call: Call, database: Database, contributor: Caller
+) -> None:
+    from psycopg.types.json import Jsonb
+
+    said = {"title": "Boats", "keywords": ["boat", "red"], "creator": "Ada", "credit": "Ada / House"}
+    image = an_image(database, contributor.account_id, status="approved", suggestions=Jsonb(said))
+    path = f"/v1/images/{image}/status"
+    _, progress = call("GET", path, caller=contributor)
+    assert progress["suggestions"] == {"description": None, "copyright": None, **said}
+    _, progress = call("GET", path, caller=Caller(a_contributor(database), "admin"))
+    assert progress["suggestions"] is None
+    assert progress["title"] != "Boats"  # nothing of it is taken over by itself
+
+
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 10 bytes from 20 bytes on."""

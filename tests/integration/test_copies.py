@@ -185,6 +185,13 @@ def test_another_exposure_of_the_scene_is_held_however_alike(market: Market, pic
     assert [(row["other_id"], row["verdict"]) for row in market.evidence(second)] == [(first, "probable")]
 
 
+@pytest.mark.parametrize("again", ["2024-05-06T07:08:09", "2024-05-06T07:08:09+09:00"])
+def test_a_copy_that_lost_its_time_zone_is_no_other_exposure(market: Market, picture: Image.Image, again: str) -> None:
+    market.publish(picture, sha256="06", phash=0xF0F1, taken_at="2024-05-06T07:08:09+09:00")
+    _, status = market.publish(picture, sha256="07", phash=0xF0F1, taken_at=again)
+    assert status == "rejected"
+
+
 def test_a_picture_that_only_means_alike_is_let_through(
     market: Market, picture: Image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -31,6 +31,7 @@ FACTS = {
     "palette": [{"hex": "#102030", "percentage": 100.0}],
     "colours": ["blue"],
     "technical": {},
+    "suggestions": {"title": "Boats", "creator": "Ada"},
 }
 
 
@@ -76,8 +77,11 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
 @pytest.mark.parametrize(("nsfw_score", "status"), [(0.0999, "approved"), (0.1, "pending_review")])
 def test_the_score_decides_who_sees_it(database: Database, job: IngestionJob, nsfw_score: float, status: str) -> None:
     assert publish(database, job, MemoryQueue(), nsfw_score=nsfw_score) == {"status": status}
-    row = database.fetch_one("SELECT status, published_at, sha256, phash FROM images WHERE id = %s", (job.image_id,))
+    row = database.fetch_one(
+        "SELECT status, published_at, sha256, phash, suggestions FROM images WHERE id = %s", (job.image_id,)
+    )
     assert row is not None
+    assert row["suggestions"] == {"title": "Boats", "creator": "Ada"}
     assert row["status"] == status
     assert (row["published_at"] is not None) == (status == "approved")
     assert bytes(row["sha256"]).hex() == FACTS["sha256"]

@@ -105,7 +105,11 @@ def test_a_tombstone_answers_gone_and_what_licences_need_is_kept(room: Room) -> 
     image = room.an_image()
     details = ImageDetails(database=room.database, media_base_url="m", public_base_url="p")
     delivery = Delivery(database=room.database, originals=room.originals, media_base_url="m")
+    with room.database.transaction() as connection:
+        connection.execute('UPDATE images SET suggestions = \'{"creator": "Ada"}\' WHERE id = %s', (image,))
     room.withdrawal.delete(image, **WHY)
+    kept = room.database.fetch_one("SELECT suggestions FROM images WHERE id = %s", (image,))
+    assert kept == {"suggestions": None}  # who made it, as the file had it
     for ask in (lambda: details.detail(image), lambda: delivery.preview_url(image, "image/webp")):
         with pytest.raises(ImageGone):
             ask()

@@ -28,7 +28,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from imagemarket.imaging.matching import Comparison
-from imagemarket.imaging.models import Inspection, PaletteColour, Rendition, TechnicalMetadata
+from imagemarket.imaging.models import EmbeddedDescription, Inspection, PaletteColour, Rendition, TechnicalMetadata
 from imagemarket.ingestion.copies import CopyFinder
 from imagemarket.ingestion.endings import ExecutionEndings
 from imagemarket.ingestion.executions import Executions
@@ -1073,6 +1073,7 @@ class _Inspector:
             palette=(PaletteColour("#102030", 100.0),),
             colours=("blue",),
             technical=TechnicalMetadata(),
+            described=EmbeddedDescription(),
             master=data,
             model_input=data,
         )

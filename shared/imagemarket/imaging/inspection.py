@@ -12,7 +12,7 @@ from imagemarket.imaging import hashes
 from imagemarket.imaging.decoding import Decoded, Source, decode_source
 from imagemarket.imaging.formats import RAW_FORMATS
 from imagemarket.imaging.headers import TiffDirectory
-from imagemarket.imaging.metadata import EXIF_DIRECTORY, quiet, technical_metadata
+from imagemarket.imaging.metadata import EXIF_DIRECTORY, description_of, quiet, technical_metadata
 from imagemarket.imaging.models import Inspection, TechnicalMetadata
 from imagemarket.imaging.renditions import flattened
 
@@ -54,6 +54,7 @@ def inspect_source(source: Source) -> Inspection:
         palette=colours,
         colours=hashes.colour_names(colours),
         technical=_technical(source, decoded),
+        described=description_of(source.reader()),
         master=_encode(decoded.picture, "TIFF"),  # uncompressed: 2 MB cost less to send than to pack and unpack
         model_input=_encode(_for_models(seen), "JPEG", quality=90),
     )
@@ -69,10 +70,11 @@ def load_libraries() -> None:
 
     exif = Image.Exif()
     exif[_DATE] = "2000:01:01 00:00:00"
+    packet = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for encoder in ("JPEG", "PNG", "TIFF"):
         out = io.BytesIO()
-        Image.new("RGB", (64, 64), "navy").save(out, encoder, exif=exif, icc_profile=profile)
+        Image.new("RGB", (64, 64), "navy").save(out, encoder, exif=exif, icc_profile=profile, xmp=packet)
         inspect_source(Source(out.getvalue()))
 
 

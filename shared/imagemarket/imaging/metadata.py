@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import struct
+import unicodedata
 import warnings
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.models import EmbeddedDescription, TechnicalMetadata
 
 if TYPE_CHECKING:
-    from PIL.Image import Exif, Image
+    from xml.etree.ElementTree import Element
+
+    from PIL.Image import Exif
 
 EXIF_DIRECTORY = 0x8769
-_MAKE, _MODEL, _DATE = 0x010F, 0x0110, 0x0132
+_MAKE, _MODEL, _DATE, _OFFSET = 0x010F, 0x0110, 0x0132, 0x9010
 _EXPOSURE, _F_NUMBER, _ISO, _TAKEN, _FOCAL, _LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x920A, 0xA434
+_TAKEN_OFFSET = 0x9011
+_TITLED, _ARTIST, _COPYRIGHT = 0x010E, 0x013B, 0x8298
 _TEXT_MAX = 100
+_TITLE_MAX = 200
 _DESCRIPTION_MAX = 2000
 _KEYWORDS_MAX = 50
+_PACKET_BYTES_MAX = 2_000_000
+"""Of XMP or IPTC; a packet with the history of many edits has some 100 KB."""
+_PIECES_MAX = 10_000
+"""Segments or chunks that are passed over in search of a packet."""
+
+_XMP_IN_JPEG, _EXIF_IN_JPEG, _IPTC_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0", b"Photoshop 3.0\0"
+_XMP_IN_PNG = b"XML:com.adobe.xmp"
+_XMP_IN_TIFF, _IPTC_IN_TIFF, _PHOTOSHOP_IN_TIFF = 700, 33723, 34377
+_IPTC_RESOURCE = 0x0404
+
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_DC, _PHOTOSHOP = "{http://purl.org/dc/elements/1.1/}", "{http://ns.adobe.com/photoshop/1.0/}"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+
+_CAMERA_TITLES = re.compile(
+    r"(\w+ )*digital (still )?camera|sony dsc|dcf ?1\.0|default|untitled|image ?description|screenshot|\w{0,5}_?\d{3,}",
+    re.IGNORECASE,
+)
+"""What cameras and programs write as an ImageDescription by themselves."""
 
 
 @contextlib.contextmanager
@@ -29,6 +60,9 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+# --- how it was taken ------------------------------------------------------------------------------
 
 
 def technical_metadata(exif: Exif) -> TechnicalMetadata:
@@ -53,7 +87,8 @@ def technical_metadata(exif: Exif) -> TechnicalMetadata:
         exposure=_exposure(detail.get(_EXPOSURE)),
         aperture=_number(detail.get(_F_NUMBER), 0.1, 1000),
         focal_length_mm=_number(detail.get(_FOCAL), 0.1, 100_000),
-        taken_at=_moment(detail.get(_TAKEN)) or _moment(main.get(_DATE)),
+        taken_at=_moment(detail.get(_TAKEN), detail.get(_TAKEN_OFFSET))
+        or _moment(main.get(_DATE), detail.get(_OFFSET)),
     )
 
 
@@ -88,92 +123,290 @@ def _number_exact(value: Any) -> Fraction | None:
         return None
 
 
-def _moment(value: Any) -> datetime | None:
+def _moment(value: Any, offset: Any) -> datetime | None:
+    """What the camera's clock said; with its distance from UTC where the file says that, else of no time zone."""
     text = _text(value)
     if text is None:
         return None
     try:
-        return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+        moment = datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - the file says no more
     except ValueError:
         return None
+    found = re.fullmatch(r"([+-])(\d\d):?([0-5]\d)", _text(offset) or "")
+    if found is None or int(found[2]) > 14:
+        return moment
+    distance = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return moment.replace(tzinfo=timezone(-distance if found[1] == "-" else distance))
+
+
+# --- what its maker wrote --------------------------------------------------------------------------
+
+
+@dataclass
+class _Packets:
+    """The blocks of metadata of one file, as they stand in it."""
+
+    xmp: bytes = b""
+    iptc: bytes = b""
+    exif: Mapping[int, Any] = field(default_factory=dict)
 
 
 def read_description(path: Path) -> EmbeddedDescription:
-    """Title, description, keywords and credit from XMP, else from IPTC. Empty where the file carries none."""
-    from PIL import Image, UnidentifiedImageError
+    """`description_of` of the file at the path. Empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return description_of(file)
+    except OSError:
+        return EmbeddedDescription()
 
+
+def description_of(file: BinaryIO) -> EmbeddedDescription:
+    """Title, description, keywords and credit from XMP, else from IPTC, else from EXIF; a headline is a title where
+    there is no other, and so is EXIF's description. Empty where the file carries none. No pixel is decoded."""
     with quiet():
         try:
-            with Image.open(path) as picture:
-                xmp, iptc = _from_xmp(picture), _from_iptc(picture)
-        except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
+            packets = _packets(file)
+        except Exception:  # noqa: BLE001 - of a hostile file, in any way
             return EmbeddedDescription()
+        xmp, xmp_headline = _or_nothing(_from_xmp, packets.xmp)
+        iptc, iptc_headline = _or_nothing(_from_iptc, packets.iptc)
+        exif, exif_title = _or_nothing(_from_exif, packets.exif)
+    described = [xmp, iptc, exif]
     return EmbeddedDescription(
-        title=xmp.title or iptc.title,
-        description=xmp.description or iptc.description,
-        keywords=xmp.keywords or iptc.keywords,
-        creator=xmp.creator or iptc.creator,
-        copyright=xmp.copyright or iptc.copyright,
+        title=xmp.title or iptc.title or xmp_headline or iptc_headline or exif_title,
+        description=next((each.description for each in described if each.description), None),
+        keywords=next((each.keywords for each in described if each.keywords), ()),
+        creator=next((each.creator for each in described if each.creator), None),
+        copyright=next((each.copyright for each in described if each.copyright), None),
+        credit=next((each.credit for each in described if each.credit), None),
     )
 
 
-def _from_xmp(picture: Image) -> EmbeddedDescription:
+def _or_nothing(read: Any, packet: Any) -> tuple[EmbeddedDescription, str | None]:
+    """What a reader finds in a packet, and its title of last resort."""
     try:
-        packet = picture.getxmp()
+        return read(packet) if packet else (EmbeddedDescription(), None)
     except Exception:  # noqa: BLE001 - a hostile packet can fail in any way
-        return EmbeddedDescription()
-    descriptions = (packet.get("xmpmeta") or packet.get("xapmeta") or {}).get("RDF", {}).get("Description", {})
-    merged: dict[str, Any] = {}
-    for each in descriptions if isinstance(descriptions, list) else [descriptions]:
-        if isinstance(each, dict):
-            merged |= each
-    return EmbeddedDescription(
-        title=_first(merged.get("title"), _TEXT_MAX * 2),
-        description=_first(merged.get("description"), _DESCRIPTION_MAX),
-        keywords=tuple(_words(merged.get("subject")))[:_KEYWORDS_MAX],
-        creator=_first(merged.get("creator"), _TEXT_MAX),
-        copyright=_first(merged.get("rights"), _TEXT_MAX * 2),
+        return EmbeddedDescription(), None
+
+
+def _packets(file: BinaryIO) -> _Packets:
+    head = file.read(12)
+    file.seek(0)
+    if head.startswith(b"\xff\xd8\xff"):
+        return _packets_of_jpeg(file)
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _packets_of_png(file)
+    if head[:2] in {b"II", b"MM"} and head[4:12] != b"ftypcrx ":
+        return _packets_of_tiff(file)
+    return _Packets()
+
+
+def _packets_of_jpeg(file: BinaryIO) -> _Packets:
+    found = _Packets()
+    iptc = b""
+    file.seek(2)
+    for _ in range(_PIECES_MAX):
+        marker = file.read(2)
+        if len(marker) < 2 or marker[0] != 0xFF or marker[1] in {0xD9, 0xDA}:
+            break
+        if marker[1] == 0xFF:  # fill
+            file.seek(-1, os.SEEK_CUR)
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        data = file.read(length - 2) if length >= 2 else b""
+        if marker[1] == 0xE1 and data.startswith(_XMP_IN_JPEG) and not found.xmp:
+            found.xmp = data[len(_XMP_IN_JPEG) :]
+        elif marker[1] == 0xE1 and data.startswith(_EXIF_IN_JPEG) and not found.exif:
+            found.exif = _exif_of(data)
+        elif marker[1] == 0xED and data.startswith(_IPTC_IN_JPEG) and len(iptc) < _PACKET_BYTES_MAX:
+            iptc += data[len(_IPTC_IN_JPEG) :]  # one block of resources may go on in the next segment
+    found.iptc = _iptc_resource(iptc)
+    return found
+
+
+def _packets_of_png(file: BinaryIO) -> _Packets:
+    """Chunks to the file's end: ExifTool writes its own behind the pixels."""
+    found = _Packets()
+    file.seek(8)
+    for _ in range(_PIECES_MAX * 10):  # the pixels lie in many
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            break
+        (length,) = struct.unpack(">I", head[:4])
+        behind = file.tell() + length + 4
+        if head[4:] == b"iTXt" and length <= _PACKET_BYTES_MAX and not found.xmp:
+            keyword, _, rest = file.read(length).partition(b"\0")
+            if keyword == _XMP_IN_PNG and len(rest) > 2:
+                text = rest[2:].split(b"\0", 2)[-1]  # behind a language and a translated keyword
+                if rest[0] == 1:
+                    text = zlib.decompressobj().decompress(text, _PACKET_BYTES_MAX)
+                found.xmp = text
+        elif head[4:] == b"eXIf" and length <= _PACKET_BYTES_MAX:
+            found.exif = _exif_of(_EXIF_IN_JPEG + file.read(length))
+        file.seek(behind)
+    return found
+
+
+def _packets_of_tiff(file: BinaryIO) -> _Packets:
+    """Of the first directory, in which all keep them: TIFF and the RAW formats that are one at heart."""
+    directory = TiffDirectory(file)
+
+    def packet(tag: int) -> bytes:
+        found = directory.fields.get(tag)
+        return directory.data(tag) if found is not None and found.size <= _PACKET_BYTES_MAX else b""
+
+    exif = {
+        tag: packet(tag).split(b"\0")[0].decode("latin-1")
+        for tag in (_TITLED, _ARTIST, _COPYRIGHT)
+        if tag in directory.fields and directory.fields[tag].kind in {2, 7, 129}
+    }
+    return _Packets(
+        xmp=packet(_XMP_IN_TIFF), iptc=packet(_IPTC_IN_TIFF) or _iptc_resource(packet(_PHOTOSHOP_IN_TIFF)), exif=exif
     )
 
 
-def _words(value: Any) -> list[str]:
-    """The texts of an RDF container, whichever of its shapes the file has."""
-    if isinstance(value, str):
-        return [value.strip()] if value.strip() else []
-    if isinstance(value, list):
-        return [word for each in value for word in _words(each)]
-    if isinstance(value, dict):
-        inner = [value[name] for name in ("Bag", "Seq", "Alt", "li", "text") if name in value]
-        return [word for each in inner for word in _words(each)]
-    return []
+def _exif_of(data: bytes) -> Mapping[int, Any]:
+    from PIL import Image
 
-
-def _first(value: Any, most: int) -> str | None:
-    words = _words(value)
-    return words[0][:most] if words else None
-
-
-def _from_iptc(picture: Image) -> EmbeddedDescription:
-    from PIL import IptcImagePlugin
-
+    exif = Image.Exif()
     try:
-        fields: dict[Any, Any] = IptcImagePlugin.getiptcinfo(picture) or {}  # pyright: ignore[reportArgumentType]
-    except Exception:  # noqa: BLE001 - a hostile block can fail in any way
-        return EmbeddedDescription()
+        exif.load(data)
+        return {tag: exif.get(tag) for tag in (_TITLED, _ARTIST, _COPYRIGHT)}
+    except Exception:  # noqa: BLE001 - a hostile directory can fail in any way
+        return {}
 
-    def texts(number: int) -> list[str]:
-        value = fields.get((2, number), [])
-        raw = value if isinstance(value, list) else [value]
-        return [text for each in raw if isinstance(each, bytes) and (text := each.decode("utf-8", "replace").strip())]
+
+def _iptc_resource(data: bytes) -> bytes:
+    """The IPTC block among Photoshop's image resources."""
+    at = 0
+    while data[at : at + 4] == b"8BIM" and at + 12 <= len(data):
+        (number,) = struct.unpack_from(">H", data, at + 4)
+        at += 6 + (data[at + 6] + 2) // 2 * 2  # a name of even size, its length included
+        if at + 4 > len(data):
+            break
+        (size,) = struct.unpack_from(">I", data, at)
+        if number == _IPTC_RESOURCE:
+            return data[at + 4 : at + 4 + size]
+        at += 4 + size + size % 2
+    return b""
+
+
+def _from_xmp(packet: bytes) -> tuple[EmbeddedDescription, str | None]:
+    from defusedxml import ElementTree
+
+    if len(packet) > _PACKET_BYTES_MAX:
+        return EmbeddedDescription(), None
+    root: Element = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"))
+    properties: dict[str, Element | str] = {}
+    for described in root.iter(f"{_RDF}Description"):
+        for name, value in described.attrib.items():
+            properties.setdefault(name, value)
+        for child in described:
+            properties.setdefault(child.tag, child)
+
+    def texts(name: str) -> list[str]:
+        value = properties.get(name)
+        return [] if value is None else [value] if isinstance(value, str) else _texts(value)
+
+    def first(name: str, most: int) -> str | None:
+        return next((clean for each in texts(name) if (clean := _clean(each, most))), None)
+
+    keywords = tuple(clean for each in texts(f"{_DC}subject") if (clean := _clean(each, _TEXT_MAX)))
+    return EmbeddedDescription(
+        title=first(f"{_DC}title", _TITLE_MAX),
+        description=first(f"{_DC}description", _DESCRIPTION_MAX),
+        keywords=keywords[:_KEYWORDS_MAX],
+        creator=first(f"{_DC}creator", _TEXT_MAX),
+        copyright=first(f"{_DC}rights", _TITLE_MAX),
+        credit=first(f"{_PHOTOSHOP}Credit", _TITLE_MAX),
+    ), first(f"{_PHOTOSHOP}Headline", _TITLE_MAX)
+
+
+def _texts(value: Element) -> list[str]:
+    """The texts of a property, whichever of its shapes the file has; of several languages the default's first, then
+    English."""
+    items = list(value.iter(f"{_RDF}li"))
+    if not items:
+        return [value.text] if value.text else []
+
+    def rank(item: Element) -> int:
+        language = item.get(_LANGUAGE, "").lower()
+        return 0 if language == "x-default" else 1 if language.split("-")[0] == "en" else 2
+
+    alternatives = value.find(f"{_RDF}Alt") is not None
+    return [item.text for item in (sorted(items, key=rank) if alternatives else items) if item.text]
+
+
+def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
+    """IPTC-IIM 4.2. Its texts are UTF-8 where 1:90 says so, or all of them are; else Windows' Latin."""
+    fields: dict[tuple[int, int], list[bytes]] = {}
+    at = 0
+    while at + 5 <= len(block) and block[at] == 0x1C:
+        record, dataset, size = struct.unpack_from(">BBH", block, at + 1)
+        at += 5
+        if size & 0x8000:  # the length of the length
+            wide = size & 0x7FFF
+            if wide > 4 or at + wide > len(block):
+                break
+            size = int.from_bytes(block[at : at + wide], "big")
+            at += wide
+        if at + size > len(block):
+            break
+        fields.setdefault((record, dataset), []).append(block[at : at + size])
+        at += size
+    declared = b"\x1b%G" in b"".join(fields.get((1, 90), []))
+    utf8 = declared or all(_is_utf8(each) for (record, _), values in fields.items() if record == 2 for each in values)
+
+    def texts(number: int, most: int) -> list[str]:
+        values = fields.get((2, number), [])
+        decoded = (each.decode() if utf8 and _is_utf8(each) else _latin(each) for each in values)
+        return [clean for each in decoded if (clean := _clean(each, most))]
 
     def first(number: int, most: int) -> str | None:
-        found = texts(number)
-        return found[0][:most] if found else None
+        return next(iter(texts(number, most)), None)
 
     return EmbeddedDescription(
-        title=first(5, _TEXT_MAX * 2) or first(105, _TEXT_MAX * 2),
+        title=first(5, _TITLE_MAX),
         description=first(120, _DESCRIPTION_MAX),
-        keywords=tuple(texts(25))[:_KEYWORDS_MAX],
+        keywords=tuple(texts(25, _TEXT_MAX))[:_KEYWORDS_MAX],
         creator=first(80, _TEXT_MAX),
-        copyright=first(116, _TEXT_MAX * 2),
-    )
+        copyright=first(116, _TITLE_MAX),
+        credit=first(110, _TITLE_MAX),
+    ), first(105, _TITLE_MAX)
+
+
+def _from_exif(fields: Mapping[int, Any]) -> tuple[EmbeddedDescription, str | None]:
+    def text(tag: int, most: int) -> str | None:
+        value = fields.get(tag)
+        if isinstance(value, str):  # read as Latin-1, letter by letter
+            value = value.encode("latin-1", "replace")
+        if not isinstance(value, bytes):
+            return None
+        value = value.split(b"\0")[0]
+        return _clean(value.decode() if _is_utf8(value) else _latin(value), most)
+
+    title = text(_TITLED, _TITLE_MAX)
+    if title and (_CAMERA_TITLES.fullmatch(title) or not any(letter.isalpha() for letter in title)):
+        title = None
+    return EmbeddedDescription(creator=text(_ARTIST, _TEXT_MAX), copyright=text(_COPYRIGHT, _TITLE_MAX)), title
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _latin(data: bytes) -> str:
+    """Windows' Latin, with Latin-1 for the five bytes that it leaves out."""
+    return "".join(bytes([each]).decode("cp1252", "ignore") or chr(each) for each in data)
+
+
+def _clean(text: str, most: int) -> str | None:
+    """Composed (NFC), without what cannot be seen, of bounded length; None where nothing is left."""
+    composed = unicodedata.normalize("NFC", text[: 4 * most])
+    seen = "".join(letter for letter in composed if letter.isprintable() or letter in "\n\t")
+    return seen.strip()[:most].strip() or None

@@ -26,20 +26,22 @@ class TechnicalMetadata(BaseModel):
     """f-number."""
     focal_length_mm: float | None = None
     taken_at: datetime | None = None
-    """As the camera's clock had it; its time zone is rarely known."""
+    """As the camera's clock had it; without a time zone where the file names no distance from UTC."""
     decoded_from: Literal["embedded preview"] | None = None
     """Set where a RAW file's own data could not be read: its renditions show the JPEG that the camera put into it."""
 
 
 @dataclass(frozen=True)
 class EmbeddedDescription:
-    """What a file says of itself in IPTC or XMP. For its uploader's eyes: `creator` is a personal field."""
+    """What a file says of itself in XMP, IPTC or EXIF. For its uploader's eyes: `creator` is a personal field."""
 
     title: str | None = None
     description: str | None = None
     keywords: tuple[str, ...] = ()
     creator: str | None = None
     copyright: str | None = None
+    credit: str | None = None
+    """The line to print beside the picture."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Inspection:
     colours: tuple[str, ...]
     """Names of the colours that a search can filter by."""
     technical: TechnicalMetadata
+    described: EmbeddedDescription
+    """What the file says of itself: suggestions to its contributor, shown to nobody else."""
     master: bytes
     """PNG: sRGB, upright, no metadata, long edge at most `MASTER_LONG_EDGE`; with alpha where the original has any."""
     model_input: bytes

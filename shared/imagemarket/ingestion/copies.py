@@ -36,6 +36,9 @@ PROBABLE_DISTANCE = 4
 """Bits from which on a perceptual hash alone is a reason to ask a person: where a picture has too few points to be
 compared, or the other is still being processed. Of five million others one in 300,000 is so near by chance."""
 
+_CLOCK = len("2024-05-06T07:08:09")
+"""A copy may have lost the time zone, which tells no other exposure."""
+
 COMPARED = ("thumbnail", 450, "jpeg")
 """Kind, long edge and format of the rendition that is compared."""
 
@@ -116,9 +119,8 @@ class CopyFinder:
                 else:
                     with picture_work(Step.PUBLISH):
                         comparison = matching.compare(ours, matching.features(theirs)[0])
-            exposures_differ = None not in (subject.taken_at, other["taken_at"]) and (
-                subject.taken_at != other["taken_at"]
-            )
+            times = subject.taken_at, other["taken_at"]
+            exposures_differ = None not in times and len({time[:_CLOCK] for time in times if time}) > 1
             verdict = judge(comparison, candidate.distance, exposures_differ=exposures_differ)
             if verdict is not None:
                 found.append(_evidence(candidate, comparison, verdict))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -23,6 +23,9 @@ from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.ingestion.review import ReviewReason
 from imagemarket.platform.text import Text
+
+if TYPE_CHECKING:
+    from imagemarket.imaging.models import EmbeddedDescription
 
 MIB = 1024 * 1024
 MAX_UPLOAD_BYTES = 200 * MIB
@@ -232,6 +235,29 @@ class Rejection(BaseModel):
     )
 
 
+class Suggestions(BaseModel):
+    """What the file says of itself in XMP, IPTC or EXIF. Nothing of it is published: it is there to be taken over."""
+
+    title: str | None = None
+    description: str | None = None
+    keywords: list[str] = []
+    creator: str | None = None
+    copyright: str | None = None
+    credit: str | None = Field(default=None, description="The line to print beside the picture.")
+
+    @classmethod
+    def of(cls, described: EmbeddedDescription) -> Suggestions:
+        """The same as an answer."""
+        return cls(
+            title=described.title,
+            description=described.description,
+            keywords=list(described.keywords),
+            creator=described.creator,
+            copyright=described.copyright,
+            credit=described.credit,
+        )
+
+
 class ImageProgress(BaseModel):
     """Where an upload stands."""
 
@@ -241,6 +267,10 @@ class ImageProgress(BaseModel):
     steps: list[StepProgress]
     rejection: Rejection | None = None
     review: list[ReviewReason] = Field(default=[], description="Why it is held, while it is `pending_review`.")
+    suggestions: Suggestions | None = Field(
+        default=None,
+        description="What the file says of itself, once it is processed; for its contributor alone, and not published.",
+    )
     created_at: datetime
     updated_at: datetime
 

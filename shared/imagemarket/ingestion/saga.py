@@ -17,7 +17,7 @@ from uuid import UUID
 
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
-from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput, Suggestions
 from imagemarket.ingestion.originals import let_original_expire, real_version
 from imagemarket.ingestion.picture_faults import not_processable, picture_work
 from imagemarket.ingestion.records import ENDED, StepRecords
@@ -131,6 +131,7 @@ def _facts(inspection: Inspection) -> StepOutput:
         "palette": [{"hex": colour.hex, "percentage": colour.percentage} for colour in inspection.palette],
         "colours": list(inspection.colours),
         "technical": inspection.technical.model_dump(mode="json", exclude_none=True),
+        "suggestions": Suggestions.of(inspection.described).model_dump(exclude_defaults=True),
     }
 
 
@@ -413,7 +414,8 @@ def _update_image(
            SET status = %(status)s, version = version + 1, format = %(format)s, width = %(width)s,
                height = %(height)s, file_size_bytes = %(file_size_bytes)s, sha256 = %(sha256)s,
                phash = %(phash)s, thumbhash = %(thumbhash)s, color_palette = %(palette)s,
-               colours = %(colours)s, technical_meta = %(technical)s, nsfw_score = %(nsfw_score)s,
+               colours = %(colours)s, technical_meta = %(technical)s,
+               suggestions = %(suggestions)s, nsfw_score = %(nsfw_score)s,
                people = %(people)s, ai_description = %(description)s, model_version = %(model_version)s,
                published_at = CASE WHEN %(approved)s THEN coalesce(published_at, now()) END, updated_at = now()
          WHERE id = %(image)s AND status = 'processing'
@@ -428,6 +430,7 @@ def _update_image(
             "phash": duplicates.signed(int(facts["phash"], 16)),
             "palette": Jsonb(facts["palette"]),
             "technical": Jsonb(facts["technical"]),
+            "suggestions": Jsonb(facts["suggestions"]) if facts.get("suggestions") else None,
             "nsfw_score": analysis.nsfw_score,
             "people": analysis.people,
             "description": analysis.description,

@@ -21,6 +21,7 @@ from imagemarket.ingestion.models import (
     Rejection,
     Step,
     StepProgress,
+    Suggestions,
     UploadedPart,
     UploadRequest,
     UploadTicket,
@@ -248,8 +249,8 @@ class Uploads:
         """
         row = self._database.fetch_one(
             """
-            SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, i.object_version, i.created_at,
-                   i.updated_at, earlier.contributor_id AS earlier_contributor_id,
+            SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, i.suggestions, i.object_version,
+                   i.created_at, i.updated_at, earlier.contributor_id AS earlier_contributor_id,
                    (SELECT json_agg(s) FROM processing_steps s WHERE s.image_id = i.id) AS steps
               FROM images i
               LEFT JOIN images earlier ON earlier.id = (i.rejection ->> 'duplicate_of')::uuid
@@ -272,6 +273,9 @@ class Uploads:
             title=row["title"],
             steps=_steps(row),
             rejection=rejection,
+            suggestions=Suggestions.model_validate(row["suggestions"])
+            if row["suggestions"] and contributor_id
+            else None,
             review=review.reasons(self._database, image_id) if held else [],
             created_at=row["created_at"],
             updated_at=row["updated_at"],

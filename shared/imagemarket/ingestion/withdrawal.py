@@ -165,3 +165,9 @@ def _strip(connection: Connection[Any], image_id: UUID) -> None:
     connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
     connection.execute("DELETE FROM image_renditions WHERE image_id = %s AND kind <> 'clean'", (image_id,))
     connection.execute("DELETE FROM image_tags WHERE image_id = %s AND source = 'ai'", (image_id,))
+    # who made the picture, as its file has it
+    connection.execute("UPDATE images SET suggestions = NULL WHERE id = %s", (image_id,))
+    connection.execute(
+        "UPDATE processing_steps SET output = output - 'suggestions' WHERE image_id = %s AND step = 'inspect'",
+        (image_id,),
+    )

@@ -580,7 +580,10 @@ class TechnicalView(BaseModel):
     exposure: str | None = Field(default=None, description="Seconds, such as `1/250`.")
     aperture: float | None = Field(default=None, description="f-number.")
     focal_length_mm: float | None = None
-    taken_at: datetime | None = Field(default=None, description="As the camera's clock had it.")
+    taken_at: datetime | None = Field(
+        default=None,
+        description="As the camera's clock had it; without a time zone where the file does not say it.",
+    )
     decoded_from: Literal["embedded preview"] | None = Field(
         default=None,
         description="Set where a RAW file could not be developed: the renditions show the camera's own small JPEG.",

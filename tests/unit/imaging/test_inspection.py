@@ -241,7 +241,7 @@ def test_where_and_by_whom_a_picture_was_taken_stays_out(tmp_path: Path) -> None
         "iso": 400,
         "exposure": "1/250",
         "aperture": 2.8,
-        "taken_at": "2024-05-06T07:08:09Z",
+        "taken_at": "2024-05-06T07:08:09",
     }
     bare = io.BytesIO()
     open_master(found.master).save(bare, "TIFF")

@@ -1,0 +1,215 @@
+"""What a file says of itself, wherever and however it says it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagemarket.imaging.inspection import inspect
+from imagemarket.imaging.metadata import description_of, read_description
+from imagemarket.imaging.models import EmbeddedDescription
+from local.negatives import write_tiled_dng
+
+DC = 'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
+
+
+def _xmp(properties: str, attributes: str = "") -> bytes:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f"<rdf:Description {DC} {attributes}>{properties}</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
+def _alternatives(**languages: str) -> str:
+    items = "".join(
+        f'<rdf:li xml:lang="{language.replace("_", "-")}">{text}</rdf:li>' for language, text in languages.items()
+    )
+    return f"<dc:title><rdf:Alt>{items}</rdf:Alt></dc:title>"
+
+
+def _jpeg(**options: Any) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (80, 64), "teal").save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def _iptc(*fields: tuple[int, bytes], charset: bytes | None = None) -> bytes:
+    """A JPEG with the fields of record 2 among Photoshop's resources, behind another one."""
+    block = b"" if charset is None else b"\x1c\x01\x5a" + struct.pack(">H", len(charset)) + charset
+    for number, data in fields:
+        block += bytes([0x1C, 2, number]) + struct.pack(">H", len(data)) + data
+    resources = b"8BIM" + struct.pack(">H", 0x03ED) + b"\0\0" + struct.pack(">I", 3) + b"abc\0"
+    resources += b"8BIM" + struct.pack(">H", 0x0404) + b"\4name\0" + struct.pack(">I", len(block)) + block
+    data = b"Photoshop 3.0\0" + resources
+    whole = _jpeg()
+    return whole[:2] + b"\xff\xed" + struct.pack(">H", len(data) + 2) + data + whole[2:]
+
+
+def _of(data: bytes) -> EmbeddedDescription:
+    return description_of(io.BytesIO(data))
+
+
+# --- XMP -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("languages", "taken"),
+    [
+        ({"x_default": "One", "de": "Eins"}, "One"),
+        ({"de": "Eins", "x_default": "One"}, "One"),
+        ({"de": "Eins", "fr": "Un", "X_DEFAULT": "One"}, "One"),
+        ({"de": "Eins", "en_US": "One"}, "One"),
+        ({"de": "Eins", "fr": "Un"}, "Eins"),
+    ],
+)
+def test_of_several_languages_the_default_is_taken_then_english(languages: dict[str, str], taken: str) -> None:
+    assert _of(_jpeg(xmp=_xmp(_alternatives(**languages)))).title == taken
+
+
+def test_keywords_keep_their_order_and_a_property_may_be_an_attribute() -> None:
+    bag = "<dc:subject><rdf:Bag><rdf:li>one</rdf:li><rdf:li>two</rdf:li></rdf:Bag></dc:subject>"
+    found = _of(_jpeg(xmp=_xmp(bag, attributes='photoshop:Credit="Ada / House" photoshop:Headline="A headline"')))
+    assert (found.keywords, found.credit, found.title) == (("one", "two"), "Ada / House", "A headline")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("behind", [False, True])
+def test_xmp_of_a_png_may_stand_before_or_behind_its_pixels(behind: bool, compressed: bool) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(out, "PNG")
+    png, packet = out.getvalue(), _xmp(_alternatives(x_default="A tree"))
+    text = b"XML:com.adobe.xmp\0" + (b"\1\0\0\0" + zlib.compress(packet) if compressed else b"\0\0\0\0" + packet)
+    chunk = struct.pack(">I", len(text)) + b"iTXt" + text + struct.pack(">I", zlib.crc32(b"iTXt" + text))
+    at = len(png) - 12 if behind else 33
+    assert _of(png[:at] + chunk + png[at:]).title == "A tree"
+
+
+def test_xmp_of_tiff_and_of_a_raw_is_read(tmp_path: Path) -> None:
+    packet = _xmp(_alternatives(x_default="A tree"))
+    Image.new("RGB", (80, 64), "teal").save(tmp_path / "a.tif", tiffinfo={700: packet})
+    assert read_description(tmp_path / "a.tif").title == "A tree"
+    write_tiled_dng(tmp_path / "a.dng", np.full((128, 128, 3), 0.3), fields=[(700, 1, packet)])
+    assert inspect(tmp_path / "a.dng").described.title == "A tree"
+
+
+# --- IPTC ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "title"),
+    [
+        ("Café in Zürich".encode("latin-1"), None, "Café in Zürich"),
+        (b"Rock \x92n\x92 roll \x96 caf\xe9", None, "Rock \u2019n\u2019 roll \u2013 café"),
+        ("Café in Zürich".encode(), None, "Café in Zürich"),
+        ("Café in Zürich".encode(), b"\x1b%G", "Café in Zürich"),
+        ("Café in Zürich".encode("latin-1"), b"\x1b%G", "Café in Zürich"),  # declared falsely
+        ("Cafe\u0301".encode(), b"\x1b%G", "Café"),
+        (b"caf\x81\xe9", None, "café"),
+    ],
+)
+def test_iptc_is_read_in_the_letters_it_was_written_in(data: bytes, charset: bytes | None, title: str) -> None:
+    assert _of(_iptc((5, data), charset=charset)).title == title
+
+
+def test_one_text_that_is_no_utf_8_tells_of_all() -> None:
+    found = _of(_iptc((5, "Zürich".encode("cp1252")), (25, "Ã¤".encode("cp1252")), (25, b"sea"), (110, b"House")))
+    assert (found.title, found.keywords, found.credit) == ("Zürich", ("Ã¤", "sea"), "House")
+
+
+def test_xmp_goes_before_iptc_and_a_title_before_any_headline() -> None:
+    data = _iptc((105, b"IPTC headline"), (120, b"IPTC text"))
+    assert (_of(data).title, _of(data).description) == ("IPTC headline", "IPTC text")
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + _xmp("", attributes='photoshop:Headline="XMP headline"')
+    both = data[:2] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + data[2:]
+    assert _of(both).title == "XMP headline"
+    titled = _iptc((105, b"IPTC headline"), (5, b"IPTC title"))
+    assert _of(titled[:2] + both[2 : 4 + len(packet) + 2] + titled[2:]).title == "IPTC title"
+
+
+# --- EXIF ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("Boats on a lake", "Boats on a lake"),
+        ("Café", "Café"),
+        *[
+            (each, None)
+            for each in ("OLYMPUS DIGITAL CAMERA", "SONY DSC", "DCF 1.0", "IMG_0042", "  ", "0000", "default")
+        ],
+    ],
+)
+def test_an_exif_description_is_a_title_of_last_resort_unless_a_camera_wrote_it(said: str, title: str | None) -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x013B], exif[0x8298] = said.encode(), "Ada", "Ada 2024"
+    found = _of(_jpeg(exif=exif))
+    assert (found.title, found.creator, found.copyright) == (title, "Ada", "Ada 2024")
+    assert _of(_jpeg(exif=exif, xmp=_xmp(_alternatives(x_default="A title")))).title == "A title"
+
+
+@pytest.mark.parametrize(
+    ("offset", "expected"),
+    [
+        ("+09:00", "2024-05-01T12:00:00+09:00"),
+        ("-03:30", "2024-05-01T12:00:00-03:30"),
+        ("+00:00", "2024-05-01T12:00:00Z"),
+        (None, "2024-05-01T12:00:00"),
+        ("   :  ", "2024-05-01T12:00:00"),
+        ("+25:00", "2024-05-01T12:00:00"),
+    ],
+)
+@pytest.mark.parametrize("tags", [(0x9003, 0x9011), (0x0132, 0x9010)])
+def test_a_time_has_the_zone_that_the_file_names_and_no_other(
+    tmp_path: Path, offset: str | None, expected: str, tags: tuple[int, int]
+) -> None:
+    exif = Image.Exif()
+    detail = exif.get_ifd(0x8769)
+    if tags[0] == 0x0132:
+        exif[0x0132] = "2024:05:01 12:00:00"
+    else:
+        detail[tags[0]] = "2024:05:01 12:00:00"
+    if offset is not None:
+        detail[tags[1]] = offset
+    detail[0x8827] = 100
+    (tmp_path / "a.jpg").write_bytes(_jpeg(exif=exif))
+    assert inspect(tmp_path / "a.jpg").technical.model_dump(mode="json")["taken_at"] == expected
+
+
+# --- what cannot be read is not there --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"<",
+        b"\xff\xfe",
+        b'<!DOCTYPE a [<!ENTITY b "bbbb">]><a>&b;</a>',
+        b"<a>" * 100_000,
+        _xmp("<dc:title/>"),
+        b"x" * 60_000,
+    ],
+)
+def test_a_packet_that_cannot_be_read_is_passed_over(packet: bytes, tmp_path: Path) -> None:
+    data = b"http://ns.adobe.com/xap/1.0/\0" + packet[:60_000]
+    whole = _jpeg()
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole[:2] + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + whole[2:])
+    assert read_description(path) == EmbeddedDescription()
+    assert inspect(path).described == EmbeddedDescription()
+
+
+def test_lengths_are_bounded_and_what_cannot_be_seen_is_left_out() -> None:
+    found = _of(_iptc((5, b"a\x00\x07b" + b"c" * 2000), *[(25, b"word") for _ in range(80)]))
+    assert found.title == "ab" + "c" * 198
+    assert len(found.keywords) == 50
+    for cut in range(0, 400, 3):
+        _of(_iptc((5, b"title"), (25, b"word"))[:cut])  # ends, whatever it finds
