@@ -7,8 +7,14 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
+
+if TYPE_CHECKING:
+    from imagemarket.imaging.confinement import Inspector
+    from tests.market import Market
 
 from imagemarket.platform.database import Database
 from local import opensearch
@@ -30,6 +36,18 @@ class PostgresServer:
 
     def dsn(self, database: str) -> str:
         return dsn_of(self.port, self.password, database)
+
+
+@pytest.fixture(autouse=True)
+def _every_account_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests make up who is calling; those of who is no more hand in their own."""
+    from imagemarket import wiring
+
+    class Everyone:
+        def exists(self, account_id: UUID) -> bool:
+            return True
+
+    monkeypatch.setattr(wiring, "accounts", Everyone)
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +98,25 @@ def database(database_url: str) -> Iterator[Database]:
     found = Database(lambda: database_url)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Iterator[Inspector]:
+    """A decoder's process, started by the first picture."""
+    from imagemarket.imaging.confinement import Inspector
+
+    with Inspector() as decoder:
+        yield decoder
+
+
+@pytest.fixture
+def whole_market(database: Database, valkey_url: str, decoder: Inspector, monkeypatch: pytest.MonkeyPatch) -> Market:
+    """The whole API, wired; see `tests.market`."""
+    from tests.market import make_market
+
+    market = make_market(database, valkey_url, decoder)
+    market.wire(monkeypatch)
+    return market
 
 
 @pytest.fixture(scope="session")

@@ -394,4 +394,9 @@ def get_jwks(response: Response) -> dict[str, Any]:
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: identity", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api(
+        "imagemarket: identity",
+        router,
+        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
+        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+    )

@@ -58,4 +58,9 @@ def get_clean_rendition(
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: delivery", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api(
+        "imagemarket: delivery",
+        router,
+        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
+        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+    )

@@ -179,12 +179,13 @@ def _paths() -> list[tuple[re.Pattern[str], frozenset[str]]]:
     document = json.loads(_document()[0])
     return [
         (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), frozenset(method.upper() for method in item))
-        for path, item in document["paths"].items()
+        for path, item in sorted(document["paths"].items(), key=lambda entry: entry[0].count("{"))
     ]
 
 
 def _methods(path: str) -> frozenset[str]:
-    return frozenset().union(*(methods for pattern, methods in _paths() if pattern.fullmatch(path)))
+    """Of the path that names the most of it: `/v1/images/upload` is no image's."""
+    return next((methods for pattern, methods in _paths() if pattern.fullmatch(path)), frozenset())
 
 
 def answer_for_the_rest(request: Request) -> Response:

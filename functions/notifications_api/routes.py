@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 
 from imagemarket import wiring
 from imagemarket.notifications.models import (
@@ -30,7 +30,7 @@ from imagemarket.platform.errors import (
     TokenExpired,
     TooManyRequests,
 )
-from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, IdempotencyKey, create_api, problem_responses, require_role
 
 router = APIRouter()
 
@@ -92,10 +92,7 @@ def create_webhook(
     body: WebhookRequest,
     caller: Contributor,
     response: Response,
-    idempotency_key: Annotated[
-        str | None,
-        Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> NewWebhook:
     """The answer holds the secret, which is not told again. Signatures are those of Standard Webhooks 1.0.
 
@@ -216,4 +213,9 @@ def redeliver_webhook(webhook_id: UUID, delivery_id: UUID, caller: Contributor) 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: notifications", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api(
+        "imagemarket: notifications",
+        router,
+        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
+        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+    )

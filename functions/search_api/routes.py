@@ -174,4 +174,9 @@ def _answer(body: str, cache_control: str, if_none_match: str | None, *, state: 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: search", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api(
+        "imagemarket: search",
+        router,
+        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
+        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from pydantic import BaseModel
 
 from imagemarket import wiring
@@ -28,17 +28,12 @@ from imagemarket.platform.errors import (
     TokenExpired,
     UploadIncomplete,
 )
-from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, IdempotencyKey, create_api, problem_responses, require_role
 
 router = APIRouter()
 
 Contributor = Annotated[Caller, Depends(require_role("contributor"))]
 ContributorOrAdmin = Annotated[Caller, Depends(require_role("contributor", "admin"))]
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(description="1 to 255 visible ASCII characters; the same key and body get the same answer."),
-]
 
 
 class CategoryView(BaseModel):
@@ -160,4 +155,9 @@ def list_categories(response: Response) -> list[CategoryView]:
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: upload", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api(
+        "imagemarket: upload",
+        router,
+        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
+        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+    )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imagemarket.deadletters.remediation import Remediation
     from imagemarket.deadletters.service import DeadLetters
     from imagemarket.delivery.service import Delivery
+    from imagemarket.identity.directory import AccountDirectory
     from imagemarket.identity.mails import AccountMailRequests
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
@@ -242,6 +243,16 @@ def account_mail_requests() -> AccountMailRequests:
     return AccountMailRequests(
         database=database(), queue=Queue(aws().client("sqs"), settings().notifications_queue_url), clock=clock()
     )
+
+
+@cache
+def accounts() -> AccountDirectory:
+    """Whether the account of a token is still there."""
+    from imagemarket.identity.directory import AccountDirectory
+    from imagemarket.identity.postgres import PostgresIdentityStore
+
+    store = PostgresIdentityStore(database())
+    return AccountDirectory(lambda account_id: store.account(account_id) is not None)
 
 
 @cache

@@ -55,7 +55,7 @@ async def _anything_else(request: Request) -> Response:
 
 
 @contextmanager
-def _serving(app: Any) -> Iterator[int]:
+def serving(app: Any) -> Iterator[int]:
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -74,7 +74,7 @@ def upstream() -> Iterator[str]:
         Route("/pictures/{key:path}", _object),
         Route("/{rest:path}", _anything_else, methods=["GET", "POST", "PUT", "DELETE"]),
     ]
-    with _serving(Starlette(routes=routes)) as port:
+    with serving(Starlette(routes=routes)) as port:
         yield f"http://{LOOPBACK}:{port}"
 
 
@@ -83,7 +83,7 @@ def standing(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The port of a front door that serves."""
     outputs = tmp_path_factory.mktemp("standing") / "outputs.json"
     outputs.write_text(_OUTPUTS)
-    with _serving(make_app(upstream, outputs)) as port:
+    with serving(make_app(upstream, outputs)) as port:
         yield port
 
 
@@ -234,7 +234,7 @@ def test_a_compressed_answer_stays_compressed(outputs: Path) -> None:
         return Response(gzip.compress(b"{}"), headers={"content-encoding": "gzip", "content-type": "application/json"})
 
     with (
-        _serving(Starlette(routes=[Route("/{rest:path}", packed)])) as port,
+        serving(Starlette(routes=[Route("/{rest:path}", packed)])) as port,
         TestClient(make_app(f"http://{LOOPBACK}:{port}", outputs)) as client,
     ):
         answer = client.get("/v1/search", headers={"accept-encoding": "gzip"})

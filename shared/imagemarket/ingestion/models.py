@@ -31,6 +31,7 @@ MIB = 1024 * 1024
 MAX_UPLOAD_BYTES = 200 * MIB
 MULTIPART_ABOVE_BYTES = 100 * MIB
 PART_BYTES = 16 * MIB
+MAX_PARTS = -(-MAX_UPLOAD_BYTES // PART_BYTES)
 UPLOAD_EXPIRES_SECONDS = 3600
 RETRY_WINDOW_DAYS = 30
 """How long the original of an image that did not make it is kept for another try."""
@@ -189,7 +190,7 @@ class UploadedPart(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    number: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    number: Annotated[int, Field(strict=True, ge=1, le=MAX_PARTS)]
     etag: Annotated[str, Text(least=1, most=200)]
 
 
@@ -198,7 +199,7 @@ class CompleteUpload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=10_000)]
+    parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=MAX_PARTS)]
 
 
 class Step(StrEnum):

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Header, Request
@@ -71,6 +71,14 @@ class Caller:
     role: Role
 
 
+class Accounts(Protocol):
+    """Which accounts there are."""
+
+    def exists(self, account_id: UUID) -> bool:
+        """Whether the account has not been deleted."""
+        ...
+
+
 def _authorizer_context(request: Request) -> dict[str, Any]:
     event = request.scope.get("aws.event") or {}
     return ((event.get("requestContext") or {}).get("authorizer") or {}).get("lambda") or {}
@@ -90,6 +98,9 @@ def current_caller(request: Request) -> Caller:
     if not context.get("account_id"):
         raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
     caller = Caller(account_id=UUID(context["account_id"]), role=cast("Role", context["role"]))
+    accounts: Callable[[], Accounts] | None = getattr(request.app.state, "accounts", None)
+    if accounts is not None and not accounts().exists(caller.account_id):
+        raise Unauthenticated("The account of this access token does not exist any more.")
     logger.append_keys(account_id=str(caller.account_id))
     return caller
 
@@ -219,14 +230,13 @@ def _varying(send: Send) -> Send:
 
 
 def _takes_gzip(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """RFC 9110, 12.5.3: gzip named, or `*`, and not with a weight of 0."""
+    """RFC 9110, 12.5.3: gzip named, and not with a weight of 0."""
     asked = b",".join(value for name, value in headers if name.lower() == b"accept-encoding").decode("latin-1").lower()
     weights: dict[str, str] = {}
     for each in asked.split(","):
         coding, _, weight = each.replace(" ", "").partition(";q=")
         weights[coding] = weight or "1"
-    weight = weights.get("gzip", weights.get("*", "0"))
-    return weight.strip("0.") != ""
+    return weights.get("gzip", "0").strip("0.") != ""
 
 
 class _Frame:
@@ -302,11 +312,18 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimiter] | None = None) -> FastAPI:
+def create_api(
+    title: str,
+    *routers: APIRouter,
+    limiter: Callable[[], RateLimiter] | None = None,
+    accounts: Callable[[], Accounts] | None = None,
+) -> FastAPI:
     """A FastAPI app with the house's errors, request ids, HEAD, compression and logging around `routers`;
-    what `limiter` gives counts each request before anything else looks at it."""
+    what `limiter` gives counts each request before anything else looks at it, and what `accounts` gives knows which
+    accounts are still there."""
 
     api = FastAPI(title=title, version="1.0.0", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    api.state.accounts = accounts
 
     @api.exception_handler(MarketError)
     def on_market_error(request: Request, error: MarketError) -> Response:
@@ -347,6 +364,15 @@ def create_api(title: str, *routers: APIRouter, limiter: Callable[[], RateLimite
 IfNoneMatch = Annotated[
     str | None,
     Header(description="ETags of the copies at hand; answered with 304 while one of them is still right."),
+]
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="1 to 255 visible ASCII characters; the same key and body get the same answer.",
+        json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    ),
 ]
 
 

@@ -57,7 +57,7 @@ class IdempotencyKeys:
         if not _KEY.fullmatch(key):
             raise InvalidRequest(
                 "The header Idempotency-Key takes 1 to 255 visible ASCII characters.",
-                errors=[{"header": "Idempotency-Key", "detail": "1 to 255 visible ASCII characters"}],
+                errors=[{"in": "header", "field": "Idempotency-Key", "detail": "1 to 255 visible ASCII characters"}],
             )
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).digest()
         where = (account_id, operation, key)

@@ -1,0 +1,126 @@
+"""The whole API put together in one process: real database and cache, stores and model made of memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from imagemarket.identity.directory import AccountDirectory
+from imagemarket.identity.models import Account, Role
+from imagemarket.identity.postgres import PostgresIdentityStore
+from imagemarket.imaging.confinement import Inspector
+from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import SystemClock
+from imagemarket.platform.database import Database
+from imagemarket.platform.ratelimits import Policy, RateLimiter
+from imagemarket.search.cursor import CursorSigner
+from imagemarket.search.details import ImageDetails
+from imagemarket.search.pages import PageCache
+from imagemarket.search.pictures import PictureSearch
+from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.service import Search
+from imagemarket.search.spelling import Speller
+from imagemarket.search.suggestions import Suggestions, SuggestionTable
+from imagemarket.search.understanding import QueryReader
+from tests.api.test_search_by_image import Model
+from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
+from tests.unit.identity.kit import Kit
+from tests.unit.search.kit import random_documents
+from tests.unit.search.test_service import Encoder
+
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:test"
+MEDIA, PUBLIC = "https://cdn.test/media", "https://api.test"
+ROLES: tuple[Role, ...] = ("contributor", "buyer", "admin")
+
+
+@dataclass(frozen=True)
+class Market:
+    """What tests take from it: the services by their names in the composition root, and an account of each role."""
+
+    services: dict[str, Any]
+    accounts: dict[Role, Account]
+    kit: Kit
+    database: Database
+
+    def token(self, role: Role = "contributor") -> str:
+        """An access token of that role's account."""
+        return self.kit.issuer.issue(self.accounts[role])
+
+    def wire(self, monkeypatch: Any) -> None:
+        """From now on the composition root hands out these services."""
+        from imagemarket import wiring
+
+        for name, value in self.services.items():
+            monkeypatch.setattr(wiring, name, lambda value=value: value)
+
+
+def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Market:
+    """Forty pictures to find, and an account of each role."""
+    from imagemarket.delivery.service import Delivery
+    from imagemarket.ingestion.executions import Executions
+    from imagemarket.ingestion.retries import Retries
+    from imagemarket.ingestion.uploads import Uploads
+    from imagemarket.notifications.delivery import Deliveries
+    from imagemarket.notifications.service import Inbox
+    from imagemarket.notifications.targets import TargetRules
+    from imagemarket.notifications.webhooks import Webhooks
+    from imagemarket.platform.idempotency import IdempotencyKeys
+
+    engine, table, cache = PostgresSearch(database), SuggestionTable(database), Cache(valkey_url)
+    made = random_documents(40)
+    engine.write(made, [])
+    table.write(made, [])
+    search = Search(
+        keyword=engine,
+        vector=engine,
+        reader=engine,
+        encoder=Encoder,
+        cursors=CursorSigner(lambda: "a secret", SystemClock()),
+        pages=PageCache(cache, SystemClock()),
+        queries=QueryReader(lambda: Speller(table.words(100))),
+        media_base_url=MEDIA,
+        public_base_url=PUBLIC,
+    )
+    originals = MemoryObjectStore("originals")
+    idempotency = IdempotencyKeys(database, SystemClock())
+    uploads = Uploads(database=database, originals=originals, idempotency=idempotency, public_base_url=PUBLIC)
+    machine = Executions(cast("Any", MemoryStepFunctions(MACHINE)), MACHINE)
+    store = PostgresIdentityStore(database)
+    kit = Kit(store=store)
+    accounts: dict[Role, Account] = {
+        role: Account(
+            id=UUID(int=7 + place),
+            email=f"{role}@example.com",
+            role=role,
+            display_name=role.title(),
+            created_at=kit.clock.now(),
+        )
+        for place, role in enumerate(ROLES)
+    }
+    for account in accounts.values():
+        store.add_account(account, "!")
+    services: dict[str, Any] = {
+        "identity": kit.identity,
+        "accounts": AccountDirectory(lambda account_id: store.account(account_id) is not None),
+        "public_keys": kit.public_keys,
+        "token_verifier": kit.verifier,
+        "search": search,
+        "suggestions": Suggestions(table, lambda: None),
+        "picture_search": PictureSearch(search=search, work=MemoryObjectStore("work"), decoder=decoder, model=Model()),
+        "image_details": ImageDetails(database=database, media_base_url=MEDIA, public_base_url=PUBLIC),
+        "uploads": uploads,
+        "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
+        "inbox": Inbox(database),
+        "webhooks": Webhooks(
+            database=database,
+            rules=TargetRules(loopback=False, resolve=lambda *_: ["203.0.113.1"]),
+            deliveries=Deliveries(database=database, queue=cast("Any", MemoryQueue()), clock=SystemClock()),
+            idempotency=idempotency,
+            clock=SystemClock(),
+        ),
+        "delivery": Delivery(database=database, originals=originals, media_base_url=MEDIA),
+        "rate_limiter": RateLimiter(lambda: cache, address=Policy("address", 10**6, 60)),
+        "public_base_url": PUBLIC,
+    }
+    return Market(services, accounts, kit, database)
