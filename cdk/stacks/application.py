@@ -586,6 +586,7 @@ class ApplicationStack(Stack):
             **self._signing_key,
             "bcrypt_cost": str(stage.bcrypt_cost),
             "cache_url": stage.cache_url,
+            "counters_url": stage.counters_url,
             "cdn_distribution_id": "none",  # no stage puts one before its renditions yet
             "model_endpoint_name": stage.model_endpoint_name,
             "public_base_url": stage.public_base_url,
