@@ -11,6 +11,9 @@ from tests.api.routes import Route, break_every_engine, every_route
 ROLES: tuple[Role, ...] = ("admin", "buyer", "contributor")
 SIGNED_IN: dict[str, set[Role]] = {
     "getMe": {"admin", "buyer", "contributor"},
+    "sendConfirmation": {"admin", "buyer", "contributor"},
+    "changePassword": {"admin", "buyer", "contributor"},
+    "logoutAll": {"admin", "buyer", "contributor"},
     "announceUpload": {"contributor"},
     "completeUpload": {"contributor"},
     "abortUpload": {"contributor"},
@@ -24,6 +27,7 @@ SIGNED_IN: dict[str, set[Role]] = {
     "listWebhooks": {"contributor"},
     "getWebhook": {"contributor"},
     "changeWebhook": {"contributor"},
+    "verifyWebhook": {"contributor"},
     "deleteWebhook": {"contributor"},
     "rotateWebhookSecret": {"contributor"},
     "listWebhookDeliveries": {"contributor"},
