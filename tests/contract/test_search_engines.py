@@ -384,7 +384,11 @@ def test_a_synonym_stands_for_its_word_alone(engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    ["boat " * 1000, "x" * 5000, " ".join(f"w{number}" for number in range(1000)), '"' * 5000, "-(" * 2500],
+    [
+        *("boat " * 1000, "x" * 5000, '"' * 5000, "-(" * 2500),
+        " ".join(f"w{number}" for number in range(1000)),
+        " ".join(f"one{number}-two{number}-three{number}" for number in range(100)),
+    ],
 )
 def test_endless_words_are_no_trouble(engine: Engine, asked: str) -> None:
     engine.write([document("Red boat")], [])

@@ -52,6 +52,8 @@ _KEEP_THE_NEWER = """
     else { ctx.op = 'none' }
 """
 
+_MOST_CLAUSES = 1000
+"""In one query, words beyond are passed over: OpenSearch refuses more than 1,024 (`max_clause_count`)."""
 _STEMMED = ("title_words^8", "tag_words^3", "category_words^1.5", "contributor_words^1.5", "description_words")
 _AS_THEY_STAND = (
     "title_words.plain^8",
@@ -500,13 +502,29 @@ def _query(words: Words, wanted: str) -> dict[str, Any]:
     said = [group for group in words.groups if any(not _is_stop(clause) for clause in group)]
     # "The Who" is nothing but stop words; then they are looked for as they stand.
     fields = _STEMMED if said else _AS_THEY_STAND
-    parts = [_any_of([_clause(clause, fields) for clause in group]) for group in said or words.groups]
+    left = _MOST_CLAUSES
+    groups: list[tuple[Clause, ...]] = []
+    # What says exactly what is wanted is the last to be passed over.
+    for group in sorted(said or words.groups, key=lambda group: not any(clause.strict for clause in group)):
+        if (cost := sum(map(_cost, group))) <= left:
+            groups.append(group)
+            left -= cost
+    parts = [_any_of([_clause(clause, fields) for clause in group]) for group in groups]
     asked: dict[str, Any] = {"bool": {wanted: parts, "minimum_should_match": 1 if wanted == "should" else 0}}
-    typed = [clause for group in said for clause in group if not clause.excluded and not clause.added]
-    if not typed:
+    very: list[dict[str, Any]] = []
+    for clause in (clause for group in groups if said for clause in group if not clause.excluded and not clause.added):
+        if (cost := _cost(clause)) <= left:
+            very.append(_clause(clause, _AS_THEY_STAND))
+            left -= cost
+    if not very:
         return asked
     # The very words count once more; they match nothing that their stems do not.
-    return {"bool": {"must": [asked], "should": [_clause(clause, _AS_THEY_STAND) for clause in typed]}}
+    return {"bool": {"must": [asked], "should": very}}
+
+
+def _cost(clause: Clause) -> int:
+    """How many of the engine's clauses it becomes: one for each word and field."""
+    return len(_STEMMED) * sum(len(form.words) for form in clause.forms)
 
 
 def _is_stop(clause: Clause) -> bool:
