@@ -89,7 +89,7 @@ def generated() -> tuple[bytes, ...]:
     save(colours, "TIFF", save_all=True, append_images=[colours.rotate(90)])
     save(see_through, "TIFF", big_tiff=True)
     made.extend(_by_libvips(plane))
-    made.append(_negative(plane))
+    made.extend(_negatives(plane))
     return tuple(made)
 
 
@@ -103,11 +103,18 @@ def _by_libvips(plane: Any) -> Iterator[bytes]:
     yield (picture / 255).copy(interpretation="scrgb").tiffsave_buffer()
 
 
-def _negative(plane: Any) -> bytes:
-    from local.negatives import write_dng
+def _negatives(plane: Any) -> Iterator[bytes]:
+    from local.negatives import RAW_KINDS, write_dng, write_raw, write_tiled_dng
 
+    scene = plane[:, :56] / 255
     with tempfile.TemporaryDirectory() as folder:
-        return write_dng(Path(folder) / "a.dng", plane / 255, orientation=6).read_bytes()
+        path = Path(folder) / "a"
+        yield write_dng(path, plane / 255, orientation=6).read_bytes()
+        for kind in RAW_KINDS:
+            yield write_raw(path, kind, scene).read_bytes()
+        for compressed in (True, False):
+            write_tiled_dng(path, scene, tile=32, compressed=compressed)
+            yield path.read_bytes()
 
 
 def seeds(samples: Path | None = None) -> tuple[bytes, ...]:

@@ -1,14 +1,15 @@
-"""A camera's negative made by hand: real RAW files are too large to keep beside the tests."""
+"""Cameras' negatives made by hand: real RAW files are too large to keep beside the tests."""
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _SRATIONAL = 1, 2, 3, 4, 5, 10
+_BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED, _SRATIONAL = 1, 2, 3, 4, 5, 7, 10
 _CODES = {_BYTE: "B", _SHORT: "H", _LONG: "I"}
 
 
@@ -93,6 +94,160 @@ def write_tiled_dng(
     return places
 
 
+RAW_KINDS = ("dng", "nef", "arw", "orf", "cr2", "rw2", "raf")
+"""What `write_raw` can make. CR3 is not among them: its wavelets would take an encoder of their own."""
+
+
+def write_raw(path: Path, kind: str, pixels: np.ndarray) -> Path:
+    """A camera RAW of the kind, made as a camera makes it, of an RGGB sensor that saw `pixels` (height, width, 3; 0 to
+    1; even sides, the width a multiple of 56). The sensor's data come last."""
+    mosaic = mosaic_of(pixels)
+    if kind == "dng":
+        return write_dng(path, pixels)
+    path.write_bytes({"nef": _nef, "arw": _arw, "orf": _orf, "cr2": _cr2, "rw2": _rw2, "raf": _raf}[kind](mosaic))
+    return path
+
+
+def _sensor(mosaic: np.ndarray, *, bits: int, place: int, size: int) -> list:
+    """The directory of a sensor's data as TIFF/EP has it."""
+    height, width = mosaic.shape
+    return [
+        *[(254, _LONG, [0]), (256, _LONG, [width]), (257, _LONG, [height]), (258, _SHORT, [bits])],
+        *[(259, _SHORT, [1]), (262, _SHORT, [32803]), (273, _LONG, [place]), (277, _SHORT, [1])],
+        *[(278, _LONG, [height]), (279, _LONG, [size]), (284, _SHORT, [1]), (33421, _SHORT, [2, 2])],
+        (33422, _BYTE, [0, 1, 1, 2]),
+    ]
+
+
+def _below_a_first(mosaic: np.ndarray, make: str, model: str) -> bytes:
+    """A TIFF whose first directory names the camera, and whose sub-directory has 14 bits in 16."""
+
+    def first(sub: int) -> bytes:
+        named = [(254, _LONG, [1]), (271, _ASCII, make), (272, _ASCII, model), (274, _SHORT, [1]), (330, _LONG, [sub])]
+        return _directory(named, 8)
+
+    def sensor(place: int) -> bytes:
+        return _directory(_sensor(mosaic, bits=14, place=place, size=mosaic.nbytes), sub)
+
+    sub = 8 + len(first(0))
+    place = sub + len(sensor(0))
+    return b"II*\0" + struct.pack("<I", 8) + first(sub) + sensor(place) + mosaic.tobytes()
+
+
+def _nef(mosaic: np.ndarray) -> bytes:
+    return _below_a_first(mosaic, "NIKON CORPORATION", "NIKON D9999")
+
+
+def _arw(mosaic: np.ndarray) -> bytes:
+    return _below_a_first(mosaic, "SONY", "ILCE-9999")
+
+
+def _orf(mosaic: np.ndarray) -> bytes:
+    """12 bits, packed into words of 32."""
+    height, width = mosaic.shape
+    levels = (mosaic >> 2).astype(">u2").view(np.uint8).reshape(height, width, 2)
+    bits = np.unpackbits(levels, axis=-1)[..., 4:].reshape(height, -1)
+    packed = np.packbits(bits, axis=1).reshape(height, -1, 4)[..., ::-1].tobytes()
+
+    def first(place: int) -> bytes:
+        named = [(271, _ASCII, "OLYMPUS IMAGING CORP."), (272, _ASCII, "E-9999")]
+        return _directory(sorted([*_sensor(mosaic, bits=12, place=place, size=len(packed)), *named]), 8)
+
+    return b"IIRO" + struct.pack("<I", 8) + first(8 + len(first(0))) + packed
+
+
+def _cr2(mosaic: np.ndarray) -> bytes:
+    """Lossless JPEG of two components, in the second directory of the chain."""
+    data = lossless_jpeg(mosaic, components=2)
+    named = [(271, _ASCII, "Canon"), (272, _ASCII, "Canon EOS 9999D")]
+    second = 16 + len(_directory(named, 16))
+
+    def sensor(place: int) -> bytes:
+        return _directory([(259, _SHORT, [6]), (273, _LONG, [place]), (279, _LONG, [len(data)])], second)
+
+    head = b"II*\0" + struct.pack("<I", 16) + b"CR\2\0" + struct.pack("<I", second)
+    return head + _directory(named, 16, following=second) + sensor(second + len(sensor(0))) + data
+
+
+def _rw2(mosaic: np.ndarray) -> bytes:
+    height, width = mosaic.shape
+    data = _panasonic(mosaic >> 2)
+
+    def first(place: int) -> bytes:
+        fields = [
+            *[(1, _UNDEFINED, b"0330"), (2, _SHORT, [width]), (3, _SHORT, [height]), (4, _SHORT, [0])],
+            *[(5, _SHORT, [0]), (6, _SHORT, [height]), (7, _SHORT, [width]), (9, _SHORT, [1]), (10, _SHORT, [12])],
+            *[(11, _SHORT, [34316]), (271, _ASCII, "Panasonic"), (272, _ASCII, "DMC-9999")],
+            *[(273, _LONG, [0xFFFFFFFF]), (278, _LONG, [height]), (279, _LONG, [len(data)]), (280, _LONG, [place])],
+        ]
+        return _directory(fields, 24)
+
+    return b"IIU\0" + struct.pack("<I", 24) + bytes(16) + first(24 + len(first(0))) + data
+
+
+_PANASONIC_BLOCK, _PANASONIC_SPLIT = 0x4000, 0x2008
+
+
+def _panasonic(levels: np.ndarray) -> bytes:
+    """12 bits in groups of 14 pixels: the first two as they are, the others by their upper 8 bits. A block of 16 KB
+    is filled from its end, bit by bit, and written with its second part first."""
+    blocks: list[bytes] = []
+    block, place = bytearray(_PANASONIC_BLOCK + 2), 0
+
+    def put(bits: int, value: int) -> None:
+        nonlocal place
+        place = (place - bits) % (8 * _PANASONIC_BLOCK)
+        at = place >> 3 ^ 0x3FF0
+        word = int.from_bytes(block[at : at + 2], "little") | value << (place & 7)
+        block[at : at + 2] = (word & 0xFFFF).to_bytes(2, "little")
+        if place == 0:
+            end()
+
+    def end() -> None:
+        blocks.append(bytes(block[_PANASONIC_SPLIT:_PANASONIC_BLOCK] + block[:_PANASONIC_SPLIT]))
+        block[:] = bytes(len(block))
+
+    for row in levels.tolist():
+        for column, level in enumerate(row):
+            if column % 14 % 3 == 2:
+                put(2, 3)
+            put(8, max(level >> 4, 1))
+            if column % 14 < 2:
+                put(4, level & 15)
+    if place:
+        end()
+    return b"".join(blocks)
+
+
+def _raf(mosaic: np.ndarray) -> bytes:
+    """A preview, a table of the sensor's sides, and a TIFF of Fuji's own with the data."""
+    from PIL import Image
+
+    height, width = mosaic.shape
+    exif = Image.Exif()
+    exif.endian = "<"
+    exif[271], exif[272] = "FUJIFILM", "X-9999"
+    preview = io.BytesIO()
+    Image.new("RGB", (160, 120), "teal").save(preview, "JPEG", exif=exif)
+    table = (
+        struct.pack(">I", 2) + struct.pack(">4H", 0x100, 4, height, width) + struct.pack(">2H4B", 0x130, 4, 0, 8, 0, 0)
+    )
+    named = 8 + len(_directory([(0xF000, _LONG, [0])], 8))
+
+    def sensor(place: int) -> bytes:
+        fields = [(0xF001, _LONG, [width]), (0xF002, _LONG, [height]), (0xF003, _LONG, [14])]
+        return _directory([*fields, (0xF007, _LONG, [place]), (0xF008, _LONG, [mosaic.nbytes])], named)
+
+    data = b"II*\0" + struct.pack("<I", 8) + _directory([(0xF000, _LONG, [named])], 8)
+    data += sensor(named + len(sensor(0))) + mosaic.tobytes()
+    parts, at = [], 148
+    for part in (preview.getvalue(), table, data):
+        parts += [at, len(part)]
+        at += len(part)
+    head = b"FUJIFILMCCD-RAW 0201FF000000X-9999".ljust(84, b"\0") + struct.pack(">6I", *parts)
+    return head.ljust(148, b"\0") + preview.getvalue() + table + data
+
+
 def mosaic_of(pixels: np.ndarray) -> np.ndarray:
     """What an RGGB sensor of 14 bits sees of (height, width, 3) pixels from 0 to 1."""
     mosaic = np.empty(pixels.shape[:2], dtype="<u2")
@@ -101,30 +256,33 @@ def mosaic_of(pixels: np.ndarray) -> np.ndarray:
     return mosaic
 
 
-def lossless_jpeg(samples: np.ndarray) -> bytes:
-    """One plane of 16 bits as lossless JPEG (ITU-T T.81, annex H): predictor 1, all categories coded with 5 bits."""
+def lossless_jpeg(samples: np.ndarray, *, components: int = 1) -> bytes:
+    """One plane of 16 bits as lossless JPEG (ITU-T T.81, annex H): predictor 1, all categories coded with 5 bits. Of
+    several components each has every second, third, … sample of a row."""
     height, width = samples.shape
     bits: list[str] = []
-    above = 1 << 15
+    above = [1 << 15] * components
     for row in samples.tolist():
-        before = above
-        for sample in row:
-            difference = ((sample - before + (1 << 15)) & 0xFFFF) - (1 << 15)
+        before = list(above)
+        for column, sample in enumerate(row):
+            difference = ((sample - before[column % components] + (1 << 15)) & 0xFFFF) - (1 << 15)
             size = abs(difference).bit_length()
             bits.append(f"{size:05b}")
             if 0 < size < 16:
                 bits.append(f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}")
-            before = sample
-        above = row[0]
+            before[column % components] = sample
+        above = row[:components]
     stream = "".join(bits)
     stream += "1" * (-len(stream) % 8)
     data = int(stream, 2).to_bytes(len(stream) // 8, "big").replace(b"\xff", b"\xff\0")
     table = bytes([0, 0, 0, 0, 0, 17, *[0] * 11, *range(17)])
+    frame = b"".join(bytes([number, 0x11, 0]) for number in range(components))
+    scan = b"".join(bytes([number, 0]) for number in range(components))
     return (
         b"\xff\xd8"
         + _segment(0xC4, table)
-        + _segment(0xC3, struct.pack(">BHHB3B", 16, height, width, 1, 0, 0x11, 0))
-        + _segment(0xDA, bytes([1, 0, 0, 1, 0, 0]))
+        + _segment(0xC3, struct.pack(">BHHB", 16, height, width // components, components) + frame)
+        + _segment(0xDA, bytes([components]) + scan + bytes([1, 0, 0]))
         + data
         + b"\xff\xd9"
     )

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -46,7 +47,20 @@ ONE_THREAD = {"VIPS_CONCURRENCY": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THR
 """Side by side with other pictures threads win nothing, and each costs memory."""
 _FILLINGS = (0xFF, 0x01)
 """For two processes that look at one RAW: new memory is their complement, black to one and white to another."""
+_PLACES_TOLD = 12
 _OURSELVES = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+class DecoderError(Exception):
+    """The decoder failed in a way that is no refusal; its text says what was raised and where, and nothing else."""
+
+
+def raised(error: BaseException) -> str:
+    """What was raised and where, innermost last; not what it says, which may quote the file."""
+    if isinstance(error, DecoderError):
+        return f"DecoderError: {error}"
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    return " ".join([type(error).__name__, *places[-_PLACES_TOLD:]])
 
 
 class Inspector:
@@ -188,7 +202,7 @@ class _Decoder:
             raise DependencyUnavailable("The decoder's process was ended from outside.")
         if status < 0:
             raise UnreadableImage("The file is damaged: its decoder broke down over it.")
-        raise RuntimeError(f"The decoder's process ended with status {status}; the log has why.")
+        raise DecoderError(f"status {status}")
 
     def close(self) -> None:
         self._process.kill()
@@ -210,7 +224,7 @@ class _Decoder:
         if "refused" in head:
             raise _rejections()[head["refused"]](head["detail"])
         if "failed" in head:
-            raise RuntimeError(head["failed"])
+            raise DecoderError(head["failed"])
         parts = [self._answers.read(min(size, _ANSWER_BYTES_MAX)) for size in head["sizes"]]
         if [len(part) for part in parts] != head["sizes"]:
             return None
@@ -251,7 +265,7 @@ def _serve(address_space_bytes: int) -> None:
             detail = f"Decoding the picture would take more memory than the {limit} that it may have."
             _answer(answers, {"refused": ImageTooLarge.__name__, "detail": detail})
         except Exception as error:  # noqa: BLE001 - told to the one who asked
-            _answer(answers, {"failed": f"{type(error).__name__}: {error}"[:1000]})
+            _answer(answers, {"failed": raised(error)})
         else:
             facts = adapter.dump_json(replace(found, master=b"", model_input=b""))
             parts = (facts, found.master, found.model_input)

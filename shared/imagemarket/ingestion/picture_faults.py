@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from imagemarket.imaging.confinement import raised
 from imagemarket.ingestion.models import Step
 from imagemarket.platform.errors import ImageNotProcessable, MarketError
 from imagemarket.platform.telemetry import logger
@@ -23,12 +24,16 @@ def picture_work(step: Step) -> Iterator[None]:
     """Around what libraries do with one picture's pixels, and nothing else.
 
     What they raise is no outage: it would come again with each try. It is written to the log as the bug that it is,
-    and ends the image with a refusal that other bytes can mend (`ImageNotProcessable`).
+    and ends the image with a refusal that other bytes can mend (`ImageNotProcessable`). What a library says is left
+    out, since it may quote the file, which knows where it was taken.
     """
     try:
         yield
     except MarketError:
         raise
-    except Exception as error:
-        logger.exception("a library failed on the picture", step=step.value)
-        raise not_processable(step) from error
+    except Exception as error:  # noqa: BLE001 - of a library, in any way
+        logger.error("a library failed on the picture", step=step.value, raised=raised(error))
+        refusal = not_processable(step)
+    else:
+        return
+    raise refusal

@@ -15,7 +15,14 @@ from imagemarket.imaging.hashes import COLOUR_NAMES, colour_name, perceptual_has
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import read_description
 from imagemarket.imaging.renditions import flattened, open_master
-from imagemarket.platform.errors import ImageRejected, ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
+from imagemarket.platform.errors import (
+    ImageRejected,
+    ImageTooLarge,
+    ImageTooNarrow,
+    ImageTooSmall,
+    UnreadableImage,
+    UnsupportedFormat,
+)
 from local.negatives import write_dng
 from local.pictures import paint_landscape
 from tests.edge import MAKERS, make_edge_file, sample_files
@@ -313,7 +320,7 @@ def test_an_odd_or_hostile_file_is_read_or_refused_with_a_reason(file: str | Pat
         "avif-orientation6-gps": UnsupportedFormat,
         "bomb-header-6e12px": UnsupportedFormat,
         "bomb-png-4.3e9px": ImageTooLarge,
-        "corrupt-jpeg": UnreadableImage,
+        "corrupt-jpeg": (UnreadableImage, ImageTooNarrow),
         "heic-12MP-gps": UnsupportedFormat,
         "huge-heic-200MP": UnsupportedFormat,
         "jp2": UnsupportedFormat,

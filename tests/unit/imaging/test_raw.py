@@ -18,8 +18,8 @@ from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.imaging.renditions import open_master
-from imagemarket.platform.errors import UnreadableImage
-from local.negatives import write_dng, write_tiled_dng
+from imagemarket.platform.errors import ImageRejected, UnreadableImage
+from local.negatives import RAW_KINDS, write_dng, write_raw, write_tiled_dng
 
 CUT = "beyond its end: it is damaged or cut short"
 SIDES = (160, 224)
@@ -310,3 +310,30 @@ def test_a_raw_that_is_too_much_to_hold_is_refused_with_the_limit_named(
     path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
     with pytest.raises(decoding.ImageTooLarge, match="with the file"):
         inspect(path)
+
+
+# --- every kind of camera RAW that is taken --------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", RAW_KINDS)
+def test_each_kind_is_developed_and_cut_short_it_is_refused(inspector: Inspector, tmp_path: Path, kind: str) -> None:
+    scene = np.full((*SIDES, 3), 0.25)
+    scene[:40, :56], scene[120:, 168:] = (0.8, 0.05, 0.05), (0.05, 0.05, 0.8)
+    path = write_raw(tmp_path / f"a.{kind}", kind, scene)
+    found = inspector.inspect(path)
+    assert (found.format, found.width, found.height) == (kind, *SIDES[::-1])
+    assert found.technical.decoded_from is None
+    picture = np.asarray(open_master(found.master)).astype(int)
+    red, grey, blue = picture[10, 10], picture[80, 100], picture[150, 200]
+    assert red[0] > 200 > 2 * max(red[1:])
+    assert blue[2] > 200 > 2 * max(blue[:2])
+    assert np.ptp(grey) < 20
+    whole = path.read_bytes()
+    inspect(write_dng(tmp_path / "known.dng", _scene((0.9, 0.1, 0.9))))
+    for share in (0.1, 0.4, 0.7, 0.99):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(ImageRejected):
+            inspect(path)
+    path.write_bytes(whole[:-1000])
+    with pytest.raises(UnreadableImage, match=CUT):
+        inspector.inspect(path)
