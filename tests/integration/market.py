@@ -50,6 +50,8 @@ class Market(httpx.BaseTransport):
         self.posted: Counter[str] = Counter()
         self.parts: Counter[int] = Counter()
         self.cut: Callable[[int], str | None] = lambda _: None
+        self.dead = False
+        """Whether the client was killed: no thread of it sends anything more."""
         self.processing = True
         """Whether an object that arrived is looked at, from when its status was asked for."""
         self.noticed_at_once = False
@@ -65,8 +67,11 @@ class Market(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body = request.read()
         with self.lock:
+            if self.dead:
+                raise Killed
             self.requests.append(f"{request.method} {request.url.path}")
             fate = self.cut(len(self.requests))
+            self.dead = fate in {"lost", "killed"}
             if fate == "lost":
                 raise Killed
             if fate == "unsent":

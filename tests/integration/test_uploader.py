@@ -71,7 +71,7 @@ def run(market: Market, folder: Path, journal: Path, *, clock: float | None = No
         return uploader.run(find_pictures([folder])[0])
     finally:
         kept.close()
-        market.cut = lambda _: None
+        market.cut, market.dead = lambda _: None, False
         client.close()
 
 
