@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ class LambdaContext:
 
 
 def json_of(answer: Mapping[str, Any]) -> Any:
-    """The JSON document in a handler's answer; the body must not be base64."""
-    assert not answer["isBase64Encoded"], "a JSON answer travels as text"
-    return json.loads(answer["body"])
+    """The JSON document in a handler's answer; its body is base64 only where it is compressed."""
+    packed = answer["headers"].get("content-encoding") == "gzip"
+    assert answer["isBase64Encoded"] == packed, "a JSON answer travels as text"
+    return json.loads(gzip.decompress(base64.b64decode(answer["body"])) if packed else answer["body"])

@@ -153,7 +153,13 @@ def test_the_filters_revision_sends_every_approved_image_to_be_written_anew(post
     dsn = postgres_server.dsn("before_filters")
     upgrade(dsn, revision.down_revision)
     database = Database(lambda: dsn)
-    contributor = a_contributor(database)
+    contributor = new_id()
+    with database.transaction() as connection:  # as accounts were then
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash, role, display_name)"
+            " VALUES (%s, %s, '!', 'contributor', 'Ada')",
+            (contributor, f"{contributor}@example.com"),
+        )
     image = an_image(database, contributor, status="approved", version=7)
     an_image(database, contributor, status="rejected")
     upgrade(dsn, revision.revision)

@@ -26,6 +26,8 @@ LOOKALIKES = 12
 
 _SENT_LONG_EDGE = 1000
 """Pixels on the long edge of the picture that is searched by; models look at less."""
+_LEAST_CORRELATION = 0.5
+"""Of the brightness of a copy and what it was made from; pictures of other things are about 0."""
 
 app = typer.Typer(name="watermark", help="The unseen mark of previews.", no_args_is_help=True)
 
@@ -119,7 +121,8 @@ def _read(picture: Image, against: str | None, address: str | None) -> _Found:
                 continue
             if image_id := read_identity(laid).image_id:
                 return _Found(image_id)
-            lies_over = lies_over or candidate
+            if lies_over is None and _shows_the_same(laid, preview):
+                lies_over = candidate
     return _Found(None, lies_over=lies_over)
 
 
@@ -154,6 +157,16 @@ def _lookalikes(picture: Image, address: str) -> Iterator[tuple[str, Image]]:
         )
         for hit in page["results"]:
             yield hit["id"], _preview(client, hit["id"])
+
+
+def _shows_the_same(laid: Image, known: Image) -> bool:
+    """Whether both are light and dark in the same places: a few points may agree by chance, whole pictures do not."""
+    import numpy as np
+
+    one, other = (np.asarray(each.convert("L").resize((64, 64)), dtype=np.float64).ravel() for each in (laid, known))
+    if min(one.std(), other.std()) == 0:
+        return False
+    return float(np.corrcoef(one, other)[0, 1]) >= _LEAST_CORRELATION
 
 
 def _opened(file: Path) -> Image:

@@ -210,10 +210,13 @@ class _Compressed:
         self._gzip = GZipMiddleware(app, minimum_size=_COMPRESSED_FROM_BYTES, compresslevel=6)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _takes_gzip(scope["headers"]):
+        if scope["type"] != "http":
+            await self._plain(scope, receive, send)
+        elif not _takes_gzip(scope["headers"]):
             await self._plain(scope, receive, _varying(send))
-        else:
-            await self._gzip(scope, receive, send)
+        else:  # in the one spelling that the middleware reads
+            others = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
+            await self._gzip({**scope, "headers": [*others, (b"accept-encoding", b"gzip")]}, receive, send)
 
 
 def _varying(send: Send) -> Send:

@@ -44,7 +44,7 @@ def test_an_address_is_confirmed_and_an_unknown_one_is_said_to_be(kit: Kit) -> N
     assert kit.login().account.email_confirmed_at is not None
     unknown = run(app, ["confirm", "nobody@example.com"])
     assert unknown.exit_code == 1
-    assert "There is no account with this e-mail." in unknown.output
+    assert "There is no account with this e-mail." in str(unknown.exception)
 
 
 def test_a_short_password_is_refused_with_its_limits(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
