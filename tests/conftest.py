@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -79,18 +80,25 @@ def migrated_template(postgres_server: PostgresServer) -> str:
     return _TEMPLATE
 
 
-@pytest.fixture
-def database_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
-    """DSN of a database of this test's own, with the schema and no rows."""
+@contextmanager
+def new_database(server: PostgresServer, template: str) -> Iterator[str]:
+    """DSN of a database with the schema and no rows, until it is left."""
     import psycopg
     from psycopg import sql
 
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as connection:
-        names = {"name": sql.Identifier(name), "template": sql.Identifier(migrated_template)}
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+        names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
         connection.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy").format(**names))
-        yield postgres_server.dsn(name)
+        yield server.dsn(name)
         connection.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """DSN of a database of this test's own, with the schema and no rows."""
+    with new_database(postgres_server, migrated_template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -109,14 +117,24 @@ def decoder() -> Iterator[Inspector]:
         yield decoder
 
 
-@pytest.fixture
-def whole_market(database: Database, valkey_url: str, decoder: Inspector, monkeypatch: pytest.MonkeyPatch) -> Market:
-    """The whole API, wired; see `tests.market`."""
+@pytest.fixture(scope="module")
+def built_market(
+    postgres_server: PostgresServer, migrated_template: str, valkey_server: str, decoder: Inspector
+) -> Iterator[Market]:
+    """The whole API with a database of the module's own; see `tests.market`."""
     from tests.market import make_market
 
-    market = make_market(database, valkey_url, decoder)
-    market.wire(monkeypatch)
-    return market
+    with new_database(postgres_server, migrated_template) as url:
+        database = Database(lambda: url)
+        yield make_market(database, valkey_server, decoder)
+        database.close()
+
+
+@pytest.fixture
+def whole_market(built_market: Market, monkeypatch: pytest.MonkeyPatch) -> Market:
+    """The whole API, wired."""
+    built_market.wire(monkeypatch)
+    return built_market
 
 
 @pytest.fixture(scope="session")

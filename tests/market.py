@@ -19,7 +19,7 @@ from imagemarket.search.details import ImageDetails
 from imagemarket.search.pages import PageCache
 from imagemarket.search.pictures import PictureSearch
 from imagemarket.search.postgres import PostgresSearch
-from imagemarket.search.service import Search
+from imagemarket.search.service import Patience, Search
 from imagemarket.search.spelling import Speller
 from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from imagemarket.search.understanding import QueryReader
@@ -47,12 +47,20 @@ class Market:
         """An access token of that role's account."""
         return self.kit.issuer.issue(self.accounts[role])
 
+    def directory(self) -> AccountDirectory:
+        """One that has seen nobody yet."""
+        return directory_of(PostgresIdentityStore(self.database))
+
     def wire(self, monkeypatch: Any) -> None:
         """From now on the composition root hands out these services."""
         from imagemarket import wiring
 
         for name, value in self.services.items():
             monkeypatch.setattr(wiring, name, lambda value=value: value)
+
+
+def directory_of(store: PostgresIdentityStore) -> AccountDirectory:
+    return AccountDirectory(lambda account_id: store.account(account_id) is not None)
 
 
 def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Market:
@@ -81,6 +89,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         queries=QueryReader(lambda: Speller(table.words(100))),
         media_base_url=MEDIA,
         public_base_url=PUBLIC,
+        patience=Patience(engine_seconds=30, first_seconds=30, request_seconds=60, open_seconds=0.1),
     )
     originals = MemoryObjectStore("originals")
     idempotency = IdempotencyKeys(database, SystemClock())
@@ -102,7 +111,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         store.add_account(account, "!")
     services: dict[str, Any] = {
         "identity": kit.identity,
-        "accounts": AccountDirectory(lambda account_id: store.account(account_id) is not None),
+        "accounts": directory_of(store),
         "public_keys": kit.public_keys,
         "token_verifier": kit.verifier,
         "search": search,
