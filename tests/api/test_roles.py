@@ -29,7 +29,6 @@ SIGNED_IN: dict[str, set[Role]] = {
     "changeWebhook": {"contributor"},
     "verifyWebhook": {"contributor"},
     "deleteWebhook": {"contributor"},
-    "verifyWebhook": {"contributor"},
     "rotateWebhookSecret": {"contributor"},
     "listWebhookDeliveries": {"contributor"},
     "redeliverWebhook": {"contributor"},
