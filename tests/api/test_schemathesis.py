@@ -40,7 +40,7 @@ def refuses_what_is_not_allowed(context: Any, response: Any, case: Any) -> Any:
 
 
 BEYOND_THE_SCHEMA = {
-    *("password", "new_password", "current_password", "token"),
+    *("password", "new_password", "current_password", "token", "categories"),
     *("email", "url", "challenge", "title", "description", "tags", "filename", "content_type", "display_name", "etag"),
     *(
         "size_bytes",
@@ -57,7 +57,7 @@ BEYOND_THE_SCHEMA = {
     ),
 }
 """What a schema cannot say: what an address, a URL or visible text is, that 7.0 is no whole number here, and which
-parameters go together, which passwords are easy to guess."""
+parameters go together, which passwords are easy to guess, and what the categories are."""
 
 
 def takes_what_is_allowed(context: Any, response: Any, case: Any) -> Any:
