@@ -214,9 +214,10 @@ class _Compressed:
             await self._plain(scope, receive, send)
         elif not _takes_gzip(scope["headers"]):
             await self._plain(scope, receive, _varying(send))
-        else:  # in the one spelling that the middleware reads
+        else:  # in the one spelling that the middleware reads; the scope stays the one that the frame logs the route of
             others = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
-            await self._gzip({**scope, "headers": [*others, (b"accept-encoding", b"gzip")]}, receive, send)
+            scope["headers"] = [*others, (b"accept-encoding", b"gzip")]
+            await self._gzip(scope, receive, send)
 
 
 def _varying(send: Send) -> Send:
