@@ -6,15 +6,15 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -282,10 +282,15 @@ def test_a_model_that_cannot_be_loaded_is_reported() -> None:
 
 def test_a_connection_outlasts_what_callers_keep_unused(served: Served) -> None:
     """httpx lets go of one after 5 s: the server, were it the first, could close it under a request."""
-    with socket.create_connection((LOOPBACK, served.port), 10) as connection:
+    with closing(HTTPConnection(LOOPBACK, served.port, timeout=10)) as connection:
+        connection.connect()
+        first = connection.sock
         for pause in (5.5, 0):
-            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: vision\r\n\r\n")
-            assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+            connection.request("GET", "/ping")
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
+            assert connection.sock is first
             time.sleep(pause)
 
 

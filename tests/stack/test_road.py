@@ -175,7 +175,8 @@ def test_a_form_posted_twice_gives_one_image_whose_original_is_current_and_intac
     announced = market.announce(path)
     market.send(announced, path)
     market.send(announced, path)  # as a client does whose answer was lost
-    assert market.wait(announced["image_id"])["status"] == "approved"
+    ended = market.wait(announced["image_id"])
+    assert ended["status"] == "approved", ended
     market.send(announced, path)
     key = announced["upload"]["fields"]["key"]
     pinned = database.fetch_one("SELECT object_version FROM images WHERE id = %s", (announced["image_id"],))
