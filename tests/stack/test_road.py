@@ -171,7 +171,7 @@ def test_the_same_event_ten_times_and_an_older_one_give_one_image(
 def test_a_form_posted_twice_gives_one_image_whose_original_is_current_and_intact(
     market: Visitor, database: Database, tmp_path: Path
 ) -> None:
-    path = paint_landscape(tmp_path / "posted.jpg", seed=404)
+    path = paint_landscape(tmp_path / "posted.jpg", seed=405)
     announced = market.announce(path)
     market.send(announced, path)
     market.send(announced, path)  # as a client does whose answer was lost
