@@ -58,7 +58,7 @@ def announce_upload(
     idempotency_key: IdempotencyKey = None,
 ) -> UploadTicket:
     """The bytes go straight to the object store: by a form of exactly the announced size, type and
-    checksum, above 100 MB in parts. Processing starts by itself when they have arrived."""
+    checksum, above 100 MiB in parts. Processing starts by itself when they have arrived."""
     response.headers["Cache-Control"] = "no-store"
     return wiring.uploads().announce(caller.account_id, body, idempotency_key=idempotency_key)
 
