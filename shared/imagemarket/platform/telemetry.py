@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -46,13 +48,43 @@ def _tracer() -> Tracer | None:
     return Tracer(patch_modules=["botocore"])
 
 
+_TRACE_ID = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}")
+_segment: ContextVar[Any | None] = ContextVar("segment", default=None)
+"""The part of the trace that what is at work belongs to. X-Ray's SDK keeps its own by thread, so that a route in a
+worker thread finds the function's segment, which nothing may be written to; a thread that copies the context has this
+one."""
+
+
 def annotate(**keys: str | None) -> None:
-    """What the log lines and the trace of this invocation are found by."""
+    """What the log lines and the trace of this invocation, or of this message, are found by. Never raises."""
     logger.append_keys(**keys)
-    if tracer := _tracer():
+    segment = _segment.get()
+    if segment is None:
+        return
+    try:
         for name, value in keys.items():
             if value is not None:
-                tracer.put_annotation(name, value)
+                segment.put_annotation(name, value)
+    except Exception:  # e.g. of a thread that outlived its invocation, whose segment has been sent
+        logger.warning("the trace was not annotated", exc_info=True)
+
+
+def current_trace_header() -> str | None:
+    """The trace of the invocation at work, as the header `X-Amzn-Trace-Id` names it, for what goes on after it; None
+    outside of one and where none is taken."""
+    segment = _segment.get()
+    if segment is None or not segment.sampled or not _TRACE_ID.fullmatch(segment.trace_id):
+        return None
+    return f"Root={segment.trace_id};Parent={segment.id};Sampled=1"
+
+
+@contextmanager
+def _working_on(segment: Any) -> Iterator[None]:
+    before = _segment.set(segment)
+    try:
+        yield
+    finally:
+        _segment.reset(before)
 
 
 def current_request_id() -> str | None:
@@ -65,15 +97,21 @@ def traced(handler: Handler) -> Handler:
     what is nobody's business there, and the log has the errors."""
     chosen: Handler | None = None
 
+    def captured(tracer: Tracer) -> Handler:
+        provider: Any = tracer.provider
+
+        @wraps(handler)
+        def found(event: Event, context: Any) -> Event:
+            with _working_on(provider.current_subsegment()):
+                return handler(event, context)
+
+        return tracer.capture_lambda_handler(found, capture_response=False, capture_error=False)
+
     def in_segment(event: Event, context: Any) -> Event:
         nonlocal chosen
         if chosen is None:
             tracer = _tracer()
-            chosen = (
-                tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
-                if tracer
-                else handler
-            )
+            chosen = captured(tracer) if tracer else handler
         return chosen(event, context)
 
     return in_segment
@@ -177,14 +215,33 @@ _IN_BODY = {
     "image_id": re.compile(r'"image_id"\s*:\s*"([0-9a-f-]{36})"'),
     "request_id": re.compile(r'"request_id"\s*:\s*"([\w=+/-]{1,100})"'),
 }
+_ANNOTATED_MESSAGES = 20
+"""Of a batch that is one piece of work: X-Ray finds a trace by 50 annotations. Lambda links it to all of its messages'
+traces, as many as they are."""
+
+
+def _told_in(body: str) -> dict[str, str]:
+    """The image that a message is about and the request that the image began with, where it says so."""
+    return {key: found[1] for key, pattern in _IN_BODY.items() if (found := pattern.search(body))}
+
+
+@contextmanager
+def _at_message(record: Event) -> Iterator[None]:
+    """A part of the trace for one message of a batch, found by what the message is about and not by its neighbours."""
+    if (tracer := _tracer()) is None:
+        yield
+        return
+    provider: Any = tracer.provider
+    with provider.in_subsegment(name="## message") as segment, _working_on(segment):
+        annotate(**_told_in(record["body"]))
+        yield
 
 
 def _describe(record: Event) -> None:
     """Every line about a message names it, the image it is about and the request that the image began with."""
     logger.clear_state()
-    body = record["body"]
     logger.append_keys(
-        **{key: found[1] for key, pattern in _IN_BODY.items() if (found := pattern.search(body))},
+        **_told_in(record["body"]),
         message_id=record["messageId"],
         receive_count=record.get("attributes", {}).get("ApproximateReceiveCount"),
         original_message_id=record.get("messageAttributes", {}).get(ORIGINAL_MESSAGE_ID, {}).get("stringValue"),
@@ -212,14 +269,15 @@ def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJo
         failures: list[dict[str, str]] = []
         for record in event["Records"]:
             _describe(record)
-            try:
-                one(record)
-            except Exception as error:
-                logger.exception("message failed")
-                count(f"MessagesFailed.{type(error).__name__}")
-                receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
-                _write_down(journal, error, message_id=record["messageId"], receives=receives, context=context)
-                failures.append({"itemIdentifier": record["messageId"]})
+            with _at_message(record):
+                try:
+                    one(record)
+                except Exception as error:
+                    logger.exception("message failed")
+                    count(f"MessagesFailed.{type(error).__name__}")
+                    receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+                    _write_down(journal, error, message_id=record["messageId"], receives=receives, context=context)
+                    failures.append({"itemIdentifier": record["messageId"]})
         flush_metrics()
         return {"batchItemFailures": failures}
 
@@ -242,6 +300,9 @@ def bulk_handler(work: Callable[[Sequence[Event]], Sequence[str]], journal: Call
     def handler(event: Event, context: Any) -> Event:
         if any(_token(record) is not None for record in event["Records"]):
             return one_by_one(event, context)
+        for record in event["Records"][:_ANNOTATED_MESSAGES]:
+            with _at_message(record):
+                pass
         logger.clear_state()
         try:
             failed = work(event["Records"])
