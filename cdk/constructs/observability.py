@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import Duration
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -34,7 +36,9 @@ class Observability(Construct):
         dead: Mapping[str, sqs.Queue],
         machine: sfn.StateMachine,
         api: apigateway.HttpApi,
+        told: sns.Topic,
     ) -> None:
+        """`told` hears of each alarm when it goes off and when it is over."""
         super().__init__(scope, construct_id)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=stage.prefix)
         dashboard.add_widgets(
@@ -53,6 +57,7 @@ class Observability(Construct):
         )
         dashboard.add_widgets(*(_panel(panel) for panel in PANELS))
         self._stage = stage
+        self._telling = actions.SnsAction(told)  # pyright: ignore[reportArgumentType]
         for name, queue in dead.items():
             self._alarm(
                 "dead-letters",
@@ -124,7 +129,7 @@ class Observability(Construct):
     ) -> None:
         """`slug` is the heading of its entry in the runbook; `periods` is how many periods in a row it takes."""
         name = f"{slug}-{about}" if about else slug
-        cloudwatch.Alarm(
+        alarm = cloudwatch.Alarm(
             self,
             "".join(part.capitalize() for part in name.split("-")),
             alarm_name=f"{self._stage.prefix}-{name}",
@@ -135,6 +140,8 @@ class Observability(Construct):
             evaluation_periods=periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        alarm.add_alarm_action(self._telling)  # pyright: ignore[reportArgumentType]
+        alarm.add_ok_action(self._telling)  # pyright: ignore[reportArgumentType]
 
 
 def _own(metric: str, function: str, statistic: str = "Sum") -> cloudwatch.Metric:

@@ -559,6 +559,7 @@ class ApplicationStack(Stack):
             dead={source.node.id.lower(): dead for source, dead in queues.pairs} | {"schedules": dead_runs.queue},
             machine=saga.machine,
             api=api.api,
+            told=state.alarms.topic,
         )
 
         outputs = {

@@ -1,4 +1,5 @@
-"""What must outlive every deployment: the buckets, the secrets and the queues with what waits in them."""
+"""What must outlive every deployment: the buckets, the secrets, the queues with what waits in them, and who is told of
+alarms."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from cdk.constructs.alarms import AlarmTopic
 from cdk.constructs.queues import Queues
 from cdk.constructs.secrets import Secrets
 from cdk.constructs.storage import Storage
@@ -18,11 +20,16 @@ class StateStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, **kwargs: Any) -> None:
         super().__init__(
-            scope, construct_id, description="imagemarket: buckets, secrets, queues", stack_name=construct_id, **kwargs
+            scope,
+            construct_id,
+            description="imagemarket: buckets, secrets, queues, the topic of alarms",
+            stack_name=construct_id,
+            **kwargs,
         )
         self.storage = Storage(self, "Storage", stage=stage)
         self.secrets = Secrets(self, "Secrets", stage=stage)
         self.queues = Queues(self, "Queues", stage=stage, originals=self.storage.originals)
+        self.alarms = AlarmTopic(self, "Alarms", stage=stage)
 
         outputs = {
             "OriginalsBucket": self.storage.originals.bucket_name,
@@ -34,6 +41,7 @@ class StateStack(Stack):
             "WebhooksQueueUrl": self.queues.webhooks.queue_url,
             "DatabaseSecretArn": self.secrets.database.arn,
             "SigningKeySecretArn": self.secrets.signing_key.arn,
+            "AlarmTopicArn": self.alarms.topic.topic_arn,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

@@ -388,6 +388,44 @@ def test_a_dead_letter_raises_an_alarm(deployment: Deployment) -> None:
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
+def test_every_alarm_is_told_to_the_topic_of_its_stage_when_it_goes_off_and_when_it_is_over(
+    deployment: Deployment,
+) -> None:
+    ((name, topic),) = deployment.resources("AWS::SNS::Topic").items()
+    assert topic["Properties"]["TopicName"] == "imagemarket-local-alarms"
+    reference = "{" + name.removeprefix("state/") + "}"
+    exported = {
+        readable(output["Value"]): output["Export"]["Name"]
+        for output in deployment.state["Outputs"].values()
+        if "Export" in output
+    }
+    arn = "{" + exported[reference] + "}"
+    alarms = deployment.resources("AWS::CloudWatch::Alarm").values()
+    assert alarms
+    for alarm in alarms:
+        properties = alarm["Properties"]
+        assert [readable(action) for action in properties["AlarmActions"]] == [arn], properties["AlarmName"]
+        assert [readable(action) for action in properties["OKActions"]] == [arn], properties["AlarmName"]
+        assert properties.get("ActionsEnabled", True)
+
+
+def test_alarms_of_the_stage_may_publish_to_its_topic_and_nobody_may_without_tls(deployment: Deployment) -> None:
+    ((name, _),) = deployment.resources("AWS::SNS::Topic").items()
+    topic = {"Ref": name.removeprefix("state/")}
+    (policy,) = deployment.resources("AWS::SNS::TopicPolicy").values()
+    assert policy["Properties"]["Topics"] == [topic]
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert all((s["Action"], s["Resource"]) == ("sns:Publish", topic) for s in statements)
+    (allowed,) = (s for s in statements if s["Effect"] == "Allow")
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    (source,) = allowed["Condition"]["ArnLike"].values()
+    pattern = readable(source).partition(":cloudwatch:")[2]
+    assert pattern == "us-east-1:000000000000:alarm:imagemarket-local-*"
+    (denied,) = (s for s in statements if s["Effect"] == "Deny")
+    assert denied["Principal"] == {"AWS": "*"}
+    assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
 def test_every_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarm(deployment: Deployment) -> None:
     runbook = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Alarms")[2]
     entries = set(re.findall(r"^### `([a-z-]+)`$", runbook, flags=re.MULTILINE))
