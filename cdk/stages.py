@@ -44,7 +44,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Concurrency:
-    """How much of the work that nobody waits for may run side by side."""
+    """How much of the work that nobody waits for, or that only waits, may run side by side."""
 
     reserved: Mapping[str, int]
     """Executions at most, by function; a function that is not named here takes from the account's pool."""
@@ -188,11 +188,12 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         # minute: executions that came together would ask together, and most of them in vain.
         waiting=Waiting(error="Lambda.Unknown", seconds=2, attempts=450),
         throttle=Throttle(rate_per_second=200, burst=400),
-        # The emulator starts a process for each concurrent execution, and refuses every call beyond 42 of them. These
+        # The emulator starts a process for each concurrent execution, and refuses every call beyond 48 of them. These
         # leave room for the calls that the front door lets through, and keep two cores busy with pictures rather
         # than with taking turns. They are set by the launcher: the emulator's CloudFormation passes over them.
         concurrency=Concurrency(
             reserved={
+                "status_api": 6,  # who waits for an image holds one; two for an account
                 "start_ingestion": 2,
                 "inspect_image": 3,
                 "detect_duplicate": 2,

@@ -15,7 +15,7 @@ from local.processes import Part, command_line, descendants, end_processes
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-_FUNCTION_PROCESSES = 42
+_FUNCTION_PROCESSES = 48
 """Concurrent function processes at most; a burst without a limit starts one for every call."""
 
 

@@ -32,6 +32,10 @@ from imagemarket.platform import cors
 
 API_IN_FLIGHT = 12
 """API calls at once. Each holds a function process, and two cores serve no more than these in good time."""
+STATUS_IN_FLIGHT = 6
+"""Requests for an image's status at once, which may be held: they have a function of their own, which runs for no more
+(`status_api` in `cdk/stages.py`), and wait in none of the others' places."""
+_STATUS = re.compile(rb"/v1/images/[^/]+/status/?")
 _API_QUEUE_SECONDS = 20.0
 _MAX_BODY_BYTES = 6 * 2**20
 """What a Lambda takes from its gateway (AWS quota: 6 MB)."""
@@ -140,6 +144,7 @@ class FrontDoor:
         self._aws = aws
         self._outputs = outputs
         self._api_slots = asyncio.Semaphore(API_IN_FLIGHT)
+        self._status_slots = asyncio.Semaphore(STATUS_IN_FLIGHT)
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(35, connect=2),
             limits=httpx.Limits(max_connections=64),
@@ -182,9 +187,10 @@ class FrontDoor:
             headers.append((b"x-forwarded-for", request.client.host.encode()))
         url = _below(f"{self._aws}/_aws/execute-api/{api_id}/$default", path, query)
         upstream = httpx.Request(request.method, url, headers=headers, content=body)
+        slots = self._status_slots if _STATUS.fullmatch(unquote_to_bytes(path)) else self._api_slots
         try:
             async with asyncio.timeout(_API_QUEUE_SECONDS):
-                await self._api_slots.acquire()
+                await slots.acquire()
         except TimeoutError:
             return _problem(503, "Busy", "Too many requests are in flight", Retry_After="2")
         try:
@@ -196,7 +202,7 @@ class FrontDoor:
         except httpx.TransportError as error:
             return _no_answer(error)
         finally:
-            self._api_slots.release()
+            slots.release()
         response = Response(content, status_code=answer.status_code)
         for name, value in answer.headers.raw:
             if name.lower() not in _NOT_PASSED_ON:

@@ -67,6 +67,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
     """Forty pictures to find, and an account of each role."""
     from imagemarket.delivery.service import Delivery
     from imagemarket.ingestion.executions import Executions
+    from imagemarket.ingestion.progress import ProgressOfImages
     from imagemarket.ingestion.retries import Retries
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.notifications.delivery import Deliveries
@@ -74,6 +75,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
     from imagemarket.notifications.targets import TargetRules
     from imagemarket.notifications.webhooks import Webhooks
     from imagemarket.platform.idempotency import IdempotencyKeys
+    from imagemarket.platform.leases import Leases
 
     engine, table, cache = PostgresSearch(database), SuggestionTable(database), Cache(valkey_url)
     made = random_documents(40)
@@ -119,6 +121,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         "picture_search": PictureSearch(search=search, work=MemoryObjectStore("work"), decoder=decoder, model=Model()),
         "image_details": ImageDetails(database=database, media_base_url=MEDIA, public_base_url=PUBLIC),
         "uploads": uploads,
+        "progress_of_images": ProgressOfImages(database=database, waits=Leases(lambda: cache, "waits", most=2)),
         "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
         "inbox": Inbox(database),
         "webhooks": Webhooks(

@@ -59,7 +59,7 @@ ROUTES = (
     Route("POST", "/v1/images/{image_id}/upload/complete", "upload_api", signed_in=True),
     Route("DELETE", "/v1/images/{image_id}/upload", "upload_api", signed_in=True),
     Route("POST", "/v1/images/{image_id}/retry", "upload_api", signed_in=True),
-    Route("GET", "/v1/images/{image_id}/status", "upload_api", signed_in=True),
+    Route("GET", "/v1/images/{image_id}/status", "status_api", signed_in=True),
     Route("GET", "/v1/categories", "upload_api"),
     Route("GET", "/v1/notifications", "notifications_api", signed_in=True),
     Route("POST", "/v1/notifications/read", "notifications_api", signed_in=True),

@@ -275,7 +275,7 @@ class ApplicationStack(Stack):
         )
         self._function(
             "upload_api",
-            "announcing uploads and asking how they go",
+            "announcing uploads",
             seconds=29,
             memory_mb=1024,
             layers=["api"],
@@ -297,6 +297,15 @@ class ApplicationStack(Stack):
                 _listing(originals, "originals"),
                 saga.starting(),
             ],
+        )
+        self._function(
+            "status_api",
+            "how uploads fare, for those who ask and those who wait",
+            seconds=29,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database | {"counters_url": stage.counters_url},
+            grants=[state.secrets.database.reading()],
         )
         self._function(
             "encode_text",

@@ -1,4 +1,4 @@
-"""HTTP: announcing uploads and asking how they go."""
+"""HTTP: announcing uploads."""
 
 from __future__ import annotations
 

@@ -1,18 +1,17 @@
-"""`/v1/images/upload`, its parts, its status and its next try; `/v1/categories`."""
+"""`/v1/images/upload`, its parts and its next try; `/v1/categories`."""
 
 from __future__ import annotations
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel
 
 from imagemarket import wiring
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.ingestion.models import (
     CompleteUpload,
-    ImageProgress,
     RetryRequest,
     RetryTicket,
     UploadRequest,
@@ -33,7 +32,6 @@ from imagemarket.platform.http import Caller, IdempotencyKey, create_api, proble
 router = APIRouter()
 
 Contributor = Annotated[Caller, Depends(require_role("contributor"))]
-ContributorOrAdmin = Annotated[Caller, Depends(require_role("contributor", "admin"))]
 
 
 class CategoryView(BaseModel):
@@ -117,28 +115,6 @@ def retry_image(
     with `Retry-After` means that the last run is still being cleaned up after."""
     response.headers["Cache-Control"] = "no-store"
     return wiring.retries().retry(caller.account_id, image_id, body, idempotency_key=idempotency_key)
-
-
-@router.get(
-    "/v1/images/{image_id}/status",
-    operation_id="getImageStatus",
-    summary="How an upload fares, step by step",
-    tags=["Upload"],
-    responses=problem_responses(TokenExpired, Forbidden, ImageNotFound, InvalidRequest),
-)
-def get_image_status(
-    image_id: UUID,
-    caller: ContributorOrAdmin,
-    response: Response,
-    wait: Annotated[
-        int,
-        Query(ge=0, le=30, description="Answer when processing has ended, or after so many seconds, 20 at most."),
-    ] = 0,
-) -> ImageProgress:
-    """For the image's contributor and for admins; a rejection carries a machine code and a sentence."""
-    response.headers["Cache-Control"] = "no-store"
-    owner = None if caller.role == "admin" else caller.account_id
-    return wiring.uploads().wait_for_progress(image_id, contributor_id=owner, seconds=wait)
 
 
 @router.get(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.copies import CopyFinder
     from imagemarket.ingestion.endings import ExecutionEndings
     from imagemarket.ingestion.executions import Executions
+    from imagemarket.ingestion.progress import ProgressOfImages
     from imagemarket.ingestion.records import StepRecords
     from imagemarket.ingestion.retries import Retries
     from imagemarket.ingestion.saga import (
@@ -298,6 +299,14 @@ def uploads() -> Uploads:
         idempotency=IdempotencyKeys(database(), clock()),
         public_base_url=settings().public_base_url,
     )
+
+
+@cache
+def progress_of_images() -> ProgressOfImages:
+    from imagemarket.ingestion.progress import WAITS_OF_AN_ACCOUNT, ProgressOfImages
+    from imagemarket.platform.leases import Leases
+
+    return ProgressOfImages(database=database(), waits=Leases(counters, "waits", most=WAITS_OF_AN_ACCOUNT))
 
 
 @cache

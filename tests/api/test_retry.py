@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -12,6 +12,7 @@ from functions.upload_api.handler import handler
 from imagemarket import wiring
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
+from imagemarket.ingestion.progress import ProgressOfImages
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.retries import Retries
 from imagemarket.ingestion.saga import CompensateImage
@@ -103,7 +104,7 @@ def test_what_failed_on_our_side_starts_again_from_the_file_that_was_kept(room: 
     assert room.originals.tags(job.key, version_id=job.version_id) == {}, (
         "its lifecycle is that of every original again"
     )
-    progress = room.uploads.progress(job.image_id, contributor_id=None)
+    progress = ProgressOfImages(database=room.database, waits=cast("Any", None)).of(job.image_id, contributor_id=None)
     assert (progress.status, progress.rejection) == ("processing", None)
     assert {step.status for step in progress.steps[1:]} == {"pending"}
     assert StepRecords(room.database).once(again, Step.INSPECT, lambda: {"n": 1}) == {"n": 1}

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from functions.delivery_api.handler import handler as delivery_handler
+from functions.status_api.handler import handler as status_handler
 from functions.upload_api.handler import handler as upload_handler
 from imagemarket import wiring
 from imagemarket.delivery.service import Delivery
 from imagemarket.ingestion import duplicates
+from imagemarket.ingestion import progress as progress_module
 from imagemarket.ingestion import uploads as uploads_module
+from imagemarket.ingestion.progress import WAITS_OF_AN_ACCOUNT, ProgressOfImages
 from imagemarket.ingestion.uploads import Uploads
+from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.leases import Leases
+from local.layout import free_port
+from local.valkey import url_of
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
@@ -35,7 +45,7 @@ def store() -> MemoryObjectStore:
 
 
 @pytest.fixture
-def call(database: Database, store: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(database: Database, store: MemoryObjectStore, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> Call:
     service = Uploads(
         database=database,
         originals=store,
@@ -45,15 +55,22 @@ def call(database: Database, store: MemoryObjectStore, monkeypatch: pytest.Monke
     delivery = Delivery(database=database, originals=store, media_base_url="http://cdn.test/media")
     monkeypatch.setattr(wiring, "uploads", lambda: service)
     monkeypatch.setattr(wiring, "delivery", lambda: delivery)
+    monkeypatch.setattr(wiring, "progress_of_images", lambda: watching(database, valkey_url))
 
     def send(*request: Any, **more: Any) -> tuple[int, Any]:
         event = http_event(*request, **more)
         path = event["rawPath"]
-        answer = (delivery_handler if path.endswith(("/preview", "/clean")) else upload_handler)(event, None)
+        handlers = {"preview": delivery_handler, "clean": delivery_handler, "status": status_handler}
+        answer = handlers.get(path.rpartition("/")[2], upload_handler)(event, None)
         body = json.loads(answer["body"]) if answer.get("body") else None
         return answer["statusCode"], body if body is not None else answer.get("headers")
 
     return send
+
+
+def watching(database: Database, counters_url: str) -> ProgressOfImages:
+    cache = Cache(counters_url)
+    return ProgressOfImages(database=database, waits=Leases(lambda: cache, "waits", most=WAITS_OF_AN_ACCOUNT))
 
 
 @pytest.fixture
@@ -259,10 +276,16 @@ def test_the_clean_rendition_is_for_its_contributor_and_admins(
     assert call("GET", path)[0] == 401
 
 
-def test_a_request_may_wait_for_the_end(
-    call: Call, database: Database, contributor: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def arrived(database: Database, contributor: Caller) -> UUID:
+    """An image whose bytes are there and being processed."""
     image = an_image(database, contributor.account_id)
+    with database.transaction() as connection:
+        connection.execute("UPDATE images SET object_version = 'v1' WHERE id = %s", (image,))
+    return image
+
+
+def test_a_request_may_wait_for_the_end(call: Call, database: Database, contributor: Caller) -> None:
+    image = arrived(database, contributor)
     path = f"/v1/images/{image}/status"
     looked: list[float] = []
 
@@ -272,9 +295,9 @@ def test_a_request_may_wait_for_the_end(
             with database.transaction() as connection:
                 connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
 
-    service = wiring.uploads()
-    progress = service.wait_for_progress(image, contributor_id=None, seconds=30, sleep=sleep)
-    assert (progress.status, len(looked)) == ("approved", 3)
+    service = wiring.progress_of_images()
+    answer = service.wait(image, contributor_id=None, account_id=contributor.account_id, seconds=30, sleep=sleep)
+    assert (answer.progress.status, answer.retry_after, len(looked)) == ("approved", None, 3)
     assert call("GET", path, query="wait=30", caller=contributor)[1]["status"] == "approved", (
         "at once when it has ended"
     )
@@ -285,10 +308,76 @@ def test_a_request_may_wait_for_the_end(
 def test_a_wait_ends_before_the_gateway_gives_up(
     call: Call, database: Database, contributor: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = an_image(database, contributor.account_id)
-    monkeypatch.setattr(uploads_module, "LONGEST_WAIT_SECONDS", 0.2)
+    image = arrived(database, contributor)
+    monkeypatch.setattr(progress_module, "LONGEST_WAIT_SECONDS", 0.2)
     status, progress = call("GET", f"/v1/images/{image}/status", query="wait=30", caller=contributor)
     assert (status, progress["status"]) == (200, "processing")
+
+
+def test_nobody_waits_for_bytes_that_have_not_come(call: Call, database: Database, contributor: Caller) -> None:
+    image = an_image(database, contributor.account_id)
+    event = http_event("GET", f"/v1/images/{image}/status", caller=contributor, query="wait=30")
+    began = time.monotonic()
+    answer = status_handler(event, None)
+    assert time.monotonic() - began < 10
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (200, "2")
+    assert json.loads(answer["body"])["status"] == "processing"
+
+
+def test_an_account_waits_twice_at_once_and_is_otherwise_told_at_once(
+    call: Call, database: Database, contributor: Caller, valkey_url: str
+) -> None:
+    image = arrived(database, contributor)
+    end = threading.Event()
+    holding = threading.Barrier(3)
+
+    def hold() -> int | None:
+        looks = iter([True])
+
+        def sleep(_: float) -> None:
+            if next(looks, False):
+                holding.wait(20)
+            end.wait(20)
+            with database.transaction() as connection:
+                connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
+
+        service = watching(database, valkey_url)
+        waited = service.wait(image, contributor_id=None, account_id=contributor.account_id, seconds=20, sleep=sleep)
+        return waited.retry_after
+
+    with ThreadPoolExecutor(2) as pool:
+        held = [pool.submit(hold) for _ in range(2)]
+        holding.wait(20)
+        event = http_event("GET", f"/v1/images/{image}/status", caller=contributor, query="wait=30")
+        third = status_handler(event, None)
+        other = watching(database, valkey_url)._waits
+        with other.taken(str(a_contributor(database)), seconds=30) as may_wait:
+            assert may_wait, "another account's waits are its own"
+        end.set()
+        assert [each.result() for each in held] == [None, None]
+    assert (third["statusCode"], third["headers"]["retry-after"]) == (200, "2")
+    assert json.loads(third["body"])["status"] == "processing"
+    with other.taken(str(contributor.account_id), seconds=30) as may_wait:
+        assert may_wait, "what ended was given back"
+
+
+def test_a_lease_whose_holder_died_ends_by_itself(valkey_url: str) -> None:
+    cache = Cache(valkey_url)
+    leases = Leases(lambda: cache, "waits", most=1)
+    dead = leases.taken("ada", seconds=0.3)
+    assert dead.__enter__()
+    with leases.taken("ada", seconds=30) as got:
+        assert not got
+    time.sleep(0.35)
+    with leases.taken("ada", seconds=30) as got:
+        assert got
+
+
+def test_without_counters_nobody_waits(database: Database, contributor: Caller) -> None:
+    image = arrived(database, contributor)
+    service = watching(database, url_of(free_port()))
+    answer = service.wait(image, contributor_id=None, account_id=contributor.account_id, seconds=20)
+    assert (answer.progress.status, answer.retry_after) == ("processing", 2)
 
 
 def test_an_id_of_another_form_is_refused(call: Call, contributor: Caller) -> None:

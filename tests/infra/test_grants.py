@@ -65,6 +65,7 @@ EXPECTED: dict[str, Grants] = {
         "states:StartExecution": {"Machine"},
         "s3:ListBucket": {"Originals"},
     },
+    "status_api": DATABASE,
     "start_ingestion": DATABASE
     | {
         "s3:GetObject": {"Originals/originals"},

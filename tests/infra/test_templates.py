@@ -12,6 +12,7 @@ from cdk.constructs.api import ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
 from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT
+from local.front_door import STATUS_IN_FLIGHT
 from local.layout import REPOSITORY
 from tests.infra.conftest import PASSWORD, Deployment, readable
 
@@ -42,6 +43,7 @@ def test_every_log_group_forgets(deployment: Deployment) -> None:
 
 def test_work_that_nobody_waits_for_leaves_room_for_the_api(deployment: Deployment) -> None:
     reserved = {name: f.get("ReservedConcurrentExecutions") for name, f in deployment.functions().items()}
+    assert reserved.pop("status_api") == STATUS_IN_FLIGHT, "who waits for an image takes none of the others' places"
     assert sum(number or 0 for number in reserved.values()) <= 36
     waited_for = {name for name in reserved if name.endswith("_api")} | {"authorizer"}
     assert all(reserved[name] is None for name in waited_for)

@@ -1,4 +1,4 @@
-"""The API's own upload function, on a real PostgreSQL, and a store in memory, as an HTTP client reaches them."""
+"""The API's own functions for uploads, on a real PostgreSQL, and a store in memory, as an HTTP client reaches them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, cast
 
 import httpx
 import pytest
 from psycopg.types.json import Jsonb
 
-from functions.upload_api.handler import handler
+from functions.status_api.handler import handler as status_handler
+from functions.upload_api.handler import handler as upload_handler
 from imagemarket import wiring
 from imagemarket.cli import upload as upload_command
 from imagemarket.cli.client import MarketClient
 from imagemarket.ingestion import uploads as uploads_module
+from imagemarket.ingestion.progress import ProgressOfImages
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
@@ -98,6 +101,7 @@ class Market(httpx.BaseTransport):
             name: value for name, value in request.headers.items() if name in {"content-type", "idempotency-key"}
         }
         event = http_event(request.method, path, body.decode() or None, headers, self.account)
+        handler = status_handler if path.endswith("/status") else upload_handler
         answer = self._function.submit(handler, event, None).result()
         if path.endswith("/status") and self.processing:
             self.process()  # after it was told of: the event comes through a moment later
@@ -169,7 +173,10 @@ def a_market(database: Database, monkeypatch: pytest.MonkeyPatch, role: Role = "
         idempotency=IdempotencyKeys(database, SystemClock()),
         public_base_url=URL,
     )
+    # The uploader asks and never waits, so there is nothing to count.
+    progress = ProgressOfImages(database=database, waits=cast("Any", None))
     monkeypatch.setattr(wiring, "uploads", lambda: service)
+    monkeypatch.setattr(wiring, "progress_of_images", lambda: progress)
     monkeypatch.setattr(
         upload_command, "MarketClient", lambda url: MarketClient(url, transport=found, sleep=lambda _: None)
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from local.front_door import _below, _Refused, leads_elsewhere, make_app
+from local.front_door import STATUS_IN_FLIGHT, _below, _Refused, leads_elsewhere, make_app
 from local.layout import LOOPBACK, free_port
 
 pytestmark = pytest.mark.engines
@@ -121,6 +123,36 @@ def test_a_call_of_the_api_passes_as_it_was_made(door: TestClient) -> None:
     assert seen["query"] == "q=red+boat&x=%2F&x=2"
     assert seen["headers"]["authorization"] == "Bearer t"
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+
+
+def test_those_who_wait_for_an_image_take_no_place_of_the_others(outputs: Path) -> None:
+    held, end = threading.Semaphore(0), threading.Event()
+
+    async def slow(request: Request) -> Response:
+        if "wait" in request.url.query:
+            held.release()
+            await asyncio.to_thread(end.wait, 30)
+        return JSONResponse({})
+
+    with (
+        serving(Starlette(routes=[Route("/{rest:path}", slow)])) as behind,
+        serving(make_app(f"http://{LOOPBACK}:{behind}", outputs)) as port,
+        ThreadPoolExecutor(24) as pool,
+    ):
+        spellings = [
+            b"/v1/images/%d/status?wait=20",
+            b"/v1/images/%d/status/?wait=20",
+            b"/v1/images/%d/%%73tatus?wait=20",
+        ]
+        waiting = [pool.submit(raw, port, spellings[number % 3] % number) for number in range(24)]
+        try:
+            for _ in range(STATUS_IN_FLIGHT):
+                assert held.acquire(timeout=10)
+            assert raw(port, b"/v1/search?q=boat")[0] == 200, "answered while all of them wait"
+            assert not held.acquire(timeout=0.5), "no more are held at once than the function runs for"
+        finally:
+            end.set()
+        assert {each.result()[0] for each in waiting} == {200}
 
 
 def test_a_body_over_the_gateways_limit_is_refused(door: TestClient) -> None:

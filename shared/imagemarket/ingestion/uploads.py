@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import review
 from imagemarket.ingestion.models import (
     MULTIPART_ABOVE_BYTES,
     PART_BYTES,
     UPLOAD_EXPIRES_SECONDS,
-    ImageProgress,
     MultipartUpload,
     PostUpload,
     PresignedPart,
-    Rejection,
-    Step,
-    StepProgress,
-    Suggestions,
     UploadedPart,
     UploadRequest,
     UploadTicket,
@@ -37,10 +28,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 
-LONGEST_WAIT_SECONDS = 20
-"""How long a request for progress is held: the gateway gives up after 29 seconds, and a held request occupies a
-function and its memory."""
-_LOOK_EVERY_SECONDS = 0.5
 _ARRIVED = "The upload has arrived already and is being processed."
 
 
@@ -242,65 +229,6 @@ class Uploads:
             raise ImageNotFound("None of your images has this id.")
         return row
 
-    def progress(self, image_id: UUID, *, contributor_id: UUID | None) -> ImageProgress:
-        """How an image fares: for its contributor, or for anyone when `contributor_id` is None.
-
-        Raises `ImageNotFound`, also for another contributor's image.
-        """
-        row = self._database.fetch_one(
-            """
-            SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, i.suggestions, i.object_version,
-                   i.created_at, i.updated_at, earlier.contributor_id AS earlier_contributor_id,
-                   (SELECT json_agg(s) FROM processing_steps s WHERE s.image_id = i.id) AS steps
-              FROM images i
-              LEFT JOIN images earlier ON earlier.id = (i.rejection ->> 'duplicate_of')::uuid
-             WHERE i.id = %s AND (%s::uuid IS NULL OR i.contributor_id = %s)
-            """,
-            (image_id, contributor_id, contributor_id),
-        )
-        if row is None:
-            raise ImageNotFound("None of your images has this id.")
-        rejection = None
-        if row["rejection"] and row["status"] != ImageStatus.PROCESSING:
-            rejection = Rejection.model_validate(row["rejection"])
-            if contributor_id is not None and row["earlier_contributor_id"] != contributor_id:
-                rejection.duplicate_of = None
-        status = ImageStatus(row["status"])
-        held = status is ImageStatus.PENDING_REVIEW
-        return ImageProgress(
-            image_id=row["id"],
-            status=status,
-            title=row["title"],
-            steps=_steps(row),
-            rejection=rejection,
-            suggestions=Suggestions.model_validate(row["suggestions"])
-            if row["suggestions"] and contributor_id
-            else None,
-            review=review.reasons(self._database, image_id) if held else [],
-            created_at=row["created_at"],
-            updated_at=row["updated_at"],
-        )
-
-    def wait_for_progress(
-        self,
-        image_id: UUID,
-        *,
-        contributor_id: UUID | None,
-        seconds: int,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> ImageProgress:
-        """The progress as soon as processing has ended, or after `seconds` (`LONGEST_WAIT_SECONDS` at most).
-
-        Raises `ImageNotFound`.
-        """
-        deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
-        while True:
-            found = self.progress(image_id, contributor_id=contributor_id)
-            left = deadline - time.monotonic()
-            if found.status is not ImageStatus.PROCESSING or left <= 0:
-                return found
-            sleep(min(_LOOK_EVERY_SECONDS, left))
-
 
 def refuse_again(connection: Connection[Row], image_id: UUID) -> None:
     """The other bytes that a refused image waited for do not come: it is refused for the reason it was."""
@@ -315,22 +243,3 @@ def part_sizes(size_bytes: int) -> list[tuple[int, int]]:
     """`(number from 1, bytes)` of each part of a file of `size_bytes` bytes."""
     starts = range(0, size_bytes, PART_BYTES)
     return [(number, min(PART_BYTES, size_bytes - start)) for number, start in enumerate(starts, start=1)]
-
-
-def _steps(row: Row) -> list[StepProgress]:
-    recorded: dict[str, dict[str, Any]] = {record["step"]: record for record in row["steps"] or []}
-    arrived: Literal["pending", "succeeded"] = "pending" if row["object_version"] is None else "succeeded"
-    steps = [StepProgress(step="upload", status=arrived, started_at=row["created_at"])]
-    for step in Step:
-        record = recorded.get(step.value)
-        steps.append(
-            StepProgress(
-                step=step.value,
-                status=record["status"],
-                started_at=record["started_at"],
-                finished_at=record["finished_at"],
-            )
-            if record
-            else StepProgress(step=step.value, status="pending")
-        )
-    return steps

@@ -21,6 +21,7 @@ from functions.inspect_image.handler import handler as inspect_image
 from functions.migrate_database.handler import handler as migrate_database
 from functions.relay_outbox.handler import handler as relay_outbox
 from functions.remediate_dead_letters.handler import handler as remediate_dead_letters
+from functions.status_api.handler import handler as status
 from functions.tell_contributors.handler import handler as tell_contributors
 from functions.upload_api.handler import handler as upload
 from imagemarket import wiring
@@ -87,7 +88,7 @@ def test_an_announcement_is_the_callers_of_the_authorizer(monkeypatch: pytest.Mo
 
 
 def test_an_expired_token_is_answered_by_the_application() -> None:
-    answer = upload(golden("apigateway/status_with_an_expired_token.json"), CONTEXT)
+    answer = status(golden("apigateway/status_with_an_expired_token.json"), CONTEXT)
     assert (answer["statusCode"], json_of(answer)["type"]) == (401, "/v1/problems/token-expired")
     assert json_of(answer)["instance"] == answer["headers"]["x-request-id"] == "Kb1xqhJ5FiAEPjg="
 

@@ -1,0 +1,66 @@
+"""`/v1/images/{id}/status`, which may be held for a while: in a function of its own, so that those who wait occupy
+none of the rest of the API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
+
+from imagemarket import wiring
+from imagemarket.ingestion.models import ImageProgress
+from imagemarket.platform.errors import Forbidden, ImageNotFound, InvalidRequest, TokenExpired
+from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+
+router = APIRouter()
+
+
+@router.get(
+    "/v1/images/{image_id}/status",
+    operation_id="getImageStatus",
+    summary="How an upload fares, step by step",
+    tags=["Upload"],
+    responses={
+        200: {
+            "headers": {
+                "Retry-After": {
+                    "description": "Seconds to leave before asking again, where the answer was not held.",
+                    "schema": {"type": "integer", "minimum": 0},
+                }
+            }
+        }
+    }
+    | problem_responses(TokenExpired, Forbidden, ImageNotFound, InvalidRequest),
+)
+def get_image_status(
+    image_id: UUID,
+    caller: Annotated[Caller, Depends(require_role("contributor", "admin"))],
+    response: Response,
+    wait: Annotated[
+        int,
+        Query(ge=0, le=30, description="Answer when processing has ended, or after so many seconds, 20 at most."),
+    ] = 0,
+) -> ImageProgress:
+    """For the image's contributor and for admins; a rejection carries a machine code and a sentence.
+
+    An answer is held only once the bytes have arrived, and two at a time for an account. Any other is given at once,
+    and says by `Retry-After` how long to leave before asking again."""
+    response.headers["Cache-Control"] = "no-store"
+    owner = None if caller.role == "admin" else caller.account_id
+    answer = wiring.progress_of_images().wait(
+        image_id, contributor_id=owner, account_id=caller.account_id, seconds=wait
+    )
+    if answer.retry_after is not None:
+        response.headers["Retry-After"] = str(answer.retry_after)
+    return answer.progress
+
+
+def build_api() -> FastAPI:
+    """The app of this function."""
+    return create_api(
+        "imagemarket: status",
+        router,
+        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
+        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+    )
