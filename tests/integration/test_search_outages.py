@@ -39,11 +39,15 @@ from local.processes import Part, Supervisor
 from local.valkey import url_of, valkey_part
 from tests.unit.search.kit import MODEL, pointing, random_documents
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
 _OPEN_SECONDS = 1.0
+# On a busy machine a healthy engine may take longer than buyers are given in production, and each second that it is late
+# keeps its breaker open for another one.
+_ENGINE_SECONDS = 3.0
+_CHANGES_WITHIN_SECONDS = 60.0
 _BUYERS = 4
-_THINKING_SECONDS = 0.02
+_THINKING_SECONDS = 0.05
 _QUESTIONS = [
     SearchQuery(q="boat"),
     SearchQuery(q="lake", color=["blue"]),
@@ -181,7 +185,7 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
         ),
         media_base_url="https://cdn.test/media",
         public_base_url="https://api.test",
-        patience=Patience(engine_seconds=1.0, first_seconds=5, retry_delays=(), open_seconds=_OPEN_SECONDS),
+        patience=Patience(engine_seconds=_ENGINE_SECONDS, first_seconds=5, retry_delays=(), open_seconds=_OPEN_SECONDS),
     )
     for question in _QUESTIONS:
         search.search(question)
@@ -201,7 +205,7 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
         buyers.moment = f"{name}: the change"
         change()
         time.sleep(settle)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + _CHANGES_WITHIN_SECONDS
         while True:
             buyers.moment = name
             time.sleep(1.5)
@@ -220,7 +224,7 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
         try:
             asking = [pool.submit(buyers.ask, number) for number in range(_BUYERS)]
             moment("all is well", lambda: None, settle=0.5, only=whole)
-            moment("vector engine killed", lambda: engines.kill("vector"))
+            moment("vector engine killed", lambda: engines.kill("vector"), until=frozenset({"without vector"}))
             moment("vector engine back", lambda: engines.start("vector"), only=whole)
             moment("keyword engine killed", lambda: engines.kill("keyword"), until=without_words)
             moment("keyword engine back", lambda: engines.start("keyword"), only=whole)
@@ -228,8 +232,12 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
             moment("text encoder whole", lambda: encoder_breaks(False), only=whole)
             moment("Valkey killed", lambda: engines.kill("valkey"), only={"without cache"})
             moment("Valkey back, empty", lambda: engines.start("valkey"), only=whole)
-            moment("all engines killed", lambda: engines.kill("keyword", "vector", "reader"))
-            moment("and Valkey killed", lambda: engines.kill("valkey"))
+            moment(
+                "all engines killed",
+                lambda: engines.kill("keyword", "vector", "reader"),
+                until=frozenset({"last good page"}),
+            )
+            moment("and Valkey killed", lambda: engines.kill("valkey"), only={"503"})
             moment("all back", lambda: engines.start("keyword", "vector", "reader", "valkey"), only=whole)
         finally:
             buyers.stop()
