@@ -42,8 +42,8 @@ from tests.unit.search.kit import MODEL, pointing, random_documents
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
 _OPEN_SECONDS = 1.0
-# On a busy machine a healthy engine may take longer than buyers are given in production, and each second that it is late
-# keeps its breaker open for another one.
+# On a busy machine a healthy engine may take longer than buyers are given in production, and each second of that keeps
+# its breaker open for another one.
 _ENGINE_SECONDS = 3.0
 _CHANGES_WITHIN_SECONDS = 60.0
 _BUYERS = 4
