@@ -125,14 +125,16 @@ class MemoryQueue:
 
     def __init__(self) -> None:
         self.sent: list[Mapping[str, Any]] = []
+        self.trace_headers: list[str | None] = []
         self.broken = False
 
-    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+    def send(self, messages: Sequence[Mapping[str, Any]], *, trace_headers: Sequence[str | None] = ()) -> None:
         from imagemarket.platform.errors import DependencyUnavailable
 
         if self.broken:
             raise DependencyUnavailable("The queue is not answering; try again.")
         self.sent.extend(messages)
+        self.trace_headers.extend(trace_headers)
 
 
 class MemoryStepFunctions:
@@ -142,13 +144,15 @@ class MemoryStepFunctions:
         self._prefix = state_machine_arn.replace(":stateMachine:", ":execution:") + ":"
         self.executions: dict[str, str] = {}
         self.inputs: dict[str, str] = {}
+        self.trace_headers: dict[str, str | None] = {}
         self.last_events: dict[str, datetime] = {}
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str, traceHeader: str | None = None) -> None:  # noqa: A002, N803
         if name in self.executions:
             raise _client_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[name] = "RUNNING"
         self.inputs[name] = input
+        self.trace_headers[name] = traceHeader
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
         return {"status": self.executions[self._name(executionArn)]}

@@ -324,9 +324,11 @@ def retries() -> Retries:
 
 @cache
 def executions() -> Executions:
-    from imagemarket.ingestion.executions import Executions
+    from imagemarket.ingestion.executions import Executions, in_its_own_trace
 
-    return Executions(aws().client("stepfunctions"), settings().state_machine_arn)
+    client = aws().client("stepfunctions")
+    client.meta.events.register("before-send.sfn.StartExecution", in_its_own_trace)
+    return Executions(client, settings().state_machine_arn)
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 
 from functions.upload_api.handler import handler
 from imagemarket import wiring
+from imagemarket.ingestion import retries
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
 from imagemarket.ingestion.progress import ProgressOfImages
@@ -28,6 +29,7 @@ from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image
 
 pytestmark = pytest.mark.engines
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:m"
 
 
@@ -93,12 +95,16 @@ def room(database: Database, monkeypatch: pytest.MonkeyPatch) -> Room:
     return room
 
 
-def test_what_failed_on_our_side_starts_again_from_the_file_that_was_kept(room: Room) -> None:
+def test_what_failed_on_our_side_starts_again_from_the_file_that_was_kept(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "current_trace_header", lambda: TRACE)
     job = room.ended("DependencyUnavailable")
     status, ticket, _ = room.retry(job.image_id)
     assert (status, ticket["status"], ticket["upload"]) == (202, "processing", None)
     again = job.model_copy(update={"run": 2})
     assert room.states.executions[again.execution_name] == "RUNNING"
+    assert room.states.trace_headers[again.execution_name] == TRACE
     started = IngestionJob.model_validate_json(room.states.inputs[again.execution_name])
     assert started == again
     assert room.originals.tags(job.key, version_id=job.version_id) == {}, (

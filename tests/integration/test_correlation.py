@@ -6,25 +6,30 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from functions.upload_api.handler import handler as upload_handler
 from imagemarket import wiring
+from imagemarket.ingestion.executions import Executions
+from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform import outbox
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import batch_handler, logger
 from tests.api.events import http_event, json_of
-from tests.fakes import MemoryObjectStore
-from tests.integration.rows import a_contributor
+from tests.fakes import MemoryObjectStore, MemoryStepFunctions
+from tests.integration.rows import a_contributor, an_image
 from tests.unit.ingestion.test_upload_request import announcement
 
 pytestmark = pytest.mark.engines
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:m"
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
 
 @pytest.fixture
@@ -78,9 +83,38 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, m
     assert [(line["request_id"], line["image_id"]) for line in found] == [(request, image)] * 2
 
 
-def test_an_image_from_before_has_no_request(database: Database) -> None:
-    from tests.integration.rows import an_image
+def test_the_trace_goes_on_in_the_saga_and_in_the_messages(database: Database) -> None:
+    owner = a_contributor(database)
+    traced, untraced = an_image(database, owner, trace_header=TRACE), an_image(database, owner)
+    originals, states = MemoryObjectStore("originals"), MemoryStepFunctions(MACHINE)
+    starter = IngestionStarter(
+        database=database, originals=originals, executions=Executions(cast("Any", states), MACHINE)
+    )
+    for image in (traced, untraced):
+        key = f"originals/{owner}/{image}.jpg"
+        originals.put(key, b"a picture", content_type="image/jpeg")
+        assert starter.begin(image, key) == "started"
+        with database.transaction() as connection:
+            outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"image_id": str(image)})
+    assert list(states.trace_headers.values()) == [TRACE, None]
 
+    sent: list[dict[str, Any]] = []
+
+    class Sqs:
+        def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            sent.extend(Entries)
+            return {}
+
+    relay = outbox.OutboxRelay(database, {outbox.INDEX_TOPIC: Queue(cast("Any", Sqs()), "https://sqs.test/index")})
+    assert relay.drain() == 2
+    told = {json.loads(each["MessageBody"])["image_id"]: each.get("MessageSystemAttributes") for each in sent}
+    assert told == {
+        str(traced): {"AWSTraceHeader": {"DataType": "String", "StringValue": TRACE}},
+        str(untraced): None,
+    }
+
+
+def test_an_image_from_before_has_no_request(database: Database) -> None:
     image = an_image(database, a_contributor(database))
     with database.transaction() as connection:
         outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"version": 1})

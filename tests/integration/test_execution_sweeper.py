@@ -21,6 +21,7 @@ from tests.integration.rows import a_contributor, an_image
 
 pytestmark = pytest.mark.engines
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:imagemarket-test-ingest_image"
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 NOTHING = {"resumed": 0, "replayed": 0, "failed": 0, "cleaned": 0, "failed_to": 0}
 
 
@@ -58,6 +59,7 @@ class Room:
             key=f"originals/{owner}/{image}.jpg",
             version_id="v1",
             run=columns.get("run", 1),
+            trace_header=columns.get("trace_header"),
         )
 
     def image(self, image_id: UUID) -> dict[str, Any]:
@@ -82,11 +84,11 @@ def room(database: Database) -> Room:
 
 
 def test_an_execution_that_was_never_started_is(room: Room) -> None:
-    job = room.overdue()
+    job = room.overdue(trace_header=TRACE)
     (stuck,) = room.sweeper.stuck()
     assert (stuck.job, stuck.execution, stuck.action) == (job, None, "resume")
     assert room.sweeper.run() == {**NOTHING, "resumed": 1}
-    assert list(room.states.executions) == [job.execution_name]
+    assert room.states.trace_headers == {job.execution_name: TRACE}
     assert room.sweeper.run() == NOTHING, "it is given its time"
 
 

@@ -36,7 +36,7 @@ class RecordingStepFunctions:
         self.started: dict[str, Any] = {}
         self.answering = True
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str, **_: Any) -> None:  # noqa: A002, N803
         from botocore.exceptions import ClientError, EndpointConnectionError
 
         if not self.answering:

@@ -53,7 +53,7 @@ class MemoryQueue(Queue):
         self.messages: list[dict[str, Any]] = []
         self.delayed: list[tuple[int, dict[str, Any]]] = []
 
-    def send(self, messages: Any, *, delay_seconds: int = 0) -> None:
+    def send(self, messages: Any, *, delay_seconds: int = 0, trace_headers: Any = ()) -> None:
         if delay_seconds:
             self.delayed += [(delay_seconds, dict(message)) for message in messages]
         else:

@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from imagemarket.platform.database import Database
 from tests.integration.rows import a_contributor
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+ANNOUNCED = "1-5759e987-bd862e3fe1be46a994272794"
 
 _STEP = """
 from imagemarket.platform.telemetry import saga_step
@@ -53,6 +56,28 @@ event = http_event("POST", "/v1/images/upload", announcement(), caller=caller)
 event["requestContext"]["requestId"] = "request-1"
 answer = handler(event, None)
 assert answer["statusCode"] == 201, answer
+"""
+
+_START = """
+import os, uuid
+from imagemarket import wiring
+from imagemarket.ingestion.models import IngestionJob
+from imagemarket.platform.telemetry import traced
+
+job = IngestionJob(
+    image_id=uuid.uuid4(),
+    contributor_id=uuid.uuid4(),
+    key="k",
+    version_id="v1",
+    trace_header=os.environ.get("OF_IMAGE"),
+)
+
+@traced
+def handler(event, context):
+    wiring.executions().start(job)
+    return {}
+
+handler({}, None)
 """
 
 _LATE = """
@@ -131,11 +156,52 @@ def test_an_announcement_is_found_in_its_trace(database: Database, database_url:
     """Its route runs in a worker thread, where X-Ray's SDK has a segment that nothing may be written to."""
     contributor = a_contributor(database)
     (segment,) = _run(_ANNOUNCEMENT, DSN=database_url, CONTRIBUTOR=str(contributor))
-    (image,) = database.fetch_all("SELECT id FROM images")
+    (image,) = database.fetch_all("SELECT id, trace_header FROM images")
     assert segment["name"] == "## handler"
     assert segment["trace_id"] == ROOT
     assert segment["annotations"]["image_id"] == str(image["id"])
     assert segment["annotations"]["request_id"] == "request-1"
+    assert image["trace_header"] == f"Root={ROOT};Parent={segment['id']};Sampled=1"
+
+
+@pytest.mark.parametrize("of_image", [f"Root={ANNOUNCED};Parent=53995c3f42cd8ad9;Sampled=1", None])
+def test_an_execution_goes_on_with_the_trace_of_its_image(of_image: str | None) -> None:
+    """As Step Functions hears of it: of two, it takes the header of the request."""
+    heard: list[tuple[str, Any]] = []
+
+    class StepFunctions(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            heard.append((self.headers["X-Amzn-Trace-Id"], body))
+            answer = b'{"executionArn": "arn", "startDate": 0}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), StepFunctions) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        _run(
+            _START,
+            AWS_LAMBDA_FUNCTION_NAME="start_ingestion",
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_port}",
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            AWS_DEFAULT_REGION="eu-central-1",
+            MARKET_STATE_MACHINE_ARN="arn:aws:states:eu-central-1:123456789012:stateMachine:m",
+            **({"OF_IMAGE": of_image} if of_image else {}),
+        )
+        server.shutdown()
+    ((header, body),) = heard
+    assert body.get("traceHeader") == of_image
+    assert "trace_header" not in body["input"]
+    if of_image:
+        assert header == of_image
+    else:
+        assert header.startswith(f"Root={ROOT};"), "the starter's own trace"
 
 
 def test_annotating_what_has_been_sent_breaks_nothing() -> None:

@@ -363,7 +363,7 @@ class SimulatedQueueClient:
         self._process = process
         self._queue = queue
 
-    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+    def send(self, messages: Sequence[Mapping[str, Any]], **_: Any) -> None:
         for message in messages:
             port(self._process, lambda message=message: self._queue.send(dict(message)))
 
@@ -384,7 +384,7 @@ class SimulatedStepFunctions:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str, **_: Any) -> None:  # noqa: A002, N803
         port(self._process, lambda: self._process.world.start(name, json.loads(input)))
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import logger
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_stepfunctions import SFNClient
 
 
@@ -26,6 +27,20 @@ class ExecutionStatus(StrEnum):
     PENDING_REDRIVE = "PENDING_REDRIVE"
 
 
+class _InTrace(TypedDict, total=False):
+    traceHeader: str
+
+
+def in_its_own_trace(request: AWSPreparedRequest, **_: object) -> None:
+    """A handler of botocore's `before-send.sfn.StartExecution`: the call names the trace that the execution is to go
+    on with. Step Functions prefers the HTTP header to the body's `traceHeader`, and botocore and X-Ray's SDK both
+    have set it to the caller's trace by then."""
+    assert isinstance(request.body, bytes)
+    told = json.loads(request.body).get("traceHeader")
+    if told is not None:
+        request.headers["X-Amzn-Trace-Id"] = told
+
+
 class Executions:
     """One state machine. Every method raises `DependencyUnavailable` when Step Functions does not answer."""
 
@@ -34,14 +49,16 @@ class Executions:
         self._state_machine_arn = state_machine_arn
 
     def start(self, job: IngestionJob) -> None:
-        """Starts the job's execution; nothing where it runs or has run."""
+        """Starts the job's execution, in the job's trace; nothing where it runs or has run."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        traced: _InTrace = {"traceHeader": job.trace_header} if job.trace_header else {}
         try:
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
                 name=job.execution_name,
                 input=json.dumps(job.model_dump(mode="json", exclude={"execution"})),
+                **traced,
             )
         except ClientError as error:
             if _code(error) == "ExecutionAlreadyExists":

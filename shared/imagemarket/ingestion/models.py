@@ -291,10 +291,13 @@ class IngestionJob(BaseModel):
     execution: str = ""
     request_id: str | None = None
     """The request that announced the image, for the log."""
+    trace_header: str | None = Field(default=None, exclude=True)
+    """The trace that the execution goes on with; no part of its input."""
 
     @classmethod
     def of(cls, image: Mapping[str, Any]) -> IngestionJob:
-        """The job of an image's row: its id, contributor_id, s3_original_key, object_version, run and request_id."""
+        """The job of an image's row: its id, contributor_id, s3_original_key, object_version, run, request_id and
+        trace_header."""
         return cls(
             image_id=image["id"],
             contributor_id=image["contributor_id"],
@@ -302,6 +305,7 @@ class IngestionJob(BaseModel):
             version_id=image["object_version"],
             run=image["run"],
             request_id=image["request_id"],
+            trace_header=image["trace_header"],
         )
 
     @property

@@ -28,7 +28,7 @@ from imagemarket.platform.errors import (
 )
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import logger
+from imagemarket.platform.telemetry import current_trace_header, logger
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -96,9 +96,9 @@ class Retries:
         if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
             row = connection.execute(
                 "UPDATE images SET status = 'processing', rejection = NULL, run = run + 1, replays = 0,"
-                " version = version + 1, updated_at = now() WHERE id = %s"
-                " RETURNING id, contributor_id, s3_original_key, object_version, run, request_id",
-                (image_id,),
+                " trace_header = coalesce(%s, trace_header), version = version + 1, updated_at = now() WHERE id = %s"
+                " RETURNING id, contributor_id, s3_original_key, object_version, run, request_id, trace_header",
+                (current_trace_header(), image_id),
             ).fetchone()
             assert row is not None
             return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), IngestionJob.of(row)
@@ -111,8 +111,8 @@ class Retries:
         connection.execute(
             "UPDATE images SET status = 'processing', object_version = NULL, refused_version = object_version,"
             " run = run + 1, replays = 0, announced_bytes = %s, announced_sha256 = %s, multipart_id = %s,"
-            " version = version + 1, updated_at = now() WHERE id = %s",
-            (size, bytes.fromhex(sha256) if sha256 else None, multipart_id, image_id),
+            " trace_header = coalesce(%s, trace_header), version = version + 1, updated_at = now() WHERE id = %s",
+            (size, bytes.fromhex(sha256) if sha256 else None, multipart_id, current_trace_header(), image_id),
         )
         upload = self._uploads.way_up(
             image_id,

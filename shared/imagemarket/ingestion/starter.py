@@ -63,13 +63,14 @@ class IngestionStarter:
         with self._database.transaction() as connection:
             # Locked until the store has answered: no retry and no other event decides on a version meanwhile.
             row = connection.execute(
-                "SELECT id, contributor_id, s3_original_key, object_version, refused_version, run, status, request_id"
-                " FROM images WHERE id = %s AND s3_original_key = %s FOR UPDATE",
+                "SELECT id, contributor_id, s3_original_key, object_version, refused_version, run, status,"
+                " request_id, trace_header FROM images WHERE id = %s AND s3_original_key = %s FOR UPDATE",
                 (image_id, key),
             ).fetchone()
             if row is None:
                 self._discard(key, version_id)
                 return "discarded"
+            annotate(request_id=row["request_id"])
             arrived = version_id or self._current(key)
             pinned = row["object_version"] or self._pin(connection, row)
             if pinned is not None and arrived != pinned:

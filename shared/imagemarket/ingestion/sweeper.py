@@ -101,7 +101,8 @@ class Stuck:
 
 
 _LAST_HEARD = """
-    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.replays,
+    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.trace_header,
+           i.replays,
            greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard, now() AS now
       FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id
      WHERE i.status = 'processing' AND i.object_version IS NOT NULL
@@ -113,7 +114,7 @@ _LAST_HEARD = """
 
 # Of the last days: older ones were seen then, and `imagemarket verify` looks at all.
 _UNCLEAN = """
-    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id
+    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.trace_header
       FROM images i
       LEFT JOIN processing_steps c ON c.image_id = i.id AND c.step = %s
      WHERE i.status IN ('rejected', 'processing_failed') AND i.object_version IS NOT NULL

@@ -22,7 +22,7 @@ from imagemarket.platform.errors import Conflict, ImageNotFound, NotFound, Uploa
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import annotate, count, current_request_id
+from imagemarket.platform.telemetry import annotate, count, current_request_id, current_trace_header
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -70,8 +70,8 @@ class Uploads:
         multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)
         connection.execute(
             "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, filename,"
-            " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id, request_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id, request_id, trace_header)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 image_id,
                 contributor_id,
@@ -86,6 +86,7 @@ class Uploads:
                 key,
                 multipart_id,
                 current_request_id(),
+                current_trace_header(),
             ),
         )
         connection.execute(

@@ -109,7 +109,8 @@ class Verification:
         after = UUID(int=0)
         while True:
             rows = self._database.fetch_all(
-                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, i.run, i.request_id, i.sha256, i.phash,"
+                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, i.run, i.request_id, i.trace_header,"
+                " i.sha256, i.phash,"
                 " coalesce(i.object_version, 'null') AS object_version, i.model_version,"
                 " f.image_id IS NOT NULL AS has_fingerprint,"
                 " (SELECT l2_norm(e.embedding) FROM image_embeddings e"

@@ -34,7 +34,7 @@ from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
-from imagemarket.platform.telemetry import count, duration, logger
+from imagemarket.platform.telemetry import annotate, count, duration, logger
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -174,6 +174,7 @@ class WebhookWorker:
         if leased is None:
             logger.info("nothing to deliver", delivery_id=str(delivery_id))
             return
+        annotate(image_id=str(leased["image_id"]))
         if leased["attempts"] > len(RETRY_SCHEDULE):
             self._record(leased, Answer(0, error="the last attempt broke off"))
             return

@@ -40,7 +40,7 @@ def add(connection: Connection[Any], *, topic: str, image_id: UUID, payload: dic
 
 
 class OutboxRelay:
-    """Sends committed outbox rows to the queue of their topic."""
+    """Sends committed outbox rows to the queue of their topic, each in the trace of its image."""
 
     def __init__(self, database: Database, queues: dict[str, Queue]) -> None:
         self._database = database
@@ -59,11 +59,15 @@ class OutboxRelay:
         while True:
             with self._database.transaction() as connection:
                 rows = connection.execute(
-                    "SELECT id, payload FROM outbox WHERE dispatched_at IS NULL AND topic = %s"
-                    " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+                    "SELECT o.id, o.payload, i.trace_header FROM outbox o LEFT JOIN images i ON i.id = o.image_id"
+                    " WHERE o.dispatched_at IS NULL AND o.topic = %s ORDER BY o.id LIMIT %s"
+                    " FOR UPDATE OF o SKIP LOCKED",
                     (topic, _BATCH),
                 ).fetchall()
-                queue.send([{"id": row["id"], **row["payload"]} for row in rows])
+                queue.send(
+                    [{"id": row["id"], **row["payload"]} for row in rows],
+                    trace_headers=[row["trace_header"] for row in rows],
+                )
                 connection.execute(
                     "UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)",
                     ([row["id"] for row in rows],),
