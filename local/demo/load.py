@@ -80,7 +80,7 @@ def load_demo(cloud: Cloud, folder: Path | None) -> None:
         raise
     if not through and folder is None:
         tell(cloud)
-        raise LocalError("some of the demo's pictures did not come through: see the table above; up tries them again")
+        raise LocalError("not all of the demo's pictures came through, for the reason above; up tries them again")
     if through:
         write_private(stamp, (stamp.read_text() if stamp.exists() else "") + wanted + "\n")
 
