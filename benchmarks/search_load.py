@@ -136,7 +136,9 @@ def _answer(setup: Setup, requests: SimpleQueue[Request | None], seen: SimpleQue
     """One process: says that it is ready, answers what comes until that is None, and says what was seen."""
     logger.setLevel("ERROR")
     database = Database(lambda: setup.dsn)
-    pages = None if setup.valkey_url is None else PageCache(Cache(setup.valkey_url), SystemClock())
+    pages = None
+    if setup.valkey_url is not None:
+        pages = PageCache(Cache(setup.valkey_url), Cache(setup.valkey_url), SystemClock())
     search = _search(PostgresSearch(database), setup.vectors, pages)
     gc.collect()
     gc.freeze()

@@ -87,7 +87,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         reader=engine,
         encoder=Encoder,
         cursors=CursorSigner(lambda: "a secret", SystemClock()),
-        pages=PageCache(cache, SystemClock()),
+        pages=PageCache(cache, cache, SystemClock()),
         queries=QueryReader(lambda: Speller(table.words(100))),
         media_base_url=MEDIA,
         public_base_url=PUBLIC,

@@ -424,7 +424,7 @@ class ApplicationStack(Stack):
             seconds=INDEX_IMAGES_SECONDS,
             memory_mb=512,
             layers=["api", *stage.search.layers],
-            settings=self._database | self._search_engines | {"cache_url": stage.cache_url},
+            settings=self._database | self._search_engines | {"counters_url": stage.counters_url},
             grants=[state.secrets.database.reading(), *self._searching],
         )
         self._function(

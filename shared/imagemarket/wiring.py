@@ -807,7 +807,7 @@ def search() -> Search:
         reader=keyword_engine(),
         encoder=lambda: query_encoders().current(),
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
-        pages=PageCache(valkey(), clock()),
+        pages=PageCache(valkey(), counters(), clock()),
         queries=QueryReader(speller().get),
         fusion=Fusion.named(settings().search_fusion),
         events=ValkeyStream(valkey()),
@@ -874,7 +874,7 @@ def indexer() -> Indexer:
 
     engines = dict.fromkeys((keyword_engine(), vector_engine()))
     # What leaves the catalogue leaves the kept pages last, when no engine can find it any more.
-    return Indexer(DocumentBuilder(database()), [*engines, suggestion_table(), TakeDowns(valkey())])
+    return Indexer(DocumentBuilder(database()), [*engines, suggestion_table(), TakeDowns(counters())])
 
 
 @cache

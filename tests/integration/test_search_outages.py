@@ -173,6 +173,7 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
     for database in engines.databases.values():
         PostgresSearch(database).write(made, [])
     encoder = Encoder()
+    cache = Cache(engines.valkey_url, Breaker(open_seconds=_OPEN_SECONDS))
     search = Search(
         keyword=PostgresSearch(engines.databases["keyword"]),
         vector=PostgresSearch(engines.databases["vector"]),
@@ -180,9 +181,7 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
         encoder=lambda: encoder,
         cursors=CursorSigner(lambda: "a secret", SystemClock()),
         # Kept for no time at all, so that every search asks the engines.
-        pages=PageCache(
-            Cache(engines.valkey_url, Breaker(open_seconds=_OPEN_SECONDS)), SystemClock(), fresh_seconds=0.05
-        ),
+        pages=PageCache(cache, cache, SystemClock(), fresh_seconds=0.05),
         media_base_url="https://cdn.test/media",
         public_base_url="https://api.test",
         patience=Patience(engine_seconds=_ENGINE_SECONDS, first_seconds=5, retry_delays=(), open_seconds=_OPEN_SECONDS),

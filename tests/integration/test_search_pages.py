@@ -14,7 +14,7 @@ import pytest
 
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.errors import DependencyUnavailable, SearchUnavailable
 from imagemarket.search.models import (
     Filters,
     Hit,
@@ -25,7 +25,14 @@ from imagemarket.search.models import (
     SimilarQuery,
     Tally,
 )
-from imagemarket.search.pages import BRIEF_SECONDS, FRESH_SECONDS, STALE_SECONDS, PageCache, TakeDowns
+from imagemarket.search.pages import (
+    BRIEF_SECONDS,
+    FRESH_SECONDS,
+    LAST_GOOD_SECONDS,
+    STALE_SECONDS,
+    PageCache,
+    TakeDowns,
+)
 from imagemarket.search.service import Patience
 from imagemarket.search.words import Words
 from local.layout import free_port
@@ -34,6 +41,8 @@ from tests.unit.search.kit import MemorySearch, document, random_documents
 from tests.unit.search.test_service import service
 
 pytestmark = pytest.mark.engines
+
+QUESTION = SearchQuery(q="boat")
 
 
 class Counted(MemorySearch):
@@ -77,6 +86,15 @@ def cache(valkey_url: str) -> Cache:
 
 
 @pytest.fixture
+def counters(counters_url: str) -> Cache:
+    import valkey
+
+    with valkey.Valkey.from_url(counters_url) as client:
+        client.flushall()
+    return Cache(counters_url)
+
+
+@pytest.fixture
 def engine() -> Counted:
     engine = Counted()
     engine.write(random_documents(60), [])
@@ -96,8 +114,10 @@ def test_a_page_costs_one_round_trip_per_engine_one_to_read_and_one_for_facets(e
         assert sorted(engine.trips) == trips
 
 
-def test_a_kept_page_asks_no_engine_for_a_minute(engine: Counted, cache: Cache, clock: ManualClock) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
+def test_a_kept_page_asks_no_engine_for_a_minute(
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock
+) -> None:
+    search = service(engine, pages=PageCache(cache, counters, clock))
     first = search.search(SearchQuery(q="boat", color=["red", "blue"], limit=5))
     engine.trips.clear()
     again = search.search(SearchQuery(q="  BOAT ", color=["blue", "red"], limit=5))
@@ -123,9 +143,9 @@ def test_a_kept_page_asks_no_engine_for_a_minute(engine: Counted, cache: Cache, 
     ],
 )
 def test_another_question_is_another_page(
-    engine: Counted, cache: Cache, clock: ManualClock, other: SearchQuery
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, other: SearchQuery
 ) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
+    search = service(engine, pages=PageCache(cache, counters, clock))
     search.search(SearchQuery(q="boat"))
     engine.trips.clear()
     search.search(other)
@@ -133,26 +153,26 @@ def test_another_question_is_another_page(
 
 
 def test_what_is_taken_down_is_gone_from_every_kept_page_at_once(
-    engine: Counted, cache: Cache, clock: ManualClock
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock
 ) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
+    search = service(engine, pages=PageCache(cache, counters, clock))
     questions = [SearchQuery(q="boat"), SearchQuery(), SearchQuery(q="lake", mode=Mode.SEMANTIC)]
     before = [search.search(each) for each in questions]
     like = before[0].results[0].id
     before.append(search.similar(like, SimilarQuery()))
     gone = Removal(before[2].results[0].id if before[2].results[0].id != like else before[2].results[1].id, 9)
     engine.write([], [gone])
-    TakeDowns(cache).write([], [gone])
+    TakeDowns(counters).write([], [gone])
     after = [*(search.search(each) for each in questions), search.similar(like, SimilarQuery())]
     assert any(hit.id == gone.image_id for page in before for hit in page.results)
     assert not any(hit.id == gone.image_id for page in after for hit in page.results)
 
 
 def test_a_page_computed_while_a_picture_was_taken_down_is_not_kept(
-    engine: Counted, cache: Cache, clock: ManualClock
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock
 ) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
-    engine.gate = lambda: TakeDowns(cache).write([], [Removal(UUID(int=5), 9)])
+    search = service(engine, pages=PageCache(cache, counters, clock))
+    engine.gate = lambda: TakeDowns(counters).write([], [Removal(UUID(int=5), 9)])
     search.search(SearchQuery(q="boat"))
     engine.gate = lambda: None
     engine.trips.clear()
@@ -160,8 +180,10 @@ def test_a_page_computed_while_a_picture_was_taken_down_is_not_kept(
     assert "match" in engine.trips
 
 
-def test_of_many_who_ask_at_once_one_computes(engine: Counted, cache: Cache, clock: ManualClock) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
+def test_of_many_who_ask_at_once_one_computes(
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock
+) -> None:
+    search = service(engine, pages=PageCache(cache, counters, clock))
     engine.gate = lambda: time.sleep(0.2)
     with ThreadPoolExecutor(12) as pool:
         pages = list(pool.map(lambda _: search.search(SearchQuery(q="boat")), range(12)))
@@ -170,9 +192,9 @@ def test_of_many_who_ask_at_once_one_computes(engine: Counted, cache: Cache, clo
 
 
 def test_while_one_computes_the_others_take_what_is_a_little_old(
-    engine: Counted, cache: Cache, clock: ManualClock
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock
 ) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
+    search = service(engine, pages=PageCache(cache, counters, clock))
     first = search.search(SearchQuery(q="boat"))
     clock.advance(timedelta(seconds=FRESH_SECONDS + 1))
     computing, release = threading.Event(), threading.Event()
@@ -197,16 +219,20 @@ def away(*_: Any, **__: Any) -> Any:
     raise DependencyUnavailable("away")
 
 
+def cut_off(engine: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("match", "nearest", "documents", "tally_of"):
+        monkeypatch.setattr(engine, name, away)
+
+
 def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_down(
-    engine: Counted, cache: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = service(engine, pages=PageCache(cache, clock), patience=Patience(retry_delays=()))
+    search = service(engine, pages=PageCache(cache, counters, clock), patience=Patience(retry_delays=()))
     search.search(SearchQuery(q="boat"))
     good = search.search(SearchQuery(q="boat"))
     gone = good.results[1].id
-    for name in ("match", "nearest", "documents", "tally_of"):
-        monkeypatch.setattr(engine, name, away)
-    TakeDowns(cache).write([], [Removal(gone, 9)])
+    cut_off(engine, monkeypatch)
+    TakeDowns(counters).write([], [Removal(gone, 9)])
     clock.advance(timedelta(hours=3))
     page = search.search(SearchQuery(q="boat"))
     assert [hit.id for hit in page.results] == [hit.id for hit in good.results if hit.id != gone]
@@ -216,12 +242,82 @@ def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_d
     assert "10801" in search.search(SearchQuery(q="boat")).degraded[0].effect, "an old page is not kept as a new one"
 
 
-def test_what_nobody_else_asks_is_forgotten_soon_and_what_is_asked_again_stays(
-    engine: Counted, cache: Cache, clock: ManualClock, valkey_url: str
+def test_what_the_cache_evicts_brings_no_taken_down_picture_back(
+    engine: Counted,
+    cache: Cache,
+    counters: Cache,
+    clock: ManualClock,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import valkey
 
-    search = service(engine, pages=PageCache(cache, clock))
+    search = service(engine, pages=PageCache(cache, counters, clock), patience=Patience(retry_delays=()))
+    for question in (QUESTION, QUESTION):
+        good = search.search(question)
+    gone = Removal(good.results[1].id, 9)
+    engine.write([], [gone])
+    TakeDowns(counters).write([], [gone])
+    with valkey.Valkey.from_url(valkey_url) as client:
+        others = set(client.scan_iter("*")) - set(client.scan_iter("{search}:page:*"))
+        client.delete(*others)
+        assert list(client.scan_iter("{search}:page:*")), "the page of before is still there"
+    assert gone.image_id not in {hit.id for hit in search.search(QUESTION).results}
+    cut_off(engine, monkeypatch)
+    clock.advance(timedelta(hours=1))
+    assert gone.image_id not in {hit.id for hit in search.search(QUESTION).results}
+    with valkey.Valkey.from_url(valkey_url) as client:
+        client.flushall()
+    with pytest.raises(SearchUnavailable):
+        search.search(QUESTION)
+
+
+@pytest.mark.parametrize("engines", ["answer", "are away"])
+def test_when_marks_are_lost_no_page_of_before_serves(
+    engine: Counted,
+    cache: Cache,
+    counters: Cache,
+    clock: ManualClock,
+    counters_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    engines: str,
+) -> None:
+    import valkey
+
+    search = service(engine, pages=PageCache(cache, counters, clock), patience=Patience(retry_delays=()))
+    for question in (QUESTION, QUESTION):
+        good = search.search(question)
+    gone = Removal(good.results[1].id, 9)
+    engine.write([], [gone])
+    TakeDowns(counters).write([], [gone])
+    with valkey.Valkey.from_url(counters_url) as client:
+        client.flushall()
+    if engines == "answer":
+        page = search.search(QUESTION)
+        assert gone.image_id not in {hit.id for hit in page.results}
+        return
+    cut_off(engine, monkeypatch)
+    for _ in range(2):  # the first of them begins a new epoch
+        with pytest.raises(SearchUnavailable):
+            search.search(QUESTION)
+
+
+def test_a_mark_outlives_every_page_that_was_being_computed(counters: Cache, counters_url: str) -> None:
+    import valkey
+
+    TakeDowns(counters).write([], [Removal(UUID(int=5), 9)])
+    with valkey.Valkey.from_url(counters_url) as client:
+        (mark,) = client.scan_iter("{search}:gone:*")
+        assert cast("int", client.ttl(mark)) > LAST_GOOD_SECONDS + 60
+        assert client.ttl("{search}:generation") == -1
+
+
+def test_what_nobody_else_asks_is_forgotten_soon_and_what_is_asked_again_stays(
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, valkey_url: str
+) -> None:
+    import valkey
+
+    search = service(engine, pages=PageCache(cache, counters, clock))
 
     def longest() -> int:
         with valkey.Valkey.from_url(valkey_url) as client:
@@ -242,9 +338,9 @@ def test_what_nobody_else_asks_is_forgotten_soon_and_what_is_asked_again_stays(
 
 
 def test_a_degraded_page_is_kept_for_seconds_and_takes_no_good_ones_place(
-    engine: Counted, cache: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = service(engine, pages=PageCache(cache, clock))
+    search = service(engine, pages=PageCache(cache, counters, clock))
     with monkeypatch.context() as broken:
         broken.setattr(engine, "nearest", away)
         assert search.search(SearchQuery(q="boat")).degraded
@@ -255,13 +351,17 @@ def test_a_degraded_page_is_kept_for_seconds_and_takes_no_good_ones_place(
     good = search.search(SearchQuery(q="boat"))
     assert good.degraded == []
     clock.advance(timedelta(seconds=FRESH_SECONDS))
-    for name in ("match", "nearest", "documents", "tally_of"):
-        monkeypatch.setattr(engine, name, away)
+    cut_off(engine, monkeypatch)
     assert [hit.id for hit in search.search(SearchQuery(q="boat")).results] == [hit.id for hit in good.results]
 
 
-def test_without_a_cache_the_search_is_whole_and_says_so(engine: Counted, clock: ManualClock) -> None:
-    search = service(engine, pages=PageCache(Cache(url_of(free_port())), clock))
+@pytest.mark.parametrize("away", ["the cache", "the counters"])
+def test_without_a_cache_the_search_is_whole_and_says_so(
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, away: str
+) -> None:
+    nothing = Cache(url_of(free_port()))
+    pages = PageCache(nothing, counters, clock) if away == "the cache" else PageCache(cache, nothing, clock)
+    search = service(engine, pages=pages)
     for _ in range(8):
         page = search.search(SearchQuery(q="boat"))
         assert page.mode == "hybrid"

@@ -82,6 +82,10 @@ class Cache:
         """Keeps a value for so long."""
         self._ask(lambda client: client.set(key, value, ex=seconds))
 
+    def add(self, key: str, value: bytes | str) -> None:
+        """Keeps a value for good, where the key has none yet."""
+        self._ask(lambda client: client.set(key, value, nx=True))
+
     def put_all(self, values: Mapping[str, bytes | str], *, seconds: int, bumped: str) -> None:
         """Keeps several values and adds one to the counter `bumped`, all or nothing."""
 

@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     cache_url: str = _UNSET
     """Valkey that may evict: pages, vectors and events, e.g. `valkey://127.0.0.1:6379/0`."""
     counters_url: str = _UNSET
-    """Valkey with `maxmemory-policy noeviction`, for rate limits and limits on guessing; none of the cache's."""
+    """Valkey with `maxmemory-policy noeviction`, for limits on rates and guessing and for marks of what was taken
+    down; none of the cache's."""
     originals_bucket: str = _UNSET
     """Private, versioned bucket of originals and clean 1000 px renditions."""
     work_bucket: str = _UNSET

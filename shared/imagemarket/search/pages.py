@@ -7,6 +7,9 @@ An entry is valid while the catalogue's generation is the one that was read befo
 take-down begins a new generation: a page that was being computed meanwhile is born invalid. The same entry
 stays on as the last good page, for when no engine answers; then each of its pictures is looked up among
 those taken down.
+
+The generation and the marks of what was taken down are with the counters, which evict nothing: pages may be lost and
+marks may not. Where they were lost all the same, a new epoch begins, and no page of an older one serves.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -37,12 +41,16 @@ BRIEF_SECONDS = 5
 """How long an answer that lacks an engine serves others: an engine that has too much to do is not asked for it
 again by each of them."""
 
+_MARK_SECONDS = LAST_GOOD_SECONDS + 60 * 60
+"""Longer than any page that was being computed when its picture was taken down."""
+
 _CLAIM_MS = 5000
 _WAIT_SECONDS = 2.0
 _POLL_SECONDS = 0.01
 
-# One hash slot, so that a page and the generation come in one round trip from a cluster as well.
+# One hash slot, so that what belongs together comes in one round trip from a cluster as well.
 _GENERATION = "{search}:generation"
+_EPOCH = "{search}:epoch"
 
 
 def _page_key(key: str) -> str:
@@ -97,7 +105,15 @@ class Answer(BaseModel):
 _CACHE_AWAY = Degradation(part="cache", reason="failed", effect="None, but that it took longer.")
 
 
+class _Moment(NamedTuple):
+    """What pages are compared with: since when no mark was lost, and how many take-downs there were since."""
+
+    epoch: str
+    generation: int
+
+
 class _Entry(BaseModel):
+    epoch: str = ""
     generation: int
     made_at: float
     answer: Answer
@@ -116,8 +132,10 @@ class Kept:
 class PageCache:
     """Answers by key."""
 
-    def __init__(self, cache: Cache, clock: Clock, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+    def __init__(self, cache: Cache, counters: Cache, clock: Clock, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+        """`cache` keeps pages and may evict them; `counters` know what was taken down and evict nothing."""
         self._cache = cache
+        self._counters = counters
         self._clock = clock
         self._fresh = fresh_seconds
         self._brief = min(BRIEF_SECONDS, fresh_seconds)
@@ -130,7 +148,7 @@ class PageCache:
         cache does not answer, everything is computed and says so.
         """
         try:
-            generation, entry, again = self._read(key)
+            moment, entry, again = self._read(key)
             if entry is not None and self._is_fresh(entry):
                 count("PagesFromCache")
                 self._keep_longer(key, entry)
@@ -150,7 +168,7 @@ class PageCache:
             return compute().degraded_by([_CACHE_AWAY])
         try:
             answer = compute()
-            if self._keep(key, generation, answer, again=again):
+            if self._keep(key, moment, answer, again=again):
                 return answer
             return answer.degraded_by([_CACHE_AWAY])
         finally:
@@ -158,28 +176,38 @@ class PageCache:
                 self._release(key, holder)
 
     def last_good(self, key: str) -> Kept | None:
-        """The last answer kept under a key, less what was taken down since; None without one."""
+        """The last answer kept under a key, less what was taken down since; None without one, or where it is not known
+        what was."""
         try:
             (raw,) = self._cache.get(_page_key(key))
             if raw is None:
                 return None
             entry = _Entry.model_validate_json(raw)
             page = entry.answer.page
-            gone = self._cache.get(*(_gone_key(hit.id) for hit in page.results)) if page.results else []
+            epoch, *gone = self._counters.get(_EPOCH, *(_gone_key(hit.id) for hit in page.results))
         except DependencyUnavailable:
             _say_unavailable()
+            return None
+        if epoch is None or epoch.decode() != entry.epoch:
             return None
         results = [hit for hit, mark in zip(page.results, gone, strict=True) if mark is None]
         answer = entry.answer.model_copy(update={"page": page.model_copy(update={"results": results})})
         return Kept(answer, self._age(entry))
 
-    def _read(self, key: str) -> tuple[int, _Entry | None, bool]:
+    def _moment(self) -> _Moment:
+        epoch, generation = self._counters.get(_EPOCH, _GENERATION)
+        if epoch is None:
+            self._counters.add(_EPOCH, str(new_id()))
+            epoch, generation = self._counters.get(_EPOCH, _GENERATION)
+        return _Moment((epoch or b"").decode(), int(generation or 0))
+
+    def _read(self, key: str) -> tuple[_Moment, _Entry | None, bool]:
         """The catalogue's generation, the entry where it belongs to it (the page, or while there is no fresh one what
         is kept briefly), and whether the page was asked for within the last day."""
-        generation, *kept, asked = self._cache.get(_GENERATION, _page_key(key), _brief_key(key), _asked_key(key))
-        current = int(generation or 0)
+        current = self._moment()
+        *kept, asked = self._cache.get(_page_key(key), _brief_key(key), _asked_key(key))
         entries = [None if raw is None else _Entry.model_validate_json(raw) for raw in kept]
-        page, brief = (entry if entry and entry.generation == current else None for entry in entries)
+        page, brief = (entry if entry and (entry.epoch, entry.generation) == current else None for entry in entries)
         if brief is not None and self._age(brief) < self._brief and not self._is_fresh(page):
             return current, brief, asked is not None
         return current, page, asked is not None
@@ -212,8 +240,9 @@ class PageCache:
         except DependencyUnavailable:
             _say_unavailable()
 
-    def _keep(self, key: str, generation: int, answer: Answer, *, again: bool) -> bool:
-        entry = _Entry(generation=generation, made_at=self._clock.now().timestamp(), answer=answer, again=again)
+    def _keep(self, key: str, moment: _Moment, answer: Answer, *, again: bool) -> bool:
+        made_at = self._clock.now().timestamp()
+        entry = _Entry(epoch=moment.epoch, generation=moment.generation, made_at=made_at, answer=answer, again=again)
         try:
             if answer.page.degraded:
                 self._cache.put(_brief_key(key), entry.model_dump_json(), seconds=BRIEF_SECONDS)
@@ -240,16 +269,17 @@ class PageCache:
 class TakeDowns:
     """Written to like a search engine, after them: what leaves the catalogue leaves the pages kept."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self, counters: Cache) -> None:
+        """The same counters as the pages'."""
+        self._counters = counters
 
     def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
         """See `SearchIndex.write`. New pictures wait for the minute to pass; removals count at once, so one
-        that the cache cannot be told raises `DependencyUnavailable` and comes again."""
+        that the counters cannot be told raises `DependencyUnavailable` and comes again."""
         _ = documents
         if removals:
             gone = {_gone_key(each.image_id): b"1" for each in removals}
-            self._cache.put_all(gone, seconds=LAST_GOOD_SECONDS, bumped=_GENERATION)
+            self._counters.put_all(gone, seconds=_MARK_SECONDS, bumped=_GENERATION)
         return 0
 
 
