@@ -131,6 +131,10 @@ class Stage:
     removal: RemovalPolicy
     """What becomes of the truth (buckets, secrets) when a stack is destroyed."""
     log_retention: logs.RetentionDays
+    open_uploads: int = 1000
+    """How many uploads of one account may be announced and not have arrived."""
+    announced_gib_a_day: int = 200
+    """How many GiB one account may announce in a day of UTC."""
 
     @property
     def prefix(self) -> str:

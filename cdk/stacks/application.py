@@ -283,6 +283,8 @@ class ApplicationStack(Stack):
             | self._originals
             | {
                 "public_base_url": stage.public_base_url,
+                "open_uploads": str(stage.open_uploads),
+                "announced_gib_a_day": str(stage.announced_gib_a_day),
                 "state_machine_arn": saga.machine.state_machine_arn,
                 "counters_url": stage.counters_url,
             },

@@ -25,6 +25,8 @@ from imagemarket.platform.errors import (
     ImageNotFound,
     InvalidRequest,
     TokenExpired,
+    TooManyOpenUploads,
+    UploadAllowanceUsed,
     UploadIncomplete,
 )
 from imagemarket.platform.http import Caller, IdempotencyKey, create_api, problem_responses, require_role
@@ -47,7 +49,15 @@ class CategoryView(BaseModel):
     summary="Announce an upload and get a presigned URL for its bytes",
     tags=["Upload"],
     status_code=201,
-    responses=problem_responses(TokenExpired, Forbidden, InvalidRequest, IdempotencyKeyReused, IdempotencyInFlight),
+    responses=problem_responses(
+        TokenExpired,
+        Forbidden,
+        InvalidRequest,
+        IdempotencyKeyReused,
+        IdempotencyInFlight,
+        TooManyOpenUploads,
+        UploadAllowanceUsed,
+    ),
 )
 def announce_upload(
     body: UploadRequest,
@@ -101,6 +111,8 @@ def abort_upload(image_id: UUID, caller: Contributor) -> None:
         InvalidRequest,
         IdempotencyKeyReused,
         IdempotencyInFlight,
+        TooManyOpenUploads,
+        UploadAllowanceUsed,
     ),
 )
 def retry_image(

@@ -290,6 +290,7 @@ def signing_key_provisioner() -> SigningKeyProvisioner:
 
 @cache
 def uploads() -> Uploads:
+    from imagemarket.ingestion.allowances import UploadAllowance
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.platform.idempotency import IdempotencyKeys
 
@@ -298,6 +299,7 @@ def uploads() -> Uploads:
         originals=originals(),
         idempotency=IdempotencyKeys(database(), clock()),
         public_base_url=settings().public_base_url,
+        allowance=UploadAllowance(settings().open_uploads, settings().announced_gib_a_day),
     )
 
 

@@ -58,7 +58,8 @@ class Retries:
         bytes were at fault, or are no longer kept, the ticket says where to send others.
 
         Raises `ImageNotFound`; `Conflict` for an image in another status or rejected for what it shows, and with
-        `Retry-After` while its last run is still being cleaned up after; what `IdempotencyKeys.run` raises.
+        `Retry-After` while its last run is still being cleaned up after; for other bytes `TooManyOpenUploads` and
+        `UploadAllowanceUsed`; what `IdempotencyKeys.run` raises.
         """
         jobs: list[IngestionJob] = []
 
@@ -106,6 +107,7 @@ class Retries:
         announced = image["announced_sha256"]
         same_file = request.size_bytes is None and image["status"] == "processing_failed"
         sha256 = request.sha256 or (bytes(announced).hex() if announced and same_file else None)
+        self._uploads.allowance.take(connection, contributor_id, size)
         multipart_id = self._uploads.start_parts(key, content_type=image["content_type"], size_bytes=size)
         # The reason stands until other bytes are there; should they never come, it is the reason again.
         connection.execute(

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.ingestion.allowances import UploadAllowance
 from imagemarket.ingestion.models import (
     MULTIPART_ABOVE_BYTES,
     PART_BYTES,
@@ -41,16 +42,18 @@ class Uploads:
         originals: ObjectStore,
         idempotency: IdempotencyKeys,
         public_base_url: str,
+        allowance: UploadAllowance | None = None,
     ) -> None:
         self._database = database
         self._originals = originals
         self._idempotency = idempotency
         self._public_base_url = public_base_url
+        self.allowance = allowance or UploadAllowance()
 
     def announce(self, contributor_id: UUID, request: UploadRequest, *, idempotency_key: str | None) -> UploadTicket:
         """Writes the image's row and says where its bytes go.
 
-        Raises what `IdempotencyKeys.run` raises.
+        Raises `TooManyOpenUploads`, `UploadAllowanceUsed`, and what `IdempotencyKeys.run` raises.
         """
         answer = self._idempotency.run(
             account_id=contributor_id,
@@ -65,6 +68,7 @@ class Uploads:
         return ticket
 
     def _create(self, connection: Connection[Row], contributor_id: UUID, request: UploadRequest) -> UploadTicket:
+        self.allowance.take(connection, contributor_id, request.size_bytes)
         image_id = new_id()
         key = f"originals/{contributor_id}/{image_id}.{request.extension}"
         multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)

@@ -157,6 +157,12 @@ class UploadIncomplete(Conflict):
     slug, title, status = "upload-incomplete", "The uploaded parts do not make up the file", 409
 
 
+class TooManyOpenUploads(Conflict):
+    """The account has announced as many uploads that have not arrived as it may."""
+
+    slug, title, status = "too-many-open-uploads", "Too many uploads are open", 409
+
+
 class JobSuperseded(Conflict):
     """A late delivery: its image has ended, or goes on in another run or with another version of its object."""
 
@@ -176,6 +182,12 @@ class TooManyRequests(MarketError):
 
     def __init__(self, detail: str, *, retry_after: int, **extensions: Any) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)}, **extensions)
+
+
+class UploadAllowanceUsed(TooManyRequests):
+    """The account has announced as many bytes today as it may; `Retry-After` is when tomorrow begins."""
+
+    slug, title, status, retryable = "upload-allowance-used", "Enough was announced for today", 429, True
 
 
 # --- Why a picture is refused ------------------------------------------------------------------

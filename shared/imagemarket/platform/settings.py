@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     """Whether webhooks may lead to this machine, and there without TLS; for one machine's cloud alone."""
     mail: str = _UNSET
     """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
+    open_uploads: int = 1000
+    """How many uploads of one account may be announced and not have arrived."""
+    announced_gib_a_day: int = 200
+    """How many GiB one account may announce in a day of UTC."""
     state_machine_arn: str = _UNSET
     """The `ingest_image` state machine."""
     stalled_after_seconds: int = 1500
