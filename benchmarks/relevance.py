@@ -333,7 +333,7 @@ def measure() -> list[report.Row]:
         chosen = [j for q, j in zip(made.questions, found[reading, way], strict=True) if kind in {None, q.kind}]
         return mean(chosen, what)
 
-    floor, nonsense, kept = least_close(made)
+    floor, nonsense, kept = measure_least_close(made)
     default = DEFAULT
     console.print(f"least cosine of what is close: {floor:.2f}; made-up words that find 1 % or more: {nonsense:.1%}")
     return [
@@ -371,35 +371,18 @@ def measure() -> list[report.Row]:
     ]  # fmt: skip
 
 
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-
-
-def made_up(numbers: random.Random) -> str:
-    """A word that means nothing: a run on the keyboard, consonants, or syllables."""
-    match numbers.randrange(3):
-        case 0:
-            row = numbers.choice(_ROWS)
-            begin = numbers.randrange(len(row) - 4)
-            run = row[begin : begin + numbers.randrange(4, 10)]
-            return run if numbers.random() < 0.5 else run[::-1]
-        case 1:
-            return "".join(numbers.choice("bcdfghjklmnpqrstvwxz") for _ in range(numbers.randrange(4, 10)))
-        case _:
-            syllables = range(numbers.randrange(2, 5))
-            return "".join(numbers.choice("bdfgklmprstvz") + numbers.choice("aeiou") for _ in syllables)
-
-
-def least_close(made: Corpus, *, words: int = 300, seed: int = 7) -> tuple[float, float, float]:
-    """The lowest cosine, in steps of 0.01, at which 19 of 20 made-up words find less than 1 % of the photos; the share
-    of made-up words that find more there, and that of captions whose own photo is as close."""
+def measure_least_close(made: Corpus) -> tuple[float, float, float]:
+    """`least_close` of the samples with its share of made-up words, and the share of captions whose own photo is as
+    close."""
     import numpy as np
 
     from imagemarket.vision.text import TextEncoder
+    from sagemaker.builders.closeness import least_close, made_up_words
 
-    encoder, numbers = TextEncoder(BUNDLE), random.Random(seed)
+    encoder = TextEncoder(BUNDLE)
     photos = made.documents[: len(made.documents) - MIXTURES]
     vectors = np.asarray([photo.embedding for photo in photos])
-    likeness = np.asarray([vectors @ np.asarray(encoder.encode(made_up(numbers))) for _ in range(words)])
+    likeness = np.asarray([vectors @ np.asarray(encoder.encode(word)) for word in made_up_words()])
     place = {photo.image_id: row for row, photo in enumerate(photos)}
     own = np.asarray(
         [
@@ -408,12 +391,11 @@ def least_close(made: Corpus, *, words: int = 300, seed: int = 7) -> tuple[float
             if question.kind == "caption"
         ]
     )
-    for step in range(100):
-        floor = step / 100
-        found = (likeness >= floor).mean(axis=1) >= 0.01
-        if found.mean() <= 0.05:
-            return floor, float(found.mean()), float((own >= floor).mean())
-    raise RuntimeError("made-up words are as close to the photos as can be")
+    found = least_close(likeness)
+    if found is None:
+        raise RuntimeError("made-up words are as close to the photos as can be")
+    floor, nonsense = found
+    return floor, nonsense, float((own >= floor).mean())
 
 
 def _by_kind(made: Corpus, found: Scores, kinds: Sequence[str], measure_of: str, title: str) -> Table:

@@ -45,6 +45,7 @@ from imagemarket.vision.runtime import Network
 from imagemarket.vision.text import ContrastiveTextModel
 from imagemarket.vision.towers import cut_middle
 from imagemarket.vision.understanding import Vocabulary
+from sagemaker.builders.closeness import least_close, made_up_words
 from sagemaker.builders.folder import (
     PackageFile,
     Progress,
@@ -114,7 +115,7 @@ def build(
     """Makes the folder `out` hold the bundle of an OpenCLIP `model`; `origin` tells its weights from others."""
     recipe = {
         "origin": origin,
-        "code": code_digest("clip.py", "quantise.py", "vocabulary.py", "words.tsv", "wordnet.tsv"),
+        "code": code_digest("clip.py", "closeness.py", "quantise.py", "vocabulary.py", "words.tsv", "wordnet.tsv"),
         "prompts": [list(category.prompts) for category in CATEGORIES],
         "format": FORMAT,
     }
@@ -145,6 +146,7 @@ def _write(
         category_vectors=_mean_rows(encoder, [list(category.prompts) for category in CATEGORIES]),
         neutral_vectors=_mean_rows(encoder, [[text] for text in _NEUTRAL]),
     )
+    close = _close_from(encoder, folder / "image/tower.int8.onnx", size, say)
     vocabulary = Vocabulary(
         words=words,
         categories=[category.slug for category in CATEGORIES],
@@ -169,11 +171,24 @@ def _write(
         image=ContrastiveImageTower(size=size, slope=_SLOPE, lead=_LEAD),
         networks={"cpu": "image/tower.int8.onnx", "cuda": "image/tower.fp16.onnx"},
         understanding=_CLAIMS,
+        close_from=close,
         quality=quality,
         parts=describe_parts(folder, origins),
     )
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     return manifest
+
+
+def _close_from(encoder: ContrastiveTextModel, tower: Path, size: int, say: Progress) -> float | None:
+    """From which cosine on a picture is close to a text; None where nothing tells (random weights)."""
+    (pictures,) = Network(tower, threads=2).run(["embeddings"], {"pictures": photos(size)})
+    words = np.stack([encoder.encode(word) for word in made_up_words()])
+    found = least_close(words @ np.asarray(pictures, dtype=np.float32).T)
+    if found is None:
+        say("no least cosine of what is close: made-up words are as close to the photos as can be")
+        return None
+    say(f"least cosine of what is close: {found[0]:.2f}")
+    return found[0]
 
 
 def image_of(model: Any) -> int:
