@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.constructs.assets import stage_function
-from cdk.constructs.layers import Layers
+from cdk.constructs.layers import Layers, with_core
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
 from imagemarket.platform.metrics import NAMESPACE
@@ -41,6 +41,8 @@ class MarketFunction(Construct):
         super().__init__(scope, construct_id)
         self.name = name
         self.seconds = seconds
+        self.packages = with_core(layer_names)
+        """The folders of `layers/` whose packages it needs."""
         log_group = logs.LogGroup(
             self,
             "Logs",

@@ -1,16 +1,18 @@
 """Lambda layers from hash-pinned requirements, made by uv for Amazon Linux on ARM, without Docker.
 
-A function carries `core` and what its own imports add to it; Lambda takes 250 MB unzipped of code and layers.
+A function carries `core` and what its own imports add to it, as one layer with each package once: two that both hold
+numpy would be two of the 250 MB that Lambda takes unzipped. Functions that need the same share it.
 A stage that runs functions in this machine's Python has no layers: everything is in its environment.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
@@ -20,28 +22,39 @@ from cdk.constructs.assets import REPOSITORY
 from cdk.stages import Stage
 
 LAYERS = REPOSITORY / "layers"
-_BUILT = REPOSITORY / ".market" / "layers"
+_MADE = REPOSITORY / ".market"
 _PLATFORM = "aarch64-manylinux_2_28"  # Amazon Linux 2023 has glibc 2.34
 """What wheels must run on."""
-
-
-def layer_names() -> list[str]:
-    return sorted(path.parent.name for path in LAYERS.glob("*/requirements.in"))
+_NO_WHEELS = ("pyvips",)
+"""Published as source alone. It is Python all through where no headers of libvips are found to build with, and works
+with the libvips of `pyvips-binary`."""
 
 
 def find_uv() -> str:
     """Path of uv, from the environment or from the one that `./market` made."""
     beside = shutil.which("uv", path=str(Path(sys.executable).parent))
-    found = beside or shutil.which("uv") or str(REPOSITORY / ".market" / "boot" / "bin" / "uv")
+    found = beside or shutil.which("uv") or str(_MADE / "boot" / "bin" / "uv")
     if not Path(found).exists():
         raise FileNotFoundError("uv was not found; pip install --require-hashes -r requirements/uv.txt")
     return found
 
 
-def build_layer(name: str) -> Path:
-    """The folder that becomes the layer, made anew only when its pinned requirements changed."""
-    requirements = LAYERS / name / "requirements.txt"
-    folder = _BUILT / f"{name}-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]}"
+def with_core(names: Iterable[str]) -> tuple[str, ...]:
+    """The folders of `layers/` whose packages a function carries that asks for these."""
+    return ("core", *sorted(set(names)))
+
+
+def build_layer(names: Sequence[str], built: Path = _MADE / "layers") -> Path:
+    """The folder that becomes the layer of these folders of `layers/` together, made anew only when what they pin
+    changed.
+
+    Raises:
+        subprocess.CalledProcessError: uv could not install: a package has no wheel for the platform, or another content
+            than its hash says, or no registry is in reach.
+    """
+    pinned = [LAYERS / name / "requirements.txt" for name in names]
+    content = hashlib.sha256(b"\0".join(requirements.read_bytes() for requirements in pinned)).hexdigest()
+    folder = built / f"{'-'.join(names)}-{content[:16]}"
     if folder.is_dir():
         return folder
     draft = folder.with_suffix(".draft")
@@ -51,8 +64,11 @@ def build_layer(name: str) -> Path:
         [
             find_uv(), "pip", "install", "--quiet", "--target", str(draft / "python"),
             "--python-platform", _PLATFORM, "--python-version", "3.11", "--only-binary", ":all:",
-            "--require-hashes", "--no-deps", "--requirements", str(requirements),
+            *(word for name in _NO_WHEELS for word in ("--no-binary", name)),
+            "--require-hashes", "--no-deps",
+            *(word for requirements in pinned for word in ("--requirements", str(requirements))),
         ],
+        env={"UV_CACHE_DIR": str(_MADE / "cache" / "uv")} | os.environ | {"PKG_CONFIG_LIBDIR": str(draft / "nothing")},
         check=True,
     )
     # fmt: on
@@ -68,22 +84,22 @@ class Layers(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
-        self._made: dict[str, lambda_.LayerVersion] = {}
+        self._made: dict[tuple[str, ...], lambda_.LayerVersion] = {}
 
     def of(self, names: Iterable[str]) -> list[lambda_.LayerVersion]:
-        """The named layers on top of `core`; none where functions run in this machine's Python."""
+        """The layer of `core` and these together; none where functions run in this machine's Python."""
         if self._stage.interpreter is not None:
             return []
-        return [self._layer(name) for name in ["core", *names]]
+        return [self._layer(with_core(names))]
 
-    def _layer(self, name: str) -> lambda_.LayerVersion:
-        if name not in self._made:
-            self._made[name] = lambda_.LayerVersion(
+    def _layer(self, names: tuple[str, ...]) -> lambda_.LayerVersion:
+        if names not in self._made:
+            self._made[names] = lambda_.LayerVersion(
                 self,
-                name.capitalize(),
-                description=f"imagemarket: layers/{name}/requirements.txt",
-                code=lambda_.Code.from_asset(str(build_layer(name))),
+                "".join(name.capitalize() for name in names),
+                description=f"imagemarket: what layers/ pins for {', '.join(names)}",
+                code=lambda_.Code.from_asset(str(build_layer(names))),
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_11],
                 compatible_architectures=[lambda_.Architecture.ARM_64],
             )
-        return self._made[name]
+        return self._made[names]

@@ -425,7 +425,7 @@ class ApplicationStack(Stack):
             "writes search documents",
             seconds=INDEX_IMAGES_SECONDS,
             memory_mb=512,
-            layers=["api", *stage.search.layers],
+            layers=["api", "search", *stage.search.layers],
             settings=self._database | self._search_engines | {"counters_url": stage.counters_url},
             grants=[state.secrets.database.reading(), *self._searching],
         )
@@ -482,7 +482,7 @@ class ApplicationStack(Stack):
             "takes what was searched and looked at into its table",
             seconds=50,
             memory_mb=512,
-            layers=["api"],
+            layers=["api", "search"],
             settings=self._database | {"cache_url": stage.cache_url},
             grants=[state.secrets.database.reading()],
             dead_letters=dead_runs.queue,
