@@ -17,6 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagemarket.platform import gateway
 from local.layout import REPOSITORY
 
 if TYPE_CHECKING:
@@ -50,30 +51,25 @@ A marketplace of stock images: contributors upload pictures, buyers find them.
 has expired, `POST /v1/auth/refresh` gets the next one.
 
 **Problems.** Whatever the application refuses, it refuses as an RFC 9457 `application/problem+json` document whose
-`type` is a URL of this API that explains it. What the gateway in front answers by itself (no token, a forged
-token, too many or too large requests) has the shorter form `{"message": "…"}`.
+`type` is a URL of this API that explains it. What the gateway in front answers by itself has the shorter form
+`{"message": "…"}`, which each route lists: 401, 403, 413, 429, 431, 500 and 503.
 
 **Request ids.** Every answer of the application carries `X-Request-Id`; quote it when asking for help.
 
 **Doing it once.** `POST /v1/images/upload` and `POST /v1/webhooks` take an `Idempotency-Key`: the same key and body
 get the same answer."""
 
-_GATEWAY_MESSAGES = {
-    401: "Unauthorized",
-    403: "Forbidden",
-    413: "Request Entity Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
+GATEWAY = {
+    401: ("Unauthorized", "no `Authorization` header came along"),
+    403: ("Forbidden", "the token is forged or malformed"),
+    413: ("Request Entity Too Large", "the body is over 10 MB"),
+    429: ("Too Many Requests", "more requests came than the stage lets through"),
+    431: ("Request Header Fields Too Large", "request line and headers are over 10,240 bytes together"),
+    500: ("Internal Server Error", "the function or the authorizer broke off"),
+    503: ("Service Unavailable", "the function did not answer in time, or runs as often as it may already"),
 }
-_GATEWAY_REASONS = {
-    401: "no `Authorization` header came along",
-    403: "the token is forged or malformed",
-    413: "the body is over 10 MB",
-    429: "more requests came than the stage lets through",
-    500: "the function broke off",
-    503: "the function did not answer in time",
-}
+"""What the gateway answers by itself: its message, and when. There is no 404: what no route takes has a function."""
+_ON_EVERY_ROUTE = {429, 431, 500, 503}
 
 _HEADERS: Json = {
     "RequestId": {"description": "Names this request in the logs.", "schema": {"type": "string"}},
@@ -120,7 +116,12 @@ def build() -> Json:
     }
     for function in sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*_api/routes.py")):
         routes = importlib.import_module(f"functions.{function}.routes")
-        _add(document, routes.build_api(), dict(_roles(routes.router)))
+        handler = importlib.import_module(f"functions.{function}.handler")
+        too_large = _too_large(
+            getattr(handler, "MAX_BODY_BYTES", gateway.MAX_BODY_BYTES),
+            getattr(handler, "BODY_INSTEAD", gateway.BODY_INSTEAD),
+        )
+        _add(document, routes.build_api(), dict(_roles(routes.router)), too_large)
     _finish(document)
     return document
 
@@ -130,7 +131,8 @@ def text(document: Json) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _add(document: Json, api: FastAPI, roles: dict[str, list[str]]) -> None:
+def _add(document: Json, api: FastAPI, roles: dict[str, list[str]], too_large: Json) -> None:
+    """`too_large` is how the function answers a body that is."""
     part = api.openapi()
     document["info"]["version"] = part["info"]["version"]
     for path, item in part["paths"].items():
@@ -139,6 +141,8 @@ def _add(document: Json, api: FastAPI, roles: dict[str, list[str]]) -> None:
                 raise ValueError(f"{api.title}: {method.upper()} {path} is another function's already")
             if operation["operationId"] in roles:
                 operation["x-roles"] = roles[operation["operationId"]]
+            if "requestBody" in operation:
+                operation["responses"]["413"] = too_large
             document["paths"][path][method] = operation
     for name, schema in part.get("components", {}).get("schemas", {}).items():
         if document["components"]["schemas"].setdefault(name, schema) != schema:
@@ -210,7 +214,6 @@ def _finish_operation(operation: Json, shared: Json, examples: Json) -> None:
         if len(operation["x-roles"]) < 3:
             problems.setdefault(403, ["forbidden"])
     if "requestBody" in operation:
-        problems[413] = ["content-too-large"]
         content = operation["requestBody"]["content"]["application/json"]
         if "request" in examples:
             content["example"] = examples["request"]
@@ -218,12 +221,12 @@ def _finish_operation(operation: Json, shared: Json, examples: Json) -> None:
     _share_standard_problems(shared, {slug for slugs in problems.values() for slug in slugs})
 
     answers = {s: a for s, a in operation["responses"].items() if int(s) < 400}
-    gateway = {status for status in _GATEWAY_MESSAGES if status in (429, 500, 503)}
-    gateway |= ({401, 403} if secured else set()) | ({413} if "requestBody" in operation else set())
+    by_gateway = set(_ON_EVERY_ROUTE)
+    by_gateway |= ({401, 403} if secured else set()) | ({413} if "requestBody" in operation else set())
     for status, answer in answers.items():
         _finish_answer(int(status), answer, operation, examples)
-    for status in sorted(problems.keys() | gateway):
-        answers[str(status)] = _refusal(status, problems.get(status, []), shared, gateway=status in gateway)
+    for status in sorted(problems.keys() | by_gateway):
+        answers[str(status)] = _refusal(status, problems.get(status, []), shared, by_gateway=status in by_gateway)
     operation["responses"] = answers
 
 
@@ -244,27 +247,24 @@ def _problems(operation: Json, shared: Json) -> dict[int, list[str]]:
 
 def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
     from imagemarket.platform.errors import Forbidden, InvalidRequest, MarketError, Unauthenticated
-    from imagemarket.platform.gateway import BODY_INSTEAD, MAX_BODY_BYTES
     from imagemarket.platform.http import problem_responses
 
     for error in (Unauthenticated, Forbidden, InvalidRequest, MarketError):
         if error.slug in slugs:
             (response,) = problem_responses(error).values()
             shared.update(response["content"][_PROBLEM]["examples"])
-    if "content-too-large" in slugs:
-        shared["content-too-large"] = {
-            "summary": "Content Too Large",
-            "value": {
-                "type": "about:blank",
-                "title": "Content Too Large",
-                "status": 413,
-                "detail": f"A request body takes at most {MAX_BODY_BYTES} bytes; {BODY_INSTEAD}.",
-                "instance": "Kb1xqhJ5FiAEPjg=",
-            },
-        }
 
 
-def _refusal(status: int, slugs: list[str], shared: Json, *, gateway: bool) -> Json:
+def _too_large(max_body_bytes: int, instead: str) -> Json:
+    """What a function answers by itself, before its app is asked."""
+    example = {
+        "summary": "Content Too Large",
+        "value": gateway.too_large(max_body_bytes, instead, instance="Kb1xqhJ5FiAEPjg="),
+    }
+    return {"content": {_PROBLEM: {"examples": {f"content-over-{max_body_bytes}-bytes": example}}}}
+
+
+def _refusal(status: int, slugs: list[str], shared: Json, *, by_gateway: bool) -> Json:
     sentences = [
         # `about:blank` is a problem's type where its status says it all, so there is no page to name.
         f"{shared[slug]['summary']}{'' if shared[slug]['value']['type'] == 'about:blank' else f' (`{slug}`)'}."
@@ -281,11 +281,11 @@ def _refusal(status: int, slugs: list[str], shared: Json, *, gateway: bool) -> J
             "schema": {"$ref": "#/components/schemas/Problem"},
             "examples": {slug: {"$ref": f"#/components/examples/{slug}"} for slug in slugs},
         }
-    if gateway:
-        sentences.append(f"From the gateway itself: {_GATEWAY_REASONS[status]}.")
+    if by_gateway:
+        sentences.append(f"From the gateway itself: {GATEWAY[status][1]}.")
         answer["content"]["application/json"] = {
             "schema": {"$ref": "#/components/schemas/GatewayMessage"},
-            "example": {"message": _GATEWAY_MESSAGES[status]},
+            "example": {"message": GATEWAY[status][0]},
         }
     if not answer["headers"]:
         del answer["headers"]

@@ -17,6 +17,7 @@ from imagemarket.notifications.models import (
     ReadReceipt,
     VerifyRequest,
     WebhookChange,
+    WebhookPage,
     WebhookRequest,
     WebhookView,
 )
@@ -109,10 +110,10 @@ def create_webhook(
     tags=["Webhooks"],
     responses=problem_responses(TokenExpired, Forbidden),
 )
-def list_webhooks(caller: Contributor, response: Response) -> list[WebhookView]:
+def list_webhooks(caller: Contributor, response: Response) -> WebhookPage:
     """Ten at most."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().all(caller.account_id)
+    return WebhookPage(items=wiring.webhooks().all(caller.account_id))
 
 
 @router.get(

@@ -9,8 +9,9 @@ from imagemarket.platform.gateway import lambda_handler
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-# `imagemarket.search.pictures.MAX_DIRECT_BYTES` in base64; a test compares the two.
-_MAX_BODY_BYTES = 5_592_408
+MAX_BODY_BYTES = 4_194_304
+"""`imagemarket.search.pictures.MAX_DIRECT_BYTES`, which a handler is too light to import; a test compares the two."""
+BODY_INSTEAD = "a larger picture, of up to 10000000 bytes, goes by the form of POST /v1/search/by-image/upload"
 
 
 def _build() -> FastAPI:
@@ -19,8 +20,4 @@ def _build() -> FastAPI:
     return build_api()
 
 
-handler = lambda_handler(
-    _build,
-    max_body_bytes=_MAX_BODY_BYTES,
-    instead="a larger picture, up to 10 MB, goes by the form of POST /v1/search/by-image/upload",
-)
+handler = lambda_handler(_build, max_body_bytes=MAX_BODY_BYTES, instead=BODY_INSTEAD)

@@ -53,8 +53,8 @@ _BODY: dict[str, Any] = {
     responses=problem_responses(InvalidRequest),
 )
 def offer_picture(body: OfferPicture, response: Response) -> PictureForm:
-    """Up to 10 MB, straight to the object store, for ten minutes. The picture is deleted once it was searched by,
-    and within a day in any case."""
+    """Up to 10000000 bytes, straight to the object store, for ten minutes. The picture is deleted once it was searched
+    by, and within a day in any case."""
     response.headers["Cache-Control"] = "no-store"
     return wiring.picture_search().offer(body)
 
@@ -78,8 +78,8 @@ def offer_picture(body: OfferPicture, response: Response) -> PictureForm:
     ),
 )
 async def search_by_image(request: Request, query: Annotated[PictureQuery, Query()]) -> Response:
-    """The picture itself as the body (JPEG, PNG or TIFF, up to 4 MiB: what the gateway hands on), or the `upload` of
-    a form as JSON. With all the filters of a search; one page, since the picture is not kept."""
+    """The picture itself as the body (JPEG, PNG or TIFF, up to 4194304 bytes: what the gateway hands on), or the
+    `upload` of a form as JSON. With all the filters of a search; one page, since the picture is not kept."""
     body = await request.body()
     page = await run_in_threadpool(_search, request.headers.get("content-type", ""), body, query)
     shown = {"id", *query.fields} if query.fields else None
@@ -101,11 +101,6 @@ def _search(content_type: str, body: bytes, query: PictureQuery) -> SearchPage:
         raise _refused(f"Content-Type must be application/json, {' or '.join(_TYPES)}")
     if not body:
         raise _refused("the picture is missing")
-    if len(body) > MAX_DIRECT_BYTES:
-        raise _refused(
-            f"a picture takes at most {MAX_DIRECT_BYTES} bytes here;"
-            " a larger one goes by the form of POST /v1/search/by-image/upload"
-        )
     return wiring.picture_search().by_bytes(body, query)
 
 

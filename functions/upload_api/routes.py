@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from imagemarket import wiring
 from imagemarket.catalog.taxonomy import CATEGORIES
@@ -41,6 +41,13 @@ class CategoryView(BaseModel):
 
     slug: str
     name: str
+
+
+class CategoryPage(BaseModel):
+    """All categories, by slug."""
+
+    items: list[CategoryView]
+    next_cursor: None = Field(default=None, description="There is one page of them.")
 
 
 @router.post(
@@ -135,10 +142,11 @@ def retry_image(
     summary="The categories a picture can have",
     tags=["Catalogue"],
 )
-def list_categories(response: Response) -> list[CategoryView]:
+def list_categories(response: Response) -> CategoryPage:
     """All of them; the list changes only with a release."""
     response.headers["Cache-Control"] = "public, max-age=3600"
-    return [CategoryView(slug=category.slug, name=category.name) for category in CATEGORIES]
+    items = [CategoryView(slug=category.slug, name=category.name) for category in CATEGORIES]
+    return CategoryPage(items=items)
 
 
 def build_api() -> FastAPI:

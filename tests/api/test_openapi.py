@@ -114,6 +114,22 @@ def test_every_refusal_is_a_problem_or_the_gateways_message(document: Json) -> N
                 assert resolve(document, example)["value"]["status"] == int(status), f"{name} {status}"
 
 
+def test_what_the_gateway_answers_by_itself_is_told_whole(document: Json) -> None:
+    """As routes have it, as the page has it, and as the introduction has it."""
+    told: set[int] = set()
+    for name, operation in operations(document):
+        for status, refusal in operation["responses"].items():
+            if "application/json" in (content := resolve(document, refusal).get("content", {})) and int(status) >= 400:
+                assert content["application/json"]["example"] == {"message": openapi.GATEWAY[int(status)][0]}, name
+                told.add(int(status))
+    assert told == set(openapi.GATEWAY)
+    page = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = [f"| {status} | {message} | {when} |" for status, (message, when) in openapi.GATEWAY.items()]
+    assert "\n".join(rows) in page
+    *first, last = map(str, openapi.GATEWAY)
+    assert f"{', '.join(first)} and {last}." in document["info"]["description"]
+
+
 def test_an_operation_is_secured_just_when_it_asks_who_is_calling(document: Json) -> None:
     secured = {name: operation["x-roles"] for name, operation in operations(document) if operation["security"]}
     assert secured["GET /v1/auth/me"] == ["admin", "buyer", "contributor"]
@@ -159,6 +175,30 @@ def test_every_example_fits_its_schema(document: Json) -> None:
     assert checked > 50
 
 
+def test_lists_are_shaped_alike(document: Json) -> None:
+    """`items` and `next_cursor`; a search's are `results`, as the specification has them."""
+    lists: dict[str, str] = {}
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            schema = resolve(document, answer).get("content", {}).get("application/json", {}).get("schema", {})
+            if int(status) >= 300 or not name.startswith("GET"):
+                continue
+            assert schema.get("type") != "array", f"{name}: a list can grow no second page and no other field"
+            properties = resolve(document, schema).get("properties", {})
+            held = {"items", "results"} & set(properties)
+            assert bool(held) == ("next_cursor" in properties), name
+            if held:
+                (lists[name.removeprefix("GET ")],) = held
+                assert set(resolve(document, schema)["required"]) >= held, name
+    assert lists == dict.fromkeys(
+        [
+            *("/v1/categories", "/v1/notifications", "/v1/webhooks", "/v1/webhooks/{webhook_id}/deliveries"),
+            "/v1/search/suggest",
+        ],
+        "items",
+    ) | dict.fromkeys(["/v1/search", "/v1/images/{image_id}/similar"], "results")
+
+
 def test_every_body_has_an_example(document: Json) -> None:
     for name, operation in operations(document):
         if "requestBody" in operation:
@@ -186,4 +226,4 @@ def test_two_functions_cannot_claim_one_path() -> None:
         """Another function's health."""
 
     with pytest.raises(ValueError, match="GET /v1/health is another function's already"):
-        openapi._add(openapi.build(), create_api("second", router), {})
+        openapi._add(openapi.build(), create_api("second", router), {}, {})

@@ -89,6 +89,7 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
                 "title": "Golden sunset",
                 "score": pytest.approx(1, abs=1e-4),
                 "contributor": {"id": str(shown.contributor_id), "name": "Ada"},
+                "tags": list(shown.tags),
                 "categories": ["nature"],
                 "image_type": "photo",
                 "orientation": "landscape",
@@ -109,15 +110,16 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
                 "preview_url": f"https://api.test/v1/images/{shown.image_id}/preview",
             }
         ],
+        "page": 1,
         "facets": {
-            "category": [{"value": "nature", "count": 1, "label": None}],
-            "orientation": [{"value": "landscape", "count": 1, "label": None}],
-            "color": [{"value": "orange", "count": 1, "label": None}],
-            "license": [{"value": "standard", "count": 1, "label": None}],
-            "type": [{"value": "photo", "count": 1, "label": None}],
+            "category": [{"value": "nature", "label": "Nature", "count": 1}],
+            "orientation": [{"value": "landscape", "label": "Landscape", "count": 1}],
+            "color": [{"value": "orange", "label": "Orange", "count": 1}],
+            "license": [{"value": "standard", "label": "Standard", "count": 1}],
+            "type": [{"value": "photo", "label": "Photo", "count": 1}],
             "contributor": [{"value": str(shown.contributor_id), "count": 1, "label": "Ada"}],
             "people": [],
-            "date": [{"value": "2026-01", "count": 1, "label": None}],
+            "date": [{"value": "2026-01", "label": "January 2026", "count": 1}],
         },
         "facets_estimated": False,
         "estimated_total": 1,
@@ -165,8 +167,10 @@ def test_a_walk_by_link_gives_every_hit_once(engine: PostgresSearch, mode: str, 
     everything = get("/v1/search", q=words, mode=mode, limit=100)
     walked: list[str] = []
     answer = send("/v1/search", q=words, mode=mode, limit=13)
+    numbers: list[int] = []
     while True:
         page = json_of(answer)
+        numbers.append(page["page"])
         walked += [hit["id"] for hit in page["results"]]
         following = re.search(r'<(/v1/search)\?([^>]+)>; rel="next"', answer["headers"]["link"])
         assert bool(following) == bool(page["next_cursor"])
@@ -176,6 +180,8 @@ def test_a_walk_by_link_gives_every_hit_once(engine: PostgresSearch, mode: str, 
         assert answer["statusCode"] == 200
     assert walked == [hit["id"] for hit in everything["results"]]
     assert len(set(walked)) == len(walked) == everything["estimated_total"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert get("/v1/search", q=words, mode=mode, limit=13, page=3)["page"] == 3
     second = get("/v1/search", q=words, mode=mode, limit=13, page=2)
     assert [hit["id"] for hit in second["results"]] == walked[13:26]
 
@@ -229,7 +235,10 @@ def test_only_the_fields_asked_for_come(engine: PostgresSearch) -> None:
     engine.write([document("Red boat")], [])
     (hit,) = get("/v1/search", q="boat", fields=["title", "width"])["results"]
     assert set(hit) == {"id", "title", "width"}
-    assert problem("/v1/search", fields="password")[2]["errors"][0]["field"] == "fields"
+    for spelling in ("title,width", "title, width", ["title", "width"], ["title,width", "width"]):
+        assert get("/v1/search", q="boat", fields=spelling)["results"] == [hit], spelling
+    for spelling in ("password", "title,password", "title,"):
+        assert problem("/v1/search", fields=spelling)[2]["errors"][0]["field"] == "fields"
     whole = send("/v1/search", q="boat")
     assert whole["headers"]["etag"] != send("/v1/search", q="boat", fields="title")["headers"]["etag"]
 
@@ -243,7 +252,11 @@ def test_an_etag_is_the_same_while_the_results_are(engine: PostgresSearch) -> No
 def test_suggestions_complete_what_is_typed(database: Database) -> None:
     SuggestionTable(database).write([document("Golden sunset", tags=("sunset",))], [])
     answer = send("/v1/search/suggest", q="suns")
-    assert json_of(answer) == {"suggestions": [{"text": "sunset", "images": 1}], "corrected": None}
+    assert json_of(answer) == {
+        "items": [{"text": "sunset", "images": 1}],
+        "next_cursor": None,
+        "corrected": None,
+    }
     assert answer["headers"]["cache-control"] == "public, max-age=60"
     assert send("/v1/search/suggest", {"If-None-Match": answer["headers"]["etag"]}, q="suns")["statusCode"] == 304
     assert get("/v1/search/suggest", q="sunste")["corrected"] == "sunset"

@@ -389,4 +389,5 @@ def test_an_id_of_another_form_is_refused(call: Call, contributor: Caller) -> No
 def test_categories_are_public(call: Call) -> None:
     status, categories = call("GET", "/v1/categories")
     assert status == 200
-    assert {"slug": "nature", "name": "Nature"} in categories
+    assert {"slug": "nature", "name": "Nature"} in categories["items"]
+    assert categories["next_cursor"] is None

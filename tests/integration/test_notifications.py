@@ -120,7 +120,7 @@ class Room:
         self.deliver()
 
     def log(self, owner: UUID, webhook: UUID) -> list[Any]:
-        return self.webhooks.deliveries(owner, webhook, cursor=None, limit=100).deliveries
+        return self.webhooks.deliveries(owner, webhook, cursor=None, limit=100).items
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_change_of_status_is_told_once_in_every_way(
     room.deliver()
 
     ((message_id, document),) = receiver.heard
-    (notification,) = Inbox(database).page(owner, cursor=None, limit=10, unread_only=False).notifications
+    (notification,) = Inbox(database).page(owner, cursor=None, limit=10, unread_only=False).items
     assert message_id == f"msg_{notification.id.hex}"
     assert document["type"] == notification.type == "image.rejected"
     assert document["data"] == notification.data
@@ -321,7 +321,7 @@ def test_a_webhook_that_fails_for_days_is_disabled_and_its_owner_told(
     room.deliver()
     assert receiver.calls == calls
     page = Inbox(database).page(owner, cursor=None, limit=100, unread_only=True)
-    assert [each.type for each in page.notifications].count("webhook.disabled") == 1
+    assert [each.type for each in page.items].count("webhook.disabled") == 1
     (mail,) = (tmp_path / "mail").iterdir()
     assert b"Your webhook was disabled" in mail.read_bytes()
 
@@ -393,16 +393,16 @@ def test_notifications_are_paged_counted_and_read(call: Call, room: Room, databa
     room.change(an_image(database, owner), "rejected")  # comes in between the pages
     _, second = call("GET", "/v1/notifications", query=f"limit=2&cursor={first['next_cursor']}")
     _, third = call("GET", "/v1/notifications", query=f"limit=2&cursor={second['next_cursor']}")
-    walked = [each["image_id"] for page in (first, second, third) for each in page["notifications"]]
+    walked = [each["image_id"] for page in (first, second, third) for each in page["items"]]
     assert walked == [str(image) for image in reversed(images)]
     assert (first["unread_count"], third["unread_count"], third["next_cursor"]) == (5, 6, None)
 
-    assert call("POST", "/v1/notifications/read", {"ids": [first["notifications"][0]["id"]]})[1] == {"unread_count": 5}
-    assert call("POST", "/v1/notifications/read", {"up_to": second["notifications"][0]["id"]})[1] == {"unread_count": 2}
+    assert call("POST", "/v1/notifications/read", {"ids": [first["items"][0]["id"]]})[1] == {"unread_count": 5}
+    assert call("POST", "/v1/notifications/read", {"up_to": second["items"][0]["id"]})[1] == {"unread_count": 2}
     _, unread = call("GET", "/v1/notifications", query="unread=true")
-    assert len(unread["notifications"]) == 2
+    assert len(unread["items"]) == 2
     other = a_contributor(database)
-    everything = {"ids": [each["id"] for each in unread["notifications"]], "up_to": unread["notifications"][0]["id"]}
+    everything = {"ids": [each["id"] for each in unread["items"]], "up_to": unread["items"][0]["id"]}
     assert call("POST", "/v1/notifications/read", everything, account=other)[1] == {"unread_count": 0}
     assert call("GET", "/v1/notifications", query="unread=true")[1]["unread_count"] == 2
 
@@ -421,7 +421,7 @@ def test_a_webhook_is_made_once_shown_without_its_secret_changed_and_deleted(
     path = f"/v1/webhooks/{made['id']}"
     shown = {name: value for name, value in made.items() if name != "secret"}
     assert call("GET", path) == (200, shown)
-    assert call("GET", "/v1/webhooks") == (200, [shown])
+    assert call("GET", "/v1/webhooks") == (200, {"items": [shown], "next_cursor": None})
     changed = {**body, "event_types": ["image.approved", "image.approved"], "enabled": False}
     assert call("PUT", path, changed)[1]["event_types"] == ["image.approved"]
     assert call("POST", f"{path}/secret")[1]["secret"] != made["secret"]
@@ -476,22 +476,22 @@ def test_a_delivery_is_logged_and_sent_again_by_hand_with_the_same_id(
     room.tell()
     room.deliver()
     _, page = call("GET", path, query="limit=2")
-    assert [len(delivery["log"]) for delivery in page["deliveries"]] == [1, 1]
-    assert page["deliveries"][0]["log"][0]["status"] == 404
-    assert page["deliveries"][0]["next_attempt_at"]
+    assert [len(delivery["log"]) for delivery in page["items"]] == [1, 1]
+    assert page["items"][0]["log"][0]["status"] == 404
+    assert page["items"][0]["next_attempt_at"]
     _, rest = call("GET", path, query=f"limit=2&cursor={page['next_cursor']}")
-    assert len(rest["deliveries"]) == 1
+    assert len(rest["items"]) == 1
 
     receiver.status = 204
     room.wait(timedelta(minutes=1))
-    first = rest["deliveries"][0]
+    first = rest["items"][0]
     receiver.heard.clear()
     assert call("POST", f"{path}/{first['id']}/redeliver")[0] == 204
     room.deliver()
     assert [message_id for message_id, _ in receiver.heard] == [first["message_id"]]
     status, problem = call("POST", f"{path}/{first['id']}/redeliver")
     assert (status, problem["detail"]) == (429, "A delivery is sent again once a minute; try again in 60 seconds.")
-    (again,) = [each for each in call("GET", path)[1]["deliveries"] if each["id"] == first["id"]]
+    (again,) = [each for each in call("GET", path)[1]["items"] if each["id"] == first["id"]]
     assert (again["status"], len(again["log"])) == ("delivered", 3)
     call("PUT", f"/v1/webhooks/{webhook}", {"url": receiver.url, "enabled": False})
     assert call("POST", f"{path}/{first['id']}/redeliver")[0] == 409
@@ -505,7 +505,7 @@ def test_a_webhooks_log_is_not_sent_again_all_at_once(
         room.change(an_image(database, owner), "approved")
     room.tell()
     room.deliver()
-    deliveries = call("GET", path, query="limit=100")[1]["deliveries"]
+    deliveries = call("GET", path, query="limit=100")[1]["items"]
     answers = [call("POST", f"{path}/{delivery['id']}/redeliver")[0] for delivery in deliveries]
     assert answers == [204] * REDELIVERIES_PER_MINUTE + [429]
     room.clock.advance(timedelta(minutes=1))
@@ -627,7 +627,7 @@ def test_nothing_is_mailed_to_an_address_that_is_not_confirmed(room: Room, datab
     assert room.digests.wake() == 0
     room.teller.digest(stranger)
     assert mails(tmp_path / "mail") == []
-    assert len(Inbox(database).page(stranger, cursor=None, limit=9, unread_only=True).notifications) == 1
+    assert len(Inbox(database).page(stranger, cursor=None, limit=9, unread_only=True).items) == 1
     with database.transaction() as connection:
         connection.execute("UPDATE users SET email_confirmed_at = now() WHERE id = %s", (stranger,))
     assert room.digests.wake() == 1, "and it is told when it is"

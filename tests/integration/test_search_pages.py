@@ -132,6 +132,24 @@ def test_a_kept_page_asks_no_engine_for_a_minute(
     assert "match" in engine.trips
 
 
+def test_a_page_that_another_release_kept_in_another_form_is_computed_anew(
+    engine: Counted, cache: Cache, clock: ManualClock, valkey_url: str
+) -> None:
+    import valkey
+
+    search = service(engine, pages=PageCache(cache, clock))
+    first = search.search(SearchQuery(q="boat"))
+    with valkey.Valkey.from_url(valkey_url) as client:
+        pages = cast("list[bytes]", client.keys("{search}:page:*"))
+        assert pages
+        for page in pages:
+            kept = cast("bytes", client.get(page))
+            client.set(page, kept.replace(b'"label":', b'"lebel":'))
+    engine.trips.clear()
+    assert search.search(SearchQuery(q="boat")).results == first.results
+    assert "match" in engine.trips
+
+
 @pytest.mark.parametrize(
     "other",
     [

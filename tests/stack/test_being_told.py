@@ -46,12 +46,12 @@ def test_an_upload_is_told_in_every_way(market: Visitor, tmp_path: Path) -> None
         told = {document["data"]["image_id"]: document for _, document in heard}
         assert told[first["image_id"]]["type"] == "image.approved"
         assert told[second.image_id]["data"]["reason"]["code"] == "duplicate-image"
-        log = market.http.get(f"{webhook}/deliveries", headers=headers).json()["deliveries"]
+        log = market.http.get(f"{webhook}/deliveries", headers=headers).json()["items"]
         assert {delivery["status"] for delivery in log} == {"delivered"}
         assert market.http.delete(webhook, headers=headers).status_code == 204
 
     page = market.http.get("/v1/notifications", headers=headers).json()
-    assert {first["image_id"], second.image_id} <= {each["image_id"] for each in page["notifications"]}
+    assert {first["image_id"], second.image_id} <= {each["image_id"] for each in page["items"]}
     assert page["unread_count"] >= 2
     mails = (market.cloud.layout.state / "mail").glob("*.eml")
     assert any(second.image_id in mail.read_text(encoding="utf-8") for mail in mails)

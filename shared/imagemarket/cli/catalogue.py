@@ -121,7 +121,7 @@ def _results_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bo
 def categories(url: Url = None, as_json: AsJson = False, stage: Stage = "local") -> None:
     """List the categories that a picture can have."""
     with MarketClient(api_address(url, stage)) as client:
-        answer = client.get("/v1/categories")
+        answer = client.get("/v1/categories")["items"]
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
         return

@@ -440,7 +440,7 @@ def check_before_sending(client: MarketClient, pictures: Sequence[Picture], defa
             wanted.setdefault(category, []).append(picture.name)
     if not wanted:
         return
-    slugs = [each["slug"] for each in client.get("/v1/categories")]
+    slugs = [each["slug"] for each in client.get("/v1/categories")["items"]]
     unknown = []
     for category in wanted.keys() - set(slugs):
         first, *others = wanted[category]

@@ -64,9 +64,9 @@ class NotificationView(BaseModel):
 class NotificationPage(BaseModel):
     """A page of notifications, newest first."""
 
-    notifications: list[NotificationView]
+    items: list[NotificationView]
+    next_cursor: str | None = Field(description="Send it back as `cursor`; null on the last page.")
     unread_count: int = Field(description="All that are unread, on whichever page.")
-    next_cursor: str | None = Field(default=None, description="Send it back as `cursor`; null on the last page.")
 
 
 class MarkRead(BaseModel):
@@ -125,6 +125,13 @@ class WebhookView(BaseModel):
     created_at: datetime
 
 
+class WebhookPage(BaseModel):
+    """Webhooks, oldest first."""
+
+    items: list[WebhookView]
+    next_cursor: None = Field(default=None, description="There is one page of them.")
+
+
 class NewWebhook(WebhookView):
     """A webhook with its secret, which is told this once."""
 
@@ -179,8 +186,8 @@ class DeliveryView(BaseModel):
 class DeliveryPage(BaseModel):
     """A page of a webhook's deliveries, newest first."""
 
-    deliveries: list[DeliveryView]
-    next_cursor: str | None = None
+    items: list[DeliveryView]
+    next_cursor: str | None = Field(description="Send it back as `cursor`; null on the last page.")
 
 
 def message_id(notification_id: UUID) -> str:

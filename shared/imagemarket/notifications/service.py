@@ -50,7 +50,7 @@ class Inbox:
         )
         page = rows[:limit]
         return NotificationPage(
-            notifications=[NotificationView.model_validate(row) for row in page],
+            items=[NotificationView.model_validate(row) for row in page],
             unread_count=self._unread(account_id),
             next_cursor=str(page[-1]["id"]) if len(rows) > limit else None,
         )

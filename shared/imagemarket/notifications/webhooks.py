@@ -280,7 +280,7 @@ class Webhooks:
         )
         page = rows[:limit]
         return DeliveryPage(
-            deliveries=[_view(row) for row in page],
+            items=[_view(row) for row in page],
             next_cursor=str(page[-1]["id"]) if len(rows) > limit else None,
         )
 

@@ -27,7 +27,7 @@ def lambda_handler(
 ) -> Callable[[Event, Any], dict[str, Any]]:
     """The Lambda handler of an HTTP function; the app is built at the first request.
 
-    `max_body_bytes` are those of the event, where a binary body is base64; `instead` is where a larger one goes.
+    `max_body_bytes` are those that the client sent; `instead` is where more go.
     """
     adapter: Any = None
 
@@ -44,7 +44,7 @@ def lambda_handler(
             )
         logger.clear_state()
         annotate(request_id=(event.get("requestContext") or {}).get("requestId"))
-        if len(event.get("body") or "") > max_body_bytes:
+        if _body_bytes(event) > max_body_bytes:
             return _too_large(event, max_body_bytes, instead)
         try:
             return adapter(event, context)
@@ -54,16 +54,31 @@ def lambda_handler(
     return traced(handler)
 
 
-def _too_large(event: Event, max_body_bytes: int, instead: str) -> dict[str, Any]:
-    import json
+def _body_bytes(event: Event) -> int:
+    """How long the body is, which an event carries as base64 where it is no text."""
+    body: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return len(body) // 4 * 3 - body[-2:].count("=")
+    return len(body.encode())
 
-    document = {
+
+def too_large(max_body_bytes: int, instead: str, *, instance: str) -> dict[str, Any]:
+    """The problem document of a body that is too large."""
+    return {
         "type": "about:blank",
         "title": "Content Too Large",
         "status": 413,
         "detail": f"A request body takes at most {max_body_bytes} bytes; {instead}.",
-        "instance": (event.get("requestContext") or {}).get("requestId", "no-gateway"),
+        "instance": instance,
     }
+
+
+def _too_large(event: Event, max_body_bytes: int, instead: str) -> dict[str, Any]:
+    import json
+
+    document = too_large(
+        max_body_bytes, instead, instance=(event.get("requestContext") or {}).get("requestId", "no-gateway")
+    )
     return {
         "statusCode": 413,
         "headers": {"content-type": PROBLEM_MEDIA_TYPE},

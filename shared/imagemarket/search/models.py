@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -284,6 +284,7 @@ HitField = Literal[
     "title",
     "score",
     "contributor",
+    "tags",
     "categories",
     "image_type",
     "orientation",
@@ -293,6 +294,24 @@ HitField = Literal[
     "thumbhash",
     "renditions",
     "preview_url",
+]
+
+
+def _divided(value: Any) -> Any:
+    """`a,b` is the same as `a` and `b`."""
+    if isinstance(value, list):
+        return [part.strip() for each in value for part in str(each).split(",")]
+    return value
+
+
+Fields = Annotated[
+    list[HitField],
+    BeforeValidator(_divided),
+    Field(
+        max_length=len(get_args(HitField)),
+        description="Only these fields of each result, besides `id`; repeat it to name several, or put commas between."
+        " All where absent.",
+    ),
 ]
 
 
@@ -313,11 +332,7 @@ class Paging(Filters):
         le=REACH,
         description=f"Page number from 1, in place of a cursor; page x limit reaches to {REACH}.",
     )
-    fields: list[HitField] = Field(
-        default=[],
-        max_length=13,
-        description="Only these fields of each result, besides `id`; repeat it to name several. All where absent.",
-    )
+    fields: Fields = []
     cursor: str | None = Field(
         default=None, max_length=300, description="`next_cursor` of the page before, with the same query."
     )
@@ -346,7 +361,8 @@ class SearchQuery(Paging):
         max_length=200,
         validate_default=True,
         description="Words; quotes keep a phrase together, a minus or `NOT` excludes, `or` stands between alternatives."
-        " An image's id finds that image.",
+        " Signs that nobody sees (control characters, zero width, direction) are read as spaces. An image's id finds"
+        " that image.",
     )
     mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
     sort: Sort = Field(
@@ -391,11 +407,11 @@ class SimilarQuery(Paging):
 
 
 class FacetCount(BaseModel):
-    """How many results have a value; `label` is for people where the value is an id."""
+    """How many results have a value."""
 
-    value: str
+    value: str = Field(description="What the filter of the facet's name takes.")
+    label: str = Field(description="The same for people.")
     count: int
-    label: str | None = None
 
 
 class Facets(BaseModel):
@@ -453,6 +469,7 @@ class SearchHit(BaseModel):
     title: str
     score: float = Field(description="Higher is better; comparable within one answer alone.")
     contributor: ContributorView
+    tags: list[str] = Field(description="The contributor's first, then the model's, surest first.")
     categories: list[str]
     image_type: ImageType
     orientation: str
@@ -504,6 +521,7 @@ class SearchPage(BaseModel):
     """A page of results."""
 
     results: list[SearchHit]
+    page: int = Field(description="Which page this is, from 1, in pages of `limit`; also of one that a cursor led to.")
     facets: Facets
     facets_estimated: bool = Field(
         description="True when the facets count a part of the matches: beyond 10,000 by words, or the nearest by"

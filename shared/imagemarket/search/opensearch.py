@@ -16,11 +16,10 @@ from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.search.colours import cells_near, cells_of
-from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, ordered
+from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, counted, ordered
 from imagemarket.search.models import (
     DIMENSIONS,
     REACH,
-    FacetCount,
     Filters,
     Hit,
     Removal,
@@ -380,10 +379,11 @@ class OpenSearchEngine:
             return Tally(0, ordered({}))
         counts = {
             facet: [
-                FacetCount(
-                    value=str(each.get("key_as_string", each["key"])),
-                    count=each["doc_count"],
-                    label=each["name"]["buckets"][0]["key"] if "name" in each else None,
+                counted(
+                    facet,
+                    str(each.get("key_as_string", each["key"])),
+                    each["doc_count"],
+                    each["name"]["buckets"][0]["key"] if "name" in each else None,
                 )
                 for each in answer[facet]["values"]["buckets"]
             ]

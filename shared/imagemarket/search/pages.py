@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import Clock
@@ -121,6 +121,14 @@ class _Entry(BaseModel):
     """Whether it was asked for more than once, and is kept as the last good one."""
 
 
+def _entry_of(raw: bytes) -> _Entry | None:
+    """What was kept; None where another release kept it in another form."""
+    try:
+        return _Entry.model_validate_json(raw)
+    except ValidationError:
+        return None
+
+
 @dataclass(frozen=True)
 class Kept:
     """An answer from the cache and its age in seconds."""
@@ -182,7 +190,9 @@ class PageCache:
             (raw,) = self._cache.get(_page_key(key))
             if raw is None:
                 return None
-            entry = _Entry.model_validate_json(raw)
+            entry = _entry_of(raw)
+            if entry is None:
+                return None
             page = entry.answer.page
             epoch, *gone = self._counters.get(_EPOCH, *(_gone_key(hit.id) for hit in page.results))
         except DependencyUnavailable:
@@ -206,7 +216,7 @@ class PageCache:
         is kept briefly), and whether the page was asked for within the last day."""
         current = self._moment()
         *kept, asked = self._cache.get(_page_key(key), _brief_key(key), _asked_key(key))
-        entries = [None if raw is None else _Entry.model_validate_json(raw) for raw in kept]
+        entries = [None if raw is None else _entry_of(raw) for raw in kept]
         page, brief = (entry if entry and (entry.epoch, entry.generation) == current else None for entry in entries)
         if brief is not None and self._age(brief) < self._brief and not self._is_fresh(page):
             return current, brief, asked is not None

@@ -1,7 +1,7 @@
 """Searching by a picture of one's own: looked at once, and not kept.
 
 A picture comes by a presigned form into `queries/` of the work bucket, up to 10 MB, or in the request
-itself, up to 4 MiB: API Gateway takes 10 MB, but Lambda's own limit is 6 MB of JSON, in which a binary body
+itself, up to 4 MiB: API Gateway takes 10 MB, but Lambda's own limit is 6 MiB of JSON, in which a binary body
 is base64 and a third longer.
 """
 
@@ -26,7 +26,7 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, retried
 from imagemarket.platform.telemetry import count, logger
-from imagemarket.search.models import Filters, HitField, SearchPage
+from imagemarket.search.models import Fields, Filters, SearchPage
 from imagemarket.search.service import Search
 from imagemarket.vision.models import AnalyseResponse, Refusal
 
@@ -95,9 +95,7 @@ class PictureQuery(Filters):
     min_score: float | None = Field(
         default=None, ge=0, le=1, description="Leave out results whose `score`, the cosine, is lower."
     )
-    fields: list[HitField] = Field(
-        default=[], max_length=13, description="Only these fields of each result, besides `id`."
-    )
+    fields: Fields = Field(default=[])
 
 
 class PictureSearch:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from imagemarket.platform.database import Database, Row
 from imagemarket.search.colours import cells_near, cells_of
-from imagemarket.search.facets import MOST_CONTRIBUTORS, ordered
+from imagemarket.search.facets import MOST_CONTRIBUTORS, counted, ordered
 from imagemarket.search.models import (
     FACETED,
     REACH,
@@ -597,7 +597,7 @@ def _tally(
         f"{name} AS MATERIALIZED (SELECT {_COUNTED} FROM search_documents d WHERE {each} LIMIT %(faceted)s)"
         for name, each in sources.items()
     )
-    counted = [
+    counting = [
         sql.format(facet=facet, source=f"without_{facet}" if facet in widened else "matches")
         for facet, sql in _FACETS.items()
         if not facets or facet in facets
@@ -606,7 +606,7 @@ def _tally(
         f"SELECT 'total' AS facet, '{name}' AS value, NULL AS label, count(*) AS number FROM {name}" for name in sources
     ]
     rows = fetch(
-        f"WITH {taken} " + " UNION ALL ".join([*totals, *counted]),
+        f"WITH {taken} " + " UNION ALL ".join([*totals, *counting]),
         {**parameters, "faceted": FACETED, "contributors": MOST_CONTRIBUTORS},
     )
     seen: dict[str, int] = {}
@@ -615,6 +615,6 @@ def _tally(
         if row["facet"] == "total":
             seen[row["value"]] = row["number"]
         else:
-            count = FacetCount(value=row["value"], count=row["number"], label=row["label"])
+            count = counted(row["facet"], row["value"], row["number"], row["label"])
             counts.setdefault(row["facet"], []).append(count)
     return Tally(seen["matches"], ordered(counts), estimated=max(seen.values()) >= FACETED)

@@ -642,6 +642,7 @@ class Search:
         page = SearchPage(
             # An image that left the catalogue a moment ago has no document any more.
             results=[self._hit(documents[hit.image_id], hit.score) for hit in chosen if hit.image_id in documents],
+            page=_passed(query, position) // query.limit + 1,
             facets=tally.facets if tally else Facets(),
             facets_estimated=bool(tally and tally.estimated),
             estimated_total=max(tally.total if tally else 0, len(hits)),
@@ -671,6 +672,7 @@ class Search:
             title=document.title,
             score=round(score, 6),
             contributor=ContributorView(id=document.contributor_id, name=document.contributor_name),
+            tags=list(document.tags),
             categories=list(document.categories),
             image_type=document.image_type,
             orientation=document.orientation,

@@ -70,7 +70,8 @@ class Suggestion(BaseModel):
 class SuggestPage(BaseModel):
     """Suggestions, best first."""
 
-    suggestions: list[Suggestion]
+    items: list[Suggestion]
+    next_cursor: None = Field(default=None, description="There is one page of them.")
     corrected: str | None = Field(
         description="What the beginning was corrected to, where little or nothing begins as it was typed."
     )
@@ -243,7 +244,7 @@ class Suggestions:
         """Raises `SearchUnavailable` when the table does not answer."""
         beginning = phrase_of(query.q)
         if not beginning:
-            return SuggestPage(suggestions=[], corrected=None)
+            return SuggestPage(items=[], corrected=None)
         found = self._beginning_with(beginning, query.limit)
         corrected = None
         if len(found) < query.limit and (better := self._corrected(beginning)) is not None:
@@ -252,7 +253,7 @@ class Suggestions:
                 corrected = better if not found else None
                 known = {each.text.lower() for each in found}
                 found += [each for each in more if each.text.lower() not in known]
-        return SuggestPage(suggestions=found[: query.limit], corrected=corrected)
+        return SuggestPage(items=found[: query.limit], corrected=corrected)
 
     def _beginning_with(self, beginning: str, limit: int) -> list[Suggestion]:
         try:

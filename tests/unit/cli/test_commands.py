@@ -200,7 +200,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[httpx.URL]:
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request.url)
         if request.url.path == "/v1/categories":
-            return httpx.Response(200, json=[{"slug": "nature", "name": "Nature"}])
+            return httpx.Response(200, json={"items": [{"slug": "nature", "name": "Nature"}], "next_cursor": None})
         hit = {
             "id": str(IMAGE),
             "title": "Boats",

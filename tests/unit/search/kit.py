@@ -18,13 +18,13 @@ from imagemarket.imaging.hashes import colour_names
 from imagemarket.imaging.lab import lab_of
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.ids import new_id
+from imagemarket.search import facets
 from imagemarket.search.facets import ordered
 from imagemarket.search.models import (
     DIMENSIONS,
     FACETED,
     REACH,
     DocumentRendition,
-    FacetCount,
     Facets,
     Filters,
     Hit,
@@ -394,7 +394,7 @@ def _tally(contents: Iterable[SearchDocument]) -> Tally:
         total,
         ordered(
             {
-                name: [FacetCount(value=v, count=n, label=names.get(v)) for v, n in counts.items()]
+                name: [facets.counted(name, v, n, names.get(v)) for v, n in counts.items()]
                 for name, counts in counted.items()
             }
         ),
