@@ -217,6 +217,8 @@ def _finish_operation(operation: Json, shared: Json, examples: Json) -> None:
         content = operation["requestBody"]["content"]["application/json"]
         if "request" in examples:
             content["example"] = examples["request"]
+    if "Documentation" not in operation["tags"]:  # whose function counts nobody's requests
+        problems[429] = sorted({*problems.get(429, []), "too-many-requests"})
     problems[500] = ["internal-error"]
     _share_standard_problems(shared, {slug for slugs in problems.values() for slug in slugs})
 
@@ -246,10 +248,16 @@ def _problems(operation: Json, shared: Json) -> dict[int, list[str]]:
 
 
 def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
-    from imagemarket.platform.errors import Forbidden, InvalidRequest, MarketError, Unauthenticated
+    from imagemarket.platform.errors import (
+        Forbidden,
+        InvalidRequest,
+        MarketError,
+        TooManyRequests,
+        Unauthenticated,
+    )
     from imagemarket.platform.http import problem_responses
 
-    for error in (Unauthenticated, Forbidden, InvalidRequest, MarketError):
+    for error in (Unauthenticated, Forbidden, InvalidRequest, TooManyRequests, MarketError):
         if error.slug in slugs:
             (response,) = problem_responses(error).values()
             shared.update(response["content"][_PROBLEM]["examples"])

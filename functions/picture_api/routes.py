@@ -17,11 +17,12 @@ from imagemarket.platform.errors import (
     ModelNotReady,
     PictureNotFound,
     SearchUnavailable,
+    TooManyRequests,
     UnreadableImage,
     UnsupportedFormat,
 )
-from imagemarket.platform.http import create_api, problem_responses
-from imagemarket.search.models import SearchHit, SearchPage
+from imagemarket.platform.http import client_address, create_api, problem_responses, spend
+from imagemarket.search.models import BY_IMAGE_COST, SearchHit, SearchPage
 from imagemarket.search.pictures import (
     MAX_DIRECT_BYTES,
     ByUpload,
@@ -50,13 +51,14 @@ _BODY: dict[str, Any] = {
     summary="Get a form to send a picture that is searched by",
     tags=["Search"],
     status_code=201,
-    responses=problem_responses(InvalidRequest),
+    responses=problem_responses(InvalidRequest, TooManyRequests),
 )
-def offer_picture(body: OfferPicture, response: Response) -> PictureForm:
+def offer_picture(body: OfferPicture, request: Request, response: Response) -> PictureForm:
     """Up to 10000000 bytes, straight to the object store, for ten minutes. The picture is deleted once it was searched
-    by, and within a day in any case."""
+    by, and within a day in any case. Forms for 100 MB in ten minutes are given to one network, and for 3000 MB to all
+    together."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.picture_search().offer(body)
+    return wiring.picture_search().offer(body, address=client_address(request))
 
 
 @router.post(
@@ -80,6 +82,7 @@ def offer_picture(body: OfferPicture, response: Response) -> PictureForm:
 async def search_by_image(request: Request, query: Annotated[PictureQuery, Query()]) -> Response:
     """The picture itself as the body (JPEG, PNG or TIFF, up to 4194304 bytes: what the gateway hands on), or the
     `upload` of a form as JSON. With all the filters of a search; one page, since the picture is not kept."""
+    await run_in_threadpool(spend, request, BY_IMAGE_COST)
     body = await request.body()
     page = await run_in_threadpool(_search, request.headers.get("content-type", ""), body, query)
     shown = {"id", *query.fields} if query.fields else None

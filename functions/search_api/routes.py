@@ -28,9 +28,11 @@ from imagemarket.platform.http import (
     matches,
     problem_responses,
     require_role,
+    spend,
 )
 from imagemarket.platform.telemetry import duration
 from imagemarket.search.models import (
+    COMPUTED_COST,
     ExplainedPage,
     ImageDetail,
     Paging,
@@ -65,7 +67,9 @@ def search_images(
     """Without `q` the newest pictures come first. `next_cursor` leads to the next page, up to 1,000 results;
     `Link` carries its URL. Facets count what each further filter would leave."""
     started = time.perf_counter()
-    page = wiring.search().search(query, address=client_address(request))
+    page = wiring.search().search(
+        query, address=client_address(request), computing=lambda: spend(request, COMPUTED_COST)
+    )
     duration(f"SearchDuration.{page.mode}", (time.perf_counter() - started) * 1000)
     return _page(page, query, request, if_none_match)
 
@@ -90,8 +94,11 @@ def suggest_queries(query: Annotated[SuggestQuery, Query()], if_none_match: IfNo
     tags=["Search"],
     responses=problem_responses(TokenExpired, Forbidden, InvalidRequest, InvalidCursor, SearchUnavailable),
 )
-def explain_search(query: Annotated[SearchQuery, Query()], _caller: Admin, response: Response) -> ExplainedPage:
+def explain_search(
+    query: Annotated[SearchQuery, Query()], _caller: Admin, request: Request, response: Response
+) -> ExplainedPage:
     """The same search, computed anew, with each result's places, scores and gains."""
+    spend(request, COMPUTED_COST)
     response.headers["Cache-Control"] = "no-store"
     return wiring.search().explain(query)
 
@@ -133,7 +140,7 @@ def find_similar_images(
 ) -> Response:
     """Nearest first, with the filters of a search; the picture itself is left out."""
     try:
-        page = wiring.search().similar(image_id, query)
+        page = wiring.search().similar(image_id, query, computing=lambda: spend(request, COMPUTED_COST))
     except ImageNotFound:
         raise wiring.image_details().absence(image_id) from None
     return _page(page, query, request, if_none_match)

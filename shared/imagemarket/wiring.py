@@ -836,8 +836,9 @@ def picture_search() -> PictureSearch:
     from botocore.config import Config
 
     from imagemarket.ingestion.sagemaker import VisionEndpoint
+    from imagemarket.platform.ratelimits import RateLimiter
     from imagemarket.search.events import ValkeyStream
-    from imagemarket.search.pictures import DECODE_SECONDS, PictureSearch
+    from imagemarket.search.pictures import DECODE_SECONDS, IN_ALL, PER_NETWORK, PictureSearch
     from imagemarket.search.service import Search
 
     # Shorter than the function's own time; trying again is the service's to decide.
@@ -857,6 +858,7 @@ def picture_search() -> PictureSearch:
         work=work(),
         decoder=inspector(DECODE_SECONDS),
         model=VisionEndpoint(client, settings().model_endpoint_name),
+        forms=RateLimiter(counters, address=PER_NETWORK, account=IN_ALL),
     )
 
 

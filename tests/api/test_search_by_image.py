@@ -16,7 +16,9 @@ from functions.picture_api import handler as module
 from functions.picture_api.handler import handler
 from imagemarket import wiring
 from imagemarket.imaging.confinement import Inspector
+from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.search import pictures
 from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
 from imagemarket.vision.models import AnalyseResponse, Analysis
@@ -61,7 +63,10 @@ def engine(model: Model, work: MemoryObjectStore, decoder: Inspector, monkeypatc
     engine = MemorySearch()
     engine.write([document(str(angle), embedding=pointing(angle), colours=("red",)) for angle in (0, 30, 60)], [])
     engine.write([document("blue", embedding=pointing(11), colours=("blue",))], [])
-    search = PictureSearch(search=service(engine), work=work, decoder=decoder, model=model)
+    away = Cache("redis://127.0.0.1:1")  # who comes from loopback is not counted
+    search = PictureSearch(
+        search=service(engine), work=work, decoder=decoder, model=model, forms=RateLimiter(lambda: away)
+    )
     monkeypatch.setattr(wiring, "picture_search", lambda: search)
     monkeypatch.setattr(pictures, "_LOOKING_SECONDS", 0.1)
     return engine

@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 from fastapi import APIRouter
 
+from functions.picture_api.handler import handler as picture_handler
+from functions.search_api.handler import handler as search_handler
+from imagemarket import wiring
 from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.http import Caller, create_api, lambda_handler
 from imagemarket.platform.ratelimits import Policy, RateLimiter
+from imagemarket.search.models import BY_IMAGE_COST, COMPUTED_COST
+from imagemarket.search.pages import PageCache
+from imagemarket.search.pictures import PictureSearch
 from local.layout import free_port
 from local.valkey import url_of
-from tests.api.events import LambdaContext, http_event, json_of
+from tests.api.events import LOOPBACK, LambdaContext, http_event, json_of
+from tests.fakes import MemoryObjectStore
+from tests.unit.search.kit import MemorySearch, random_documents
+from tests.unit.search.test_service import service
 
 pytestmark = pytest.mark.engines
 
@@ -63,6 +73,88 @@ def test_each_address_and_each_account_has_its_own(limiter: RateLimiter) -> None
     assert limiter.take(address="2001:db8::1", account=None).standings[0].remaining == 49
     assert limiter.take(address="2001:db8::2", account=None).standings[0].remaining == 48, "one host has a /64"
     assert limiter.take(address="127.0.0.1", account=ada).standings == ()
+
+
+def test_a_request_counts_as_much_as_it_costs(limiter: RateLimiter) -> None:
+    ada = str(uuid4())
+    assert [each.remaining for each in limiter.take(address=STRANGER, account=ada, cost=15).standings] == [35, 5]
+    refused = limiter.take(address=STRANGER, account=ada, cost=6)
+    assert (refused.allowed, [each.remaining for each in refused.standings]) == (False, [35, 5])
+    assert 1 <= refused.retry_after <= 30, "one place of the account's comes back in 30 seconds"
+    assert limiter.take(address=STRANGER, account=ada, cost=5).allowed
+    assert limiter.take(address="203.0.113.8", account=None, cost=1000).allowed, (
+        "once in a window, where it is above all"
+    )
+    assert not limiter.take(address="203.0.113.8", account=None).allowed
+
+
+def _left(answer: Any) -> int:
+    found = re.match(r'"address";r=(\d+);', answer["headers"]["ratelimit"])
+    assert found
+    return int(found[1])
+
+
+def test_a_search_that_is_computed_costs_more_than_a_kept_page(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(valkey_url)
+    limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * COMPUTED_COST, 6000))
+    engine = MemorySearch()
+    engine.write(random_documents(20), [])
+    search = service(engine, pages=PageCache(cache, SystemClock()))
+    monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
+    monkeypatch.setattr(wiring, "search", lambda: search)
+
+    def ask(path: str, query: str) -> Any:
+        return search_handler(http_event("GET", path, query=query, address=STRANGER), LambdaContext())
+
+    assert _left(ask("/v1/search", "q=boat")) == COMPUTED_COST
+    assert _left(ask("/v1/search", "q=boat")) == COMPUTED_COST - 1
+    refused = ask("/v1/search", "q=lake")
+    assert (refused["statusCode"], json_of(refused)["type"]) == (429, "/v1/problems/too-many-requests")
+    assert f"counts as {COMPUTED_COST - 1} more" in json_of(refused)["detail"]
+    assert _left(refused) == COMPUTED_COST - 2, "what was refused cost no more than any request"
+    assert 1 <= int(refused["headers"]["retry-after"]) <= 6000 // (2 * COMPUTED_COST)
+    assert ask("/v1/search", "q=boat")["statusCode"] == 200, "what is kept is still to be had"
+    assert ask("/v1/search", "q=lake&limit=3")["statusCode"] == 429
+
+
+def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(valkey_url)
+    limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * BY_IMAGE_COST + 3, 6000))
+    monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
+    monkeypatch.setattr(wiring, "picture_search", lambda: pytest.fail("nobody needs to look"))
+    nothing = http_event("POST", "/v1/search/by-image", b"", {"content-type": "image/jpeg"}, address=STRANGER)
+    first = picture_handler(nothing, LambdaContext())
+    assert (first["statusCode"], _left(first)) == (422, BY_IMAGE_COST + 3)
+    assert _left(picture_handler(nothing, LambdaContext())) == 3
+    assert picture_handler(nothing, LambdaContext())["statusCode"] == 429
+
+
+def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(valkey_url)
+    forms = RateLimiter(lambda: cache, address=Policy("forms", 20, 600), account=Policy("all-forms", 50, 600))
+    none = cast("Any", None)
+    search = PictureSearch(search=none, work=MemoryObjectStore("work"), decoder=none, model=none, forms=forms)
+    monkeypatch.setattr(wiring, "rate_limiter", lambda: RateLimiter(lambda: cache))
+    monkeypatch.setattr(wiring, "picture_search", lambda: search)
+
+    def ask(megabytes: float, address: str) -> Any:
+        body = {"content_type": "image/jpeg", "size_bytes": int(megabytes * 1_000_000)}
+        event = http_event("POST", "/v1/search/by-image/upload", body, address=address)
+        return picture_handler(event, LambdaContext())
+
+    assert [ask(9.5, "203.0.113.7")["statusCode"] for _ in range(3)] == [201, 201, 429]
+    refused = ask(9.5, "203.0.113.7")
+    assert 1 <= int(refused["headers"]["retry-after"]) <= 300
+    assert "to one network" in json_of(refused)["detail"]
+    assert "4194304 bytes as the body" in json_of(refused)["detail"]
+    assert [ask(10, f"203.0.113.{host}")["statusCode"] for host in (8, 9, 10, 11)] == [201, 201, 201, 429]
+    assert ask(10, LOOPBACK)["statusCode"] == 201, "no gateway reports it of a stranger"
 
 
 def test_without_a_cache_requests_go_through() -> None:

@@ -257,7 +257,7 @@ class _Frame:
         identifier, method = request_id(scope), scope["method"]
         started = time.perf_counter()
         status = 500
-        verdict: Verdict | None = None
+        allowance: _Allowance | None = None
 
         async def stamped(message: Message) -> None:
             nonlocal status
@@ -267,17 +267,17 @@ class _Frame:
                     *message["headers"],
                     (b"x-request-id", identifier.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    *_encoded(verdict.headers if verdict is not None else {}),
+                    *_encoded(allowance.headers if allowance is not None else {}),
                 ]
             await send(message)
 
         try:
             if self._limiter is not None and "aws.event" in scope:
-                verdict = await run_in_threadpool(_take, self._limiter(), Request(scope))
-            if verdict is None or verdict.allowed:
-                await self._app(scope, receive, stamped)
-            else:
-                await _problem_response(Request(scope), _limited(verdict))(scope, receive, stamped)
+                allowance = scope[_ALLOWANCE] = _Allowance(self._limiter(), Request(scope))
+                await run_in_threadpool(allowance.take, 1)
+            await self._app(scope, receive, stamped)
+        except TooManyRequests as refusal:
+            await _problem_response(Request(scope), refusal)(scope, receive, stamped)
         except Exception:  # noqa: BLE001
             # Past every handler, so a bug: the log gets it all, the client a request id to quote.
             logger.exception("unhandled")
@@ -299,17 +299,45 @@ class _Frame:
             duration("RequestDuration", milliseconds)
 
 
-def _take(limiter: RateLimiter, request: Request) -> Verdict:
-    return limiter.take(address=client_address(request), account=_authorizer_context(request).get("account_id"))
+_ALLOWANCE = "imagemarket.allowance"
 
 
-def _limited(verdict: Verdict) -> TooManyRequests:
+class _Allowance:
+    """What the sender of one request may still ask."""
+
+    def __init__(self, limiter: RateLimiter, request: Request) -> None:
+        self._limiter = limiter
+        self._address = client_address(request)
+        self._account = _authorizer_context(request).get("account_id")
+        self.headers: Mapping[str, str] = {}
+        """What the last decision found."""
+
+    def take(self, cost: int) -> None:
+        """Raises `TooManyRequests`."""
+        verdict = self._limiter.take(address=self._address, account=self._account, cost=cost)
+        self.headers = verdict.headers
+        if not verdict.allowed:
+            raise _limited(verdict, cost)
+
+
+def spend(request: Request, cost: int) -> None:
+    """Counts a request as so many: its sender's allowance pays the rest, on top of the one that each request costs.
+
+    Raises `TooManyRequests` where that is not left. Costs nothing outside a gateway.
+    """
+    allowance: _Allowance | None = request.scope.get(_ALLOWANCE)
+    if allowance is not None and cost > 1:
+        allowance.take(cost - 1)
+
+
+def _limited(verdict: Verdict, cost: int) -> TooManyRequests:
     told = " and ".join(
         f"{each.policy.quota} requests per {each.policy.name} in {each.policy.seconds} seconds"
         for each in verdict.standings
     )
+    counts = f", and this one counts as {cost} more" if cost > 1 else ""
     wait = verdict.retry_after
-    return TooManyRequests(f"At most {told}; try again in {wait} seconds.", retry_after=wait)
+    return TooManyRequests(f"At most {told}{counts}; try again in {wait} seconds.", retry_after=wait)
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

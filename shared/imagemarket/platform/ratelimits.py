@@ -1,7 +1,7 @@
-"""How many requests one caller may send, counted in Valkey by the generic cell rate algorithm.
+"""How much one caller may ask, counted in Valkey by the generic cell rate algorithm.
 
-A caller's allowance fills evenly and holds a burst; Lua decides and remembers in one step, so that two
-requests at once never share one place. What is told in `RateLimit` and `RateLimit-Policy`
+A request counts as much as it costs. A caller's allowance fills evenly and holds a burst; Lua decides and remembers in
+one step, so that two requests at once never share one place. What is told in `RateLimit` and `RateLimit-Policy`
 (draft-ietf-httpapi-ratelimit-headers-10) is what the decision itself found.
 """
 
@@ -18,31 +18,33 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import count, logger
 
 # The theoretical arrival time (ITU-T I.371) of every key, in microseconds of the server's own clock; nothing is
-# taken unless every key allows it. Returns 1 or 0, then for each key: remaining, microseconds until it is full
-# again, microseconds until the next is allowed.
+# taken unless every key allows it. What costs more than a whole quota costs the quota. Returns 1 or 0, then for each
+# key: remaining, microseconds until it is full again, microseconds until as much is allowed.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local asked = tonumber(ARGV[#ARGV])
 local allowed = 1
 local tats = {}
 for i, key in ipairs(KEYS) do
   local quota, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tat = math.max(tonumber(redis.call('GET', key) or now), now)
   tats[i] = tat
-  if tat + window / quota - now > window then allowed = 0 end
+  if tat + math.min(asked, quota) * window / quota - now > window then allowed = 0 end
 end
 local answer = {allowed}
 for i, key in ipairs(KEYS) do
   local quota, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local each, tat = window / quota, tats[i]
+  local cost = math.min(asked, quota) * each
   if allowed == 1 then
-    tat = tat + each
+    tat = tat + cost
     redis.call('SET', key, string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
   end
   local left = math.floor((window - (tat - now)) / each + 0.000001)
   table.insert(answer, math.max(0, left))
   table.insert(answer, math.ceil(math.max(0, tat - now)))
-  table.insert(answer, math.ceil(math.max(0, tat + each - now - window)))
+  table.insert(answer, math.ceil(math.max(0, tat + cost - now - window)))
 end
 return answer
 """
@@ -50,7 +52,7 @@ return answer
 
 @dataclass(frozen=True)
 class Policy:
-    """`quota` requests in any `seconds`, by the name that headers call it."""
+    """`quota` requests of cost 1 in any `seconds`, by the name that headers call it."""
 
     name: str
     quota: int
@@ -71,7 +73,7 @@ class Standing:
     full_in: int
     """Seconds until the whole quota is there again."""
     next_in: int
-    """Seconds until one more request is allowed; 0 while there are any left."""
+    """Seconds until as much as was asked is allowed; 0 while it is."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ _THROUGH = Verdict(allowed=True, standings=())
 
 
 class RateLimiter:
-    """Counts requests per address and per account. When the cache does not answer, requests go through, a
+    """Counts what requests cost per address and per account. When the cache does not answer, requests go through, a
     metric says so, and the gateway's own limit remains."""
 
     def __init__(
@@ -115,8 +117,9 @@ class RateLimiter:
         self._address = address
         self._account = account
 
-    def take(self, *, address: str, account: str | None) -> Verdict:
-        """Counts one request, in one round trip. Loopback is not counted: no gateway reports it of a stranger."""
+    def take(self, *, address: str, account: str | None, cost: int = 1) -> Verdict:
+        """Counts one request, in one round trip; a refused one costs nothing. Loopback is not counted: no gateway
+        reports it of a stranger."""
         network = network_of(address)
         if network is None:
             return _THROUGH
@@ -124,16 +127,16 @@ class RateLimiter:
         if account is not None:
             subjects.append((self._account, account))
         try:
-            return self._decide(subjects)
+            return self._decide(subjects, cost)
         except DependencyUnavailable:
             logger.warning("requests are not being counted: the cache is not answering")
             count("RateLimiterUnavailable")
             return _THROUGH
 
-    def _decide(self, subjects: Sequence[tuple[Policy, str]]) -> Verdict:
+    def _decide(self, subjects: Sequence[tuple[Policy, str]], cost: int) -> Verdict:
         keys = [_key(policy, subject) for policy, subject in subjects]
         arguments = [number for policy, _ in subjects for number in (policy.quota, policy.seconds * 1_000_000)]
-        allowed, *numbers = (int(each) for each in self._cache().run(_SCRIPT, keys, arguments))
+        allowed, *numbers = (int(each) for each in self._cache().run(_SCRIPT, keys, [*arguments, cost]))
         standings = tuple(
             Standing(policy, numbers[3 * place], _seconds(numbers[3 * place + 1]), _seconds(numbers[3 * place + 2]))
             for place, (policy, _) in enumerate(subjects)

@@ -113,6 +113,13 @@ class Hit(NamedTuple):
     score: float
 
 
+COMPUTED_COST = 5
+"""What a page that is computed counts as, in pages that are kept. By CPU it is 27 (docs/benchmarks.md, 38 ms against
+1.4); less, since the way through gateway and function is the same for both, and so that an office behind one address
+can search."""
+BY_IMAGE_COST = 40
+"""What a search by a picture counts as: a decode and the model besides the search."""
+
 # --- what may be asked ---------------------------------------------------------------------------
 
 

@@ -21,9 +21,11 @@ from imagemarket.platform.errors import (
     ModelNotReady,
     NotFound,
     PictureNotFound,
+    TooManyRequests,
     UnreadableImage,
 )
 from imagemarket.platform.objects import ObjectStore
+from imagemarket.platform.ratelimits import Policy, RateLimiter
 from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, retried
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.models import Fields, Filters, SearchPage
@@ -38,11 +40,19 @@ MAX_DIRECT_BYTES = 4 * 1024 * 1024
 FORM_SECONDS = 600
 FOLDER = "queries"
 
+_UNIT_BYTES = 1000 * 1000
+PER_NETWORK = Policy("forms", 100, 600)
+"""Megabytes that one network is given forms for. Nobody signs in to search, so what is sent and not searched by is
+bounded here: it lies in the bucket for a day."""
+IN_ALL = Policy("all-forms", 3000, 600)
+"""Megabytes that all are given forms for, 430 GB a day at most."""
+
 DECODE_SECONDS = 6.0
 """Somebody waits for the answer; a decode of 24 megapixels takes less than one."""
 _MODEL_SECONDS = 15.0
 _LOOKING_SECONDS = 20.0
 
+_EVERYBODY = "everybody"
 PictureType = Literal["image/jpeg", "image/png", "image/tiff"]
 
 
@@ -101,15 +111,29 @@ class PictureQuery(Filters):
 class PictureSearch:
     """The use cases of searching by a picture."""
 
-    def __init__(self, *, search: Search, work: ObjectStore, decoder: Decoder, model: PictureAnalyser) -> None:
+    def __init__(
+        self, *, search: Search, work: ObjectStore, decoder: Decoder, model: PictureAnalyser, forms: RateLimiter
+    ) -> None:
+        """`forms` counts megabytes by `PER_NETWORK` and `IN_ALL`."""
         self._search = search
         self._work = work
         self._decoder = decoder
         self._model = model
+        self._forms = forms
         self._asked = Dependency("model", seconds=_MODEL_SECONDS, workers=2, waiting=4, blameless=(ModelNotReady,))
 
-    def offer(self, offered: OfferPicture) -> PictureForm:
-        """A form that takes exactly this picture for ten minutes."""
+    def offer(self, offered: OfferPicture, *, address: str) -> PictureForm:
+        """A form that takes exactly this picture for ten minutes. Raises `TooManyRequests` where the network of
+        `address`, or everybody together, was given forms enough."""
+        megabytes = -(-offered.size_bytes // _UNIT_BYTES)
+        verdict = self._forms.take(address=address, account=_EVERYBODY, cost=megabytes)
+        if not verdict.allowed:
+            raise TooManyRequests(
+                f"Forms for {PER_NETWORK.quota} MB in ten minutes are given to one network and for {IN_ALL.quota} MB to"
+                f" all together; try again in {verdict.retry_after} seconds, or send a picture of up to"
+                f" {MAX_DIRECT_BYTES} bytes as the body of POST /v1/search/by-image.",
+                retry_after=verdict.retry_after,
+            )
         upload = uuid4()  # not to be guessed: who knows it may search by the picture
         form = self._work.presign_post(
             _key(upload),

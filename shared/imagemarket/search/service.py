@@ -200,12 +200,22 @@ class Search:
             for part in ("keyword", "vector", "encoder", "documents", "facets")
         }
 
-    def search(self, query: SearchQuery, *, address: str = "") -> SearchPage:
-        """A page of results; `address` is whose search it is, to count it once. Raises `InvalidCursor`, or
-        `SearchUnavailable` when no engine answers and no page of before is left."""
+    def search(
+        self, query: SearchQuery, *, address: str = "", computing: Callable[[], None] | None = None
+    ) -> SearchPage:
+        """A page of results; `address` is whose search it is, to count it once. `computing` is called once before the
+        page is computed, where it is not kept, and may refuse that.
+
+        Raises `InvalidCursor`, what `computing` raises, or `SearchUnavailable` when no engine answers and no page of
+        before is left."""
         position = self._position(query)
         return self._served(
-            "search", query, position, lambda course: self._found(query, position, course)[0], address=address
+            "search",
+            query,
+            position,
+            lambda course: self._found(query, position, course)[0],
+            address=address,
+            computing=computing,
         )
 
     def explain(self, query: SearchQuery) -> ExplainedPage:
@@ -234,8 +244,10 @@ class Search:
             ],
         )
 
-    def similar(self, image_id: UUID, query: SimilarQuery) -> SearchPage:
-        """Pictures like an approved one, itself left out.
+    def similar(
+        self, image_id: UUID, query: SimilarQuery, *, computing: Callable[[], None] | None = None
+    ) -> SearchPage:
+        """Pictures like an approved one, itself left out; `computing` as in `search`.
 
         Raises `ImageNotFound`, `InvalidCursor`, or `SearchUnavailable`.
         """
@@ -259,7 +271,7 @@ class Search:
             ranking = _Ranking(near.hits, "similar", goes_on=near.goes_on, widens=near.widens)
             return self._page(query, ranking, position, course, self._count_widened(query, query.filters(), nearest))
 
-        return self._served(scope, query, position, compute, scope=scope)
+        return self._served(scope, query, position, compute, scope=scope, computing=computing)
 
     def like_vector(
         self,
@@ -300,6 +312,7 @@ class Search:
         *,
         scope: str = "",
         address: str = "",
+        computing: Callable[[], None] | None = None,
     ) -> SearchPage:
         key = key_of(
             kind,
@@ -308,14 +321,22 @@ class Search:
         )
         budget = TimeBudget(self._patience.request_seconds)
         course = _Course(budget)
+        told = computing is None
+
+        def computed() -> Answer:
+            nonlocal told
+            if not told and computing is not None:
+                told = True
+                computing()
+            return compute(course)
 
         def attempt() -> Answer:
             nonlocal course
             course = _Course(budget)
             try:
                 if self._pages is None:
-                    return compute(course)
-                return self._pages.answer(key, lambda: compute(course))
+                    return computed()
+                return self._pages.answer(key, computed)
             except SearchUnavailable:
                 kept = self._last_good(key, course)
                 if kept is None and course.may_pass():
