@@ -278,6 +278,8 @@ def make_app(aws: str, outputs: Path) -> Starlette:
         routes=[
             Route("/", _home),
             Route("/media/{key:path}", door.media, methods=["GET", "HEAD"]),
+            Route("/images/{rest:path}", door.api, methods=every_method),
+            Route("/terms", door.api, methods=every_method),
             Route("/v1", door.api, methods=every_method),
             Route("/v1/{rest:path}", door.api, methods=every_method),
             Route("/.well-known/{rest:path}", door.api, methods=every_method),

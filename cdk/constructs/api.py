@@ -88,6 +88,12 @@ ROUTES = (
     Route("GET", "/v1/problems/{slug}", "docs_api"),
 )
 
+PAGES = (
+    Route("GET", "/images/{image_id}", "image_pages"),
+    Route("GET", "/terms", "image_pages"),
+)
+"""Pages for people and search engines, which are no part of the API."""
+
 UNROUTED = "docs_api"
 """Who answers for a path or method that is in no line: that it is not there, as a problem."""
 
@@ -157,7 +163,7 @@ class Api(Construct):
             )
             for name, function in functions.items()
         }
-        for route in ROUTES:
+        for route in (*ROUTES, *PAGES):
             self._add(route)
         unrouted = apigateway.HttpRoute(
             self,

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.constructs.administration import DeadLetterDuty, looking_at
-from cdk.constructs.api import ROUTES, Api
+from cdk.constructs.api import PAGES, ROUTES, Api
 from cdk.constructs.assets import LIBRARY, digest
 from cdk.constructs.deployment import DeploymentStep
 from cdk.constructs.function import MarketFunction
@@ -388,6 +388,20 @@ class ApplicationStack(Stack):
             grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
         )
         self._function(
+            "image_pages",
+            "the pages of pictures and of terms, for people and search engines",
+            seconds=10,
+            memory_mb=512,
+            layers=["api"],
+            settings=self._database
+            | {
+                "public_base_url": stage.public_base_url,
+                "media_base_url": stage.media_base_url,
+                "counters_url": stage.counters_url,
+            },
+            grants=[state.secrets.database.reading()],
+        )
+        self._function(
             "docs_api",
             "health, the OpenAPI document, the docs page",
             seconds=10,
@@ -400,7 +414,7 @@ class ApplicationStack(Stack):
             self,
             "Api",
             stage=stage,
-            functions={name: self.functions[name] for name in {route.function for route in ROUTES}},
+            functions={name: self.functions[name] for name in {route.function for route in (*ROUTES, *PAGES)}},
             authorizer=self.functions["authorizer"],
         )
         api.stage.node.add_dependency(schema, keys)  # nobody is served before there is a schema and a key

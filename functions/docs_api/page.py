@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from functions.docs_api.markup import Content, Html, element, inline, json_code, prose
+from functions.docs_api.markup import inline, json_code, prose
+from imagemarket.platform.markup import Content, Html, element
 
 Json = dict[str, Any]
 

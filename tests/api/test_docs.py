@@ -15,10 +15,11 @@ import pytest
 
 from functions.docs_api import routes
 from functions.docs_api.handler import handler
-from functions.docs_api.markup import Html, element, prose
+from functions.docs_api.markup import prose
 from functions.docs_api.page import docs_page
 from imagemarket import wiring
 from imagemarket.platform.errors import walk
+from imagemarket.platform.markup import Html, element
 from local import openapi
 from tests.api.events import LambdaContext, http_event, json_of
 

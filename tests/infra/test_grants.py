@@ -66,6 +66,7 @@ EXPECTED: dict[str, Grants] = {
         "s3:ListBucket": {"Originals"},
     },
     "status_api": DATABASE,
+    "image_pages": DATABASE,
     "start_ingestion": DATABASE
     | {
         "s3:GetObject": {"Originals/originals"},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cdk.constructs.api import ROUTES
+from cdk.constructs.api import PAGES, ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
 from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT
@@ -45,7 +45,7 @@ def test_work_that_nobody_waits_for_leaves_room_for_the_api(deployment: Deployme
     reserved = {name: f.get("ReservedConcurrentExecutions") for name, f in deployment.functions().items()}
     assert reserved.pop("status_api") == STATUS_IN_FLIGHT, "who waits for an image takes none of the others' places"
     assert sum(number or 0 for number in reserved.values()) <= 36
-    waited_for = {name for name in reserved if name.endswith("_api")} | {"authorizer"}
+    waited_for = {name for name in reserved if name.endswith("_api")} | {"authorizer", "image_pages"}
     assert all(reserved[name] is None for name in waited_for)
     steps = {"inspect_image", "make_thumbnails", "make_watermark", "embed_and_tag", "publish_image"}
     assert all(reserved[name] for name in steps)
@@ -250,7 +250,7 @@ def test_the_authorizer_stands_before_every_route_that_asks_for_a_token(deployme
     guarded = {route["RouteKey"] for route in made if route["AuthorizationType"] == "CUSTOM"}
     assert guarded == described | {f"HEAD {key.removeprefix('GET ')}" for key in described if key.startswith("GET ")}
     assert all("AuthorizerId" in route for route in made if route["RouteKey"] in guarded)
-    listed = {f"{method} {route.path}" for route in ROUTES for method in route.methods}
+    listed = {f"{method} {route.path}" for route in (*ROUTES, *PAGES) for method in route.methods}
     assert {route["RouteKey"] for route in made} == listed | {"$default"}
 
 
@@ -273,7 +273,7 @@ def test_pages_of_other_origins_may_call(deployment: Deployment) -> None:
     assert not allowed.get("AllowCredentials")
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda r: f"{r.method} {r.path}")
+@pytest.mark.parametrize("route", [*ROUTES, *PAGES], ids=lambda r: f"{r.method} {r.path}")
 def test_a_route_leads_to_the_function_that_serves_it(route: Any) -> None:
     assert f'"{route.path}"' in (FUNCTIONS / route.function / "routes.py").read_text(encoding="utf-8")
 

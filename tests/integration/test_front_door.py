@@ -155,6 +155,12 @@ def test_those_who_wait_for_an_image_take_no_place_of_the_others(outputs: Path) 
         assert {each.result()[0] for each in waiting} == {200}
 
 
+def test_pages_for_people_are_passed_on(door: TestClient) -> None:
+    for path in ("/images/0192f0c4-7b1a-7cde-8f01-23456789abcd", "/terms"):
+        answer = door.get(path)
+        assert (answer.status_code, answer.json()["path"]) == (201, f"/_aws/execute-api/api1/$default{path}")
+
+
 def test_a_body_over_the_gateways_limit_is_refused(door: TestClient) -> None:
     answer = door.post("/v1/images/upload", content=b"x" * (6 * 2**20 + 1))
     assert answer.status_code == 413
@@ -176,7 +182,7 @@ DOTS = [
 
 
 @pytest.mark.parametrize("dots", DOTS)
-@pytest.mark.parametrize("prefix", [b"/v1/", b"/.well-known/", b"/media/", b"/media/thumbnails/"])
+@pytest.mark.parametrize("prefix", [b"/v1/", b"/images/", b"/.well-known/", b"/media/", b"/media/thumbnails/"])
 @pytest.mark.parametrize("rest", [b"", b"/secrets"])
 def test_dot_segments_lead_nowhere(standing: int, prefix: bytes, dots: bytes, rest: bytes) -> None:
     for target in (prefix + dots + rest, prefix + b"x/" + dots + rest, prefix + (dots + b"/") * 6 + b"secrets"):

@@ -16,4 +16,5 @@ def test_they_name_the_contributor_and_the_images_own_page(database: Database) -
     rights = RightsOfImages(database=database, public_base_url="https://market.example").of(image)
     assert rights.creator == "Ada"
     assert rights.credit == "Ada / imagemarket"
-    assert rights.page_url == f"https://market.example/v1/images/{image}"
+    assert rights.page_url == f"https://market.example/images/{image}"
+    assert rights.terms_url == "https://market.example/terms"

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 _NEVER_TOLD = 2
 """An image that ends for the first time: no search engine has ever heard of it."""
 
-CREDITED_AS = "imagemarket"
-"""As it stands in credit lines."""
-
 _AI_CATEGORIES = 3
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MEDIA_TYPES = {"webp": "image/webp", "avif": "image/avif", "jpeg": "image/jpeg"}
@@ -181,17 +178,14 @@ class RightsOfImages:
         self._public_base_url = public_base_url
 
     def of(self, image_id: UUID) -> Rights:
-        """The contributor as the public knows them, and the image's page."""
+        """The contributor as the public knows them, the terms and the image's page."""
         from imagemarket.imaging.rights import Rights
 
         row = self._database.fetch_one(
             "SELECT u.display_name FROM images i JOIN users u ON u.id = i.contributor_id WHERE i.id = %s", (image_id,)
         )
         assert row is not None
-        name = row["display_name"]
-        return Rights(
-            creator=name, credit=f"{name} / {CREDITED_AS}", page_url=f"{self._public_base_url}/v1/images/{image_id}"
-        )
+        return Rights.of(row["display_name"], image_id, base_url=self._public_base_url)
 
 
 class MakeThumbnails:

@@ -22,8 +22,8 @@ from imagemarket.imaging.rights import Rights
 from imagemarket.imaging.watermark import make_watermarked
 
 IMAGE_ID = uuid.UUID("0192f0c4-7b1a-7cde-8f01-23456789abcd")
-PAGE = f"https://market.example/v1/images/{IMAGE_ID}"
-RIGHTS = Rights(creator='Zoë "Z" <O\'Neill> & Söhne', credit="Zoë / imagemarket", page_url=PAGE)
+PAGE, TERMS = f"https://market.example/images/{IMAGE_ID}", "https://market.example/terms"
+RIGHTS = Rights(creator='Zoë "Z" <O\'Neill> & Söhne', credit="Zoë / imagemarket", terms_url=TERMS, page_url=PAGE)
 SECRETS = (b"Jane", b"SN123", b"secret", b"ACME", b"ICC_PROFILE", b"Photoshop", b"8BIM")
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _NAMES = {
@@ -38,7 +38,7 @@ EXPECTED = {
     "photoshop:Credit": RIGHTS.credit,
     "plus:Licensor/plus:LicensorURL": PAGE,
     "xmpRights:Marked": "True",
-    "xmpRights:WebStatement": PAGE,
+    "xmpRights:WebStatement": TERMS,
 }
 
 
@@ -151,7 +151,7 @@ def test_without_rights_there_is_no_metadata_at_all() -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_name_makes_a_packet_that_can_be_read(creator: str, credit: str) -> None:
-    found: dict[str, Any] = properties(Rights(creator=creator, credit=credit, page_url=PAGE).xmp())
+    found: dict[str, Any] = properties(Rights(creator=creator, credit=credit, terms_url=TERMS, page_url=PAGE).xmp())
     assert found.keys() == EXPECTED.keys()
     assert found["xmpRights:WebStatement"] == PAGE
 
