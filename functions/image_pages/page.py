@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagemarket.platform.markup import Content, Html, element
-
 from imagemarket.catalog.models import LicenseType
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.rights import Rights
+from imagemarket.platform.markup import Content, Html, element
 from imagemarket.search.models import ImageDetail
 
 _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")

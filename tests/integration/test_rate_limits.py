@@ -101,7 +101,7 @@ def test_a_search_that_is_computed_costs_more_than_a_kept_page(
     limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * COMPUTED_COST, 6000))
     engine = MemorySearch()
     engine.write(random_documents(20), [])
-    search = service(engine, pages=PageCache(cache, SystemClock()))
+    search = service(engine, pages=PageCache(cache, cache, SystemClock()))
     monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
     monkeypatch.setattr(wiring, "search", lambda: search)
 

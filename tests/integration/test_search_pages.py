@@ -133,11 +133,11 @@ def test_a_kept_page_asks_no_engine_for_a_minute(
 
 
 def test_a_page_that_another_release_kept_in_another_form_is_computed_anew(
-    engine: Counted, cache: Cache, clock: ManualClock, valkey_url: str
+    engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, valkey_url: str
 ) -> None:
     import valkey
 
-    search = service(engine, pages=PageCache(cache, clock))
+    search = service(engine, pages=PageCache(cache, counters, clock))
     first = search.search(SearchQuery(q="boat"))
     with valkey.Valkey.from_url(valkey_url) as client:
         pages = cast("list[bytes]", client.keys("{search}:page:*"))
