@@ -153,7 +153,7 @@ def test_without_rights_there_is_no_metadata_at_all() -> None:
 def test_any_name_makes_a_packet_that_can_be_read(creator: str, credit: str) -> None:
     found: dict[str, Any] = properties(Rights(creator=creator, credit=credit, terms_url=TERMS, page_url=PAGE).xmp())
     assert found.keys() == EXPECTED.keys()
-    assert found["xmpRights:WebStatement"] == PAGE
+    assert found["xmpRights:WebStatement"] == TERMS
 
 
 def test_it_costs_little() -> None:
