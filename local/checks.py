@@ -30,7 +30,8 @@ def run_checks(layout: Layout, selection: Sequence[str]) -> int:
         "MARKET_NODE_MODULES": str(layout.node_modules),
     }
     install_node_tools(layout)
-    pytest = [sys.executable, "-m", "pytest"]
+    cache = layout.made / "cache"
+    pytest = [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache / 'pytest'}"]
     if selection:
         return subprocess.run([*pytest, *selection], cwd=REPOSITORY, env=environment, check=False).returncode
 
@@ -39,7 +40,7 @@ def run_checks(layout: Layout, selection: Sequence[str]) -> int:
     checks = [
         ("lint", [f"{tool}/ruff", "check", *paths]),
         ("format", [f"{tool}/ruff", "format", "--check", *paths]),
-        ("imports", [f"{tool}/lint-imports"]),
+        ("imports", [f"{tool}/lint-imports", "--cache-dir", str(cache / "import-linter")]),
         ("types", [f"{tool}/basedpyright", "--level", "error"]),
         ("tests on two processes", [*pytest, "-n", "2", "--dist", "loadscope", "-m", "not stack"]),
         ("tests of the whole local cloud", [*pytest, "-m", "stack", "-p", "no:randomly"]),

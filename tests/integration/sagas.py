@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, cast
 
 from imagemarket.imaging.confinement import Inspector
+from imagemarket.ingestion.copies import CopyFinder
 from imagemarket.ingestion.models import FailedStep, IngestionJob
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import (
     CompensateImage,
+    DetectDuplicate,
     EmbedAndTag,
     InspectImage,
     MakeThumbnails,
     MakeWatermark,
+    PublishImage,
     RightsOfImages,
     master_key,
     model_input_key,
@@ -21,7 +24,7 @@ from imagemarket.ingestion.sagemaker import VisionEndpoint
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
-from imagemarket.vision.models import AnalyseResponse, Refusal
+from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal, Tag
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
 
@@ -34,6 +37,21 @@ class Endpoint:
 
     def analyse(self, jpegs: list[bytes]) -> AnalyseResponse:
         return AnalyseResponse(model_version="m", analyses=[Refusal(type=self._kind, message="cannot") for _ in jpegs])
+
+
+class Seeing:
+    """A model that sees the same in every picture."""
+
+    def analyse(self, jpegs: list[bytes]) -> AnalyseResponse:
+        seen = Analysis(
+            embedding=[1.0] + [0.0] * 767,
+            tags=[Tag(tag="sea", confidence=0.9)],
+            categories=["nature"],
+            nsfw_score=0.0,
+            description="A sea.",
+            people=False,
+        )
+        return AnalyseResponse(model_version="m", analyses=[seen for _ in jpegs])
 
 
 class Saga:
@@ -62,8 +80,9 @@ class Saga:
             inspector=cast("Inspector", inspector),
         )
 
-    def embed(self, kind: str) -> EmbedAndTag:
-        endpoint = cast("VisionEndpoint", Endpoint(kind))
+    def embed(self, kind: str | None = None) -> EmbedAndTag:
+        """With a model that refuses every picture in one of its ways; None: with one that sees."""
+        endpoint = cast("VisionEndpoint", Seeing() if kind is None else Endpoint(kind))
         return EmbedAndTag(records=self.records, work=self.work, endpoint=endpoint)
 
     def thumbnails(self) -> MakeThumbnails:
@@ -78,14 +97,29 @@ class Saga:
     def watermark(self) -> MakeWatermark:
         return MakeWatermark(records=self.records, rights=self.rights, work=self.work, renditions=self.renditions)
 
-    def end(self, job: IngestionJob, error: Exception) -> dict[str, Any]:
-        CompensateImage(
+    def detect_duplicate(self) -> DetectDuplicate:
+        return DetectDuplicate(records=self.records, database=self.database)
+
+    def publish(self) -> PublishImage:
+        copies = CopyFinder(database=self.database, renditions=self.renditions, nearest=lambda *_: [])
+        return PublishImage(
+            records=self.records, database=self.database, work=self.work, relay=self._relay(), copies=copies
+        )
+
+    def compensation(self) -> CompensateImage:
+        return CompensateImage(
             database=self.database,
             originals=self.originals,
             work=self.work,
             renditions=self.renditions,
-            relay=OutboxRelay(self.database, {INDEX_TOPIC: cast("Queue", MemoryQueue())}),
-        ).run(job, FailedStep(Error=type(error).__name__))
+            relay=self._relay(),
+        )
+
+    def _relay(self) -> OutboxRelay:
+        return OutboxRelay(self.database, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
+
+    def end(self, job: IngestionJob, error: Exception) -> dict[str, Any]:
+        self.compensation().run(job, FailedStep(Error=type(error).__name__))
         row = self.database.fetch_one("SELECT status, rejection FROM images WHERE id = %s", (job.image_id,))
         assert row is not None
         return row

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -17,13 +18,23 @@ from functions.make_watermark.handler import handler as watermark_handler
 from imagemarket import wiring
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
+from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
+from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import ImageRejected
+from imagemarket.platform.messages import MessageJournal
+from imagemarket.search.documents import DocumentBuilder, Indexer
+from imagemarket.search.postgres import PostgresSearch
+from local.layout import REPOSITORY
+from tests.fakes import MemoryStepFunctions
+from tests.golden import golden
 from tests.integration.sagas import Saga
 
 pytestmark = pytest.mark.engines
 
+FUNCTIONS = REPOSITORY / "functions"
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:m"
 SECRETS = ("47.5712", "47.571", "8.1234567", "81234567", "7654321", "Hidden Valley", "hidden valley", "SN-4711-X")
 
 
@@ -90,6 +101,62 @@ def test_a_photo_that_passes(
     said = lines()
     assert "step ended" in said  # the log was read
     assert [secret for secret in SECRETS if secret in said] == []
+
+
+def test_a_photo_on_its_whole_road(
+    database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str]
+) -> None:
+    saga, states = Saga(database), MemoryStepFunctions(MACHINE)
+    job = saga.a_job(_located())
+    executions = Executions(cast("Any", states), MACHINE)
+    starter = IngestionStarter(database=database, originals=saga.originals, executions=executions)
+    decoder: Any = _InThisProcess()
+    for service, use in {
+        "ingestion_starter": starter,
+        "inspect_image": saga.inspect(decoder),
+        "detect_duplicate": saga.detect_duplicate(),
+        "make_thumbnails": saga.thumbnails(),
+        "make_watermark": saga.watermark(),
+        "embed_and_tag": saga.embed(),
+        "publish_image": saga.publish(),
+        "compensate_image": saga.compensation(),
+        "indexer": Indexer(DocumentBuilder(database), [PostgresSearch(database)]),
+        "message_journal": MessageJournal(database),
+    }.items():
+        monkeypatch.setattr(wiring, service, lambda use=use: use)
+    event = golden("eventbridge/object_created.json")
+    event["detail"]["object"] |= {"key": job.key, "version-id": "v1"}
+    assert _called("start_ingestion", _message(event)) == {"batchItemFailures": []}
+    assert list(states.inputs) == [job.execution_name]
+
+    steps = ("inspect_image", "detect_duplicate", "make_thumbnails", "make_watermark", "embed_and_tag", "publish_image")
+    passed = json.loads(job.model_dump_json())
+    for step in steps:
+        _called(step, passed)
+    told = {"image_id": str(job.image_id), "version": 2}
+    assert _called("index_images", _message(told)) == {"batchItemFailures": []}
+    assert database.fetch_one("SELECT 1 FROM search_documents WHERE listed AND image_id = %s", (job.image_id,))
+
+    broken = saga.a_job(_located())
+    cause = json.dumps({"errorType": "ValueError", "errorMessage": f"could not read {_located()!r}", "trace": SECRETS})
+    failed = {"Error": "ValueError", "Cause": cause}
+    _called("compensate_image", json.loads(broken.model_dump_json()) | {"error": failed})
+
+    said = lines()
+    assert said.count("step ended") >= len(steps) + 1
+    assert [secret for secret in SECRETS if secret in said] == []
+    of_the_saga = {
+        path.parent.name for path in FUNCTIONS.glob("*/handler.py") if "saga_step" in path.read_text("utf-8")
+    }
+    assert of_the_saga == {*steps, "compensate_image"}, "every function of the saga was called here"
+
+
+def _called(function: str, event: dict[str, Any]) -> Any:
+    return importlib.import_module(f"functions.{function}.handler").handler(event, None)
+
+
+def _message(body: dict[str, Any]) -> dict[str, Any]:
+    return {"Records": [{"messageId": "m", "body": json.dumps(body), "attributes": {}}]}
 
 
 def test_a_photo_that_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str]) -> None:

@@ -63,7 +63,7 @@ def upload(
 
     The password is taken from MARKET_PASSWORD, or asked for. Title, description and keywords come
     from the metadata file, else from the picture's IPTC or XMP, else from its file name. Stopped or
-    cut off, run it again: only what is missing is sent. The exit status is 1 when a picture did not
+    cut off, run it again: what has arrived is not sent again. The exit status is 1 when a picture did not
     make it.
     """
     from rich.console import Console

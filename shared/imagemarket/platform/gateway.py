@@ -76,6 +76,8 @@ def too_large(max_body_bytes: int, instead: str, *, instance: str) -> dict[str, 
 def _too_large(event: Event, max_body_bytes: int, instead: str) -> dict[str, Any]:
     import json
 
+    method = ((event.get("requestContext") or {}).get("http") or {}).get("method", "unknown")
+    logger.info("request", method=method, route="unmatched", status=413)
     document = too_large(
         max_body_bytes, instead, instance=(event.get("requestContext") or {}).get("requestId", "no-gateway")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -51,6 +52,7 @@ def _python(folder: Path, name: str, version: str, *, complete: bool = True) -> 
 import sys
 class info(tuple): pass
 code = sys.argv[2] if sys.argv[1] == "-c" else ""
+sys.executable = {str(file)!r}
 sys.version_info = info(({version.replace(".", ", ")}, 0))
 if "ensurepip" in code and not {complete}:
     raise SystemExit(1)
@@ -71,6 +73,21 @@ def test_help_needs_no_environment(clone: Path, arguments: tuple[str, ...]) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8")
     assert not (clone / ".market").exists()
+
+
+def test_what_a_command_makes_by_itself_lies_in_the_state_folder(clone: Path) -> None:
+    """So that removing that folder undoes all of it."""
+    python = clone / ".market" / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f"#!{sys.executable} -IS\nimport json, os, sys\nif '-m' in sys.argv: print(json.dumps(dict(os.environ)))"
+    )
+    python.chmod(0o755)
+    homes = ("PYTHONPYCACHEPREFIX", "RUFF_CACHE_DIR", "HYPOTHESIS_STORAGE_DIRECTORY", "XDG_STATE_HOME")
+    chosen = _run(clone, "status", **dict.fromkeys(homes, "/mine"))
+    assert {json.loads(chosen.stdout)[name] for name in homes} == {"/mine"}
+    given = json.loads(_run(clone, "status", **dict.fromkeys(homes, "")).stdout)
+    assert {Path(given[name]).relative_to(clone / ".market").parts[0] for name in homes} == {"cache", "journals"}
 
 
 def test_the_version_needs_no_environment(clone: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from imagemarket.platform.errors import ImageNotFound, TooManyRequests, walk
 from imagemarket.platform.gateway import MAX_BODY_BYTES, lambda_handler
 from imagemarket.platform.http import Caller, create_api, current_caller, require_role
+from imagemarket.platform.telemetry import logger
 from tests.api.events import http_event
 
 ACCOUNT = UUID("01930000-0000-7000-8000-000000000001")
@@ -54,6 +59,17 @@ def handler() -> Any:
     return lambda_handler(lambda: create_api("test", router))
 
 
+@contextmanager
+def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The lines of our log that are written meanwhile."""
+    stream = io.StringIO()
+    listening = logging.StreamHandler(stream)
+    listening.setFormatter(logger.registered_formatter)
+    logger.addHandler(listening)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logger._logger.removeHandler(listening)
+
+
 def call(event: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
     answer = handler()(event, None)
     assert answer["isBase64Encoded"] is False
@@ -90,8 +106,11 @@ def test_a_body_that_is_no_json_object_is_refused(body: str) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_parsed() -> None:
-    status, _, problem = call(http_event("POST", "/echo", "x" * (MAX_BODY_BYTES + 1)))
+    with logged() as lines:
+        status, _, problem = call(http_event("POST", "/echo", "x" * (MAX_BODY_BYTES + 1)))
     assert status == 413
+    (line,) = [line for line in lines() if line["message"] == "request"]
+    assert (line["request_id"], line["method"], line["status"]) == (problem["instance"], "POST", 413)
     assert str(MAX_BODY_BYTES) in problem["detail"]
 
 
