@@ -84,7 +84,7 @@ class Stage:
     """One deployment of the app."""
 
     name: str
-    """local, launch, growth or scale; part of every physical name, so stages share an account."""
+    """Part of every physical name, so stages share an account."""
     account: str
     region: str
     interpreter: str | None

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MARKET_", frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     stage: str = "local"
-    """Name of the stage: local, launch, growth or scale."""
+    """Name of the stage; `local` is the only one that the CDK app has yet."""
     public_base_url: str = _UNSET
     """Where people reach the API, without a trailing slash, e.g. `https://api.example.com`."""
     media_base_url: str = _UNSET
