@@ -336,10 +336,16 @@ def measure() -> list[report.Row]:
     floor, nonsense, kept = measure_least_close(made)
     default = DEFAULT
     console.print(f"least cosine of what is close: {floor:.2f}; made-up words that find 1 % or more: {nonsense:.1%}")
+    alike_from, same, nothing = measure_alike(made)
+    console.print(f"least cosine of what is alike: {alike_from:.2f}")
     return [
         report.at_least(
             f"captions whose own photo is close at {floor:.2f}; the peer is made-up words that find 1 % or more",
             ours=kept, peer=nonsense, unit="share", limit=0.8,
+        ),
+        report.at_least(
+            f"pairs that show the same which are alike at {alike_from:.2f}; the peer is pairs with nothing in common",
+            ours=same, peer=nothing, unit="share", limit=0.95,
         ),
         report.at_least(
             "convex combination, cross-validated; the peer is RRF",
@@ -396,6 +402,18 @@ def measure_least_close(made: Corpus) -> tuple[float, float, float]:
         raise RuntimeError("made-up words are as close to the photos as can be")
     floor, nonsense = found
     return floor, nonsense, float((own >= floor).mean())
+
+
+def measure_alike(made: Corpus) -> tuple[float, float, float]:
+    """See `alike`, of the samples that are labelled."""
+    import numpy as np
+
+    from sagemaker.builders.closeness import alike
+
+    entries = sample_entries()
+    labelled = [place for place, entry in enumerate(entries) if entry.get("labels")]
+    vectors = np.asarray([made.documents[place].embedding for place in labelled])
+    return alike(vectors @ vectors.T, [frozenset(entries[place]["labels"]) for place in labelled])
 
 
 def _by_kind(made: Corpus, found: Scores, kinds: Sequence[str], measure_of: str, title: str) -> Table:

@@ -100,6 +100,10 @@ _CLAIMS = Understanding(
 _CLOSE_FROM = 0.2
 """The least at which 19 of 20 made-up words find less than 1 % of the pictures (`./market bench relevance`)."""
 
+_ALIKE_FROM = 0.4
+"""The highest, in steps of 0.05, at which 19 of 20 pairs of photos that show the same are alike (`./market bench
+relevance`)."""
+
 _DEVELOPMENT = "108 captioned photos of COCO, in nine folds over photos (./market bench lite_settings)"
 _MEASURED = [
     Measurement(what=what, value=value, on=_DEVELOPMENT)
@@ -204,6 +208,7 @@ def _digests(classes: Classes) -> tuple[str, str]:
         "prompts": [[category.slug, *category.prompts] for category in CATEGORIES],
         "claims": _CLAIMS.model_dump(),
         "close from": _CLOSE_FROM,
+        "alike from": _ALIKE_FROM,
         "measured": [each.model_dump() for each in _MEASURED],
     }
     return digest(whole), digest(space)
@@ -269,6 +274,7 @@ def _write(folder: Path, classes: Classes, recipe: str, model_version: str, say:
         networks={"cpu": "image/tower.onnx", "cuda": "image/tower.onnx"},
         understanding=_CLAIMS,
         close_from=_CLOSE_FROM,
+        alike_from=_ALIKE_FROM,
         quality=[
             *_MEASURED,
             Measurement(

@@ -83,6 +83,9 @@ class Model(Protocol):
     def model_version(self) -> str: ...
 
     @property
+    def alike_from(self) -> float | None: ...
+
+    @property
     def device(self) -> Device: ...
 
     @property
@@ -224,7 +227,7 @@ class ModelServer:
             batcher.release(len(jpegs))
         for analysis in analyses:
             self._metrics.pictures.labels(analysis.type if isinstance(analysis, Refusal) else "seen").inc()
-        answer = AnalyseResponse(model_version=model.model_version, analyses=analyses)
+        answer = AnalyseResponse(model_version=model.model_version, analyses=analyses, alike_from=model.alike_from)
         return Response(answer.model_dump_json(), media_type="application/json")
 
     async def _while_connected(self, request: Request, work: Any) -> list[Analysis | Refusal]:

@@ -92,6 +92,7 @@ def test_sees_pictures_in_the_order_of_the_request(real: int) -> None:
     cat, coffee = jpeg(photo("chelsea.png")), jpeg(photo("coffee.png"))
     answer = _endpoint(real).analyse([cat, coffee, cat])
     assert answer.model_version.startswith("lite-")
+    assert 0.2 < (answer.alike_from or 0) < 0.7
     first, second, third = answer.analyses
     assert isinstance(first, Analysis)
     assert isinstance(second, Analysis)
@@ -135,6 +136,7 @@ class SlowModel:
     """Takes `{"shows": …}` for a picture, and looks at it only while `eyes` is set."""
 
     model_version = "slow-1"
+    alike_from = None
     device: Device = "cpu"
     fell_back: str | None = None
 

@@ -74,6 +74,13 @@ def test_the_vector_is_the_text_towers_own(tower: TextEncoder, valkey_url: str) 
     assert len(encoded.vector) == 768
     assert (encoded.close_from, encoded.unknown) == (tower.close_from, ())
     assert 0.1 < (tower.close_from or 0) < 0.4
+    assert encoded.alike_from == tower.alike_from
+    assert 0.2 < (tower.alike_from or 0) < 0.7
+
+
+def test_nothing_to_encode_tells_from_which_cosine_on_pictures_are_alike(tower: TextEncoder, valkey_url: str) -> None:
+    encoded = _encoder(Functions(), Cache(valkey_url), tower.model_version).encode("")
+    assert (list(encoded.vector), encoded.alike_from) == ([], tower.alike_from)
 
 
 def test_words_that_the_model_has_no_token_of_are_named_and_left_out(tower: TextEncoder, valkey_url: str) -> None:

@@ -51,22 +51,29 @@ class EncodedText(BaseModel):
     """Empty where the model knows none of the words."""
     close_from: float | None = None
     unknown: tuple[str, ...] = ()
+    alike_from: float | None = None
 
     @classmethod
     def of(
-        cls, model_version: str, vector: Sequence[float], close_from: float | None = None, unknown: Sequence[str] = ()
+        cls,
+        model_version: str,
+        vector: Sequence[float],
+        close_from: float | None = None,
+        unknown: Sequence[str] = (),
+        alike_from: float | None = None,
     ) -> EncodedText:
         return cls(
             model_version=model_version,
             vector=base64.b64encode(_packed(vector)).decode(),
             close_from=close_from,
             unknown=tuple(unknown),
+            alike_from=alike_from,
         )
 
     def query(self) -> EncodedQuery:
         """The same with the vector at full length."""
         packed = base64.b64decode(self.vector)
-        return EncodedQuery(_unpacked(packed) if packed else [], self.close_from, self.unknown)
+        return EncodedQuery(_unpacked(packed) if packed else [], self.close_from, self.unknown, self.alike_from)
 
 
 def _packed(vector: Sequence[float]) -> bytes:
@@ -100,6 +107,9 @@ class TextModel(Protocol):
     @property
     def close_from(self) -> float | None: ...
 
+    @property
+    def alike_from(self) -> float | None: ...
+
     def encode(self, text: str) -> list[float]: ...
 
     def unknown(self, text: str) -> tuple[str, ...]: ...
@@ -123,7 +133,7 @@ class TextTowers:
                 unknown = tower.unknown(request.text)
                 known = " ".join(word for word in request.text.split() if word not in unknown)
                 vector = tower.encode(known) if known else []
-                return EncodedText.of(tower.model_version, vector, tower.close_from, unknown)
+                return EncodedText.of(tower.model_version, vector, tower.close_from, unknown, tower.alike_from)
         raise ModelNotReady(f"No bundle here is of the version {request.model_version}.")
 
 

@@ -103,7 +103,10 @@ class PictureQuery(Filters):
 
     limit: int = Field(default=20, ge=1, le=100, description="Results on the page.")
     min_score: float | None = Field(
-        default=None, ge=0, le=1, description="Leave out results whose `score`, the cosine, is lower."
+        default=None,
+        ge=0,
+        le=1,
+        description="Leave out results whose `score`, the cosine, is lower; in place of the model's own least.",
     )
     fields: Fields = Field(default=[])
 
@@ -176,7 +179,12 @@ class PictureSearch:
             raise UnreadableImage("The model could not look at the picture; save it anew as JPEG.")
         count("SearchesByImage")
         return self._search.like_vector(
-            analysis.embedding, looked.model_version, query.filters(), limit=query.limit, min_score=query.min_score
+            analysis.embedding,
+            looked.model_version,
+            query.filters(),
+            limit=query.limit,
+            alike_from=looked.alike_from,
+            min_score=query.min_score,
         )
 
     def _model_input(self, data: bytes) -> bytes:

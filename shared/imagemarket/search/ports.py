@@ -125,6 +125,8 @@ class EncodedQuery(NamedTuple):
     """Cosine from which a picture is close to them; None: every picture counts as close."""
     unknown: tuple[str, ...] = ()
     """The words that the model knows nothing of, which are not in the vector."""
+    alike_from: float | None = None
+    """Cosine from which two pictures are alike in this space; None: every two count as alike."""
 
 
 class QueryEncoder(Protocol):

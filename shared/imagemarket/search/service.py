@@ -97,6 +97,8 @@ class _Course:
     unknown: tuple[str, ...] = ()
     """The words that the model knows nothing of."""
     refusals: dict[Part, Unanswered] = field(default_factory=dict)
+    effects: dict[Part, str] = field(default_factory=dict)
+    """What the answer lacks without a part, where that is not what it always is."""
 
     def answer(self, asked: Asked[Any]) -> Any | None:
         """What a part says; None, and a note of it, when it says nothing."""
@@ -108,7 +110,7 @@ class _Course:
 
     def degraded(self) -> list[Degradation]:
         return [
-            Degradation(part=part, reason=refused.reason, effect=_EFFECTS[part])
+            Degradation(part=part, reason=refused.reason, effect=self.effects.get(part, _EFFECTS[part]))
             for part, refused in self.refusals.items()
         ]
 
@@ -189,6 +191,8 @@ class Search:
         self._media_base_url = media_base_url
         self._public_base_url = public_base_url
         self._patience = patience
+        self._alike: dict[str, float | None] = {}
+        """By version of the model."""
         self._parts: dict[Part, Dependency] = {
             part: Dependency(
                 part,
@@ -263,15 +267,32 @@ class Search:
         def compute(course: _Course) -> Answer:
             version, vector = self._required(course, "vector", vector_of)
             depth = _depth(query, position)
+            floor = self._alike_from(course, version) if query.min_score is None else None
 
             def nearest(filters: Filters) -> _Near:
-                return self._nearest(vector, version, filters, depth, exclude=image_id)
+                return self._nearest(vector, version, filters, depth, close_from=floor, exclude=image_id)
 
             near = self._required(course, "vector", partial(nearest, query.filters()))
             ranking = _Ranking(near.hits, "similar", goes_on=near.goes_on, widens=near.widens)
             return self._page(query, ranking, position, course, self._count_widened(query, query.filters(), nearest))
 
         return self._served(scope, query, position, compute, scope=scope, computing=computing)
+
+    def _alike_from(self, course: _Course, version: str) -> float | None:
+        """From which cosine on two pictures are alike, which the model's text side knows; asked for once a process."""
+        if version not in self._alike and self._encoder is not None:
+            encoder = self._encoder
+
+            def told() -> tuple[str, float | None]:
+                asked = encoder()
+                return asked.model_version, asked.encode("").alike_from
+
+            answer: tuple[str, float | None] | None = course.answer(self._ask("encoder", told))
+            if answer is None:
+                course.effects["encoder"] = "Pictures that are merely nearer than others are among the results."
+            else:
+                self._alike[answer[0]] = answer[1]
+        return self._alike.get(version)
 
     def like_vector(
         self,
@@ -280,12 +301,16 @@ class Search:
         filters: Filters,
         *,
         limit: int,
+        alike_from: float | None = None,
         min_score: float | None = None,
     ) -> SearchPage:
-        """The one page of pictures nearest to a vector, of which none has a lower cosine than `min_score`. Raises
-        `SearchUnavailable`."""
+        """The one page of pictures nearest to a vector, of which none has a lower cosine than `min_score`, else than
+        `alike_from`. Raises `SearchUnavailable`."""
         course = _Course(TimeBudget(self._patience.request_seconds))
-        near = self._required(course, "vector", lambda: self._nearest(vector, model_version, filters, NEAR))
+        floor = alike_from if min_score is None else None
+        near = self._required(
+            course, "vector", lambda: self._nearest(vector, model_version, filters, NEAR, close_from=floor)
+        )
         ranking = _Ranking(near.hits, "similar", goes_on=near.goes_on, widens=near.widens)
         query = Paging(limit=limit, min_score=min_score, **filters.model_dump())
         answer = self._page(query, ranking, None, course, {})

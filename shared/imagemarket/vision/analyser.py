@@ -81,6 +81,11 @@ class Analyser:
         return self._manifest.model_version
 
     @property
+    def alike_from(self) -> float | None:
+        """Cosine from which two pictures are alike; None where the bundle does not say."""
+        return self._manifest.alike_from
+
+    @property
     def device(self) -> Device:
         """Where the networks run."""
         return self._placement.device

@@ -176,6 +176,8 @@ class Manifest(BaseModel):
     close_from: float | None = None
     """Cosine from which a picture is close to a text, and not merely nearer than others: what lies below is no result.
     None where it was not measured; then every picture counts as close. `./market bench relevance` measures it."""
+    alike_from: float | None = None
+    """Cosine from which two pictures are alike, as `close_from` is for a picture and a text."""
     quality: list[Measurement]
     parts: dict[str, Part]
 

@@ -92,6 +92,8 @@ class AnalyseResponse(BaseModel):
     model_version: str
     """Names the embedding space: vectors compare with vectors of the same version alone."""
     analyses: list[Analysis | Refusal]
+    alike_from: float | None = None
+    """Cosine from which two pictures are alike in that space; None where it was not measured."""
 
 
 def pack(jpegs: Sequence[bytes]) -> bytes:

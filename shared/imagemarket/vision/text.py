@@ -99,6 +99,7 @@ class TextEncoder:
         manifest = read_manifest(bundle)
         self._model_version = manifest.model_version
         self._close_from = manifest.close_from
+        self._alike_from = manifest.alike_from
         tower = manifest.text
         self._model: TextModel
         if tower.tower == "sentence":
@@ -118,6 +119,11 @@ class TextEncoder:
     def close_from(self) -> float | None:
         """Cosine from which a picture is close to a text; None where the bundle does not say."""
         return self._close_from
+
+    @property
+    def alike_from(self) -> float | None:
+        """Cosine from which two pictures are alike; None where the bundle does not say."""
+        return self._alike_from
 
     def unknown(self, text: str) -> tuple[str, ...]:
         """The words of `text` that the model knows nothing of."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imagemarket.catalog.models import ImageType
 from imagemarket.platform.clock import ManualClock
-from imagemarket.platform.errors import ImageNotFound, InvalidCursor, SearchUnavailable
+from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidCursor, SearchUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.events import SearchEvent
@@ -450,6 +450,62 @@ def test_similar_pictures_leave_out_the_picture_itself() -> None:
     assert {page.mode for page in pages} == {"similar"}
     with pytest.raises(InvalidCursor):
         search.similar(made[0].image_id, SimilarQuery(limit=2, cursor=pages[0].next_cursor))
+
+
+class Alike(Encoder):
+    """Pictures within 60 degrees of each other are alike."""
+
+    def encode(self, text: str) -> EncodedQuery:
+        assert text == "", "nothing has to be encoded for it"
+        return EncodedQuery([], alike_from=0.5)
+
+
+def test_what_is_not_alike_is_no_similar_picture() -> None:
+    engine = MemorySearch()
+    made = [document(str(angle), colours=("red",), embedding=pointing(angle)) for angle in (0, 20, 40, 80, 120)]
+    engine.write(made, [])
+    search = service(engine, encoder=Alike)
+    page = search.similar(made[0].image_id, SimilarQuery())
+    assert [hit.title for hit in page.results] == ["20", "40"]
+    assert (page.estimated_total, page.facets.color[0].count, page.next_cursor) == (2, 2, None)
+    widened = search.similar(made[0].image_id, SimilarQuery(color=["red"]))
+    assert widened.facets.color[0].count == 2, "also where a facet counts without its own filter"
+    everything = search.similar(made[0].image_id, SimilarQuery(min_score=0))
+    assert [hit.title for hit in everything.results] == ["20", "40", "80", "120"], "min_score takes its place"
+
+
+def test_without_the_encoder_similar_pictures_say_that_they_have_no_floor() -> None:
+    engine = MemorySearch()
+    made = [document(str(angle), embedding=pointing(angle)) for angle in (0, 20, 120)]
+    engine.write(made, [])
+
+    def away() -> Encoder:
+        raise DependencyUnavailable("away")
+
+    page = service(engine, encoder=away).similar(made[0].image_id, SimilarQuery())
+    assert [hit.title for hit in page.results] == ["20", "120"]
+    (told,) = page.degraded
+    assert (told.part, told.effect) == ("encoder", "Pictures that are merely nearer than others are among the results.")
+
+
+def test_the_floor_of_another_model_is_not_taken() -> None:
+    engine = MemorySearch()
+    made = [document(str(angle), embedding=pointing(angle)) for angle in (0, 120)]
+    engine.write(made, [])
+
+    class Other(Alike):
+        model_version = "another-1"
+
+    assert len(service(engine, encoder=Other).similar(made[0].image_id, SimilarQuery()).results) == 1
+
+
+def test_a_search_by_a_picture_finds_what_is_alike() -> None:
+    engine = MemorySearch()
+    engine.write([document(str(angle), embedding=pointing(angle)) for angle in (0, 20, 80)], [])
+    search = service(engine)
+    page = search.like_vector(pointing(0), MODEL, Filters(), limit=10, alike_from=0.5)
+    assert [hit.title for hit in page.results] == ["0", "20"]
+    assert len(search.like_vector(pointing(0), MODEL, Filters(), limit=10, alike_from=0.5, min_score=0).results) == 3
 
 
 def test_a_search_by_vector_takes_a_least_score_and_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sagemaker.builders.closeness import least_close, made_up_words
+from sagemaker.builders.closeness import alike, least_close, made_up_words
 
 
 def test_one_made_up_word_in_twenty_may_find_something() -> None:
@@ -28,3 +28,14 @@ def test_made_up_words_are_the_same_each_time_and_of_every_kind() -> None:
     assert words == made_up_words()
     assert len(set(words)) > 250
     assert all(4 <= len(word) <= 9 and word.isascii() and word.islower() for word in words)
+
+
+def test_pairs_that_show_the_same_are_alike() -> None:
+    shown = [frozenset(each.split()) for each in ("dog grass", "dog grass ball", "bus road", "bus road car", "cake")]
+    likeness = np.full((5, 5), 0.1)
+    likeness[1, 0] = likeness[0, 1] = 0.83
+    likeness[3, 2] = likeness[2, 3] = 0.71
+    likeness[4, 0] = likeness[0, 4] = 0.75  # nothing in common, and as near
+    assert alike(likeness, shown) == (pytest.approx(0.7), 1.0, pytest.approx(1 / 8))
+    with pytest.raises(ValueError, match="no two"):
+        alike(likeness, [frozenset({str(place)}) for place in range(5)])
