@@ -24,7 +24,8 @@ def clone(tmp_path: Path) -> Path:
     (folder / "local").mkdir(parents=True)
     (folder / "requirements").mkdir()
     shutil.copy(REPOSITORY / "market", folder)
-    shutil.copy(REPOSITORY / "local" / "usage.txt", folder / "local")
+    for name in ("usage.txt", "test_usage.txt"):
+        shutil.copy(REPOSITORY / "local" / name, folder / "local")
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     for name in ("uv.txt", "up.txt", "test.txt", "models.txt"):
         (folder / "requirements" / name).touch()
@@ -90,6 +91,15 @@ def test_what_a_command_makes_by_itself_lies_in_the_state_folder(clone: Path) ->
     assert {Path(given[name]).relative_to(clone / ".market").parts[0] for name in homes} == {"cache", "journals"}
 
 
+@pytest.mark.parametrize("arguments", [("test", "--help"), ("test", "-h"), ("help", "test")])
+def test_what_checks_there_are_is_told_without_an_environment(clone: Path, arguments: tuple[str, ...]) -> None:
+    done = _run(clone, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in ("usage: ./market test [SELECTION]", "types", "whole local cloud", "CI=true"):
+        assert words in done.stdout
+    assert not (clone / ".market").exists()
+
+
 def test_the_version_needs_no_environment(clone: Path) -> None:
     done = _run(clone, "--version")
     assert done.stdout.startswith("imagemarket 0.1.0")
@@ -125,6 +135,28 @@ def test_the_best_python_is_found(clone: Path, tmp_path: Path, there: dict[str, 
         _python(tmp_path / "bin", name, there.get(name, "3.9"))
     done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
     assert f"STUB {chosen} asked for venv" in done.stderr
+
+
+def test_a_clone_whose_environment_points_nowhere_any_more_makes_it_anew(clone: Path, tmp_path: Path) -> None:
+    """As after the Python that it was made with was removed, or an older clone was moved."""
+    environment = clone / ".market" / "venv" / "bin"
+    environment.mkdir(parents=True)
+    (environment / "python").symlink_to(tmp_path / "gone" / "python3")
+    (clone / ".market" / "up.stamp").write_text("anything")
+    _python(tmp_path / "bin", "python3.12", "3.12")
+    _python(tmp_path / "bin", "python3.11", "3.9")
+    done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
+    assert "STUB python3.12 asked for venv" in done.stderr
+
+
+def test_an_environment_is_made_by_the_interpreter_that_a_link_leads_to(clone: Path, tmp_path: Path) -> None:
+    """As uv leaves one in ~/.local/bin: asked by the link, it would look for its library beside it."""
+    _python(tmp_path / "installed", "cpython-3.12", "3.12")
+    for name in ("python3.11", "python3.13", "python3.14", "python3", "python"):
+        _python(tmp_path / "bin", name, "3.9")
+    (tmp_path / "bin" / "python3.12").symlink_to(tmp_path / "installed" / "cpython-3.12")
+    done = _run(clone, "up", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin", PYTHON="")
+    assert "STUB cpython-3.12 asked for venv" in done.stderr
 
 
 def test_one_that_can_make_environments_goes_before_one_that_cannot(clone: Path, tmp_path: Path) -> None:
