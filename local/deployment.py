@@ -74,6 +74,18 @@ def is_deployed(layout: Layout) -> bool:
     return known["digest"] == _wanted(layout) and set(known["stacks"]) <= _stacks(layout) and bool(layout.outputs())
 
 
+def deploy_command(layout: Layout, outputs: Path) -> list[str]:
+    """The CDK's command line that deploys every stack and writes their outputs to a file."""
+    # fmt: off
+    return [
+        str(layout.node_modules / ".bin" / "cdk"),
+        "deploy", "--all", "--require-approval", "never", "--ci", "--progress", "events", "--concurrency", "2",
+        "--app", f"{shlex.quote(str(layout.python))} -m cdk.app",  # a shell's words: the clone's path may hold spaces
+        "--output", str(layout.state / "cdk.out"), "--outputs-file", str(outputs),
+    ]
+    # fmt: on
+
+
 def deploy(layout: Layout, say: Say) -> None:
     """Bootstrap where it is missing, then deploy every stack.
 
@@ -105,14 +117,7 @@ def deploy(layout: Layout, say: Say) -> None:
     say("synthesis")
     draft = layout.run / "outputs.json"
     draft.unlink(missing_ok=True)
-    # fmt: off
-    command = [
-        cdk, "deploy", "--all", "--require-approval", "never", "--ci", "--progress", "events", "--concurrency", "2",
-        "--app", f"{shlex.quote(str(layout.python))} -m cdk.app",
-        "--output", str(layout.state / "cdk.out"), "--outputs-file", str(draft),
-    ]
-    # fmt: on
-    _cdk(command, layout, REPOSITORY, environment, say)
+    _cdk(deploy_command(layout, draft), layout, REPOSITORY, environment, say)
     _bound_functions(layout)
     stacks = list(json.loads(draft.read_text()))
     _wait_until_kept(layout, ["CDKToolkit", *stacks])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib import import_module
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,3 +84,52 @@ def test_every_package_that_the_library_imports_is_asked_for(project: dict[str, 
     }
     missing = {name: found for name, found in needed.items() if not found & asked and name not in carried_along}
     assert missing == {}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as an installer of wheels leaves it, from a copy of what it is built of; its dependencies are those
+    of the environment."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    shutil.copytree(LIBRARY, source / "shared" / "imagemarket", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "requirements", source / "requirements")
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(REPOSITORY / name, source)
+    uv = REPOSITORY / ".market" / "boot" / "bin" / "uv"
+    done = subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", target, source],
+        env=os.environ | {"UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(REPOSITORY / ".market/cache/uv"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--help",), 0, "upload"),
+        (("verify",), 1, "no settings are given"),
+        (("upload", "--help"), 0, "--as"),
+        (("contact-sheet", "nothing-here", "-o", "sheet.jpg"), 1, "nothing-here"),
+    ],
+)
+def test_the_installed_command_runs(
+    installed: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    """Far from the clone, and without a setting of a market."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MARKET_", "AWS_"))}
+    done = subprocess.run(
+        [sys.executable, installed / "bin" / "imagemarket", *arguments],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(installed), "COLUMNS": "200", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout + done.stderr
+    assert (done.returncode != 0) == (status != 0), told
+    assert said in told
+    assert "Traceback" not in told
