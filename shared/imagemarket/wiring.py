@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from imagemarket.search.events import EventGatherer
     from imagemarket.search.opensearch import OpenSearchEngine
     from imagemarket.search.pictures import PictureSearch
+    from imagemarket.search.ports import DocumentReader
     from imagemarket.search.postgres import PostgresSearch
     from imagemarket.search.qdrant import QdrantEngine
     from imagemarket.search.reembedding import Reembedding
@@ -788,6 +789,14 @@ def vector_engine() -> PostgresSearch | OpenSearchEngine | QdrantEngine:
     return _engine_of(engines, "vector", settings().vector_engine)
 
 
+@cache
+def second_reader() -> DocumentReader | None:
+    """The engine for meaning, where it is another than that for words and keeps whole documents too."""
+    engines = {"postgres": postgres_search, "opensearch": opensearch}
+    name = settings().vector_engine
+    return engines[name]() if name in engines and name != settings().keyword_engine else None
+
+
 def _engine_of(engines: dict[str, Callable[[], Engine]], role: str, name: str) -> Engine:
     if name not in engines:
         raise ValueError(f"MARKET_{role.upper()}_ENGINE is {name!r}; it must be one of {', '.join(engines)}")
@@ -807,6 +816,7 @@ def search() -> Search:
         keyword=keyword_engine(),
         vector=vector_engine(),
         reader=keyword_engine(),
+        second_reader=second_reader(),
         encoder=lambda: query_encoders().current(),
         cursors=CursorSigner(lambda: secret(settings().cursor_secret_arn), clock()),
         pages=PageCache(valkey(), counters(), clock()),
@@ -849,6 +859,7 @@ def picture_search() -> PictureSearch:
         keyword=keyword_engine(),
         vector=vector_engine(),
         reader=keyword_engine(),
+        second_reader=second_reader(),
         events=ValkeyStream(valkey()),
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,

@@ -161,6 +161,7 @@ class Search:
         keyword: KeywordEngine,
         vector: VectorEngine,
         reader: DocumentReader,
+        second_reader: DocumentReader | None = None,
         encoder: Callable[[], QueryEncoder] | None = None,
         cursors: CursorSigner | None = None,
         media_base_url: str,
@@ -175,11 +176,12 @@ class Search:
     ) -> None:
         """`encoder` gives the text encoder when it is first needed: loading it takes a while, and
         words alone find pictures too when it cannot be loaded. Searching by pictures needs neither it nor
-        `cursors`. Without `pages` each page is computed,
-        and without `queries` none is corrected."""
+        `cursors`. Without `pages` each page is computed, and without `queries` none is corrected. `second_reader`
+        gives documents back while `reader` does not answer."""
         self._keyword = keyword
         self._vector = vector
         self._reader = reader
+        self._second_reader = second_reader
         self._encoder = encoder
         self._cursors = cursors
         self._pages = pages
@@ -709,7 +711,13 @@ class Search:
         if not hits:
             return {}
         ids = [hit.image_id for hit in hits]
-        found = self._required(course, "documents", lambda: self._reader.documents(ids))
+        found = course.answer(self._ask("documents", lambda: self._reader.documents(ids)))
+        if found is None and (second := self._second_reader) is not None:
+            found = course.answer(self._ask("vector", lambda: second.documents(ids)))
+            if found is not None:
+                del course.refusals["documents"]  # nothing is missing from the page
+        if found is None:
+            raise course.unavailable()
         return {document.image_id: document for document in found}
 
     def _hit(self, document: SearchDocument, score: float) -> SearchHit:

@@ -58,6 +58,11 @@ _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
 """Quotes, a minus and `or` say exactly what is wanted."""
 
 
+MOST_LOOK_UPS = 4
+"""How many words of a query are looked up before they are corrected, each in a round trip of its own. A query with more
+that are neither the catalogue's nor English has no slips: it is of another language, or made up, and stays as it is."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a picture gains by having."""
@@ -125,7 +130,7 @@ class QueryReader:
             interpreted += more
         spelling = None
         if self._reading.spelling and (speller := self._speller()) is not None:
-            corrected = [_corrected(word, speller, has_results) for word in words]
+            corrected = _corrected(words, speller, has_results)
             if corrected != words:
                 spelling = Spelling(asked=" ".join(words), searched=" ".join(corrected))
                 words = corrected
@@ -215,9 +220,12 @@ def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
     return (place, named) if named else (0, [])
 
 
-def _corrected(word: str, speller: Speller, has_results: Callable[[str], bool]) -> str:
-    better = speller.correct(word)
-    return word if better is None or has_results(word) else better
+def _corrected(words: list[str], speller: Speller, has_results: Callable[[str], bool]) -> list[str]:
+    better = {word: nearest for word in words if (nearest := speller.correct(word)) is not None}
+    if len(better) > MOST_LOOK_UPS:
+        return words
+    better = {word: nearest for word, nearest in better.items() if not has_results(word)}
+    return [better.get(word, word) for word in words]
 
 
 def _interpret(words: list[str], filters: Filters) -> tuple[list[str], Filters, list[Interpretation], Wanted]:

@@ -560,3 +560,45 @@ def test_quotes_and_minus_hold_for_what_is_found_by_meaning(mode: Mode) -> None:
     assert found('"red boat"') == {"A red boat on a lake"}
     assert asked[-2:] == ["lake", "red boat"]
     assert search.search(SearchQuery(q="-boat", mode=mode)).mode == "keyword"
+
+
+def test_the_second_reader_gives_documents_back_while_the_first_is_away(engine: MemorySearch) -> None:
+    def away(*_: Any) -> Any:
+        raise DependencyUnavailable("away")
+
+    class Away:
+        documents = staticmethod(away)
+
+    whole = service(engine).search(SearchQuery(q="boat"))
+    page = service(engine, reader=Away(), second_reader=engine).search(SearchQuery(q="boat"))
+    assert (page.results, page.degraded) == (whole.results, []), "nothing is missing from the page"
+    nobody = service(engine, reader=Away(), second_reader=Away(), patience=Patience(retry_delays=()))
+    with pytest.raises(SearchUnavailable):
+        nobody.search(SearchQuery(q="boat"))
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vector", "second"),
+    [
+        ("postgres", "postgres", None),
+        ("opensearch", "postgres", "postgres"),
+        ("postgres", "opensearch", "opensearch"),
+        ("opensearch", "qdrant", None),
+    ],
+)
+def test_the_second_reader_is_another_engine_that_keeps_documents(
+    monkeypatch: pytest.MonkeyPatch, keyword: str, vector: str, second: str | None
+) -> None:
+    from imagemarket import wiring
+
+    monkeypatch.setenv("MARKET_KEYWORD_ENGINE", keyword)
+    monkeypatch.setenv("MARKET_VECTOR_ENGINE", vector)
+    monkeypatch.setattr(wiring, "postgres_search", lambda: "postgres")
+    monkeypatch.setattr(wiring, "opensearch", lambda: "opensearch")
+    for part in (wiring.settings, wiring.second_reader):
+        part.cache_clear()
+    try:
+        assert wiring.second_reader() == second
+    finally:
+        for part in (wiring.settings, wiring.second_reader):
+            part.cache_clear()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imagemarket.search import synonyms, words
 from imagemarket.search.models import SearchQuery
 from imagemarket.search.spelling import Speller
-from imagemarket.search.understanding import QueryReader, Reading, Understood
+from imagemarket.search.understanding import MOST_LOOK_UPS, QueryReader, Reading, Understood
 
 SPELLER = Speller(
     {
@@ -157,6 +157,22 @@ def test_who_says_exactly_what_is_wanted_gets_it(asked: str) -> None:
     understood = read(asked)
     assert (understood.text, understood.synonyms, understood.interpreted) == (asked, (), ())
     assert read("vertical blue sunste ocean", verbatim=True).text == "vertical blue sunste ocean"
+
+
+def test_look_ups_are_bounded_and_a_text_without_a_known_word_is_left_alone() -> None:
+    asked: list[str] = []
+
+    def has_results(word: str) -> bool:
+        asked.append(word)
+        return False
+
+    slips = ["sunste", "sunsett", "sunstt", "sunseet", "suunset"]
+    few = read(" ".join([*slips[:MOST_LOOK_UPS], slips[0]]), has_results=has_results)
+    assert few.text == " ".join(["sunset"] * (MOST_LOOK_UPS + 1))
+    assert sorted(asked) == sorted(slips[:MOST_LOOK_UPS]), "a word that comes twice is looked up once"
+    asked.clear()
+    assert read(" ".join(slips), has_results=has_results).text == " ".join(slips)
+    assert asked == []
 
 
 def test_shapes_filter_and_colours_and_categories_lift() -> None:
