@@ -1,4 +1,4 @@
-"""Import CPU of each API function against FastAPI, boto3 and psycopg imported eagerly.
+"""Import CPU of each function against FastAPI, boto3 and psycopg imported eagerly.
 
     python -m benchmarks.road_imports
 
@@ -27,9 +27,9 @@ _PROGRAM = "import time; began = time.process_time(); import {what}; print(time.
 
 
 def measure(runs: int = RUNS) -> list[report.Row]:
-    """One row for each function behind the API; milliseconds of CPU, medians of `runs`."""
-    functions = sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*_api/handler.py"))
-    modules = [f"functions.{name}.handler" for name in (*functions, "authorizer")]
+    """One row for each function; milliseconds of CPU, medians of `runs`."""
+    functions = sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/handler.py"))
+    modules = [f"functions.{name}.handler" for name in functions]
     samples: dict[str, list[float]] = {what: [] for what in (PEER, *modules)}
     for what in samples:
         _import_cpu_seconds(what)  # writes byte code, which Lambda finds in the asset
