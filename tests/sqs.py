@@ -13,7 +13,9 @@ MAX_RECEIVES = 3
 
 
 @dataclass
-class _Message:
+class Message:
+    """One message of a queue."""
+
     body: str
     attributes: dict[str, Any]
     sent_at: float
@@ -28,7 +30,7 @@ class MemorySqs:
 
     def __init__(self, *names: str) -> None:
         self.now = 1_000_000.0
-        self.queues: dict[str, list[_Message]] = {self.url(name): [] for name in names}
+        self.queues: dict[str, list[Message]] = {self.url(name): [] for name in names}
         self.before: Callable[[str], None] = lambda _: None
 
     @staticmethod
@@ -37,7 +39,7 @@ class MemorySqs:
 
     def put(self, name: str, body: str, **attributes: Any) -> str:
         """A message that has been waiting since now."""
-        message = _Message(body, attributes, self.now)
+        message = Message(body, attributes, self.now)
         self.queues[self.url(name)].append(message)
         return message.id
 
@@ -54,7 +56,7 @@ class MemorySqs:
         batch, self.queues[url] = self.queues[url], []
         for message in batch:
             message.receives += 1
-        answer = handler({"Records": [_record(message) for message in batch]}, None) if batch else {}
+        answer = handler({"Records": [record_of(message) for message in batch]}, None) if batch else {}
         failed = {each["itemIdentifier"] for each in answer.get("batchItemFailures", [])}
         for message in batch:
             if message.id in failed:
@@ -119,7 +121,7 @@ class MemorySqs:
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> dict[str, str]:
         self.before("send")
-        message = _Message(MessageBody, dict(MessageAttributes), self.now)
+        message = Message(MessageBody, dict(MessageAttributes), self.now)
         self.queues[QueueUrl].append(message)
         self.before("sent")
         return {"MessageId": message.id}
@@ -140,7 +142,7 @@ class MemorySqs:
         return {"Successful": [{"Id": entry["Id"]} for entry in done]}
 
 
-def _record(message: _Message) -> dict[str, Any]:
+def record_of(message: Message) -> dict[str, Any]:
     """A message as Lambda hands it to a function."""
     return {
         "messageId": message.id,

@@ -54,8 +54,7 @@ def test_whatever_people_do_it_ends_well(truth: Database) -> None:
 
         @rule()
         def replay_dead_letters(self) -> None:
-            for queue in self.world.queues:
-                queue.replay()
+            self.world.replay_dead_letters()
 
         @rule()
         def abort(self) -> None:

@@ -1,12 +1,14 @@
 """The ingestion use cases on a virtual clock, with a seeded plan of faults: one seed is one history.
 
-Real are the use cases, the SQL on a real PostgreSQL, and the definition of the state machine, which is interpreted.
+Real are the use cases, the frame of the queues' consumers, what replays dead letters by itself and for people, the SQL
+on a real PostgreSQL, and the definition of the state machine, which is interpreted.
 Made up are time, the order of things, and what can go wrong: before, between and after each effect on a port a
 process may be killed, be slow, be refused, or have its effect and lose the answer; events are lost, doubled, delayed
 and overtaken; executions die, or are aborted. After `CALM_AFTER` seconds nothing goes wrong any more.
 
 One thread works at a time and hands over at port calls alone, where the seed decides who goes on, so that a history
-is the same each time it is run.
+is the same each time it is run. A seed is that history in one world alone: any other order of calls, here or in the
+product, makes another history of it. `world_digest` tells worlds apart, and stands beside each seed that is told.
 """
 
 from __future__ import annotations
@@ -19,14 +21,20 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Self, cast
 from unittest.mock import patch
 from uuid import UUID
 
+from imagemarket.deadletters.models import Choice
+from imagemarket.deadletters.queues import DeadQueues
+from imagemarket.deadletters.remediation import Remediation
+from imagemarket.deadletters.replays import Replays
+from imagemarket.deadletters.service import DeadLetters
 from imagemarket.imaging.matching import Comparison
 from imagemarket.imaging.models import EmbeddedDescription, Inspection, PaletteColour, Rendition, TechnicalMetadata
 from imagemarket.ingestion.copies import CopyFinder
@@ -48,22 +56,27 @@ from imagemarket.ingestion.saga import (
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
 from imagemarket.ingestion.uploads import Uploads
-from imagemarket.notifications.delivery import Deliveries
-from imagemarket.notifications.models import MAILED_TYPES, NEWS_MAILS_PER_DAY
+from imagemarket.notifications.delivery import Deliveries, WebhookWorker
+from imagemarket.notifications.models import MAILED_TYPES, NEWS_MAILS_PER_DAY, message_id
 from imagemarket.notifications.ports import Mail
+from imagemarket.notifications.sender import Answer
 from imagemarket.notifications.service import Teller
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError, ModelNotReady, UnreadableImage
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.ids import new_id
+from imagemarket.platform.messages import MessageJournal
 from imagemarket.platform.objects import ObjectVersion
 from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.platform.telemetry import batch_handler
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
-from local.layout import REPOSITORY
+from local.layout import REPOSITORY, digest_of
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor
+from tests.sqs import MAX_RECEIVES, MemorySqs, Message, record_of
 
 DEFINITION = json.loads((REPOSITORY / "state_machines" / "ingest_image.asl.json").read_text(encoding="utf-8"))
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:simulated"
@@ -73,10 +86,17 @@ CALM_AFTER = 1800.0
 GIVE_UP_AFTER = 6 * 3600.0
 STALLED_AFTER = 1500
 VISIBILITY = 120.0
-MAX_RECEIVES = 3
 SWEEP_EVERY = 60.0
+REMEDIATE_EVERY = 600.0
+PREFIX = "imagemarket-sim"
 
 Task = Callable[[], None]
+
+
+@cache
+def world_digest() -> str:
+    """Which world a seed is a history of: twelve hex digits of this file, the library and the state machine."""
+    return digest_of([Path(__file__), REPOSITORY / "shared" / "imagemarket", REPOSITORY / "state_machines"])[:12]
 
 
 class Killed(BaseException):
@@ -363,9 +383,63 @@ class SimulatedQueueClient:
         self._process = process
         self._queue = queue
 
-    def send(self, messages: Sequence[Mapping[str, Any]], **_: Any) -> None:
+    def send(self, messages: Sequence[Mapping[str, Any]], *, delay_seconds: int = 0, **_: Any) -> None:
         for message in messages:
-            port(self._process, lambda message=message: self._queue.send(dict(message)))
+            port(self._process, lambda message=message: self._queue.send(dict(message), after=delay_seconds))
+
+
+class SimulatedSqs(MemorySqs):
+    """The queues as whoever looks at dead letters sees them; what is sent to a source is delivered."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        sources = [f"{PREFIX}-{queue.name}" for queue in world.queues]
+        super().__init__(*sources, *(f"{name}-dead" for name in sources))
+
+    def bury(self, queue: SimulatedQueue, message: Message) -> None:
+        """Of two deliveries of one message there is one dead letter."""
+        dead = self.queues[self.url(f"{PREFIX}-{queue.name}-dead")]
+        if message.id not in {each.id for each in dead}:
+            dead.append(replace(message, receives=0, receipt="", visible_at=0.0))
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> dict[str, str]:  # noqa: N803
+        name = QueueUrl.rpartition("/")[2].removeprefix(f"{PREFIX}-")
+        queue = next(queue for queue in self._world.queues if queue.name == name)
+        return {"MessageId": queue.send(json.loads(MessageBody), attributes=MessageAttributes)}
+
+
+class SimulatedSqsClient:
+    """SQS for one process."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        world = self._process.world
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            def effect() -> Any:
+                world.sqs.now = world.now().timestamp()
+                return getattr(world.sqs, name)(*arguments, **named)
+
+            return port(self._process, effect)
+
+        return call
+
+
+class SimulatedReceiver:
+    """A contributor's own server, which news is posted to: it is away, or takes it and its answer is lost."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        world = self._process.world
+        try:
+            port(self._process, lambda: world.received.append((headers["webhook-id"], json.loads(body))))
+        except DependencyUnavailable as error:
+            return Answer(1, error=error.detail)
+        return Answer(1, status=200)
 
 
 class SimulatedMailer:
@@ -445,56 +519,54 @@ def _meaning(content: str) -> list[float]:
 # --- queues and executions -----------------------------------------------------------------------
 
 
-@dataclass
-class _Message:
-    body: Any
-    receives: int = 0
-
-
 class SimulatedQueue:
     """At least once, in any order; after three receives a message is a dead letter."""
 
-    def __init__(self, world: World, consumer: Callable[[Services, Any], None], seconds: float) -> None:
+    def __init__(self, world: World, name: str, consumer: Callable[[Services, Any], None], seconds: float) -> None:
+        self.name = name
         self._world = world
         self._consumer = consumer
         self._seconds = seconds
-        self.dead: list[Any] = []
         self.waiting = 0
 
-    def send(self, body: Any) -> None:
-        """Puts a message in, perhaps twice, perhaps late."""
+    @property
+    def dead(self) -> list[str]:
+        """The bodies of its dead letters."""
+        return self._world.sqs.bodies(f"{PREFIX}-{self.name}-dead")
+
+    def send(self, body: Any, *, attributes: Mapping[str, Any] | None = None, after: float = 0.0) -> str:
+        """Puts a message in, perhaps twice, perhaps late; its id."""
         world = self._world
+        message = Message(json.dumps(body), dict(attributes or {}), world.now().timestamp())
         copies = 2 if world.happens("double") else 1
         for _ in range(copies):
             late = world.happens("delay")
             self.waiting += 1
             world.scheduler.spawn(
-                lambda: self._deliver(_Message(body)), after=world.chance.uniform(1, 400) if late else 0.5
+                lambda: self._deliver(replace(message)),
+                after=after + (world.chance.uniform(1, 400) if late else 0.5),
             )
+        return message.id
 
-    def _deliver(self, message: _Message) -> None:
+    def _deliver(self, message: Message) -> None:
         message.receives += 1
         done: list[bool] = []
 
         def handle(services: Services) -> None:
-            self._consumer(services, message.body)
-            done.append(True)
+            handler = batch_handler(
+                lambda record: self._consumer(services, json.loads(record["body"])), lambda: services.journal
+            )
+            if not handler({"Records": [record_of(message)]}, None)["batchItemFailures"]:
+                done.append(True)
 
         self._world.invoke(handle, self._seconds)
         if done:
             self.waiting -= 1
         elif message.receives >= MAX_RECEIVES:
             self.waiting -= 1
-            self.dead.append(message.body)
+            self._world.sqs.bury(self, message)
         else:
             self._world.scheduler.spawn(lambda: self._deliver(message), after=VISIBILITY)
-
-    def replay(self) -> int:
-        """Sends every dead letter once more."""
-        dead, self.dead = self.dead, []
-        for body in dead:
-            self.send(body)
-        return len(dead)
 
 
 class _Failed(Exception):
@@ -708,13 +780,27 @@ class Services:
                 NOTIFICATIONS_TOPIC: cast("Any", SimulatedQueueClient(process, world.news)),
             },
         )
+        self.journal = MessageJournal(self.database)
+        self.dead_letters = DeadLetters(
+            queues=DeadQueues(sqs=cast("Any", SimulatedSqsClient(process)), lambdas=None, events=None, prefix=PREFIX),
+            replays=Replays(self.database),
+            clock=cast("Any", world),
+            sleep=world.scheduler.sleep,
+        )
+        self.deliveries = Deliveries(
+            database=self.database,
+            queue=cast("Any", SimulatedQueueClient(process, world.webhooks)),
+            clock=cast("Any", world),
+        )
+        self.webhook_worker = WebhookWorker(
+            database=self.database,
+            deliveries=self.deliveries,
+            sender=cast("Any", SimulatedReceiver(process)),
+            clock=cast("Any", world),
+        )
         self.teller = Teller(
             database=self.database,
-            deliveries=Deliveries(
-                database=self.database,
-                queue=cast("Any", SimulatedQueueClient(process, world.news)),  # of no use: there are no webhooks
-                clock=cast("Any", world),
-            ),
+            deliveries=self.deliveries,
             mailer=SimulatedMailer(process),
             clock=cast("Any", world),
             public_base_url="http://sim",
@@ -800,6 +886,10 @@ def _drain(services: Services) -> None:
     services.relay.drain()
 
 
+def _wake(services: Services) -> None:
+    services.deliveries.wake()
+
+
 @dataclass
 class Picture:
     """An upload and what its bytes are."""
@@ -827,11 +917,17 @@ class World:
         self.executions: dict[str, Execution] = {}
         self.pictures: list[Picture] = []
         self.model_wakes_at = self.chance.choice([0.0, 0.0, 120.0, 600.0])
-        self.arrivals = SimulatedQueue(self, self._arrive, 20)
-        self.index = SimulatedQueue(self, self._index, 60)
-        self.endings = SimulatedQueue(self, self._ended, 60)
-        self.news = SimulatedQueue(self, self._tell, 60)
+        self.arrivals = SimulatedQueue(self, "uploads", self._arrive, 20)
+        self.index = SimulatedQueue(self, "index", self._index, 60)
+        self.endings = SimulatedQueue(self, "endings", self._ended, 60)
+        self.news = SimulatedQueue(self, "notifications", self._tell, 60)
+        self.webhooks = SimulatedQueue(self, "webhooks", self._call, 30)
+        self.sqs = SimulatedSqs(self)
         self.mails: list[Mail] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
+        """What came to the contributors' webhooks, by the id of its news."""
+        self.remediated: Counter[str] = Counter()
+        """What became of the dead letters that were replayed by the clock."""
         self._began = datetime.now(UTC)
         self._calm = False
         self.happened: Counter[str] = Counter()
@@ -910,15 +1006,24 @@ class World:
     def _tell(services: Services, message: Any) -> None:
         services.teller.tell(message)
 
+    @staticmethod
+    def _call(services: Services, message: Any) -> None:
+        services.webhook_worker.handle(message)
+
     @property
     def queues(self) -> tuple[SimulatedQueue, ...]:
-        return self.arrivals, self.endings, self.index, self.news
+        return self.arrivals, self.endings, self.index, self.news, self.webhooks
 
     def _by_the_clock(self) -> None:
         if self._sweeping:
             self.invoke(lambda services: services.sweep(), 300)
+            self.invoke(_wake, 50)
         self.invoke(_drain, 50)
         self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
+
+    def _remediate(self) -> None:
+        self.invoke(lambda services: self.remediated.update(Remediation(services.dead_letters).run()), 300)
+        self.scheduler.spawn(self._remediate, after=REMEDIATE_EVERY)
 
     # --- what people do
 
@@ -964,6 +1069,17 @@ class World:
         with self._a_person() as services:
             services.retries().retry(picture.contributor_id, picture.image_id, RetryRequest(), idempotency_key=None)
 
+    def replay_dead_letters(self) -> int:
+        """Somebody sends every dead letter once more, also what died again after a replay; how many there were."""
+        with self._a_person() as services:
+            report = services.dead_letters.replay(Choice(), replayed_by="somebody", most_replays=None)
+        wrong = [line for line in report.lines if line.outcome not in {"replayed", "finished"}]
+        assert not wrong, f"{self}: {wrong}"
+        return len(report.lines)
+
+    def __str__(self) -> str:
+        return f"seed {self.seed} of world {world_digest()}"
+
     @contextmanager
     def _a_person(self) -> Iterator[Services]:
         """Whoever was refused asks again: what is begun in person goes well in the end."""
@@ -980,7 +1096,15 @@ class World:
         with self.truth.transaction() as connection:
             connection.execute("SELECT set_config('sim.now', %s, false)", (self.now().isoformat(),))
         self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
-        return a_contributor(self.truth)
+        self.scheduler.spawn(self._remediate, after=REMEDIATE_EVERY)
+        contributor = a_contributor(self.truth)
+        with self.truth.transaction() as connection:
+            connection.execute(
+                "INSERT INTO webhook_endpoints (id, account_id, url, description, event_types, secret, verified_at)"
+                " VALUES (%s, %s, 'https://receiver.test/', '', '{}', 'whsec_c2ltdWxhdGVk', now())",
+                (new_id(), contributor),
+            )
+        return contributor
 
     def begin(self) -> None:
         """A few uploads of one contributor, in the first minutes."""
@@ -1000,11 +1124,9 @@ class World:
                 if self._is_settled():
                     return
                 if self.scheduler.now > GIVE_UP_AFTER:
-                    raise Stuck(
-                        f"seed {self.seed}: not settled after {GIVE_UP_AFTER / 3600:g} hours: {self._unsettled()}"
-                    )
+                    raise Stuck(f"{self}: not settled after {GIVE_UP_AFTER / 3600:g} hours: {self._unsettled()}")
             if not self.scheduler.step():
-                raise Stuck(f"seed {self.seed}: nothing left to do")
+                raise Stuck(f"{self}: nothing left to do")
 
     def _is_settled(self) -> bool:
         if any(queue.waiting for queue in self.queues):
@@ -1015,6 +1137,7 @@ class World:
         row = self.truth.fetch_one(
             "SELECT (SELECT count(*) FROM images WHERE id = ANY(%(ids)s) AND status = 'processing')"
             " + (SELECT count(*) FROM outbox WHERE image_id = ANY(%(ids)s) AND dispatched_at IS NULL)"
+            " + (SELECT count(*) FROM webhook_deliveries WHERE image_id = ANY(%(ids)s) AND status = 'pending')"
             " + (SELECT count(*) FROM processing_steps WHERE image_id = ANY(%(ids)s) AND lease_until IS NOT NULL)"
             " + (SELECT count(*) FROM images i WHERE id = ANY(%(ids)s) AND status IN ('rejected', 'processing_failed')"
             "     AND NOT EXISTS (SELECT 1 FROM processing_steps s WHERE s.image_id = i.id"
@@ -1049,6 +1172,7 @@ class World:
                 "DELETE FROM search_documents WHERE image_id = ANY(%s)",
             ):
                 connection.execute(statement, (ids,))
+            connection.execute("TRUNCATE webhook_endpoints, message_failures, message_replays CASCADE")
 
 
 # --- the engines of the trade, replaced ----------------------------------------------------------
@@ -1110,6 +1234,8 @@ class _InTurn:
 class _NoMetrics:
     """Nobody looks at the metrics of a history."""
 
+    metric_set: dict[str, Any] = {}  # noqa: RUF012 - nothing is ever put in
+
     def add_metric(self, **_: Any) -> None: ...
 
 
@@ -1161,6 +1287,9 @@ class History:
     seed: int
     statuses: dict[str, int] = field(default_factory=dict)
     replayed: int = 0
+    """Dead letters that somebody replayed in the end, and images that their contributor tried again."""
+    remediated: int = 0
+    """Dead letters that were replayed by the clock."""
     virtual_seconds: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
     """How often what went wrong."""
@@ -1174,9 +1303,22 @@ EXPECTED = {
 }
 
 
+_NEWS_OF_IMAGE = "SELECT id FROM notifications WHERE image_id = %s ORDER BY seq"
+
+
+def _news_by_image(world: World) -> dict[UUID, list[str]]:
+    """The ids of the news that the webhook heard of each image, in the order in which it heard of each first."""
+    heard: dict[UUID, list[str]] = {picture.image_id: [] for picture in world.pictures}
+    for news, body in world.received:
+        of_image = heard[UUID(body["data"]["image_id"])]
+        if news not in of_image:
+            of_image.append(news)
+    return heard
+
+
 def check(world: World) -> dict[UUID, str]:
     """The invariants of a settled world. Returns the statuses."""
-    seed = f"seed {world.seed}"
+    seed = str(world)
     ids = [picture.image_id for picture in world.pictures]
     truth = world.truth
 
@@ -1251,6 +1393,11 @@ def check(world: World) -> dict[UUID, str]:
         assert types, f"{seed}: nothing was told of an image"
         assert types[-1] == f"image.{statuses[image]}", f"{seed}: {types} was told of what is {statuses[image]}"
         assert set(types[:-1]) <= {"image.processing_failed"}, f"{seed}: contradictory news {types}"
+    for image, sent in _news_by_image(world).items():
+        told = [message_id(row["id"]) for row in truth.fetch_all(_NEWS_OF_IMAGE, (image,))]
+        assert sent == told, f"{seed}: the webhook heard {sent} of {told}"
+    unheard = column("SELECT status FROM webhook_deliveries WHERE image_id = ANY(%s) AND status <> 'delivered'")
+    assert unheard == [], f"{seed}: deliveries {unheard}"
     leases = column("SELECT step FROM processing_steps WHERE lease_until IS NOT NULL AND image_id = ANY(%s)")
     assert leases == [], f"{seed}: leases left {leases}"
     undone = column(
@@ -1266,12 +1413,12 @@ def settle_and_heal(world: World) -> tuple[dict[UUID, str], int]:
     faults. The statuses, and how much was tried. Raises AssertionError."""
     world.run_until_settled()
     world.quieten()
-    # A dead letter is replayed once, as a person would, and must not come back.
-    replayed = sum(queue.replay() for queue in world.queues)
+    # A dead letter is replayed once, as a person does, and must not come back.
+    replayed = world.replay_dead_letters()
     world.scheduler.spawn(lambda: None, after=SWEEP_EVERY)
     world.run_until_settled()
     dead = [body for queue in world.queues for body in queue.dead]
-    assert dead == [], f"seed {world.seed}: still dead after a replay: {dead}"
+    assert dead == [], f"{world}: still dead after a replay: {dead}"
     statuses = check(world)
     for picture in world.pictures:
         if statuses[picture.image_id] == "processing_failed":
@@ -1281,7 +1428,7 @@ def settle_and_heal(world: World) -> tuple[dict[UUID, str], int]:
     world.run_until_settled()
     statuses = check(world)
     failed = [image for image, status in statuses.items() if status == "processing_failed"]
-    assert not failed, f"seed {world.seed}: a replay without faults did not heal {failed}"
+    assert not failed, f"{world}: a replay without faults did not heal {failed}"
     return statuses, replayed
 
 
@@ -1298,6 +1445,7 @@ def live_through(seed: int, truth: Database, *, sweeping: bool = True) -> Histor
                 history.statuses[status] = history.statuses.get(status, 0) + 1
             history.virtual_seconds = world.scheduler.now
             history.faults = dict(world.happened)
+            history.remediated = world.remediated["replayed"]
             return history
     finally:
         world.close()
