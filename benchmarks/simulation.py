@@ -71,6 +71,7 @@ def _all(dsns: list[str], runs: int, *, sweeping: bool) -> tuple[list[str], Coun
 def measure(runs: int = _RUNS) -> list[report.Row]:
     """Histories that did not hold, ours and the peer's."""
     from imagemarket.platform.migrations import upgrade
+    from tests.simulation.world import world_digest
 
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(made=REPOSITORY / ".market", state=Path(folder), port=free_port())
@@ -99,7 +100,10 @@ def measure(runs: int = _RUNS) -> list[report.Row]:
         print(each, file=sys.stderr)
     said = ", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in sorted(faults.items()))
     ended = ", ".join(f"{name} {number:,}" for name, number in sorted(statuses.items()))
-    print(f"{runs:,} histories in {took:.0f} s. Faults: {said}. Images: {ended}.", file=sys.stderr)
+    print(
+        f"{runs:,} histories of world {world_digest()} in {took:.0f} s. Faults: {said}. Images: {ended}.",
+        file=sys.stderr,
+    )
     return [
         report.at_most(
             f"histories of {runs:,} that broke an invariant",

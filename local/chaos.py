@@ -1,11 +1,12 @@
 """`./market chaos`: uploads through a local cloud whose parts are killed at random, and what became of each.
 
 The cloud is one of its own (state folder `.market/chaos`, a port of its own), and only processes of that cloud are
-killed, by pid. At the end everything is calm: every image must be approved, in review, or rejected for cause, after
-at most one try more by its contributor and one replay of the dead letters; no file may be approved twice, every
-contributor must be told, and nothing may differ that `imagemarket verify --repair` does not mend. (The emulator
-writes its queues down every few seconds and forgets what came after when it is killed, which SQS does not: search
-documents whose message was lost are mended there.)
+killed, by pid. When all has ended, the bytes of the last pictures arrive while the database is away, until the events
+that tell of them are dead letters. At the end everything is calm: every image must be approved, in review, or rejected
+for cause, after at most one try more by its contributor and one replay of the dead letters, of which there must be
+some; no file may be approved twice, every contributor must be told, and nothing may differ that `imagemarket verify
+--repair` does not mend. (The emulator writes its queues down every few seconds and forgets what came after when it is
+killed, which SQS does not: search documents whose message was lost are mended there.)
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, Literal, LiteralString
 
 import httpx
 import psutil
@@ -34,13 +35,16 @@ from rich.table import Table
 from imagemarket.platform.database import Database
 from local.cloud import Cloud
 from local.demo.load import make_accounts
-from local.emulator import clear_scratch
+from local.emulator import aws_client, clear_scratch
 from local.layout import REPOSITORY, Layout, LocalError, free_port
 from local.pictures import paint_landscape
 from local.postgres import dsn_of
 from local.processes import Part
 from local.progress import console, step
 from local.visitor import FINAL, Unexpected, Visitor
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 _SIZE = (900, 600)
 _BROKEN_OF_100 = 4
@@ -53,6 +57,11 @@ _UPLOADS_PER_KILL = 3
 _VICTIMS = {"function": 10, "models": 3, "postgres": 2, "valkey": 2, "aws": 2}
 """How often each is killed, in proportion."""
 _PATIENCE_S = 45 * 60.0
+_DYING = 5
+"""Uploads whose events die, of those asked for; half of them where fewer than ten are."""
+_SEEN_AGAIN_AFTER_S = 1
+"""Meanwhile an event that failed is tried again so soon: else three receives would take six minutes."""
+_DEATH_PATIENCE_S = 300.0
 _EXPECTED = {
     "good": {"approved", "pending_review", "rejected"},  # rejected where its twin was quicker
     "twin": {"approved", "pending_review", "rejected"},
@@ -109,7 +118,7 @@ def run_chaos(arguments: Sequence[str]) -> int:
     try:
         cloud.up()
         make_accounts(cloud)
-        outcome, sent = _Chaos(cloud, chosen.seed).live_through(chosen.uploads)
+        outcome, sent = Chaos(cloud, chosen.seed).live_through(chosen.uploads)
     finally:
         cloud.down()
     _show(outcome, sent)
@@ -118,7 +127,9 @@ def run_chaos(arguments: Sequence[str]) -> int:
     return 1 if outcome.wrong else 0
 
 
-class _Chaos:
+class Chaos:
+    """One run of it."""
+
     def __init__(self, cloud: Cloud, seed: int) -> None:
         self._cloud = cloud
         self._chance = random.Random(seed)  # noqa: S311 - a plan, no secret
@@ -134,11 +145,12 @@ class _Chaos:
             with step("Pictures"):
                 pictures = self._paint(uploads)
             killer = threading.Thread(target=self._kill_until_calm)
+            dying = min(_DYING, max(1, uploads // 2))
             with step("Uploading while parts are killed") as say:
                 killer.start()
                 try:
                     with ThreadPoolExecutor(_SENDERS) as pool:
-                        sent = list(pool.map(self._send, pictures))
+                        sent = list(pool.map(self._send, pictures[:-dying]))
                     wanted = max(_KILLS_AT_LEAST, uploads // _UPLOADS_PER_KILL)
                     while sum(self._outcome.killed.values()) < wanted:
                         time.sleep(1)
@@ -150,6 +162,8 @@ class _Chaos:
             with step("Waiting for every image to end"):
                 self._wait(sent)
             self._outcome.ended = self._statuses(sent)
+            with step("Letting events die while the database is away"):
+                sent += self.let_events_die(pictures[-dying:])
             with step("One replay of what failed"):
                 self._replay_dead_letters()
                 self._retry_failed(sent)
@@ -248,6 +262,30 @@ class _Chaos:
         for part in self._cloud.parts():
             self._cloud.supervisor.start(part)
 
+    def let_events_die(self, pictures: Sequence[tuple[str, Path]]) -> list[Sent]:
+        """Uploads whose bytes arrive while PostgreSQL is stopped, until the event of each is a dead letter.
+
+        Raises `LocalError` when they do not die in their time.
+        """
+        cloud = self._cloud
+        sqs, url = aws_client(cloud.layout, "sqs"), cloud.layout.outputs()["UploadsQueueUrl"]
+        postgres = self._part("postgres")
+        before = waiting_in(sqs, f"{url}-dead")
+        with closing(_Patient(cloud)) as client, seen_again_after(sqs, url, _SEEN_AGAIN_AFTER_S):
+            announced = [client.announce_once(path, str(uuid.uuid4())) for _, path in pictures]
+            cloud.supervisor.stop(postgres)
+            try:
+                for ticket, (_, path) in zip(announced, pictures, strict=True):
+                    client.send(ticket, path)
+                deadline = time.monotonic() + _DEATH_PATIENCE_S
+                while (dead := waiting_in(sqs, f"{url}-dead") - before) < len(pictures):
+                    if time.monotonic() > deadline:
+                        raise LocalError(f"{dead} of {len(pictures)} events died in {_DEATH_PATIENCE_S:.0f} seconds")
+                    time.sleep(1)
+            finally:
+                cloud.supervisor.start(postgres)
+        return [Sent(ticket["image_id"], kind, path) for ticket, (kind, path) in zip(announced, pictures, strict=True)]
+
     # --- waiting and replaying -------------------------------------------------------------------
 
     def _wait(self, sent: list[Sent]) -> None:
@@ -341,6 +379,8 @@ class _Chaos:
                 outcome.wrong.append(f"{row['id']} ({kind}) is {row['status']} {row['code'] or ''}")
             elif row["status"] == "rejected" and row["code"] != _CAUSE[kind]:
                 outcome.wrong.append(f"{row['id']} ({kind}) was rejected as {row['code']}")
+        if not outcome.dead_letters:
+            outcome.wrong.append("nothing was a dead letter, so the replay proved nothing")
         if gone := outcome.after_retry["gone"]:
             outcome.wrong.append(f"{gone} images are gone")
         for wrong, number in {
@@ -362,6 +402,24 @@ class _Chaos:
         assert counted is not None
         outcome.steps_tried_again = int(counted["again"])
         outcome.runs_replayed = int(counted["runs"]) - outcome.retried_by_contributor
+
+
+@contextmanager
+def seen_again_after(sqs: SQSClient, url: str, seconds: int) -> Iterator[None]:
+    """A queue shows what was received and not deleted again after so many seconds; afterwards as before."""
+    name: Literal["VisibilityTimeout"] = "VisibilityTimeout"
+    kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: kept})
+
+
+def waiting_in(sqs: SQSClient, url: str) -> int:
+    """How many messages of a queue nobody holds."""
+    name: Literal["ApproximateNumberOfMessages"] = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
 class _Patient(Visitor):
