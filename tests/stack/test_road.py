@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import uuid
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def test_an_upload_becomes_searchable(market: Visitor, tmp_path: Path) -> None:
     assert detail["title"] == f"The {word} hills"
     similar = market.http.get(f"/v1/images/{hit['id']}/similar").json()
     assert hit["id"] not in [each["id"] for each in similar["results"]]
+    assert similar["degraded"] == []
+
+    (thumbnail,) = (each for each in hit["renditions"] if each["format"] == "jpeg" and each["width"] == 450)
+    with Image.open(io.BytesIO(market.http.get(thumbnail["url"]).content)) as picture:
+        said = picture.info["xmp"].decode()
+    for leads in (r'xmpRights:WebStatement="([^"]+)"', r"<plus:LicensorURL>([^<]+)<"):
+        (url,) = re.findall(leads, said)
+        answer = market.http.get(url)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8"), url
+    assert f"The {word} hills" in answer.text
+    assert market.http.get(f"/images/{uuid.uuid4()}").status_code == 404
 
 
 @pytest.mark.parametrize(
