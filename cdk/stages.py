@@ -6,11 +6,9 @@ is another record and no branch. Only this module reads the environment, and onl
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -55,6 +53,18 @@ class Concurrency:
 
 
 @dataclass(frozen=True)
+class PostgresServer:
+    """A PostgreSQL that stands already. No stage knows a password: it names the secrets that hold them."""
+
+    address: str
+    """`host:port/name` of the database."""
+    owner_secret_arn: str
+    """Secret with `{username, password}` of whoever owns the schema: migrations make tables and roles as that one."""
+    authorities: str
+    """What its certificate is verified against, see `imagemarket.platform.database.dsn_of`."""
+
+
+@dataclass(frozen=True)
 class SearchEngines:
     """What pictures are found with. PostgreSQL needs nothing more than the database."""
 
@@ -90,8 +100,7 @@ class Stage:
     interpreter: str | None
     """How functions run: the path of this machine's Python with every package in its environment, or None for
     AWS's own Python with layers."""
-    database: Mapping[str, Any] | None = field(repr=False)
-    """`{host, port, username, password, dbname}` of a PostgreSQL that stands already."""
+    database: PostgresServer
     cache_url: str
     counters_url: str
     """A Valkey of its own that never evicts: one instance has one `maxmemory-policy`, and what strangers search would
@@ -169,7 +178,11 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         account="000000000000",
         region="us-east-1",
         interpreter=said("MARKET_PYTHON"),
-        database=json.loads(said("MARKET_DATABASE")),
+        database=PostgresServer(
+            address=said("MARKET_DATABASE_ADDRESS"),
+            owner_secret_arn=said("MARKET_DATABASE_OWNER_SECRET_ARN"),
+            authorities="none",
+        ),
         cache_url=said("MARKET_VALKEY_URL"),
         counters_url=said("MARKET_COUNTERS_URL"),
         search=SearchEngines(

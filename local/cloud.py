@@ -277,6 +277,8 @@ class Cloud:
             "MARKET_COUNTERS_URL": f"valkey://{LOOPBACK}:{ports['counters']}/0",
             "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
             "MARKET_CDN_DISTRIBUTION_ID": "none",
+            "MARKET_DATABASE_ADDRESS": deployment.database_address(layout),
+            "MARKET_DATABASE_AUTHORITIES": "none",
             "MARKET_MODEL_ENDPOINT_NAME": "imagemarket-local-analyse",
             "PGHOST": LOOPBACK,
             "PGPORT": str(ports["postgres"]),

@@ -21,26 +21,36 @@ from local.tooling import home_for_tools, node_environment
 from local.valkey import url_of
 
 DATABASE = "imagemarket"
+_OWNER_SECRET = "imagemarket-local-database-owner"  # noqa: S105 - its name
 _SOURCES = ("cdk", "functions", "shared/imagemarket", "state_machines", "requirements/up.txt", "package-lock.json")
 _KEPT_WITHIN_S = 60
 _COUNT = re.compile(r"\|\s*(\d+)/(\d+)\s*\|")
 
 
+def database_address(layout: Layout) -> str:
+    return f"{LOOPBACK}:{layout.ports()['postgres']}/{DATABASE}"
+
+
+def _keep_owner_login(layout: Layout) -> None:
+    """Give the emulator the login that migrations connect with, which the templates only name."""
+    client = aws_client(layout, "secretsmanager")
+    login = json.dumps({"username": USER, "password": layout.secret("postgres")})
+    try:
+        if client.get_secret_value(SecretId=_OWNER_SECRET)["SecretString"] != login:
+            client.put_secret_value(SecretId=_OWNER_SECRET, SecretString=login)
+    except client.exceptions.ResourceNotFoundException:
+        client.create_secret(Name=_OWNER_SECRET, SecretString=login)
+
+
 def stage_environment(layout: Layout) -> dict[str, str]:
     """What `cdk/stages.py` reads for the local stage: where the engines are that the emulator does not have."""
     ports = layout.ports()
-    database = {
-        "host": LOOPBACK,
-        "port": ports["postgres"],
-        "username": USER,
-        "password": layout.secret("postgres"),
-        "dbname": DATABASE,
-    }
     search = {"MARKET_OPENSEARCH_URL": opensearch_url(ports["opensearch"])} if layout.uses_opensearch else {}
     return search | {
         "MARKET_PYTHON": str(layout.python),
         "MARKET_PORT": str(layout.port),
-        "MARKET_DATABASE": json.dumps(database),
+        "MARKET_DATABASE_ADDRESS": database_address(layout),
+        "MARKET_DATABASE_OWNER_SECRET_ARN": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{_OWNER_SECRET}",
         "MARKET_VALKEY_URL": url_of(ports["valkey"]),
         "MARKET_COUNTERS_URL": url_of(ports["counters"]),
         "MARKET_MODEL_BUNDLE": str(layout.model_bundle),
@@ -114,6 +124,7 @@ def deploy(layout: Layout, say: Say) -> None:
         outside = layout.run / "bootstrap"
         make_private(outside)
         _cdk([cdk, "bootstrap", f"aws://{ACCOUNT}/{REGION}"], layout, outside, environment, say)
+    _keep_owner_login(layout)
     say("synthesis")
     draft = layout.run / "outputs.json"
     draft.unlink(missing_ok=True)

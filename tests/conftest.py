@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 from imagemarket.platform.database import Database
 from local import opensearch
-from local.layout import REPOSITORY, Layout, free_port
+from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import Supervisor
 from local.valkey import COUNTERS, url_of, valkey_part
@@ -37,6 +37,9 @@ class PostgresServer:
 
     def dsn(self, database: str) -> str:
         return dsn_of(self.port, self.password, database)
+
+    def address(self, database: str) -> str:
+        return f"{LOOPBACK}:{self.port}/{database}"
 
 
 @pytest.fixture(autouse=True)

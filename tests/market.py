@@ -14,6 +14,7 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.ratelimits import Policy, RateLimiter
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.details import ImageDetails
 from imagemarket.search.pages import PageCache
@@ -25,6 +26,7 @@ from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from imagemarket.search.understanding import QueryReader
 from tests.api.test_search_by_image import Model
 from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
+from tests.roles import InRole
 from tests.unit.identity.kit import Kit
 from tests.unit.search.kit import random_documents
 from tests.unit.search.test_service import Encoder
@@ -77,10 +79,15 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
     from imagemarket.platform.idempotency import IdempotencyKeys
     from imagemarket.platform.leases import Leases
 
-    engine, table, cache = PostgresSearch(database), SuggestionTable(database), Cache(valkey_url)
     made = random_documents(40)
-    engine.write(made, [])
-    table.write(made, [])
+    PostgresSearch(database).write(made, [])
+    SuggestionTable(database).write(made, [])
+    # Each service in the role of the function that it serves.
+    reader, uploader, notifier, of_identity = (
+        InRole(database, role)
+        for role in (DatabaseRole.READER, DatabaseRole.UPLOADER, DatabaseRole.NOTIFIER, DatabaseRole.IDENTITY)
+    )
+    engine, table, cache = PostgresSearch(reader), SuggestionTable(reader), Cache(valkey_url)
     search = Search(
         keyword=engine,
         vector=engine,
@@ -94,10 +101,10 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         patience=Patience(engine_seconds=30, first_seconds=30, request_seconds=60, open_seconds=0.1),
     )
     originals = MemoryObjectStore("originals")
-    idempotency = IdempotencyKeys(database, SystemClock())
-    uploads = Uploads(database=database, originals=originals, idempotency=idempotency, public_base_url=PUBLIC)
+    idempotency = IdempotencyKeys(uploader, SystemClock())
+    uploads = Uploads(database=uploader, originals=originals, idempotency=idempotency, public_base_url=PUBLIC)
     machine = Executions(cast("Any", MemoryStepFunctions(MACHINE)), MACHINE)
-    store = PostgresIdentityStore(database)
+    store = PostgresIdentityStore(of_identity)
     kit = Kit(store=store)
     accounts: dict[Role, Account] = {
         role: Account(
@@ -113,7 +120,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         store.add_account(account, "!")
     services: dict[str, Any] = {
         "identity": kit.identity,
-        "accounts": directory_of(store),
+        "accounts": directory_of(PostgresIdentityStore(reader)),
         "public_keys": kit.public_keys,
         "token_verifier": kit.verifier,
         "search": search,
@@ -125,19 +132,19 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
             model=Model(),
             forms=RateLimiter(lambda: cache, address=Policy("forms", 10**9, 60), account=Policy("all", 10**9, 60)),
         ),
-        "image_details": ImageDetails(database=database, media_base_url=MEDIA, public_base_url=PUBLIC),
+        "image_details": ImageDetails(database=reader, media_base_url=MEDIA, public_base_url=PUBLIC),
         "uploads": uploads,
-        "progress_of_images": ProgressOfImages(database=database, waits=Leases(lambda: cache, "waits", most=2)),
+        "progress_of_images": ProgressOfImages(database=uploader, waits=Leases(lambda: cache, "waits", most=2)),
         "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
-        "inbox": Inbox(database),
+        "inbox": Inbox(notifier),
         "webhooks": Webhooks(
-            database=database,
+            database=notifier,
             rules=TargetRules(loopback=False, resolve=lambda *_: ["203.0.113.1"]),
-            deliveries=Deliveries(database=database, queue=cast("Any", MemoryQueue()), clock=SystemClock()),
-            idempotency=idempotency,
+            deliveries=Deliveries(database=notifier, queue=cast("Any", MemoryQueue()), clock=SystemClock()),
+            idempotency=IdempotencyKeys(notifier, SystemClock()),
             clock=SystemClock(),
         ),
-        "delivery": Delivery(database=database, originals=originals, media_base_url=MEDIA),
+        "delivery": Delivery(database=reader, originals=originals, media_base_url=MEDIA),
         "rate_limiter": RateLimiter(lambda: cache, address=Policy("address", 10**6, 60)),
         "public_base_url": PUBLIC,
     }

@@ -1,16 +1,19 @@
-"""The secrets that functions read by name: the database's login, the keys that sign tokens and cursors."""
+"""The secrets that functions read by name: logins to the database, the keys that sign tokens and cursors.
+
+Every value is made where it is kept, so that no template holds one.
+"""
 
 from __future__ import annotations
 
 import json
 
-from aws_cdk import SecretValue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
+from imagemarket.platform.roles import DatabaseRole
 
 
 class Secret(Construct):
@@ -23,18 +26,21 @@ class Secret(Construct):
         *,
         stage: Stage,
         description: str,
-        value: SecretValue | None = None,
+        username: str | None = None,
         not_rotated_because: str,
     ) -> None:
+        """A string of 64 letters and digits, or `{username, password}` with one."""
         super().__init__(scope, construct_id)
         secret = secretsmanager.Secret(
             self,
             "Secret",
             description=description,
-            secret_string_value=value,
-            generate_secret_string=None
-            if value
-            else secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=64,
+                exclude_punctuation=True,
+                secret_string_template=json.dumps({"username": username}) if username else None,
+                generate_string_key="password" if username else None,
+            ),
             removal_policy=stage.removal,
         )
         resource = secret.node.default_child
@@ -56,17 +62,18 @@ class Secrets(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
-        if stage.database is None:
-            raise ValueError(f"stage {stage.name} names no database; its login is what functions connect with")
-        self.database = Secret(
-            self,
-            "Database",
-            stage=stage,
-            description="imagemarket: {host, port, username, password, dbname} of the PostgreSQL writer",
-            # Known to whoever starts the database, so nothing is given away by standing in the template.
-            value=SecretValue.unsafe_plain_text(json.dumps(dict(stage.database))),
-            not_rotated_because="The login of a database that stands outside the stack; who runs it changes it.",
-        )
+        self.roles = {
+            role: Secret(
+                self,
+                f"{role.value.capitalize()}Login",
+                stage=stage,
+                description=f"imagemarket: {{username, password}} of the database's role {role.login}",
+                username=role.login,
+                not_rotated_because="Its role learns of it by migrate_database, which runs when a secret is made anew.",
+            )
+            for role in DatabaseRole
+        }
+        """Who connects to the database, by role."""
         self.signing_key = Secret(
             self,
             "SigningKey",

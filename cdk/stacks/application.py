@@ -33,6 +33,7 @@ from cdk.constructs.saga import Saga
 from cdk.constructs.schedules import Schedules
 from cdk.stacks.state import StateStack
 from cdk.stages import Stage
+from imagemarket.platform.roles import DatabaseRole
 
 _SQS_BATCH = 10
 _INDEX_BATCH = 100
@@ -98,8 +99,14 @@ class ApplicationStack(Stack):
             seconds=600,
             memory_mb=512,
             layers=["migrations"],
-            settings=self._database,
-            grants=[state.secrets.database.reading()],
+            settings=self._connecting(stage.database.owner_secret_arn)
+            | {"database_role_secret_arns": ",".join(login.arn for login in state.secrets.roles.values())},
+            grants=[
+                iam.PolicyStatement(
+                    actions=["secretsmanager:GetSecretValue"], resources=[stage.database.owner_secret_arn]
+                ),
+                *(login.reading() for login in state.secrets.roles.values()),
+            ],
         )
         self._function(
             "provision_keys",
@@ -120,7 +127,10 @@ class ApplicationStack(Stack):
             "Schema",
             function=self.functions["migrate_database"],
             resource_type="DatabaseSchema",
-            reasons={"Revisions": digest(migrations)},
+            reasons={
+                "Revisions": digest(migrations),
+                "Logins": ",".join(login.arn for login in state.secrets.roles.values()),
+            },
         )
         keys = DeploymentStep(
             self,
@@ -139,10 +149,10 @@ class ApplicationStack(Stack):
             "decodes the original once, safely",
             seconds=110,
             memory_mb=3008,
+            role=DatabaseRole.DECODER,
             layers=["imaging"],
-            settings=self._database | self._originals | self._work,
+            settings=self._originals | self._work,
             grants=[
-                state.secrets.database.reading(),
                 _objects(originals, "originals", "GetObject", "GetObjectVersion"),
                 _objects(work, "work", "PutObject"),
             ],
@@ -152,22 +162,19 @@ class ApplicationStack(Stack):
             "refuses what the catalogue has already",
             seconds=25,
             memory_mb=512,
-            settings=self._database,
-            grants=[state.secrets.database.reading()],
+            role=DatabaseRole.MAKER,
+            settings={},
+            grants=[],
         )
         self._function(
             "make_thumbnails",
             "the clean renditions",
             seconds=110,
             memory_mb=3008,
+            role=DatabaseRole.MAKER,
             layers=["imaging"],
-            settings=self._database
-            | self._originals
-            | self._work
-            | self._renditions
-            | {"public_base_url": stage.public_base_url},
+            settings=self._originals | self._work | self._renditions | {"public_base_url": stage.public_base_url},
             grants=[
-                state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),
                 _objects(renditions, "thumbnails", "PutObject", "DeleteObject"),
                 _objects(originals, "clean", "PutObject", "DeleteObject"),
@@ -180,10 +187,10 @@ class ApplicationStack(Stack):
             "the marked public preview",
             seconds=110,
             memory_mb=3008,
+            role=DatabaseRole.MAKER,
             layers=["imaging"],
-            settings=self._database | self._work | self._renditions | {"public_base_url": stage.public_base_url},
+            settings=self._work | self._renditions | {"public_base_url": stage.public_base_url},
             grants=[
-                state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),
                 _objects(renditions, "watermarked", "PutObject", "DeleteObject"),
                 _listing(renditions, "watermarked"),
@@ -194,9 +201,9 @@ class ApplicationStack(Stack):
             "asks the model what the picture shows",
             seconds=55,
             memory_mb=512,
-            settings=self._database | self._work | {"model_endpoint_name": stage.model_endpoint_name},
+            role=DatabaseRole.MAKER,
+            settings=self._work | {"model_endpoint_name": stage.model_endpoint_name},
             grants=[
-                state.secrets.database.reading(),
                 _objects(work, "work", "GetObject", "PutObject"),
                 self._asking_the_model(),
             ],
@@ -206,10 +213,10 @@ class ApplicationStack(Stack):
             "refuses copies, decides the status, writes everything in one transaction",
             seconds=55,
             memory_mb=1769,  # one whole core: comparing pictures is all CPU
+            role=DatabaseRole.INGESTION,
             layers=["matching", *stage.search.layers],
-            settings=self._database | self._vector_engine | self._work | self._renditions | self._outbox_queues,
+            settings=self._vector_engine | self._work | self._renditions | self._outbox_queues,
             grants=[
-                state.secrets.database.reading(),
                 _objects(work, "work", "GetObject"),
                 _objects(renditions, "thumbnails", "GetObject"),
                 _listing(renditions, "thumbnails"),
@@ -223,8 +230,9 @@ class ApplicationStack(Stack):
             "ends an image that did not make it",
             seconds=55,
             memory_mb=512,
-            settings=self._database | self._originals | self._work | self._renditions | self._outbox_queues,
-            grants=[state.secrets.database.reading(), *self._compensating],
+            role=DatabaseRole.INGESTION,
+            settings=self._originals | self._work | self._renditions | self._outbox_queues,
+            grants=[*self._compensating],
         )
         saga = Saga(
             self,
@@ -256,9 +264,9 @@ class ApplicationStack(Stack):
             "accounts, sign-in, public keys",
             seconds=29,
             memory_mb=1769,  # one whole core: bcrypt is all CPU
+            role=DatabaseRole.IDENTITY,
             layers=["api"],
-            settings=self._database
-            | self._signing_key
+            settings=self._signing_key
             | self._jwks
             | {
                 "token_issuer": stage.token_issuer,
@@ -267,7 +275,6 @@ class ApplicationStack(Stack):
                 "notifications_queue_url": queues.notifications.queue_url,
             },
             grants=[
-                state.secrets.database.reading(),
                 state.secrets.signing_key.reading(),
                 self._parameter("ssm:GetParameter"),
                 _sending(queues.notifications),
@@ -278,9 +285,9 @@ class ApplicationStack(Stack):
             "announcing uploads",
             seconds=29,
             memory_mb=1024,
+            role=DatabaseRole.UPLOADER,
             layers=["api"],
-            settings=self._database
-            | self._originals
+            settings=self._originals
             | {
                 "public_base_url": stage.public_base_url,
                 "open_uploads": str(stage.open_uploads),
@@ -289,7 +296,6 @@ class ApplicationStack(Stack):
                 "counters_url": stage.counters_url,
             },
             grants=[
-                state.secrets.database.reading(),
                 # a presigned form or URL may do what its signer may
                 _objects(
                     originals, "originals", "PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"
@@ -305,9 +311,10 @@ class ApplicationStack(Stack):
             "how uploads fare, for those who ask and those who wait",
             seconds=29,
             memory_mb=512,
+            role=DatabaseRole.UPLOADER,
             layers=["api"],
-            settings=self._database | {"counters_url": stage.counters_url},
-            grants=[state.secrets.database.reading()],
+            settings={"counters_url": stage.counters_url},
+            grants=[],
         )
         self._function(
             "encode_text",
@@ -323,9 +330,9 @@ class ApplicationStack(Stack):
             "finding pictures and looking at one",
             seconds=29,
             memory_mb=1769,
+            role=DatabaseRole.READER,
             layers=["api", "search", *stage.search.layers],
-            settings=self._database
-            | self._search_engines
+            settings=self._search_engines
             | {
                 "cursor_secret_arn": state.secrets.cursor_key.arn,
                 "encode_text_function": self.functions["encode_text"].function_name,
@@ -336,7 +343,6 @@ class ApplicationStack(Stack):
                 "counters_url": stage.counters_url,
             },
             grants=[
-                state.secrets.database.reading(),
                 state.secrets.cursor_key.reading(),
                 iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
                 *self._searching,
@@ -347,9 +353,9 @@ class ApplicationStack(Stack):
             "finding pictures by a picture",
             seconds=29,
             memory_mb=1769,
+            role=DatabaseRole.READER,
             layers=["api", "imaging", *stage.search.layers],
-            settings=self._database
-            | self._search_engines
+            settings=self._search_engines
             | self._work
             | {
                 "cache_url": stage.cache_url,
@@ -359,7 +365,6 @@ class ApplicationStack(Stack):
                 "media_base_url": stage.media_base_url,
             },
             grants=[
-                state.secrets.database.reading(),
                 # a presigned form may do what its signer may
                 _objects(work, "queries", "PutObject", "GetObject", "DeleteObject"),
                 _listing(work, "queries"),
@@ -372,34 +377,34 @@ class ApplicationStack(Stack):
             "previews for anyone, clean renditions for those with a right",
             seconds=29,
             memory_mb=512,
+            role=DatabaseRole.READER,
             layers=["api"],
-            settings=self._database
-            | self._originals
-            | {"media_base_url": stage.media_base_url, "counters_url": stage.counters_url},
-            grants=[state.secrets.database.reading(), _objects(originals, "clean", "GetObject")],
+            settings=self._originals | {"media_base_url": stage.media_base_url, "counters_url": stage.counters_url},
+            grants=[_objects(originals, "clean", "GetObject")],
         )
         self._function(
             "notifications_api",
             "what contributors are told, and where they want to be told",
             seconds=29,
             memory_mb=512,
+            role=DatabaseRole.NOTIFIER,
             layers=["api"],
-            settings=self._database | self._webhooks_queue | self._webhook_rules | {"counters_url": stage.counters_url},
-            grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
+            settings=self._webhooks_queue | self._webhook_rules | {"counters_url": stage.counters_url},
+            grants=[_sending(queues.webhooks)],
         )
         self._function(
             "image_pages",
             "the pages of pictures and of terms, for people and search engines",
             seconds=10,
             memory_mb=512,
+            role=DatabaseRole.READER,
             layers=["api"],
-            settings=self._database
-            | {
+            settings={
                 "public_base_url": stage.public_base_url,
                 "media_base_url": stage.media_base_url,
                 "counters_url": stage.counters_url,
             },
-            grants=[state.secrets.database.reading()],
+            grants=[],
         )
         self._function(
             "docs_api",
@@ -425,9 +430,9 @@ class ApplicationStack(Stack):
             "starts the saga of an original that arrived",
             seconds=START_INGESTION_SECONDS,
             memory_mb=512,
-            settings=self._database | self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
+            role=DatabaseRole.INGESTION,
+            settings=self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
             grants=[
-                state.secrets.database.reading(),
                 # of the versions that arrive, all but the one that the image is made of are deleted
                 _objects(originals, "originals", "GetObject", "DeleteObjectVersion"),
                 _listing(originals, "originals"),
@@ -439,27 +444,28 @@ class ApplicationStack(Stack):
             "writes search documents",
             seconds=INDEX_IMAGES_SECONDS,
             memory_mb=512,
+            role=DatabaseRole.INDEXER,
             layers=["api", "search", *stage.search.layers],
-            settings=self._database | self._search_engines | {"counters_url": stage.counters_url},
-            grants=[state.secrets.database.reading(), *self._searching],
+            settings=self._search_engines | {"counters_url": stage.counters_url},
+            grants=[*self._searching],
         )
         self._function(
             "tell_contributors",
             "passes news of an image on to its contributor's webhooks and mailbox",
             seconds=TELL_CONTRIBUTORS_SECONDS,
             memory_mb=512,
-            settings=self._database
-            | self._webhooks_queue
-            | {"mail": stage.mail, "public_base_url": stage.public_base_url},
-            grants=[state.secrets.database.reading(), _sending(queues.webhooks), *self._mailing()],
+            role=DatabaseRole.NOTIFIER,
+            settings=self._webhooks_queue | {"mail": stage.mail, "public_base_url": stage.public_base_url},
+            grants=[_sending(queues.webhooks), *self._mailing()],
         )
         self._function(
             "call_webhooks",
             "makes one attempt at a webhook delivery",
             seconds=CALL_WEBHOOKS_SECONDS,
             memory_mb=512,
-            settings=self._database | self._webhooks_queue | self._webhook_rules,
-            grants=[state.secrets.database.reading(), _sending(queues.webhooks)],
+            role=DatabaseRole.NOTIFIER,
+            settings=self._webhooks_queue | self._webhook_rules,
+            grants=[_sending(queues.webhooks)],
         )
         self._drain(queues.notifications, "tell_contributors", batch=_SQS_BATCH, gather_seconds=0)
         # one at a time, so that a slow receiver keeps nobody else's deliveries waiting
@@ -469,8 +475,9 @@ class ApplicationStack(Stack):
             "ends the images of executions that ended badly",
             seconds=END_EXECUTIONS_SECONDS,
             memory_mb=512,
-            settings=self._database | self._originals | self._work | self._renditions | self._outbox_queues,
-            grants=[state.secrets.database.reading(), *self._compensating],
+            role=DatabaseRole.INGESTION,
+            settings=self._originals | self._work | self._renditions | self._outbox_queues,
+            grants=[*self._compensating],
         )
         self._drain(queues.endings, "end_executions", batch=_SQS_BATCH, gather_seconds=0)
         self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)
@@ -482,9 +489,9 @@ class ApplicationStack(Stack):
             "sends what a crash left in the outbox, wakes webhooks that are due",
             seconds=50,
             memory_mb=512,
-            settings=self._database | self._outbox_queues | self._webhooks_queue,
+            role=DatabaseRole.UPKEEP,
+            settings=self._outbox_queues | self._webhooks_queue,
             grants=[
-                state.secrets.database.reading(),
                 _sending(queues.index),
                 _sending(queues.notifications),
                 _sending(queues.webhooks),
@@ -496,9 +503,10 @@ class ApplicationStack(Stack):
             "takes what was searched and looked at into its table",
             seconds=50,
             memory_mb=512,
+            role=DatabaseRole.INDEXER,
             layers=["api", "search"],
-            settings=self._database | {"cache_url": stage.cache_url},
-            grants=[state.secrets.database.reading()],
+            settings={"cache_url": stage.cache_url},
+            grants=[],
             dead_letters=dead_runs.queue,
         )
         self._function(
@@ -506,8 +514,9 @@ class ApplicationStack(Stack):
             "partitions ahead of time, expired rows away",
             seconds=300,
             memory_mb=512,
-            settings=self._database,
-            grants=[state.secrets.database.reading()],
+            role=DatabaseRole.UPKEEP,
+            settings={},
+            grants=[],
             dead_letters=dead_runs.queue,
         )
         self._function(
@@ -515,8 +524,8 @@ class ApplicationStack(Stack):
             "looks after uploads and images that nothing carries on",
             seconds=300,
             memory_mb=512,
-            settings=self._database
-            | self._originals
+            role=DatabaseRole.INGESTION,
+            settings=self._originals
             | self._work
             | self._renditions
             | self._outbox_queues
@@ -525,7 +534,6 @@ class ApplicationStack(Stack):
                 "stalled_after_seconds": str(stage.stalled_after_seconds),
             },
             grants=[
-                state.secrets.database.reading(),
                 _objects(originals, "originals", "GetObject", "AbortMultipartUpload", "DeleteObjectVersion"),
                 _listing(originals, "originals"),
                 *self._compensating,
@@ -540,9 +548,9 @@ class ApplicationStack(Stack):
             "sends again what died of something that passes",
             seconds=300,
             memory_mb=512,
-            settings=self._database | self._s3,
+            role=DatabaseRole.UPKEEP,
+            settings=self._s3,
             grants=[
-                state.secrets.database.reading(),
                 *looking_at([*dead, dead_runs.queue], [source for source, _ in queues.pairs]),
             ],
             dead_letters=dead_runs.queue,
@@ -572,7 +580,7 @@ class ApplicationStack(Stack):
             queues=queues,
             dead_runs=dead_runs.queue,
             schedules=schedules,
-            database=state.secrets.database,
+            database=state.secrets.roles[DatabaseRole.OPERATOR],
             stacks=[state, self],
         )
 
@@ -602,7 +610,7 @@ class ApplicationStack(Stack):
         """What the command line reads of a stage; no secret, only where one is kept."""
         stage = self._stage
         return {
-            **self._database,
+            **self._connecting(self._state.secrets.roles[DatabaseRole.OPERATOR].arn),
             **self._originals,
             **self._work,
             **self._renditions,
@@ -624,10 +632,12 @@ class ApplicationStack(Stack):
 
     # --- settings, as fields of `Settings`
 
-    @property
-    def _database(self) -> Settings:
+    def _connecting(self, secret_arn: str) -> Settings:
+        database = self._stage.database
         return {
-            "database_secret_arn": self._state.secrets.database.arn,
+            "database_address": database.address,
+            "database_authorities": database.authorities,
+            "database_secret_arn": secret_arn,
             "database_statement_timeout_ms": str(self._stage.database_statement_timeout_ms),
         }
 
@@ -734,9 +744,15 @@ class ApplicationStack(Stack):
         memory_mb: int,
         settings: Settings,
         grants: Sequence[iam.PolicyStatement | _Objects],
+        role: DatabaseRole | None = None,
         layers: Sequence[str] = (),
         dead_letters: sqs.IQueue | None = None,
     ) -> None:
+        """`role` is whom it connects to the database as; None: it does not."""
+        if role is not None:
+            login = self._state.secrets.roles[role]
+            settings = self._connecting(login.arn) | settings
+            grants = [login.reading(), *grants]
         self.functions[name] = MarketFunction(
             self,
             "".join(word.capitalize() for word in name.split("_")),
@@ -751,13 +767,13 @@ class ApplicationStack(Stack):
             grants=[grant.statement() if isinstance(grant, _Objects) else grant for grant in grants],
             dead_letters=dead_letters,
         )
-        role = self.functions[name].function.role
-        assert role is not None
+        runs_as = self.functions[name].function.role
+        assert runs_as is not None
         for grant in grants:
             if isinstance(grant, _Objects):
                 arn = self.resolve(self._state.export_value(grant.bucket.bucket_arn))["Fn::ImportValue"]
                 acknowledge(
-                    role,
+                    runs_as,
                     f"AwsSolutions-IAM5[Resource::{arn}/{grant.folder}/*]",
                     "One folder of one bucket; the objects in it have names that nobody knows beforehand.",
                 )

@@ -13,6 +13,7 @@ from cdk.constructs.queues import Queues
 from cdk.constructs.secrets import Secrets
 from cdk.constructs.storage import Storage
 from cdk.stages import Stage
+from imagemarket.platform.roles import DatabaseRole
 
 
 class StateStack(Stack):
@@ -39,7 +40,7 @@ class StateStack(Stack):
             "IndexQueueUrl": self.queues.index.queue_url,
             "NotificationsQueueUrl": self.queues.notifications.queue_url,
             "WebhooksQueueUrl": self.queues.webhooks.queue_url,
-            "DatabaseSecretArn": self.secrets.database.arn,
+            "DatabaseSecretArn": self.secrets.roles[DatabaseRole.OPERATOR].arn,
             "SigningKeySecretArn": self.secrets.signing_key.arn,
             "AlarmTopicArn": self.alarms.topic.topic_arn,
         }

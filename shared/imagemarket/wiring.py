@@ -116,12 +116,22 @@ def secret(arn: str) -> str:
     return aws().client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
 
 
+def database_dsn() -> str:
+    from imagemarket.platform.database import dsn_of
+
+    return dsn_of(
+        secret(settings().database_secret_arn),
+        address=settings().database_address,
+        authorities=settings().database_authorities,
+    )
+
+
 @cache
 def database() -> Database:
-    from imagemarket.platform.database import Database, dsn_of_secret
+    from imagemarket.platform.database import Database
 
     return Database(
-        lambda: dsn_of_secret(secret(settings().database_secret_arn)),
+        database_dsn,
         statement_timeout_ms=settings().database_statement_timeout_ms,
     )
 
@@ -507,11 +517,13 @@ def verification() -> Verification:
 
 
 def migrate() -> None:
-    """Brings the schema to the newest revision and opens the partitions ahead."""
-    from imagemarket.platform.database import dsn_of_secret
+    """Brings the schema to the newest revision, lets the roles in, and opens the partitions ahead."""
     from imagemarket.platform.migrations import upgrade
+    from imagemarket.platform.roles import give_logins
 
-    upgrade(dsn_of_secret(secret(settings().database_secret_arn)))
+    owner = database_dsn()
+    upgrade(owner)
+    give_logins(owner, [secret(arn) for arn in settings().database_role_secret_arns.split(",")])
     maintenance().run()
 
 

@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-PASSWORD = "a-password-that-no-template-may-show-but-one"
+OWNER_SECRET = "arn:aws:secretsmanager:us-east-1:000000000000:secret:imagemarket-local-database-owner"
 ENVIRONMENT = {
     "MARKET_PYTHON": sys.executable,
     "MARKET_PORT": "18080",
-    "MARKET_DATABASE": json.dumps(
-        {"host": "127.0.0.1", "port": 15432, "username": "postgres", "password": PASSWORD, "dbname": "imagemarket"}
-    ),
+    "MARKET_DATABASE_ADDRESS": "127.0.0.1:15432/imagemarket",
+    "MARKET_DATABASE_OWNER_SECRET_ARN": OWNER_SECRET,
     "MARKET_VALKEY_URL": "valkey://127.0.0.1:16379/0",
     "MARKET_COUNTERS_URL": "valkey://127.0.0.1:16380/0",
     "MARKET_MODEL_BUNDLE": "/bundle",

@@ -7,13 +7,19 @@ import re
 import pytest
 
 from cdk.constructs.assets import function_names
+from imagemarket.platform.roles import DatabaseRole
 from tests.infra.conftest import Deployment, readable
 
 Grants = dict[str, set[str]]
 
 _NOT_SAID = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents"}
 
-DATABASE = {"secretsmanager:GetSecretValue": {"Database"}}
+
+def _as(role: DatabaseRole, *secrets: str) -> Grants:
+    """Leave to connect to the database in a role, and to read other secrets."""
+    return {"secretsmanager:GetSecretValue": {role.value, *secrets}}
+
+
 QUEUES = {"Uploads", "Index", "Notifications", "Webhooks", "Endings"}
 DEAD = {f"{name}Dead" for name in QUEUES} | {"DeadRuns"}
 QUEUE_CONSUMER = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
@@ -35,16 +41,16 @@ EXPECTED: dict[str, Grants] = {
     "authorizer": {"ssm:GetParameter": {"jwks"}},
     "docs_api": {},
     "auth_api": {
-        "secretsmanager:GetSecretValue": {"Database", "SigningKey"},
+        **_as(DatabaseRole.IDENTITY, "SigningKey"),
         "ssm:GetParameter": {"jwks"},
         "sqs:SendMessage": {"Notifications"},
     },
     "encode_text": {},
     "search_api": {
-        "secretsmanager:GetSecretValue": {"Database", "CursorKey"},
+        **_as(DatabaseRole.READER, "CursorKey"),
         "lambda:InvokeFunction": {"EncodeText"},
     },
-    "picture_api": DATABASE
+    "picture_api": _as(DatabaseRole.READER)
     | {
         "s3:PutObject": {"Work/queries"},
         "s3:GetObject": {"Work/queries"},
@@ -52,8 +58,8 @@ EXPECTED: dict[str, Grants] = {
         "s3:ListBucket": {"Work"},
         "sagemaker:InvokeEndpoint": {"analyse"},
     },
-    "delivery_api": DATABASE | {"s3:GetObject": {"Originals/clean"}},
-    "upload_api": DATABASE
+    "delivery_api": _as(DatabaseRole.READER) | {"s3:GetObject": {"Originals/clean"}},
+    "upload_api": _as(DatabaseRole.UPLOADER)
     | {
         "s3:PutObject": {"Originals/originals"},
         "s3:GetObject": {"Originals/originals"},
@@ -65,9 +71,9 @@ EXPECTED: dict[str, Grants] = {
         "states:StartExecution": {"Machine"},
         "s3:ListBucket": {"Originals"},
     },
-    "status_api": DATABASE,
-    "image_pages": DATABASE,
-    "start_ingestion": DATABASE
+    "status_api": _as(DatabaseRole.UPLOADER),
+    "image_pages": _as(DatabaseRole.READER),
+    "start_ingestion": _as(DatabaseRole.INGESTION)
     | {
         "s3:GetObject": {"Originals/originals"},
         "s3:DeleteObjectVersion": {"Originals/originals"},
@@ -75,52 +81,52 @@ EXPECTED: dict[str, Grants] = {
         "states:StartExecution": {"Machine"},
     }
     | _consuming("Uploads"),
-    "inspect_image": DATABASE
+    "inspect_image": _as(DatabaseRole.DECODER)
     | {
         "s3:GetObject": {"Originals/originals"},
         "s3:GetObjectVersion": {"Originals/originals"},
         "s3:PutObject": {"Work/work"},
     },
-    "detect_duplicate": DATABASE,
-    "make_thumbnails": DATABASE
+    "detect_duplicate": _as(DatabaseRole.MAKER),
+    "make_thumbnails": _as(DatabaseRole.MAKER)
     | {
         "s3:GetObject": {"Work/work"},
         "s3:PutObject": {"Renditions/thumbnails", "Originals/clean"},
         "s3:DeleteObject": {"Renditions/thumbnails", "Originals/clean"},
         "s3:ListBucket": {"Renditions", "Originals"},
     },
-    "make_watermark": DATABASE
+    "make_watermark": _as(DatabaseRole.MAKER)
     | {
         "s3:GetObject": {"Work/work"},
         "s3:PutObject": {"Renditions/watermarked"},
         "s3:DeleteObject": {"Renditions/watermarked"},
         "s3:ListBucket": {"Renditions"},
     },
-    "embed_and_tag": DATABASE
+    "embed_and_tag": _as(DatabaseRole.MAKER)
     | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
-    "publish_image": DATABASE
+    "publish_image": _as(DatabaseRole.INGESTION)
     | {
         "s3:GetObject": {"Work/work", "Renditions/thumbnails"},
         "s3:ListBucket": {"Renditions"},
         "sqs:SendMessage": {"Index", "Notifications"},
     },
-    "compensate_image": DATABASE | COMPENSATING,
-    "end_executions": DATABASE | COMPENSATING | _consuming("Endings"),
-    "index_images": DATABASE | _consuming("Index"),
-    "tell_contributors": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Notifications"),
-    "call_webhooks": DATABASE | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
-    "notifications_api": DATABASE | {"sqs:SendMessage": {"Webhooks"}},
-    "relay_outbox": DATABASE | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
-    "gather_search_events": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
-    "run_maintenance": DATABASE | {"sqs:SendMessage": {"DeadRuns"}},
-    "remediate_dead_letters": DATABASE
+    "compensate_image": _as(DatabaseRole.INGESTION) | COMPENSATING,
+    "end_executions": _as(DatabaseRole.INGESTION) | COMPENSATING | _consuming("Endings"),
+    "index_images": _as(DatabaseRole.INDEXER) | _consuming("Index"),
+    "tell_contributors": _as(DatabaseRole.NOTIFIER) | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Notifications"),
+    "call_webhooks": _as(DatabaseRole.NOTIFIER) | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
+    "notifications_api": _as(DatabaseRole.NOTIFIER) | {"sqs:SendMessage": {"Webhooks"}},
+    "relay_outbox": _as(DatabaseRole.UPKEEP) | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
+    "gather_search_events": _as(DatabaseRole.INDEXER) | {"sqs:SendMessage": {"DeadRuns"}},
+    "run_maintenance": _as(DatabaseRole.UPKEEP) | {"sqs:SendMessage": {"DeadRuns"}},
+    "remediate_dead_letters": _as(DatabaseRole.UPKEEP)
     | {
         "sqs:ListQueues": {"*"},
         "sqs:GetQueueAttributes": {*QUEUES, *DEAD},
         **{f"sqs:{action}": DEAD for action in ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")},
         "sqs:SendMessage": {*QUEUES, "DeadRuns"},
     },
-    "sweep_uploads": DATABASE
+    "sweep_uploads": _as(DatabaseRole.INGESTION)
     | COMPENSATING
     | {
         "s3:GetObject": {"Originals/originals"},
@@ -132,7 +138,7 @@ EXPECTED: dict[str, Grants] = {
         "states:StopExecution": {"executions"},
         "sqs:SendMessage": {"Index", "Notifications", "DeadRuns"},
     },
-    "migrate_database": DATABASE,
+    "migrate_database": {"secretsmanager:GetSecretValue": {"Owner", *(role.value for role in DatabaseRole)}},
     "provision_keys": {
         "secretsmanager:GetSecretValue": {"SigningKey"},
         "secretsmanager:PutSecretValue": {"SigningKey"},
@@ -145,7 +151,8 @@ _PLACES = {
     r"StorageOriginals\w+?(?:Arn\w*|\.Arn)}": "Originals",
     r"StorageWork\w+?(?:Arn\w*|\.Arn)}": "Work",
     r"StorageRenditions\w+?(?:Arn\w*|\.Arn)}": "Renditions",
-    r"SecretsDatabase": "Database",
+    **{rf"Secrets{role.value.capitalize()}Login": role.value for role in DatabaseRole},
+    r"secret:imagemarket-local-database-owner$": "Owner",
     r"SecretsSigningKey": "SigningKey",
     r"SecretsCursorKey": "CursorKey",
     r"EncodeText": "EncodeText",
@@ -235,7 +242,7 @@ def test_whoever_has_the_duty_of_dead_letters_may_do_that_and_no_more(deployment
     ]
     assert len(granted["lambda:InvokeFunction"]) == len(granted["events:ListTargetsByRule"]) == len(scheduled)
     (secret,) = granted["secretsmanager:GetSecretValue"]
-    assert "SecretsDatabase" in secret
+    assert "SecretsOperatorLogin" in secret
     (execution,) = set(granted["states:DescribeExecution"])
     assert execution.endswith(":execution:imagemarket-local-ingest_image:*")
     assert len(granted["cloudformation:DescribeStacks"]) == 2

@@ -12,9 +12,10 @@ from cdk.constructs.api import PAGES, ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
 from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT
+from imagemarket.platform.roles import DatabaseRole
 from local.front_door import STATUS_IN_FLIGHT
 from local.layout import REPOSITORY
-from tests.infra.conftest import PASSWORD, Deployment, readable
+from tests.infra.conftest import Deployment, readable
 
 
 def test_every_function_of_the_repository_is_deployed(deployment: Deployment) -> None:
@@ -322,16 +323,26 @@ def test_migrations_run_again_when_a_revision_changes(deployment: Deployment) ->
     assert re.fullmatch(r"[0-9a-f]{20}", resource["Properties"]["Revisions"])
 
 
-def test_the_login_stands_in_its_secret_alone(deployment: Deployment) -> None:
-    assert PASSWORD not in json.dumps(deployment.application)
+def test_no_template_holds_the_value_of_a_secret(deployment: Deployment) -> None:
     secrets = deployment.resources("AWS::SecretsManager::Secret")
-    holders = [name for name, secret in secrets.items() if PASSWORD in json.dumps(secret)]
-    assert len(holders) == 1
-    assert "Database" in holders[0]
-    assert json.dumps(deployment.state).count(PASSWORD) == 1
+    assert len(secrets) == len(DatabaseRole) + 2
     for name, secret in secrets.items():
-        if name not in holders:
-            assert secret["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+        properties = secret["Properties"]
+        assert "SecretString" not in properties, name
+        assert properties["GenerateSecretString"]["PasswordLength"] >= 32, name
+    for kind, template in deployment.stacks.items():
+        text = json.dumps(template)
+        for holder in ("{{resolve:", '"SecretString"', "postgresql://"):
+            assert holder not in text, f"{holder} in {kind}"
+
+
+def test_each_role_of_the_database_has_a_login_of_its_own(deployment: Deployment) -> None:
+    templates = [
+        json.loads(secret["Properties"]["GenerateSecretString"]["SecretStringTemplate"])
+        for secret in deployment.resources("AWS::SecretsManager::Secret").values()
+        if "SecretStringTemplate" in secret["Properties"]["GenerateSecretString"]
+    ]
+    assert sorted(template["username"] for template in templates) == sorted(role.login for role in DatabaseRole)
 
 
 def test_the_launcher_is_told_what_it_asks_for(deployment: Deployment) -> None:

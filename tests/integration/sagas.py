@@ -24,9 +24,11 @@ from imagemarket.ingestion.sagemaker import VisionEndpoint
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal, Tag
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 
 class Endpoint:
@@ -58,9 +60,13 @@ class Saga:
     """Jobs, and the steps that do them."""
 
     def __init__(self, database: Database) -> None:
-        self.database, self.records = database, StepRecords(database)
+        self.database = database
+        self._decoder, self._maker, self._ingestion = (
+            InRole(database, role) for role in (DatabaseRole.DECODER, DatabaseRole.MAKER, DatabaseRole.INGESTION)
+        )
+        self.records = StepRecords(self._maker)
         self.originals, self.work, self.renditions = (MemoryObjectStore() for _ in range(3))
-        self.rights = RightsOfImages(database=database, public_base_url="https://example.com")
+        self.rights = RightsOfImages(database=self._maker, public_base_url="https://example.com")
 
     def a_job(self, original: bytes = b"original") -> IngestionJob:
         owner = a_contributor(self.database)
@@ -73,8 +79,8 @@ class Saga:
 
     def inspect(self, inspector: object) -> InspectImage:
         return InspectImage(
-            records=self.records,
-            database=self.database,
+            records=StepRecords(self._decoder),
+            database=self._decoder,
             originals=self.originals,
             work=self.work,
             inspector=cast("Inspector", inspector),
@@ -98,17 +104,21 @@ class Saga:
         return MakeWatermark(records=self.records, rights=self.rights, work=self.work, renditions=self.renditions)
 
     def detect_duplicate(self) -> DetectDuplicate:
-        return DetectDuplicate(records=self.records, database=self.database)
+        return DetectDuplicate(records=self.records, database=self._maker)
 
     def publish(self) -> PublishImage:
-        copies = CopyFinder(database=self.database, renditions=self.renditions, nearest=lambda *_: [])
+        copies = CopyFinder(database=self._ingestion, renditions=self.renditions, nearest=lambda *_: [])
         return PublishImage(
-            records=self.records, database=self.database, work=self.work, relay=self._relay(), copies=copies
+            records=StepRecords(self._ingestion),
+            database=self._ingestion,
+            work=self.work,
+            relay=self._relay(),
+            copies=copies,
         )
 
     def compensation(self) -> CompensateImage:
         return CompensateImage(
-            database=self.database,
+            database=self._ingestion,
             originals=self.originals,
             work=self.work,
             renditions=self.renditions,
@@ -116,7 +126,7 @@ class Saga:
         )
 
     def _relay(self) -> OutboxRelay:
-        return OutboxRelay(self.database, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
+        return OutboxRelay(self._ingestion, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
 
     def end(self, job: IngestionJob, error: Exception) -> dict[str, Any]:
         self.compensation().run(job, FailedStep(Error=type(error).__name__))

@@ -17,7 +17,9 @@ from imagemarket.notifications.account_mails import PER_DAY, PER_HOUR, UNCONFIRM
 from imagemarket.notifications.files import FileMailer
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, InvalidMailToken
+from imagemarket.platform.roles import DatabaseRole
 from tests.integration.test_notifications import MemoryQueue
+from tests.roles import InRole
 from tests.unit.identity.kit import ADDRESS, EMAIL, PASSWORD, Kit
 
 pytestmark = pytest.mark.engines
@@ -30,15 +32,16 @@ class Post:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
-        self.kit = Kit(store=PostgresIdentityStore(database))
+        identity, notifier = InRole(database, DatabaseRole.IDENTITY), InRole(database, DatabaseRole.NOTIFIER)
+        self.kit = Kit(store=PostgresIdentityStore(identity))
         self.queue = MemoryQueue()
-        self.requests = AccountMailRequests(database=database, queue=self.queue, clock=self.kit.clock)
+        self.requests = AccountMailRequests(database=identity, queue=self.queue, clock=self.kit.clock)
         self.identity = self.kit.identity
         self.identity._mails = self.requests
         self.sender = AccountMails(
-            database=database,
+            database=notifier,
             mailer=FileMailer(folder),
-            issue_token=MailTokens(self.kit.store, self.kit.clock).issue,
+            issue_token=MailTokens(PostgresIdentityStore(notifier), self.kit.clock).issue,
             clock=self.kit.clock,
             public_base_url="https://market.test",
         )

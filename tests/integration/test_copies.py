@@ -21,10 +21,12 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DuplicateImage
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import Analysis
 from local.pictures import paint_landscape
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 from tests.textures import textured
 
 pytestmark = pytest.mark.engines
@@ -99,15 +101,18 @@ class Market:
         work = MemoryObjectStore()
         analysis = Analysis(embedding=vector, tags=[], categories=[], nsfw_score=0.0, description="", people=None)
         work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
-        relay = OutboxRelay(database, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
-        copies = CopyFinder(database=database, renditions=self.renditions, nearest=self._nearest)
-        publishing = PublishImage(records=records, database=database, work=work, relay=relay, copies=copies)
+        ingestion, maker = InRole(database, DatabaseRole.INGESTION), InRole(database, DatabaseRole.MAKER)
+        relay = OutboxRelay(ingestion, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
+        copies = CopyFinder(database=ingestion, renditions=self.renditions, nearest=self._nearest)
+        publishing = PublishImage(
+            records=StepRecords(ingestion), database=ingestion, work=work, relay=relay, copies=copies
+        )
         try:
-            DetectDuplicate(records=records, database=database).run(job)
+            DetectDuplicate(records=StepRecords(maker), database=maker).run(job)
             return image, publishing.run(job)["status"]
         except DuplicateImage as error:
             ending = CompensateImage(
-                database=database, originals=MemoryObjectStore(), work=work, renditions=self.renditions, relay=relay
+                database=ingestion, originals=MemoryObjectStore(), work=work, renditions=self.renditions, relay=relay
             )
             return image, ending.run(job, FailedStep(Error=type(error).__name__))["status"]
 

@@ -22,9 +22,11 @@ from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidRequest, NotFound
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, MessageJournal
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.platform.telemetry import batch_handler, bulk_handler, scheduled
 from tests.api.events import LambdaContext
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 from tests.sqs import MAX_RECEIVES, MemorySqs
 
 pytestmark = pytest.mark.engines
@@ -55,8 +57,8 @@ class Room:
 
         self.sqs = MemorySqs(UPLOADS, f"{UPLOADS}-dead", INDEX, f"{INDEX}-dead", JOBS, "imagemarket-other-uploads-dead")
         self.lambdas = Lambdas()
-        self.journal = MessageJournal(database)
-        self.replays = Replays(database)
+        self.journal = MessageJournal(InRole(database, DatabaseRole.INDEXER))
+        self.replays = Replays(InRole(database, DatabaseRole.UPKEEP))
         self.clock = ManualClock(datetime.fromtimestamp(self.sqs.now, tz=UTC))
         self.slept: list[float] = []
         client: Any = self.sqs

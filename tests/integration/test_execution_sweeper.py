@@ -16,8 +16,10 @@ from imagemarket.ingestion.sweeper import MAX_REPLAYS, ExecutionSweeper
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
+from imagemarket.platform.roles import DatabaseRole
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:imagemarket-test-ingest_image"
@@ -33,15 +35,16 @@ class Room:
         self.executions = Executions(client, MACHINE)
         self.renditions = MemoryObjectStore("renditions")
         originals = MemoryObjectStore("originals")
+        ingestion = InRole(database, DatabaseRole.INGESTION)
         self.compensation = CompensateImage(
-            database=database,
+            database=ingestion,
             originals=originals,
             work=MemoryObjectStore("work"),
             renditions=self.renditions,
-            relay=OutboxRelay(database, {}),
+            relay=OutboxRelay(ingestion, {}),
         )
         self.sweeper = ExecutionSweeper(
-            database=database,
+            database=ingestion,
             originals=originals,
             executions=self.executions,
             compensation=self.compensation,

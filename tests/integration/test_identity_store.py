@@ -12,6 +12,8 @@ from imagemarket.identity.postgres import PostgresIdentityStore
 from imagemarket.identity.service import MAX_LIVE_IN_FAMILY, REFRESH_GRACE
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import EmailTaken, InvalidCredentials, InvalidRefreshToken, TooManyRequests
+from imagemarket.platform.roles import DatabaseRole
+from tests.roles import InRole
 from tests.unit.identity.kit import ADDRESS, EMAIL, Kit
 
 pytestmark = pytest.mark.engines
@@ -22,7 +24,7 @@ def kit(request: pytest.FixtureRequest) -> Kit:
     store: IdentityStore = MemoryIdentityStore()
     if request.param == "postgres":
         database: Database = request.getfixturevalue("database")
-        store = PostgresIdentityStore(database)
+        store = PostgresIdentityStore(InRole(database, DatabaseRole.IDENTITY))
     kit = Kit(store=store)
     kit.registered()
     return kit

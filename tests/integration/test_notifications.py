@@ -39,9 +39,11 @@ from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
+from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import http_event, json_of
 from tests.integration.receiver import Receiver, receiving
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
 
@@ -72,29 +74,32 @@ class Room:
         self.clock = ManualClock(datetime.now(UTC) + timedelta(seconds=5))
         self.events, self.wakes = MemoryQueue(), MemoryQueue()
         rules = TargetRules(loopback=True)
-        self.deliveries = Deliveries(database=database, queue=self.wakes, clock=self.clock)
+        notifier, upkeep = InRole(database, DatabaseRole.NOTIFIER), InRole(database, DatabaseRole.UPKEEP)
+        self.deliveries = Deliveries(database=notifier, queue=self.wakes, clock=self.clock)
+        self.due = Deliveries(database=upkeep, queue=self.wakes, clock=self.clock)
+        """As the minute's job looks for them."""
         self.worker = WebhookWorker(
-            database=database,
+            database=notifier,
             deliveries=self.deliveries,
             sender=WebhookSender(rules, timeout_seconds=5),
             clock=self.clock,
         )
         self.teller = Teller(
-            database=database,
+            database=notifier,
             deliveries=self.deliveries,
             mailer=FileMailer(mail),
             clock=self.clock,
             public_base_url="https://market.test",
         )
         self.webhooks = Webhooks(
-            database=database,
+            database=notifier,
             rules=rules,
             deliveries=self.deliveries,
-            idempotency=IdempotencyKeys(database, SystemClock()),
+            idempotency=IdempotencyKeys(notifier, SystemClock()),
             clock=self.clock,
         )
-        self.digests = Digests(database=database, queue=self.events, clock=self.clock)
-        self.relay = OutboxRelay(database, {NOTIFICATIONS_TOPIC: self.events})
+        self.digests = Digests(database=upkeep, queue=self.events, clock=self.clock)
+        self.relay = OutboxRelay(upkeep, {NOTIFICATIONS_TOPIC: self.events})
 
     def change(self, image: UUID, status: str, rejection: Any = None) -> None:
         with self.database.transaction() as connection:
@@ -116,7 +121,7 @@ class Room:
     def wait(self, by: timedelta) -> None:
         """Time goes by, and the schedule looks for what is due."""
         self.clock.advance(by)
-        self.deliveries.wake()
+        self.due.wake()
         self.deliver()
 
     def log(self, owner: UUID, webhook: UUID) -> list[Any]:
@@ -722,7 +727,7 @@ def test_the_schedule_wakes_every_account_before_any_the_second_time(
     room.tell()
     room.wakes.take()
     room.clock.advance(timedelta(minutes=1))
-    assert room.deliveries.wake() == ENDPOINT_IN_FLIGHT * 2
+    assert room.due.wake() == ENDPOINT_IN_FLIGHT * 2
     woken = [str(message["delivery_id"]) for message in room.wakes.take()]
     owners = database.fetch_all(
         "SELECT e.account_id FROM unnest(%s::uuid[]) WITH ORDINALITY AS w (id, n)"

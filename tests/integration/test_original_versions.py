@@ -23,10 +23,12 @@ from imagemarket.platform.errors import Conflict, ImageNotFound
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.messages import MessageJournal
 from imagemarket.platform.outbox import OutboxRelay
+from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import LambdaContext
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:m"
@@ -41,15 +43,18 @@ class Harness:
         self.states: Any = MemoryStepFunctions(MACHINE)
         self.originals = MemoryObjectStore("originals")
         self.executions = Executions(self.states, MACHINE)
-        self.starter = IngestionStarter(database=database, originals=self.originals, executions=self.executions)
+        self.starter = IngestionStarter(
+            database=InRole(database, DatabaseRole.INGESTION), originals=self.originals, executions=self.executions
+        )
+        uploader = InRole(database, DatabaseRole.UPLOADER)
         self.uploads = Uploads(
-            database=database,
+            database=uploader,
             originals=self.originals,
-            idempotency=IdempotencyKeys(database, SystemClock()),
+            idempotency=IdempotencyKeys(uploader, SystemClock()),
             public_base_url="http://api.test",
         )
         monkeypatch.setattr(wiring, "ingestion_starter", lambda: self.starter)
-        monkeypatch.setattr(wiring, "message_journal", lambda: MessageJournal(database))
+        monkeypatch.setattr(wiring, "message_journal", lambda: MessageJournal(InRole(database, DatabaseRole.INGESTION)))
         self.owner = a_contributor(database)
         self.image = an_image(database, self.owner)
         self.key = f"originals/{self.owner}/{self.image}.jpg"

@@ -14,9 +14,11 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, JobSuperseded
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import Analysis, Tag
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
 
@@ -68,9 +70,10 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
     work = MemoryObjectStore()
     analysis = ANALYSIS.model_copy(update={"nsfw_score": nsfw_score})
     work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
-    relay = OutboxRelay(database, {INDEX_TOPIC: cast("Queue", queue)})
-    copies = CopyFinder(database=database, renditions=MemoryObjectStore(), nearest=lambda *_: [])
-    step = PublishImage(records=StepRecords(database), database=database, work=work, relay=relay, copies=copies)
+    ingestion = InRole(database, DatabaseRole.INGESTION)
+    relay = OutboxRelay(ingestion, {INDEX_TOPIC: cast("Queue", queue)})
+    copies = CopyFinder(database=ingestion, renditions=MemoryObjectStore(), nearest=lambda *_: [])
+    step = PublishImage(records=StepRecords(ingestion), database=ingestion, work=work, relay=relay, copies=copies)
     return step.run(job)
 
 

@@ -19,12 +19,14 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.migrations import upgrade
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, Sort
 from imagemarket.search.postgres import PostgresSearch
 from local.postgres import make_database
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 from tests.unit.search.kit import MemorySearch, document, pointing
 
 pytestmark = pytest.mark.engines
@@ -81,7 +83,8 @@ def set_status(database: Database, image: UUID, status: str, version: int) -> No
 @pytest.fixture
 def index(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Sends messages through the handler; returns the ids of those that failed."""
-    indexer = Indexer(DocumentBuilder(database), [PostgresSearch(database)])
+    of_indexer = InRole(database, DatabaseRole.INDEXER)
+    indexer = Indexer(DocumentBuilder(of_indexer), [PostgresSearch(of_indexer)])
     monkeypatch.setattr(wiring, "indexer", lambda: indexer)
 
     def send(*messages: tuple[UUID, int] | str) -> list[str]:

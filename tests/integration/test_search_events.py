@@ -13,6 +13,7 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.documents import DocumentBuilder
 from imagemarket.search.events import EventGatherer, ValkeyStream, Visitors, impersonal
 from imagemarket.search.models import Filters, Mode, SearchQuery, Sort
@@ -26,6 +27,7 @@ from tests.api.events import LambdaContext
 from tests.golden import golden
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image
+from tests.roles import InRole
 from tests.unit.search.kit import MemorySearch, random_documents
 from tests.unit.search.test_service import service
 
@@ -34,7 +36,8 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def gatherer(valkey_url: str, database: Database) -> EventGatherer:
-    return EventGatherer(Cache(valkey_url), database, SuggestionTable(database))
+    indexer = InRole(database, DatabaseRole.INDEXER)
+    return EventGatherer(Cache(valkey_url), indexer, SuggestionTable(indexer))
 
 
 def test_a_search_and_a_look_are_told_by_the_search_id(

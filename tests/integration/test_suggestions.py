@@ -11,9 +11,11 @@ import pytest
 
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.spelling import Speller, words_of
 from imagemarket.search.suggestions import OFTEN, Suggestions, SuggestionTable, SuggestQuery, phrase_of
+from tests.roles import InRole
 from tests.unit.search.kit import document, random_documents
 
 pytestmark = pytest.mark.engines
@@ -21,12 +23,12 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def table(database: Database) -> SuggestionTable:
-    return SuggestionTable(database)
+    return SuggestionTable(InRole(database, DatabaseRole.INDEXER))
 
 
 def suggest(table: SuggestionTable, typed: str, limit: int = 8) -> list[str]:
     page = Suggestions(table, lambda: Speller(table.words(1000))).suggest(SuggestQuery(q=typed, limit=limit))
-    return [each.text for each in page.suggestions]
+    return [each.text for each in page.items]
 
 
 def test_titles_and_tags_complete_what_was_typed_the_most_frequent_first(table: SuggestionTable) -> None:

@@ -12,8 +12,10 @@ from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.sweeper import UploadSweeper
 from imagemarket.platform.database import Database
+from imagemarket.platform.roles import DatabaseRole
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
 LONG_AGO = datetime.now(UTC) - timedelta(hours=25)
@@ -39,6 +41,7 @@ def step_functions() -> RecordingStepFunctions:
 
 @pytest.fixture
 def sweeper(database: Database, originals: MemoryObjectStore, step_functions: Any) -> UploadSweeper:
+    database = InRole(database, DatabaseRole.INGESTION)
     starter = IngestionStarter(
         database=database, originals=originals, executions=Executions(step_functions, "arn:aws:states:test")
     )

@@ -16,9 +16,11 @@ from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageGo
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.details import ImageDetails
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
+from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
 WHY: dict[str, str] = {"reason": "A claim of another photographer.", "actor": "ada"}
@@ -40,12 +42,13 @@ class Room:
         self.database = database
         self.originals, self.renditions = MemoryObjectStore("originals"), MemoryObjectStore("renditions")
         self.cdn, self.queue = RecordingCdn(), MemoryQueue()
+        operator = InRole(database, DatabaseRole.OPERATOR)
         self.withdrawal = Withdrawal(
-            database=database,
+            database=operator,
             originals=self.originals,
             renditions=self.renditions,
             cdn=self.cdn,
-            relay=OutboxRelay(database, {INDEX_TOPIC: cast("Queue", self.queue)}),
+            relay=OutboxRelay(operator, {INDEX_TOPIC: cast("Queue", self.queue)}),
         )
         self.owner = a_contributor(database)
 

@@ -12,6 +12,7 @@ from imagemarket.ingestion.withdrawal import Withdrawal
 from imagemarket.platform.cdn import NoCdn
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.upkeep import Upkeep
 from tests.simulation.world import Picture, Process, Services, World, check, simulated_engines
@@ -37,6 +38,7 @@ class Quiet:
 
     def verify(self, *, repair: bool = False, checksums: bool = True) -> list[Difference]:
         services = Services(Process(self.world, 1e9))
+        services.database.role = DatabaseRole.OPERATOR
         search = PostgresSearch(services.database)
         verification = Verification(
             database=services.database,

@@ -68,6 +68,7 @@ from imagemarket.platform.ids import new_id
 from imagemarket.platform.messages import MessageJournal
 from imagemarket.platform.objects import ObjectVersion
 from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.platform.roles import DatabaseRole
 from imagemarket.platform.telemetry import batch_handler
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal
@@ -316,6 +317,8 @@ class SimulatedDatabase(Database):
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self.role = DatabaseRole.INGESTION
+        """As whom the process' function connects."""
 
     @contextmanager
     def _connected(self, *, autocommit: bool) -> Iterator[Any]:
@@ -326,6 +329,7 @@ class SimulatedDatabase(Database):
         try:
             with world.truth.transaction() as connection:
                 connection.execute("SELECT set_config('sim.now', %s, false)", (world.now().isoformat(),))
+                connection.execute(f"SET LOCAL ROLE {self.role.login}")  # pyright: ignore[reportArgumentType, reportCallIssue]
                 yield connection
             committed = True
         finally:
@@ -830,6 +834,11 @@ class Services:
         """What the function of a state does."""
         common: dict[str, Any] = {"records": self.records}
         made: dict[str, Any] = {"work": self.work, "renditions": self.renditions, "rights": self._rights}
+        makers = {"DetectDuplicate", "MakeThumbnails", "MakeWatermark", "EmbedAndTag"}
+        if name == "Inspect":
+            self.database.role = DatabaseRole.DECODER
+        elif name in makers:
+            self.database.role = DatabaseRole.MAKER
         match name:
             case "Inspect":
                 use = InspectImage(
@@ -856,6 +865,7 @@ class Services:
         return use.run(job)
 
     def uploads(self) -> Uploads:
+        self.database.role = DatabaseRole.UPLOADER
         return Uploads(
             database=self.database, originals=self.originals, idempotency=self._keys, public_base_url="http://sim"
         )
@@ -879,14 +889,17 @@ class Services:
         ).run()
 
     def indexer(self) -> Indexer:
+        self.database.role = DatabaseRole.INDEXER
         return Indexer(DocumentBuilder(self.database), [PostgresSearch(self.database)])
 
 
 def _drain(services: Services) -> None:
+    services.database.role = DatabaseRole.UPKEEP
     services.relay.drain()
 
 
 def _wake(services: Services) -> None:
+    services.database.role = DatabaseRole.UPKEEP
     services.deliveries.wake()
 
 
@@ -1004,10 +1017,12 @@ class World:
 
     @staticmethod
     def _tell(services: Services, message: Any) -> None:
+        services.database.role = DatabaseRole.NOTIFIER
         services.teller.tell(message)
 
     @staticmethod
     def _call(services: Services, message: Any) -> None:
+        services.database.role = DatabaseRole.NOTIFIER
         services.webhook_worker.handle(message)
 
     @property
@@ -1022,7 +1037,11 @@ class World:
         self.scheduler.spawn(self._by_the_clock, after=SWEEP_EVERY)
 
     def _remediate(self) -> None:
-        self.invoke(lambda services: self.remediated.update(Remediation(services.dead_letters).run()), 300)
+        def remediate(services: Services) -> None:
+            services.database.role = DatabaseRole.UPKEEP
+            self.remediated.update(Remediation(services.dead_letters).run())
+
+        self.invoke(remediate, 300)
         self.scheduler.spawn(self._remediate, after=REMEDIATE_EVERY)
 
     # --- what people do
@@ -1072,6 +1091,7 @@ class World:
     def replay_dead_letters(self) -> int:
         """Somebody sends every dead letter once more, also what died again after a replay; how many there were."""
         with self._a_person() as services:
+            services.database.role = DatabaseRole.OPERATOR
             report = services.dead_letters.replay(Choice(), replayed_by="somebody", most_replays=None)
         wrong = [line for line in report.lines if line.outcome not in {"replayed", "finished"}]
         assert not wrong, f"{self}: {wrong}"
@@ -1264,6 +1284,7 @@ def virtual_time(dsn: str) -> Database:
 
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA IF NOT EXISTS sim")
+        connection.execute("GRANT USAGE ON SCHEMA sim TO PUBLIC")
         for name in ("now", "clock_timestamp"):
             connection.execute(
                 f"CREATE OR REPLACE FUNCTION sim.{name}() RETURNS timestamptz LANGUAGE sql STABLE"  # pyright: ignore[reportArgumentType]

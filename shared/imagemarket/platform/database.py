@@ -19,22 +19,45 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _PING_AFTER_IDLE_SECONDS = 15.0
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _CHECKOUT_SECONDS = 5.0
 """How long a connection is waited for."""
 
 
-def dsn_of_secret(secret: str) -> str:
-    """The libpq connection string for a secret in the form that RDS writes."""
+def dsn_of(secret: str, *, address: str, authorities: str) -> str:
+    """The libpq connection string of a login (`{username, password}`) to the database at `host:port/name`.
+
+    The server proves its name by a certificate of `authorities`: `public`, those that botocore carries (Amazon's are
+    among them, which RDS Proxy's certificates are of), or a file of some in PEM. `none` goes without TLS, and to
+    this machine alone.
+
+    Raises `ValueError` for `none` to another machine.
+    """
     from psycopg.conninfo import make_conninfo
 
-    fields = json.loads(secret)
+    server, _, name = address.partition("/")
+    host, _, port = server.rpartition(":")
+    login = json.loads(secret)
+    if authorities == "none":
+        if host not in _LOOPBACK:
+            raise ValueError(f"MARKET_DATABASE_AUTHORITIES is none, and {host} is not this machine")
+        tls = {"sslmode": "disable"}
+    else:
+        tls = {
+            "sslmode": "verify-full",
+            "sslrootcert": _public_authorities() if authorities == "public" else authorities,
+        }
     return make_conninfo(
-        host=fields["host"],
-        port=int(fields["port"]),
-        user=fields["username"],
-        password=fields["password"],
-        dbname=fields["dbname"],
+        host=host, port=int(port), dbname=name, user=login["username"], password=login["password"], **tls
     )
+
+
+def _public_authorities() -> str:
+    from pathlib import Path
+
+    import botocore
+
+    return str(Path(botocore.__file__).with_name("cacert.pem"))
 
 
 class Database:

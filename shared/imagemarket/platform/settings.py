@@ -33,7 +33,13 @@ class Settings(BaseSettings):
     media_base_url: str = _UNSET
     """Where the CDN serves public renditions, without a trailing slash."""
     database_secret_arn: str = _UNSET
-    """Secret with `{host, port, username, password, dbname}` of the PostgreSQL writer."""
+    """Secret with `{username, password}` of the PostgreSQL role that this process connects as."""
+    database_address: str = _UNSET
+    """Where the PostgreSQL writer is: `host:port/name`."""
+    database_authorities: str = "public"
+    """What its certificate is verified against: `public` authorities, or a PEM file; `none` on one machine."""
+    database_role_secret_arns: str = _UNSET
+    """Secrets of all roles, with commas between; for whoever lets them in."""
     database_statement_timeout_ms: int = 2000
     """How long one statement may run (specification 8.1)."""
     cache_url: str = _UNSET
