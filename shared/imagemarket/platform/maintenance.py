@@ -29,6 +29,9 @@ _DELETIONS: dict[str, LiteralString] = {
 }
 
 
+_STATEMENT_TIMEOUT = "20s"
+
+
 class Maintenance:
     """Opens partitions ahead of time and deletes what has expired."""
 
@@ -39,6 +42,8 @@ class Maintenance:
         """Rows deleted by table. Safe to run at any time."""
         deleted: dict[str, int] = {}
         with self._database.transaction() as connection:
+            # No client waits for it, as for other statements: a deployment does, on a machine that may be busy.
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
             connection.execute("SELECT ensure_image_partitions((now() AT TIME ZONE 'UTC')::date, %s)", (_MONTHS_AHEAD,))
             for table, statement in _DELETIONS.items():
                 deleted[table] = connection.execute(statement).rowcount
