@@ -111,8 +111,10 @@ class Visitor:
         return Upload(announced["image_id"], self.wait(announced["image_id"]))
 
     def search(self, **query: Any) -> dict[str, Any]:
-        """One page of results."""
-        return _expect(self.http.get("/v1/search", params=query), 200).json()
+        """One page of results, after the seconds that a limit on requests asks for."""
+        while (answer := self.http.get("/v1/search", params=query)).status_code == 429:
+            time.sleep(int(answer.headers["retry-after"]))
+        return _expect(answer, 200).json()
 
 
 def eventually(probe: Callable[[], Any], patience_s: float = 60, *, every_s: float = 0.25) -> Any:
