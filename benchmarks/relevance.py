@@ -260,7 +260,8 @@ def engine_with(documents: Sequence[SearchDocument]) -> Iterator[tuple[PostgresS
 def scores(
     made: Corpus, engine: PostgresSearch, speller: Speller, readings: Mapping[str, Reading] = READINGS
 ) -> Scores:
-    """Every question asked in every reading, and its answer judged for every way, gains included."""
+    """Every question asked in every reading, and its answer judged for every way, gains included. As in the product,
+    what neither has the words nor is close in meaning is no result."""
     from imagemarket.vision.text import TextEncoder
 
     encoder = TextEncoder(BUNDLE)
@@ -276,8 +277,11 @@ def scores(
             gained = {
                 hit.image_id: gains(documents[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]
             }
+            close = {hit.image_id for hit in by_meaning if hit.score >= (encoder.close_from or -1)}
+            having = {hit.image_id for hit in by_words}
             for way_name, way in WAYS.items():
-                ranked = lifted(way(by_words, by_meaning), gained)
+                results = close if way_name == "semantic" else close | having
+                ranked = lifted([hit for hit in way(by_words, by_meaning) if hit.image_id in results], gained)
                 judged = judge([hit.image_id for hit in ranked], question.relevant)
                 found.setdefault((reading_name, way_name), []).append(judged)
     return found
@@ -326,6 +330,7 @@ def measure() -> list[report.Row]:
     kinds = list(dict.fromkeys(question.kind for question in made.questions))
     for measure_of, title in (("ndcg", "nDCG@10"), ("recall", "recall@10"), ("reciprocal", "MRR")):
         console.print(_by_kind(made, found, kinds, measure_of, title))
+    console.print(_ranks(made, found))
     convex, share = cross_validated(made, found)
     console.print(f"convex, its share chosen on the other folds: nDCG@10 {convex:.3f}; on all together {share}")
 
@@ -423,6 +428,16 @@ def _by_kind(made: Corpus, found: Scores, kinds: Sequence[str], measure_of: str,
             continue
         of_kind = {kind: [j for q, j in zip(made.questions, judged, strict=True) if q.kind == kind] for kind in kinds}
         table.add_row(reading, way, *(f"{mean(each, measure_of):.3f}" for each in of_kind.values()))
+    return table
+
+
+def _ranks(made: Corpus, found: Scores) -> Table:
+    """Of each query the place of the first photo that answers it, by every way with all of the reading."""
+    ways = ("keyword", "semantic", "rrf", DEFAULT)
+    table = Table("kind", "query", *ways, title="the first photo that answers stands at")
+    for number, question in enumerate(made.questions):
+        reciprocals = [found["all", way][number].reciprocal for way in ways]
+        table.add_row(question.kind, question.text, *(f"{1 / each:.0f}" if each else "-" for each in reciprocals))
     return table
 
 
