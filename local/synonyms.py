@@ -5,22 +5,53 @@
 
 Two nouns are synonyms here when the first sense of each, the one that WordNet's readers met most often, is one
 and the same thing that can be photographed. Senses further down the list would make a "crane" a "bird" where a
-harbour is meant. Names of peoples are nobody's synonyms, and what `offensive.txt` names is left out.
+harbour is meant.
+
+Of persons only those are synonyms that are called by their trade, sport, family or age, and beings of tales. Who
+somebody is, believes or suffers from, and what people call one another, is nobody's synonym; nor is what
+`offensive.txt` and `persons.txt` name, of whichever kind.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import NOT_PLURALS, WORDNET, offensive
+from imagemarket.search.synonyms import NOT_PLURALS, WORDNET, without_synonyms
 
 # Lexicographer files (lexnames(5WN)): animal, artifact, body, event, food, location, object, person, phenomenon, plant.
 _VISIBLE = {"05", "06", "08", "11", "13", "15", "17", "18", "19", "20"}
 _PERSON = "18"
+_BY_WHAT_THEY_DO = frozenset(
+    {
+        "worker",
+        "employee",
+        "professional",
+        "expert",
+        "craftsman",
+        "creator",
+        "artist",
+        "writer",
+        "journalist",
+        "engineer",
+    }
+    | {"scientist", "scholar", "student", "medical_practitioner", "merchant", "businessperson", "driver", "serviceman"}
+    | {"performer", "musician", "athlete", "player", "rider", "tourist", "visitor", "pedestrian", "spectator"}
+    | {"relative", "child", "juvenile", "friend", "ruler", "prince", "spiritual_being", "imaginary_being", "monster"}
+)
+"""Of persons' wider words those under which synonyms are harmless."""
+_BY_WHAT_THEY_ARE = frozenset(
+    {"bad_person", "unwelcome_person", "unfortunate", "simpleton", "religious_person", "spiritual_leader", "oppressor"}
+    | {"migrant", "wanderer", "consumer", "lover", "mutant", "inhabitant", "lawman"}
+)
+_DEMEANING = re.compile(
+    r"offensive|disparag|derogat|pejorative|contempt|ridicul|obscen|vulgar|prostitut|slang", re.IGNORECASE
+)
 _NOT_PLURALS_HEADER = """\
 # Nouns that look like the plural of one in wordnet.txt and are words of their own, by `python -m local.synonyms`.
 """
@@ -41,19 +72,54 @@ def first_senses(folder: Path) -> dict[str, str]:
     return {fields[0]: fields[4 + int(fields[3]) + 2] for fields in _lines(folder / "index.noun")}
 
 
+@dataclass(frozen=True)
+class Synset:
+    """A line of data.noun: offset lex_filenum ss_type w_cnt word lex_id ... p_cnt symbol offset pos target ..."""
+
+    file: str
+    words: tuple[str, ...]
+    wider: tuple[str, ...]
+    """Offsets of the synsets that it is a kind or an instance of."""
+    definition: str
+
+
+def synsets(folder: Path) -> dict[str, Synset]:
+    """Every synset of nouns by its offset."""
+    found: dict[str, Synset] = {}
+    for fields in _lines(folder / "data.noun"):
+        pointers_at = 4 + 2 * int(fields[3], 16)
+        pointers = fields[pointers_at + 1 : pointers_at + 1 + 4 * int(fields[pointers_at])]
+        found[fields[0]] = Synset(
+            file=fields[1],
+            words=tuple(fields[4:pointers_at:2]),
+            wider=tuple(pointers[at + 1] for at in range(0, len(pointers), 4) if pointers[at] in {"@", "@i"}),
+            definition=" ".join(fields).partition(" | ")[2],
+        )
+    return found
+
+
 def visible_synsets(folder: Path) -> set[str]:
-    """Offsets of the synsets of things that can be seen; of persons none that a capital letter tells to be a people, a
-    faith or somebody (data.noun: offset lex_filenum ss_type w_cnt word lex_id ...)."""
+    """Offsets of the synsets of things that can be seen and are not demeaning; of persons those by what they do."""
+    known = synsets(folder)
     return {
-        fields[0]
-        for fields in _lines(folder / "data.noun")
-        if fields[1] in _VISIBLE and not (fields[1] == _PERSON and _capital(fields))
+        offset
+        for offset, synset in known.items()
+        if synset.file in _VISIBLE
+        and not _DEMEANING.search(synset.definition)
+        and (synset.file != _PERSON or _told_by_what_they_do(synset, known))
     }
 
 
-def _capital(fields: list[str]) -> bool:
-    words = fields[4 : 4 + 2 * int(fields[3], 16) : 2]
-    return any(word != word.lower() for word in words)
+def _told_by_what_they_do(person: Synset, known: dict[str, Synset]) -> bool:
+    """A capital letter tells a people, a faith or somebody by name."""
+    if any(word != word.lower() for word in person.words):
+        return False
+    names, above = set(person.words), list(person.wider)
+    while above:
+        wider = known[above.pop()]
+        names |= set(wider.words)
+        above += wider.wider
+    return not names.isdisjoint(_BY_WHAT_THEY_DO) and names.isdisjoint(_BY_WHAT_THEY_ARE)
 
 
 def not_plurals(folder: Path, singulars: set[str]) -> list[str]:
@@ -70,7 +136,7 @@ def groups(folder: Path) -> list[list[str]]:
     known, visible = english_words(), visible_synsets(folder)
     found: dict[str, list[str]] = defaultdict(list)
     for word, synset in first_senses(folder).items():
-        if synset in visible and word in known and len(word) > 2 and word not in offensive():
+        if synset in visible and word in known and len(word) > 2 and word not in without_synonyms():
             found[synset].append(word)
     return sorted(sorted(words) for words in found.values() if len(words) > 1)
 

@@ -17,6 +17,7 @@ EDITED = _DATA / "synonyms.txt"
 
 NOT_PLURALS = _DATA / "not_plurals.txt"
 OFFENSIVE = _DATA / "offensive.txt"
+PERSONS = _DATA / "persons.txt"
 
 MOST_SYNONYMS = 4
 """How many other words are looked for in a word's place at most."""
@@ -59,6 +60,13 @@ def offensive() -> frozenset[str]:
 
 
 @cache
+def without_synonyms() -> frozenset[str]:
+    """Words that stand for no other and for which no other stands: those that offend, and those for who people are. An
+    aborigine is no way to look for native plants."""
+    return offensive() | _lines(PERSONS)
+
+
+@cache
 def not_plurals() -> frozenset[str]:
     """Nouns that look like another's plural: "physics" is not several of a "physic"."""
     return _lines(NOT_PLURALS)
@@ -66,10 +74,11 @@ def not_plurals() -> frozenset[str]:
 
 @cache
 def shipped() -> Mapping[str, tuple[str, ...]]:
-    """The lists that the search comes with, without what offends; read once."""
+    """The lists that the search comes with, without what offends and who people are; read once."""
     lists = read_list(WORDNET.read_text(encoding="utf-8")) | read_list(EDITED.read_text(encoding="utf-8"))
-    held = {word: tuple(other for other in others if other not in offensive()) for word, others in lists.items()}
-    return {word: others for word, others in held.items() if others and word not in offensive()}
+    without = without_synonyms()
+    held = {word: tuple(other for other in others if other not in without) for word, others in lists.items()}
+    return {word: others for word, others in held.items() if others and word not in without}
 
 
 def alternatives(words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
