@@ -18,11 +18,12 @@ from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplet
 from imagemarket.platform.ids import new_id
 from imagemarket.search import postgres
 from imagemarket.search.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import Filters, Removal, SearchDocument, Sort
+from imagemarket.search.models import Filters, Removal, SearchDocument, SearchQuery, Sort
 from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
 from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
+from imagemarket.search.understanding import QueryReader
 from imagemarket.search.upkeep import Differences, Upkeep
 from imagemarket.search.words import read
 from local.layout import free_port
@@ -545,6 +546,32 @@ def test_what_quotes_and_minus_say_is_held_against_documents(engine: Engine, tex
     assert len(found) == number
     assert found == memory.having(text, ids)
     assert engine.having(text, []) == set()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("street without people", "street no people", "street (no people)", "street no-people", "street sans people"),
+        *("street zero people", "street, nobody", "people-free street"),
+    ],
+)
+def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
+    engine.write([document("Street", people=False), document("People in a street", people=True)], [])
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: False)
+    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
+    assert titles(engine, hits) == ["Street"]
+    near = engine.nearest(pointing(0), MODEL, understood.filters, limit=5)
+    assert titles(engine, near) == ["Street"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "other"), [("white circle", "Caucasian chalk circle play"), ("native plants", "Aborigine and plants")]
+)
+def test_no_people_is_looked_for_in_a_words_place(engine: Engine, asked: str, other: str) -> None:
+    engine.write([document(asked.title()), document(other)], [])
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: False)
+    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
+    assert titles(engine, hits) == [asked.title()]
 
 
 # --- vectors -------------------------------------------------------------------------------------

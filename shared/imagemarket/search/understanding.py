@@ -37,7 +37,12 @@ _PEOPLE = frozenset(
 )
 _NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
 _OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo"})
-"""What "-free" leaves out; "sugar-free" and "hands-free" name something."""
+"""What "-free", "no-" and "zero" leave out; "sugar-free", "hands-free" and "zero gravity" name something."""
+_WITHOUT = frozenset({"without", "w/o", "minus", "excluding", "except"})
+_NONE_OF = frozenset({"sans", "zero", "0"})
+"""Say no of people and what often is absent; "comic sans" and "zero waste" are names."""
+_WITHOUT_ANY_OF = frozenset({"free", "devoid", "empty", "clear"})
+_OPENING, _MARKS = "([{", ".,;:!?()[]{}"
 _ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
 _FORBIDDEN = frozenset(
@@ -191,25 +196,31 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
 
 def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
     """How many of the first words are a negation, and what it does not want; 0 where they are none."""
-    first = words[0].lower()
-    if first in _NOBODY:
+    first = words[0].lower().lstrip(_OPENING)
+    bare = first.strip(_MARKS)
+    if bare in _NOBODY:
         return 1, ["people"]
-    if first == "no" and words[1:2] and words[1].lower().rstrip(",.") in {"one", "body"}:
+    if first == "no" and words[1:2] and words[1].lower().strip(_MARKS) in {"one", "body"}:
         return 2, ["people"]
-    thing, joint, free = first.partition("-")
-    if joint and free in {"free", "less"} and thing in _PEOPLE | _OFTEN_ABSENT:
-        return 1, [thing]
-    strong = words[0] == "NOT" or first in {"without", "minus", "excluding", "except"}
-    if not strong and first not in {"no", "not"}:
+    before, joint, behind = bare.partition("-")
+    if joint and behind in {"free", "less"} and _often_absent(before):
+        return 1, [before]
+    if joint and before in {"no", "non", *_NONE_OF} and _often_absent(behind):
+        return 1, [behind]
+    strong = words[0].lstrip(_OPENING) == "NOT" or first in _WITHOUT
+    of = first in _WITHOUT_ANY_OF and words[1:2] == ["of"]
+    if not strong and not of and first not in {"no", "not", *_NONE_OF}:
         return 0, []
-    place = 1
+    place = 2 if of else 1
     named: list[str] = []
     while place < len(words):
-        word = words[place].lower().strip(",.;")
+        word = words[place].lower().strip(_MARKS)
         if word in _ARTICLES:
             place += 1
             continue
         if not word.isalnum() or (not strong and (shows_a_sign or word in _FORBIDDEN)):
+            break
+        if (of or first in _NONE_OF) and not _often_absent(word):
             break
         named.append(word)
         place += 1
@@ -218,6 +229,10 @@ def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
             continue
         break
     return (place, named) if named else (0, [])
+
+
+def _often_absent(word: str) -> bool:
+    return word in _PEOPLE or word in _OFTEN_ABSENT or word.removesuffix("s") in _OFTEN_ABSENT
 
 
 def _corrected(words: list[str], speller: Speller, has_results: Callable[[str], bool]) -> list[str]:

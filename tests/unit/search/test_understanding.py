@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from imagemarket.search import synonyms, words
 from imagemarket.search.models import SearchQuery
 from imagemarket.search.spelling import Speller
+from imagemarket.search.suggestions import offends
 from imagemarket.search.understanding import MOST_LOOK_UPS, QueryReader, Reading, Understood
 
 SPELLER = Speller(
@@ -51,6 +52,28 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("cars no trucks", "cars -trucks", None),
         ("red NOT bicycle", "red -bicycle", None),
         ("car-free street", "street -car", None),
+        ("(no people)", "", False),
+        ("beach (no people)", "beach", False),
+        ("beach [without people]", "beach", False),
+        ("beach (nobody)", "beach", False),
+        ("no-people", "", False),
+        ("no-people beach", "beach", False),
+        ("sans people", "", False),
+        ("street sans people", "street", False),
+        ("zero people", "", False),
+        ("0 people", "", False),
+        ("street w/o people", "street", False),
+        ("street devoid of people", "street", False),
+        ("beach free of people and clutter", "beach -clutter", False),
+        ("no people!", "", False),
+        ("no-cars street", "street -cars", None),
+        ("comic sans", "comic sans", None),
+        ("sans serif letters", "sans serif letters", None),
+        ("zero waste", "zero waste", None),
+        ("zero gravity", "zero gravity", None),
+        ("no. 5", "no. 5", None),
+        ("free of charge", "free of charge", None),
+        ("no-parking zone", "no-parking zone", None),
         ("no smoking sign", "no smoking sign", None),
         ("no parking", "no parking", None),
         ("sugar-free soda", "sugar-free soda", None),
@@ -85,14 +108,69 @@ OFFENDED = ("queer couple", "gay wedding", "asian woman", "dwarf hamster", "whit
 def test_no_slur_is_anybodys_synonym_and_no_people_a_colours(asked: str) -> None:
     understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: False)
     others = {other for each in understood.synonyms for other in each.instead}
-    assert not others & synonyms.offensive()
+    assert not others & synonyms.without_synonyms()
     assert not others & {"caucasian", "asiatic", "homo", "midget", "negro"}
+
+
+_PEOPLES = (
+    "aboriginal aborigine african albanian american apache arab armenian asian asiatic australian aztec bantu basque"
+    " bedouin berber bohemian british bulgarian cajun canadian caucasian celt cherokee chinese comanche cossack creole"
+    " croatian cuban czech danish dutch egyptian english eskimo ethiopian filipino finnish french german greek gypsy"
+    " hawaiian hispanic hmong hungarian inca indian indigenous inuit iranian iraqi irish israeli italian jamaican"
+    " japanese kenyan korean kurd latina latino lebanese malay maori maya mexican mohawk mongol moor moroccan native"
+    " navajo nepalese nigerian norwegian oriental pakistani palestinian persian polish polynesian portuguese pueblo"
+    " roma romanian russian samoan scottish serb sherpa sioux slav somali spanish swedish swiss syrian tartar thai"
+    " tibetan turk ukrainian vietnamese viking welsh yankee zulu alien foreigner immigrant migrant refugee"
+)
+_FAITHS = (
+    "agnostic anglican atheist baptist believer buddhist calvinist catholic christian evangelical fakir fundamentalist"
+    " gentile hasidic heathen hebrew heretic hindu huguenot infidel islamic jain jesuit jew jewish lutheran mennonite"
+    " methodist mohammedan mormon moslem muslim orthodox pagan papist protestant puritan quaker rastafarian satanist"
+    " shiite sikh sufi sunni taoist unbeliever zoroastrian"
+)
+_CONDITIONS = (
+    "addict albino alcoholic amputee anorexic asexual autistic bisexual blind boozer bulimic consumptive cripple deaf"
+    " diabetic disabled drunk drunkard dwarf epileptic eunuch gay handicapped heterosexual hobo homeless homosexual"
+    " hunchback insane intersex junkie lesbian leper lush madman midget mute neurotic paranoid paraplegic psychotic"
+    " queer schizophrenic sot spastic straight toper tramp transgender transsexual transvestite vagrant"
+)
+
+
+@pytest.mark.parametrize("named", [_PEOPLES, _FAITHS, _CONDITIONS])
+def test_who_people_are_is_nobodys_synonym(named: str) -> None:
+    """All lists that are shipped, either way: "native plants" looks for no aborigine, and "tramp" for nobody else."""
+    words = set(named.split())
+    assert len(words) == len(named.split())
+    lists = [synonyms.read_list(path.read_text(encoding="utf-8")) for path in (synonyms.WORDNET, synonyms.EDITED)]
+    for told in (*lists, synonyms.shipped()):
+        assert not words & (set(told) | {other for others in told.values() for other in others})
+    assert words <= synonyms.without_synonyms(), "nor may a list that people edit say it"
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead"), [("native plants", []), ("photographer", []), ("farmer", ["granger", "husbandman"])]
+)
+def test_of_persons_those_have_synonyms_that_are_called_by_what_they_do(asked: str, instead: list[str]) -> None:
+    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: False)
+    assert [other for each in understood.synonyms if each.word != "plants" for other in each.instead] == instead
+
+
+@pytest.mark.parametrize(
+    "phrase", ["native plants", "muslim wedding", "taco stand", "oriental rug", "pansy", "rice paddy", "irish coast"]
+)
+def test_who_people_are_may_be_suggested(phrase: str) -> None:
+    assert not offends(phrase)
+
+
+@pytest.mark.parametrize("phrase", ["gypo camp", "junkie", "squaw valley", "moslem"])
+def test_slurs_are_not_suggested(phrase: str) -> None:
+    assert offends(phrase)
 
 
 def test_the_offensive_list_holds_at_the_build_and_whatever_the_lists_say(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = synonyms.WORDNET.read_text(encoding="utf-8")
     told = {word for line in shipped.splitlines() if line[0] != "#" for word in line.split(", ")}
-    assert not told & synonyms.offensive()
+    assert not told & synonyms.without_synonyms()
     monkeypatch.setattr(synonyms, "offensive", lambda: frozenset({"couch"}))
     synonyms.shipped.cache_clear()
     assert "couch" not in {other for others in synonyms.shipped().values() for other in others}
