@@ -360,10 +360,12 @@ def forgot_password(body: ForgottenPassword, request: Request) -> Response:
     status_code=204,
     responses=problem_responses(InvalidMailToken, InvalidRequest, DependencyUnavailable),
 )
-def reset_password(body: PasswordReset) -> None:
+def reset_password(body: PasswordReset, request: Request) -> None:
     """The token holds for an hour and can be used once; a password that is refused leaves it good. Ends all sessions
-    and confirms the address."""
-    wiring.identity().reset_password(body.token.get_secret_value(), body.password.get_secret_value())
+    and confirms the address. Attempts by strangers no longer keep the network that it came from out."""
+    wiring.identity().reset_password(
+        body.token.get_secret_value(), body.password.get_secret_value(), address=client_address(request)
+    )
 
 
 @router.get(

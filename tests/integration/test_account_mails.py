@@ -92,7 +92,7 @@ def test_a_forgotten_password_is_set_anew_and_nobody_learns_who_has_an_account(p
     assert len(rows) == len(post.queue.messages) == 3, "the same is done for each"
     assert [row["user_id"] is None for row in rows] == [True, True, False]
     (mail,) = post.deliver()
-    post.identity.reset_password(token_in(mail), NEW)
+    post.identity.reset_password(token_in(mail), NEW, address=ADDRESS)
     (told,) = post.deliver()
     assert told["Subject"] == "Your password was changed"
     assert post.kit.login(password=NEW).account.email_confirmed_at is not None

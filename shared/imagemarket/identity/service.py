@@ -187,10 +187,12 @@ class Identity:
             known_as = ""  # nobody's; goes the way of every unknown e-mail
         self._mails.request("reset_password", known_as)
 
-    def reset_password(self, token: str, password: str) -> None:
+    def reset_password(self, token: str, password: str, *, address: str) -> None:
         """Sets a new password with the token of a mail, which also confirms its address, and ends every session.
 
-        Raises `InvalidMailToken`, and `InvalidRequest` for a password that is not taken (the token stays good).
+        The network of `address` is remembered as one of the owner's: strangers' attempts keep nobody out who reads
+        the account's mail. Raises `InvalidMailToken`, and `InvalidRequest` for a password that is not taken (the
+        token stays good).
         """
         digest, now = token_digest(token), self._clock.now()
         account = self._store.mail_token_owner(digest, "reset_password", now)
@@ -202,6 +204,8 @@ class Identity:
             raise InvalidMailToken(_ANOTHER_MAIL)
         self._store.change_password(account.id, hashed, now)
         self._store.confirm_email(account.id, now)
+        self._store.remember_network(account.id, neighbourhood_of(address), now)
+        self._attempts.signed_in(email=account.email, address=address)
         self._password_changed(account)
 
     def change_password(self, account_id: UUID, *, current: str, new: str, address: str) -> TokenPair:

@@ -7,7 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from imagemarket.identity.attempts import MAILS_PER_ADDRESS, PER_ACCOUNT_AND_ADDRESS, REGISTRATIONS_PER_ADDRESS
+from imagemarket.identity.attempts import (
+    MAILS_PER_ADDRESS,
+    PER_ACCOUNT_AND_ADDRESS,
+    REGISTRATIONS_PER_ADDRESS,
+    STRANGERS_PER_ACCOUNT,
+)
 from imagemarket.platform.errors import (
     EmailTaken,
     InvalidCredentials,
@@ -245,7 +250,7 @@ def test_a_mails_token_is_for_one_purpose_and_not_for_ever(kit: Kit, purpose: An
         if as_ == "confirm_email":
             kit.identity.confirm_email(token)
         else:
-            kit.identity.reset_password(token, NEW)
+            kit.identity.reset_password(token, NEW, address=ADDRESS)
 
     token = kit.mails.token(purpose, EMAIL)
     other = "reset_password" if purpose == "confirm_email" else "confirm_email"
@@ -267,8 +272,8 @@ def test_a_forgotten_password_is_set_anew_and_every_session_ends(kit: Kit) -> No
     sessions = [kit.login().refresh_token for _ in range(2)]
     first, second = (kit.mails.token("reset_password", EMAIL) for _ in range(2))
     with pytest.raises(InvalidRequest):
-        kit.identity.reset_password(first, "password123")
-    kit.identity.reset_password(first, NEW)
+        kit.identity.reset_password(first, "password123", address=ADDRESS)
+    kit.identity.reset_password(first, NEW, address=ADDRESS)
     for token in sessions:
         with pytest.raises(InvalidRefreshToken):
             kit.identity.refresh(token)
@@ -277,9 +282,29 @@ def test_a_forgotten_password_is_set_anew_and_every_session_ends(kit: Kit) -> No
     assert kit.login(password=NEW).account.email == EMAIL
     for used in (first, second):
         with pytest.raises(InvalidMailToken):
-            kit.identity.reset_password(used, PASSWORD)
+            kit.identity.reset_password(used, PASSWORD, address=ADDRESS)
     assert kit.identity.account(account.id).email_confirmed_at is not None, "whoever reads the mail has the address"
     assert kit.mails.requested[-1] == ("password_changed", EMAIL)
+
+
+def test_who_reads_the_mail_gets_in_from_a_network_that_strangers_have_closed(kit: Kit) -> None:
+    register(kit)
+    home, elsewhere = "198.51.100.20", "198.51.100.99"
+    for attempt in range(STRANGERS_PER_ACCOUNT.attempts):
+        with pytest.raises(InvalidCredentials):
+            kit.login(password="wrong", address=f"192.0.2.{attempt % 3}")
+    for _ in range(PER_ACCOUNT_AND_ADDRESS.attempts + 1):
+        with pytest.raises(TooManyRequests):
+            kit.login(address=home)
+    with pytest.raises(InvalidMailToken):
+        kit.identity.reset_password("no token of ours", NEW, address=home)
+    with pytest.raises(TooManyRequests):
+        kit.login(address=elsewhere)
+    kit.identity.reset_password(kit.mails.token("reset_password", EMAIL), NEW, address=home)
+    for address in (home, elsewhere):  # a provider gives out another of the same network
+        assert kit.login(password=NEW, address=address).account.email == EMAIL
+    with pytest.raises(TooManyRequests):
+        kit.login(password=NEW, address="192.0.2.77")
 
 
 def test_forgetting_is_asked_for_alike_by_the_known_and_the_unknown_and_not_too_often(kit: Kit) -> None:
