@@ -65,15 +65,16 @@ def make_accounts(cloud: Cloud) -> None:
 def load_demo(cloud: Cloud, folder: Path | None) -> None:
     """Make the demo's accounts and upload its pictures, or those of a folder of one's own; once.
 
-    A run that was cut off goes on where it was. The accounts are told of also when the pictures do not come through.
+    A run that was cut off goes on where it was. The accounts are told of in any case, also when they or the pictures do
+    not come through.
     """
     stamp = cloud.layout.data / "demo"
     wanted = str(folder.resolve()) if folder else digest_of([REPOSITORY / "local" / "demo"])
     if stamp.exists() and wanted in stamp.read_text().splitlines():
         return
-    with step("Demo accounts"):
-        make_accounts(cloud)
     try:
+        with step("Demo accounts"):
+            make_accounts(cloud)
         through = _upload(cloud, folder or _demo_pictures(cloud.layout, wanted))
     except BaseException:
         tell(cloud)

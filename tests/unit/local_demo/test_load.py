@@ -16,11 +16,13 @@ from local.layout import Layout, LocalError
 
 
 class Cloud:
-    """As much of the local cloud as the demo touches; `ends` are the exit statuses of the uploads to come."""
+    """As much of the local cloud as the demo touches; `ends` are the exit statuses of the uploads to come, `troubles`
+    what making the accounts comes to."""
 
     def __init__(self, state: Path) -> None:
         self.layout = Layout(made=state, state=state, port=4711)
         self.ends: list[int | BaseException] = []
+        self.troubles: list[BaseException] = []
         self.uploads: list[tuple[str, ...]] = []
 
     def command(self, _: Any, *arguments: str, password: str) -> int:
@@ -31,12 +33,16 @@ class Cloud:
             raise end
         return end
 
+    def accounts(self, _: Any) -> None:
+        if self.troubles:
+            raise self.troubles.pop()
+
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     found = Cloud(tmp_path)
     monkeypatch.setattr(load, "_command", found.command)
-    monkeypatch.setattr(load, "make_accounts", lambda _: None)
+    monkeypatch.setattr(load, "make_accounts", found.accounts)
     monkeypatch.setattr(load, "_demo_pictures", lambda *_: tmp_path / "demo")
     return found
 
@@ -64,6 +70,19 @@ def test_cut_off_it_tells_the_accounts_and_the_next_up_goes_on(
     load.load_demo(cloud, None)
     assert len(cloud.uploads) == 2
     assert cloud.uploads[0] == cloud.uploads[1]
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), LocalError("the API does not answer")])
+def test_the_accounts_are_told_also_when_they_could_not_be_made(
+    cloud: Any, capsys: pytest.CaptureFixture[str], trouble: BaseException
+) -> None:
+    cloud.troubles, cloud.ends = [trouble], [0]
+    with pytest.raises(type(trouble)):
+        load.load_demo(cloud, None)
+    assert accounts_told(cloud, capsys.readouterr().out)
+    assert cloud.uploads == []
+    load.load_demo(cloud, None)
+    assert len(cloud.uploads) == 1
 
 
 def test_a_folder_of_ones_own_that_was_not_through_is_tried_again(cloud: Any, tmp_path: Path) -> None:
