@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from imagemarket.cli.pictures import PassedOver
 
 PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
-_NAMED_AT_MOST = 10
 _COLOURS = {
     "approved": "green",
     "there": "green",
@@ -110,13 +109,12 @@ def upload(
 
 
 def _say_passed_over(console: Any, passed_over: Sequence[PassedOver]) -> None:
-    """A line for each reason, with the names it holds for."""
+    """A line for each reason, with all the names that it holds for."""
     by_reason: dict[str, list[str]] = {}
     for each in passed_over:
         by_reason.setdefault(each.reason, []).append(each.name)
     for reason, names in by_reason.items():
-        more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-        told = f"Passed over, {reason}: {', '.join(names[:_NAMED_AT_MOST])}{more}."
+        told = f"Passed over, {reason}: {', '.join(names)}."
         console.print(told, style="dim", markup=False, highlight=False)
 
 

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
 
 from imagemarket.cli.client import CliError
 from imagemarket.cli.pictures import (
     Defaults,
+    PassedOver,
     Picture,
     PictureNotes,
     announcement_of,
@@ -22,6 +24,7 @@ from imagemarket.cli.pictures import (
     readable,
     title_from,
 )
+from imagemarket.cli.upload import _say_passed_over
 from imagemarket.ingestion.models import CONTENT_TYPES, UploadRequest
 
 LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -37,6 +40,14 @@ def announced(picture: Picture, defaults: Defaults | None = None) -> UploadReque
     """What would be sent, as the API takes it."""
     body = announcement_of(picture, sha256="ab" * 32, defaults=defaults or Defaults())
     return UploadRequest.model_validate_json(json.dumps(body))
+
+
+def test_each_file_that_is_passed_over_is_told_however_many(capsys: pytest.CaptureFixture[str]) -> None:
+    passed_over = [PassedOver(f"{number}.heic", "is HEIC") for number in range(23)]
+    _say_passed_over(Console(width=10_000), [*passed_over, PassedOver("notes.txt", "is no picture")])
+    heic, text = capsys.readouterr().out.splitlines()
+    assert heic == f"Passed over, is HEIC: {', '.join(each.name for each in passed_over)}."
+    assert text == "Passed over, is no picture: notes.txt."
 
 
 def test_a_folder_is_searched_to_the_bottom_and_what_is_passed_over_is_named(tmp_path: Path) -> None:
