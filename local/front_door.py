@@ -210,6 +210,12 @@ class FrontDoor:
         return response
 
     async def media(self, request: Request) -> Response:
+        """A public rendition, which pages of every origin may read, as they may the refusal of one."""
+        response = await self._media(request)
+        response.headers["access-control-allow-origin"] = "*"
+        return response
+
+    async def _media(self, request: Request) -> Response:
         _target(request)
         key = request.path_params["key"]
         bucket = self._output("RenditionsBucket")
@@ -231,7 +237,6 @@ class FrontDoor:
             headers={
                 **{name: answer.headers[name] for name in _MEDIA_HEADERS if name in answer.headers},
                 "x-content-type-options": "nosniff",
-                "access-control-allow-origin": "*",
             },
             background=BackgroundTask(answer.aclose),
         )

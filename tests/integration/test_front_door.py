@@ -172,6 +172,7 @@ def test_public_renditions_are_served_without_the_stores_own_headers(door: TestC
     assert (answer.status_code, answer.content) == (200, b"pixels")
     assert answer.headers["content-type"] == "image/webp"
     assert answer.headers["cache-control"] == "immutable"
+    assert answer.headers["access-control-allow-origin"] == "*"
     assert not [name for name in answer.headers if name.startswith("x-amz")]
 
 
@@ -284,7 +285,8 @@ def test_a_compressed_answer_stays_compressed(outputs: Path) -> None:
     ["clean/i/1000.webp", "originals/a.webp", "thumbnails/no.jpg", "thumbnails/a%20b.webp"],
 )
 def test_nothing_else_of_the_store_is_served(door: TestClient, key: str) -> None:
-    assert door.get(f"/media/{key}").status_code == 404
+    answer = door.get(f"/media/{key}")
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (404, "*")
 
 
 def test_the_door_itself_leads_to_the_docs(door: TestClient) -> None:
@@ -302,6 +304,6 @@ def test_a_dead_emulator_is_a_503_with_retry_after(outputs: Path) -> None:
     with TestClient(make_app(f"http://{LOOPBACK}:{free_port()}", outputs)) as client:
         for path in ("/v1/health", "/media/thumbnails/a.webp"):
             answer = client.get(path)
-            assert answer.status_code == 503
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (503, "*")
             assert answer.headers["retry-after"]
             assert answer.headers["content-type"] == "application/problem+json"
