@@ -107,6 +107,17 @@ def test_with_all_the_filters_and_fields() -> None:
     assert json_of(send(picture(), "image/jpeg", cursor="x"))["errors"][0]["field"] == "cursor"
 
 
+def test_the_least_cosine_is_a_parameter() -> None:
+    """The model sees ten degrees: cosines of 1.0, 0.98, 0.94 and 0.64."""
+    for least, found in ((0.99, ["blue"]), (0.9, ["blue", "0", "30"]), (0, ["blue", "0", "30", "60"])):
+        page = send(picture(), "image/jpeg", min_score=least)
+        assert titles(page) == found
+        assert all(hit["score"] >= least for hit in json_of(page)["results"])
+    for wrong in (1.1, -0.1, "many"):
+        refused = send(picture(), "image/jpeg", min_score=wrong)
+        assert (refused["statusCode"], json_of(refused)["errors"][0]["field"]) == (422, "min_score")
+
+
 def test_a_large_picture_comes_by_a_form_and_is_deleted(work: MemoryObjectStore) -> None:
     data = picture("PNG", (1500, 1500))
     answer = send({"content_type": "image/png", "size_bytes": len(data)}, path=f"{PATH}/upload")

@@ -1,4 +1,4 @@
-"""`samples/faults/upload-journal`: the same folder sent twice, and once more after Ctrl-C."""
+"""`samples/faults/upload-journal`: the same folder sent twice; `test_uploader.py` cuts runs off, also by Ctrl-C."""
 
 from __future__ import annotations
 
