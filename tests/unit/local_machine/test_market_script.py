@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -201,8 +202,17 @@ def _asked_for(file: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
-@pytest.mark.parametrize("name", ["uv", "up", "test", "models", "bench"])
+_CONTAINERS_PYTHON = "3.12"
+"""Ubuntu 24.04's, which the model server's Dockerfile begins from."""
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        *itertools.product(("uv", "up", "test", "models", "bench", "clip-builder"), ("3.11", "3.12", "3.13", "3.14")),
+        ("model-server", _CONTAINERS_PYTHON),
+    ],
+)
 def test_every_lock_holds_for_every_python(name: str, version: str) -> None:
     folder = REPOSITORY / "requirements"
     lines = (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
