@@ -133,10 +133,10 @@ def not_plurals(folder: Path, singulars: set[str]) -> list[str]:
 
 def groups(folder: Path) -> list[list[str]]:
     """Words of one meaning, each group and all of them in alphabetical order."""
-    known, visible = english_words(), visible_synsets(folder)
+    known, visible, without = english_words(), visible_synsets(folder), without_synonyms()
     found: dict[str, list[str]] = defaultdict(list)
     for word, synset in first_senses(folder).items():
-        if synset in visible and word in known and len(word) > 2 and word not in without_synonyms():
+        if synset in visible and word in known and len(word) > 2 and word not in without:
             found[synset].append(word)
     return sorted(sorted(words) for words in found.values() if len(words) > 1)
 

@@ -59,7 +59,6 @@ def offensive() -> frozenset[str]:
     return _lines(OFFENSIVE)
 
 
-@cache
 def without_synonyms() -> frozenset[str]:
     """Words that stand for no other and for which no other stands: those that offend, and those for who people are. An
     aborigine is no way to look for native plants."""
