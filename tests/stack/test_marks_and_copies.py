@@ -29,7 +29,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def published(market: Visitor, original: Path) -> Upload:
     uploaded = market.upload(original, title="A ridge that is looked for")
     assert uploaded.status["status"] == "approved", uploaded.status
-    eventually(lambda: market.http.get(f"/v1/images/{uploaded.image_id}").status_code == 200)
+    eventually(lambda: market.search(q="ridge that is looked for", mode="keyword")["results"])
     return uploaded
 
 
