@@ -10,7 +10,7 @@ import pytest
 from local.visitor import Visitor, eventually
 from tests.stack.conftest import run_market
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 PAGE = {"Origin": "http://localhost:5173"}
 
