@@ -232,6 +232,8 @@ def no_idiom(told: dict[str, Any]) -> None:
         ("date_from=soon", "date_from", "must be a date such as 2026-01-31"),
         ("date_from=2026-02-01&date_to=2026-01-01", "date_to", "must not be before date_from"),
         ("min_score=x&q=a", "min_score", "must be a number"),
+        ("min_score=nan&q=a", "min_score", "must be a number"),
+        ("color=red&color_tolerance=-inf", "color_tolerance", "must be a number"),
         ("mode=magic", "mode", "must be one of keyword, semantic or hybrid"),
         ("q=" + "a" * 201, "q", "takes at most 200 characters"),
         ("page=60&limit=20", "page", "must be at most 50"),
@@ -241,6 +243,12 @@ def test_a_parameter_is_named_and_the_nearest_told(door: httpx.Client, query: st
     told = problem(door.get(f"/v1/search?{query}"), 422)
     assert told["errors"][0]["field"] == field
     assert detail in told["errors"][0]["detail"]
+    no_idiom(told)
+
+
+def test_a_password_is_counted_in_characters(door: httpx.Client) -> None:
+    told = problem(door.post("/v1/auth/login", json={"email": "a@b.co", "password": "x" * 257}), 422)
+    assert told["errors"][0]["detail"] == "takes at most 256 characters"
     no_idiom(told)
 
 

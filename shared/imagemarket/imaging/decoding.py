@@ -172,7 +172,7 @@ def _decode(source: Source, found: str) -> Decoded:
         where: dict[str, Any] = {"page": header.page} if found == "tiff" else {}
         if header.sub_ifd is not None:
             where["subifd"] = header.sub_ifd
-        loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on="truncated", **where, **_STREAMED)
+        loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on=header.fail_on, **where, **_STREAMED)
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
         return _upright(found, loaded, _scaled(vips, source, found, loaded, header))

@@ -72,6 +72,8 @@ _TAG_SAMPLES, _TAG_ROWS_PER_STRIP, _TAG_STRIP_BYTES, _TAG_PLANES = 277, 278, 279
 _TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 325
 _TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE = 338, 339, 34675
 _TAG_KIND, _REDUCED_OR_MASK = 254, 1 | 4
+_TAG_OLD_KIND, _OLD_REDUCED = 255, 2
+_TAG_COLOUR_MAP = 320
 _PAGES_MAX = 100
 """Directories that are looked at for the picture."""
 _TAG_MAKE, _TAG_SUB_IFDS, _TAG_DNG_VERSION = 271, 330, 50706
@@ -80,7 +82,10 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT (RLE, fax 3 and 4), LZW, JPEG, Deflate, PackBits, and Deflate's older number."""
+_ONLY_WARNED_OF = frozenset({2, 3, 4, 7})
+"""CCITT and JPEG: what is missing or damaged in them is no error to libtiff, but a warning."""
 _UNSIGNED = 1
+_ANIMATION = "The file is an animation; only still pictures are accepted."
 _ALPHA = {(1,), (2,)}
 """Kinds of extra sample: colours multiplied by it, or not; libvips gives both unmultiplied."""
 
@@ -104,6 +109,8 @@ class Header:
     """PNG: the colour space that it names by code points, whatever its profile says."""
     channels: int | None = None
     """TIFF: how many of its channels say how it looks, where masks and the like come behind them."""
+    fail_on: Literal["truncated", "error", "warning"] = "truncated"
+    """What ends the decoding: damage that libvips would paint over in black."""
 
 
 @dataclass(frozen=True)
@@ -320,24 +327,30 @@ def _png(file: BinaryIO) -> Header:
     if not (width and height):
         raise UnreadableImage("The PNG has no picture in it.")
     metadata, transparent, room, space = 0, False, UNFOLDED_BYTES_MAX, None
+    seen = set[bytes]()
     for _ in range(_SEGMENTS_MAX):
         head = file.read(8)
         if len(head) < 8 or head[4:] == b"IDAT":
             break
         (length,) = struct.unpack(">I", head[:4])
         metadata += length
+        seen.add(head[4:])
         transparent |= head[4:] == b"tRNS"
         _check_metadata(metadata, length if head[4:] == b"iCCP" else 0)
         behind = file.tell() + length + 4
         if head[4:] == b"acTL" and struct.unpack(">I", file.read(4))[0] > 1:
-            raise UnsupportedFormat("The file is an animation; only still pictures are accepted.")
+            raise UnsupportedFormat(_ANIMATION)
         if head[4:] == b"cICP":
+            if length != 4:
+                raise UnreadableImage("The PNG's cICP chunk, which names its colours, is damaged or cut short.")
             space = _space_of(file.read(4))
         if head[4:] in _PNG_COMPRESSED:
             room -= _unfolded(head[4:], file.read(length), room)
         file.seek(behind)
     else:
         raise ImageTooLarge(f"The PNG has more than {_SEGMENTS_MAX} chunks before its pixels.")
+    if b"acTL" in seen:
+        _check_single_frame(file, framed=b"fcTL" in seen)
     channels = _PNG_CHANNELS.get(colour, 4) + (transparent and colour in {0, 2})
     pixel_bytes = channels * (2 if depth == 16 else 1)
     return Header(
@@ -348,6 +361,21 @@ def _png(file: BinaryIO) -> Header:
         remedy="save it without interlacing",
         space=space,
     )
+
+
+def _check_single_frame(file: BinaryIO, *, framed: bool) -> None:
+    """An animation of one frame is a still picture where that frame is the picture itself. The file stands behind the
+    head of the first IDAT."""
+    file.seek(-8, os.SEEK_CUR)
+    for _ in range(_SEGMENTS_MAX):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            break
+        if head[4:] in {b"fcTL", b"fdAT"}:
+            raise UnsupportedFormat(_ANIMATION)
+        file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    if not framed:
+        raise UnsupportedFormat(_ANIMATION)
 
 
 def _space_of(data: bytes) -> Literal["srgb", "p3"]:
@@ -405,6 +433,8 @@ def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compres
     colours = _TIFF_COLOURS[photometric]
     if samples < colours or (photometric == _PALETTE and samples > 1):
         raise UnsupportedFormat(f"The TIFF's colours are {name} in {samples} channels of {stored}; {remedy}.")
+    if photometric == _PALETTE and len(directory.numbers(_TAG_COLOUR_MAP, most=3 << 8)) < 3 << bits:
+        raise UnreadableImage("The TIFF's colours are a palette that is not in it, or not whole.")
     if photometric == _INKS and directory.numbers(_TAG_INK_SET, (1,))[0] != 1:
         raise UnsupportedFormat(f"The TIFF's colours are inks other than CMYK; {remedy}.")
     if photometric == _YCBCR and compression != _JPEG:
@@ -458,20 +488,21 @@ def _tiff(file: BinaryIO) -> Header:
         channels=colours + alpha if samples > colours + alpha else None,
         page=page,
         sub_ifd=sub_ifd,
+        fail_on="warning" if compression in _ONLY_WARNED_OF else "error",
     )
 
 
 def _picture_of(file: BinaryIO) -> tuple[int, int | None, TiffDirectory]:
     """Its place in the chain and among the first one's sub-directories, and the directory: the first that is neither
-    a reduced picture (`NewSubfileType`) nor a mask, in the chain, else below its beginning. The largest of the chain
-    where all are reduced."""
+    a reduced picture (`NewSubfileType`, else the older `SubfileType`) nor a mask, in the chain, else below its
+    beginning. The largest of the chain where all are reduced."""
     chain = list(_chain(file))
-    whole = [number for number, each in enumerate(chain) if not each.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK]
+    whole = [number for number, each in enumerate(chain) if _is_whole(each)]
     if whole:
         return whole[0], None, chain[whole[0]]
     for number, at in enumerate(chain[0].numbers(_TAG_SUB_IFDS, most=_PAGES_MAX)):
         below = _checked(TiffDirectory(file, at))
-        if not below.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK:
+        if _is_whole(below):
             return 0, number, below
     sides = [each.numbers(_TAG_WIDTH, (0,))[0] * each.numbers(_TAG_HEIGHT, (0,))[0] for each in chain]
     largest = sides.index(max(sides))
@@ -484,11 +515,17 @@ def _chain(file: BinaryIO) -> Iterator[TiffDirectory]:
     while True:
         yield directory
         seen.add(directory.at)
-        if not directory.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK:
+        if _is_whole(directory):
             return
         if not directory.following or directory.following in seen or len(seen) >= _PAGES_MAX:
             return
         directory = _checked(TiffDirectory(file, directory.following))
+
+
+def _is_whole(directory: TiffDirectory) -> bool:
+    if _TAG_KIND in directory.fields:
+        return not directory.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK
+    return directory.numbers(_TAG_OLD_KIND, (0,))[0] != _OLD_REDUCED
 
 
 def _checked(directory: TiffDirectory) -> TiffDirectory:

@@ -371,9 +371,10 @@ def create_api(
     def on_http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
             return _problem_response(request, NotFound("No route of this API has that path."))
-        if error.status_code == 400:  # FastAPI's word for a body that is no text at all
-            told = {"in": "body", "field": "body", "detail": "must be JSON in UTF-8"}
-            return _problem_response(request, InvalidRequest("body: must be JSON in UTF-8.", errors=[told]))
+        if error.status_code == 400:  # FastAPI's word for a body that is no text at all, or too deep for its parser
+            detail = "must be JSON in UTF-8 that is not nested deeply"
+            told = {"in": "body", "field": "body", "detail": detail}
+            return _problem_response(request, InvalidRequest(f"body: {detail}.", errors=[told]))
         if error.status_code == 405:
             return _problem_response(request, method_not_allowed(request.method, _methods_of(api, request)))
         refused = MarketError(str(error.detail), headers=error.headers)
@@ -425,7 +426,8 @@ def method_not_allowed(method: str, allowed: Iterable[str]) -> MethodNotAllowed:
     """The refusal of a method that a path does not take, naming those it takes."""
     methods = set(allowed)
     named: list[str] = sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-    return MethodNotAllowed(f"{shown(method)} is not taken here; {' and '.join(named)} are.", allowed=named)
+    are = "is" if len(named) == 1 else "are"
+    return MethodNotAllowed(f"{shown(method)} is not taken here; {' and '.join(named)} {are}.", allowed=named)
 
 
 def _methods_of(api: FastAPI, request: Request) -> set[str]:

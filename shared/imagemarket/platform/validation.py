@@ -79,10 +79,14 @@ def _sentence(error: Mapping[str, Any], place: str, path: Sequence[Any], known: 
         return f"is not valid JSON ({str(context.get('error', 'it cannot be read')).rstrip('.').lower()})"
     if kind in {"literal_error", "enum"}:
         return f"must be one of {_listed(context.get('expected', ''))}"
+    if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):  # so pydantic has it of secrets
+        kind = f"string_{kind}"
     if kind in _LIMITS:
         sentence, single = _LIMITS[kind]
         limit = context.get("min_length", context.get("max_length"))
         return single if limit == 1 else sentence.format(limit=limit)
+    if kind in _BOUNDS and str(error.get("input")).strip("+-").lower() in {"nan", "inf", "infinity"}:
+        kind = "finite_number"
     if kind in _BOUNDS:
         return _BOUNDS[kind].format(**context)
     for beginning, sentence in _KINDS.items():

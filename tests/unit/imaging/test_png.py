@@ -13,7 +13,7 @@ import pyvips
 from PIL import Image
 
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import UnsupportedFormat
+from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.colour import as_srgb, difference, rgb_profile, swatches
 
 BEHIND_HEADER = 33
@@ -39,6 +39,32 @@ def test_an_animation_of_one_frame_is_a_still_picture(tmp_path: Path) -> None:
     assert difference(decoded.picture, Image.fromarray(swatches()))[1] < 1
     with pytest.raises(UnsupportedFormat, match="animation"):
         decode(_with(tmp_path / "a.png", _chunk(b"acTL", struct.pack(">II", 2, 0))))
+
+
+@pytest.mark.parametrize("behind", [b"fcTL", b"fdAT"])
+@pytest.mark.parametrize("in_front", [True, False])
+def test_an_animation_whose_frames_are_not_the_picture_alone_is_refused(
+    tmp_path: Path, behind: bytes, *, in_front: bool
+) -> None:
+    """Whatever it says of how many it has: browsers show frames, and this shows what stands in for them."""
+    width, height = Image.fromarray(swatches()).size
+    frame = _chunk(b"fcTL", struct.pack(">5I2H2B", 0, width, height, 0, 0, 0, 1, 0, 0))
+    path = _with(tmp_path / "a.png", _chunk(b"acTL", struct.pack(">II", 1, 0)), *([frame] if in_front else []))
+    data = path.read_bytes()
+    end = len(data) - 12  # before IEND
+    path.write_bytes(data[:end] + _chunk(behind, bytes(26)) + data[end:])
+    with pytest.raises(UnsupportedFormat, match="animation"):
+        decode(path)
+    if not in_front:
+        path.write_bytes(data)
+        with pytest.raises(UnsupportedFormat, match="animation"):
+            decode(path)
+
+
+@pytest.mark.parametrize("length", [0, 2, 3, 5])
+def test_code_points_that_are_cut_are_called_damaged(tmp_path: Path, length: int) -> None:
+    with pytest.raises(UnreadableImage, match="cICP"):
+        decode(_with(tmp_path / "a.png", _chunk(b"cICP", bytes((1, 13, 0, 1, 0)[:length]))))
 
 
 def test_a_png_of_xcodes_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""TIFFs whose pixels are damaged, cut or missing: a refusal, never a picture that is black where they were."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from imagemarket.imaging.decoding import decode
+from imagemarket.platform.errors import UnreadableImage
+
+_STRIPS, _STRIP_BYTES, _OLD_KIND = 273, 279, 255
+COMPRESSIONS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "group4", "group3"]
+
+
+def _tiff(compression: str) -> bytes:
+    """Noise, so that every byte of it matters."""
+    grey = np.random.default_rng(5).integers(0, 256, (240, 320), dtype=np.uint8)
+    picture = Image.fromarray(grey)
+    picture = picture.convert("1") if compression.startswith("group") else picture.convert("RGB")
+    file = io.BytesIO()
+    picture.save(file, "TIFF", compression=None if compression == "raw" else compression, tiffinfo={278: 16})
+    return file.getvalue()
+
+
+def _strips(data: bytes) -> list[tuple[int, int]]:
+    with Image.open(io.BytesIO(data)) as opened:
+        assert isinstance(opened, TiffImagePlugin.TiffImageFile)
+        tags = opened.tag_v2
+        return list(zip(tags[_STRIPS], tags[_STRIP_BYTES], strict=True))
+
+
+def _set(data: bytes, tag: int, numbers: list[int]) -> bytes:
+    """The file with another table in a tag's place, behind its end."""
+    changed = bytearray(data)
+    (at,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * entries, 12):
+        if struct.unpack_from("<H", data, entry)[0] == tag:
+            struct.pack_into("<HHII", changed, entry, tag, 4, len(numbers), len(data))
+            return bytes(changed) + struct.pack(f"<{len(numbers)}I", *numbers)
+    raise AssertionError(tag)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_one_that_is_whole_is_taken(compression: str, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(_tiff(compression))
+    assert decode(tmp_path / "a.tif").picture.size == (320, 240)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS[1:])
+@pytest.mark.parametrize("which", [0, 7])
+def test_a_strip_of_something_else_is_refused(compression: str, which: int, tmp_path: Path) -> None:
+    data = bytearray(_tiff(compression))
+    place, size = _strips(bytes(data))[which]
+    data[place : place + size] = b"\x80\x00" * (size // 2) + b"\x80" * (size % 2)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(UnreadableImage, match="damaged or cut short"):
+        decode(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_strip_that_is_cut_or_not_there_is_refused(compression: str, tmp_path: Path) -> None:
+    data = _tiff(compression)
+    strips = _strips(data)
+    for sizes in (
+        [size if number != 7 else size // 3 for number, (_, size) in enumerate(strips)],
+        [size if number != 7 else 0 for number, (_, size) in enumerate(strips)],
+    ):
+        (tmp_path / "a.tif").write_bytes(_set(data, _STRIP_BYTES, sizes))
+        with pytest.raises(UnreadableImage, match="damaged or cut short"):
+            decode(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("entries", [0, 10, 767])
+def test_a_palette_that_is_not_whole_is_refused(entries: int, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((20, 20), np.uint8)).convert("P").save(file, "TIFF")
+    data = file.getvalue()
+    if entries:
+        data = _set(data, 320, [7] * entries)
+    else:  # the tag of the map becomes one that nobody reads
+        (at,) = struct.unpack_from("<I", data, 4)
+        found = data.index(struct.pack("<H", 320), at)
+        data = data[:found] + struct.pack("<H", 60_000) + data[found + 2 :]
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(UnreadableImage, match="palette"):
+        decode(tmp_path / "a.tif")
+
+
+def test_a_reduced_picture_by_the_older_tag_is_not_the_picture(tmp_path: Path) -> None:
+    small, large = Image.new("RGB", (80, 60), "red"), Image.new("RGB", (640, 480), "blue")
+    file = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(file) as writer:
+        for picture, kind in ((small, 2), (large, 1)):
+            picture.save(writer, "TIFF", tiffinfo={_OLD_KIND: kind})
+            writer.newFrame()
+    (tmp_path / "a.tif").write_bytes(file.getvalue())
+    assert decode(tmp_path / "a.tif").picture.size == (640, 480)
