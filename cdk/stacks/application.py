@@ -395,7 +395,7 @@ class ApplicationStack(Stack):
         self._function(
             "image_pages",
             "the pages of pictures and of terms, for people and search engines",
-            seconds=10,
+            seconds=29,
             memory_mb=512,
             role=DatabaseRole.READER,
             layers=["api"],
@@ -409,7 +409,7 @@ class ApplicationStack(Stack):
         self._function(
             "docs_api",
             "health, the OpenAPI document, the docs page",
-            seconds=10,
+            seconds=29,
             memory_mb=512,
             layers=["api"],
             settings={"public_base_url": stage.public_base_url},
