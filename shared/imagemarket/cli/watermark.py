@@ -151,7 +151,8 @@ def _lookalikes(picture: Image, address: str) -> Iterator[tuple[str, Image]]:
     with MarketClient(address) as client:
         page = client.post(
             "/v1/search/by-image",
-            params={"limit": LOOKALIKES, "fields": "id"},
+            # the nearest, however far: turned and cropped, its likeness may be below that of what people call alike
+            params={"limit": LOOKALIKES, "fields": "id", "min_score": 0},
             content=sent.getvalue(),
             headers={"content-type": "image/jpeg"},
         )

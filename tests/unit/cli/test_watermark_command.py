@@ -79,7 +79,7 @@ def _market(
             assert request.headers["content-type"] == "image/jpeg"
             with Image.open(io.BytesIO(request.content)) as sent:
                 assert max(sent.size) <= 1000
-            assert dict(request.url.params) == {"limit": str(watermark.LOOKALIKES), "fields": "id"}
+            assert dict(request.url.params) == {"limit": str(watermark.LOOKALIKES), "fields": "id", "min_score": "0"}
             return httpx.Response(200, json={"results": [{"id": str(each)} for each in alike]})
         if alike and request.url.path.endswith("/preview"):
             return httpx.Response(302, headers={"location": f"https://media.example.com{request.url.path}"})
