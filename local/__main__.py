@@ -269,7 +269,8 @@ def main() -> int:
         print(USAGE)
         return 0
     command = arguments[0]
-    signal.signal(signal.SIGTERM, _end)
+    for told in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs inherit that they ignore the second
+        signal.signal(told, _end)
     try:
         layout = Layout.of_environment(choosing=command in {"up", "test", "chaos"})
         return _COMMANDS.get(command, lambda layout, _: _product(layout, arguments))(layout, arguments[1:])

@@ -397,6 +397,9 @@ def test_more_than_can_be_answered_in_time_is_refused_and_later_taken(served: Se
 
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(ask) for _ in range(4)]
+        patience = time.monotonic() + 20  # the others may take their time to be sent
+        while sum(future.done() for future in asked) < 2 and time.monotonic() < patience:
+            time.sleep(0.05)
         refused = [future for future in asked if _ends(future)]
         served.model.eyes.set()
         answers = sorted(future.result() for future in asked)

@@ -163,14 +163,22 @@ sys.argv = ["market", "up"]
 sys.exit(market.main())
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
-    process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
-    pid = tmp_path / "pid"
-    deadline = time.monotonic() + 30
-    while not (pid.exists() and pid.read_text().strip()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(how)
-    said, _ = process.communicate(timeout=30)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a job in the background of a script has it
+    try:
+        process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with process:
+        try:
+            pid = tmp_path / "pid"
+            deadline = time.monotonic() + 30
+            while not (pid.exists() and pid.read_text().strip()):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(how)
+            said, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Run the same command again" in said
     assert not psutil.pid_exists(int(pid.read_text()))

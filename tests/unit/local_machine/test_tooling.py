@@ -18,7 +18,7 @@ _RETRIES = {
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    for name in (*_RETRIES, *(name.upper() for name in _RETRIES)):
+    for name in (*_RETRIES, *(name.upper() for name in _RETRIES), "npm_config_cache", "NPM_CONFIG_CACHE"):
         monkeypatch.delenv(name, raising=False)
     return Layout(made=tmp_path, state=tmp_path, port=4711)
 
