@@ -218,12 +218,24 @@ def _chaos(layout: Layout, arguments: Sequence[str]) -> int:
     return run_chaos(arguments)
 
 
+def product_commands() -> set[str]:
+    """The commands of the product's own command line."""
+    from imagemarket.cli.app import app
+
+    return {each.name or "" for each in [*app.registered_commands, *app.registered_groups]}
+
+
 def _product(layout: Layout, arguments: Sequence[str]) -> int:
     """The product's own command line, pointed at the local stack."""
     rest = ["--help"] if list(arguments) == ["--help-product"] else list(arguments)
     environment = Cloud(layout).environment()
     if not _works_without_stack(rest, environment["MARKET_URL"]):
-        _refuse_where_down(layout, *_NEEDED)
+        try:
+            _refuse_where_down(layout, *_NEEDED)
+        except LocalError:
+            if rest[0] not in product_commands():
+                raise LocalError(f"there is no command {rest[0]}: ./market help names them") from None
+            raise
     elif Supervisor(layout).process("front") is None:
         del environment["MARKET_URL"]  # nobody would answer there
     # what a person set by hand (another MARKET_URL, say) wins

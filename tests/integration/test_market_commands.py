@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import signal
@@ -126,9 +125,16 @@ def test_every_benchmark_that_is_offered_is_one(
 
 
 def test_help_names_every_command_of_the_product() -> None:
-    app = importlib.import_module("imagemarket.cli.app").app
-    names = {each.name for each in [*app.registered_commands, *app.registered_groups]}
-    assert {name for name in names if not re.search(rf"\b{name}\b", market.USAGE)} == set()
+    assert {name for name in market.product_commands() if not re.search(rf"\b{name}\b", market.USAGE)} == set()
+
+
+def test_a_command_that_is_none_is_called_so_also_where_the_stack_is_down(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _say(monkeypatch, "nosuch", "word") == 1
+    assert "there is no command nosuch" in capsys.readouterr().out
+    assert _say(monkeypatch, "images", "show", "x") == 1
+    assert "the local cloud is down" in capsys.readouterr().out
 
 
 def test_a_part_or_function_that_is_none_is_told_which_there_are(
