@@ -317,10 +317,13 @@ def test_the_requests_of_the_folder(door: httpx.Client, market: Market, folder: 
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TMPDIR": str(tmp_path),
     }
-    done = subprocess.run(
-        ["sh", str(script)], env=environment, capture_output=True, text=True, errors="replace", check=False, timeout=120
-    )
-    told = dict(re.findall(r"^--- ([^\n]*)\n(.*?)(?=^--- |\Z)", done.stdout, re.MULTILINE | re.DOTALL))
+    for _ in range(3):  # curl gives up (000) after the script's own 20 seconds, which a busy machine may take
+        done = subprocess.run(
+            ["sh", str(script)], env=environment, capture_output=True, text=True, errors="replace", check=False
+        )
+        told = dict(re.findall(r"^--- ([^\n]*)\n(.*?)(?=^--- |\Z)", done.stdout, re.MULTILINE | re.DOTALL))
+        if not any(re.search(r"^000 ", answer, re.MULTILINE) for answer in told.values()):
+            break
     assert len(told) >= 11, done.stdout + done.stderr
     for wanted, answer in told.items():
         statuses = re.findall(r"^(\d{3}) ", answer, re.MULTILINE)
