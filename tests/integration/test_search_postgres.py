@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import select
 import socket
@@ -110,17 +111,16 @@ class Turns:
 
     def _carry(self, client: socket.socket, server: socket.socket) -> None:
         answered = True
-        while True:
-            for ready in select.select([client, server], [], [])[0]:
-                data = ready.recv(1 << 16)
-                if not data:
-                    client.close()
-                    server.close()
-                    return
-                if ready is client:
-                    self.number += answered
-                answered = ready is server
-                (server if ready is client else client).sendall(data)
+        with client, server, contextlib.suppress(ConnectionError):  # either may be closed with data on its way
+            while True:
+                for ready in select.select([client, server], [], [])[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    if ready is client:
+                        self.number += answered
+                    answered = ready is server
+                    (server if ready is client else client).sendall(data)
 
     def close(self) -> None:
         self._server.close()

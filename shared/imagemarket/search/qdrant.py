@@ -73,7 +73,9 @@ def connect(url: str, *, api_key: str | None = None) -> QdrantClient:
     """A client of the cluster at `url`."""
     from qdrant_client import QdrantClient
 
-    return QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_SECONDS)
+    # Without the check the client asks nothing when it is made: a cold start makes no request more, and in the
+    # background none that would only warn.
+    return QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_SECONDS, check_compatibility=False)
 
 
 class QdrantEngine:
