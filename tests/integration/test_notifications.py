@@ -664,10 +664,41 @@ def test_a_day_of_bad_news_is_a_few_mails_and_a_digest(
 # --- nobody's receiver takes another's turn
 
 
+def heard_by_four_workers(room: Room, receiver: Receiver, number: int) -> float:
+    """After how many seconds the receiver had heard so much, of as many workers as the smallest stage has."""
+    began = time.monotonic()
+    heard_after: list[float] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                message = room.wakes.messages.pop(0)
+            except IndexError:
+                time.sleep(0.01)
+                continue
+            room.worker.handle(message)
+
+    def watch() -> None:
+        while len(receiver.heard) < number and not stop.is_set():
+            time.sleep(0.01)
+        heard_after.append(time.monotonic() - began)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    watcher = threading.Thread(target=watch)
+    for thread in (*workers, watcher):
+        thread.start()
+    watcher.join(timeout=20)
+    stop.set()
+    for thread in (*workers, watcher):
+        thread.join()
+    return heard_after[0]
+
+
 def test_a_receiver_that_drips_keeps_nobody_else_waiting(
     room: Room, owner: UUID, receiver: Receiver, database: Database
 ) -> None:
-    """Four workers, as many as the smallest stage has; one account's two webhooks drip, and much waits for them."""
+    """One account's two webhooks drip, and much waits for them."""
     room.worker._sender = WebhookSender(TargetRules(loopback=True), timeout_seconds=5)
     slow = a_contributor(database)
     with receiving() as one, receiving() as two:
@@ -682,37 +713,55 @@ def test_a_receiver_that_drips_keeps_nobody_else_waiting(
         for _ in range(5):
             room.change(an_image(database, owner), "approved")
         room.tell()
-        began = time.monotonic()
-        heard_after: list[float] = []
-        stop = threading.Event()
-
-        def work() -> None:
-            while not stop.is_set():
-                try:
-                    message = room.wakes.messages.pop(0)
-                except IndexError:
-                    time.sleep(0.01)
-                    continue
-                room.worker.handle(message)
-
-        def watch() -> None:
-            while len(receiver.heard) < 5 and not stop.is_set():
-                time.sleep(0.01)
-            heard_after.append(time.monotonic() - began)
-
-        workers = [threading.Thread(target=work) for _ in range(4)]
-        watcher = threading.Thread(target=watch)
-        for thread in (*workers, watcher):
-            thread.start()
-        watcher.join(timeout=20)
-        stop.set()
-        for thread in workers:
-            thread.join()
+        heard_after = heard_by_four_workers(room, receiver, 5)
         assert len(receiver.heard) == 5
-        assert heard_after[0] < 5, "before the first of the slow ones was given up"
+        assert heard_after < 5, "before the first of the slow ones was given up"
         assert one.calls <= ENDPOINT_IN_FLIGHT
         assert two.calls <= ENDPOINT_IN_FLIGHT
         assert one.most_at_once + two.most_at_once <= ACCOUNT_IN_FLIGHT
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_challenges_that_drip_keep_nobody_else_waiting(
+    room: Room, owner: UUID, receiver: Receiver, database: Database, deleted: bool
+) -> None:
+    """One account has many webhooks challenged at once, and may delete each while its challenge is under way."""
+    room.worker._sender = WebhookSender(TargetRules(loopback=True), timeout_seconds=5)
+    slow = a_contributor(database)
+    with receiving() as dripping:
+        dripping.drips = b"x: y\r\n"
+        dripping.drip_seconds = 7
+        hooked(room, owner, receiver)
+        made = [
+            room.webhooks.create(slow, WebhookRequest(url=f"{dripping.url}/{number}"), idempotency_key=None)
+            for number in range(8)
+        ]
+        room.change(an_image(database, owner), "approved")
+        room.tell()
+
+        def delete_what_is_challenged() -> None:
+            for webhook in made:
+                while not database.fetch_one(
+                    "SELECT 1 FROM webhook_endpoints WHERE id = %s AND challenge_sent_at IS NOT NULL", (webhook.id,)
+                ):
+                    if ended.wait(0.05):
+                        return
+                room.webhooks.delete(slow, webhook.id)
+
+        ended = threading.Event()
+        deleting = threading.Thread(target=delete_what_is_challenged)
+        if deleted:
+            deleting.start()
+        try:
+            heard_after = heard_by_four_workers(room, receiver, 1)
+        finally:
+            ended.set()
+            if deleted:
+                deleting.join()
+        assert receiver.types() == ["image.approved"]
+        assert heard_after < 5, "before the first of the slow ones was given up"
+        assert dripping.most_at_once <= 2, "the next may begin before the receiver sees the end of the last"
+    assert database.fetch_all("SELECT * FROM webhook_calls") == []
 
 
 def test_the_schedule_wakes_every_account_before_any_the_second_time(

@@ -5,8 +5,8 @@ database. A message in the queue `webhooks` only wakes a worker for one delivery
 short waits, and from the schedule that looks each minute for what is due. Waking twice does no harm: a delivery is
 leased by one statement, which also writes the attempt down, so that one that breaks off has been made all the same.
 
-Nobody's receiver takes another's turn: few deliveries of one webhook and of one account are under way side by side,
-a webhook that does not answer rests, and what a full account could not begin is woken as soon as one of its own ends.
+Nobody's receiver takes another's turn: few calls of one webhook and of one account are under way side by side, a
+webhook that does not answer rests, and what a full account could not begin is woken as soon as one of its own ends.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MAX_DELAY_SECONDS = 900
 ENDPOINT_IN_FLIGHT = 2
 """Deliveries of one webhook under way side by side; one alone while nothing comes through."""
 ACCOUNT_IN_FLIGHT = 3
-"""Deliveries of one account under way side by side, whatever their webhooks."""
+"""Calls of one account under way side by side, whatever their webhooks; one of them at most is a challenge."""
 _LEASE = timedelta(seconds=60)
 """Longer than a worker lives for one delivery."""
 _AT_ONCE = 500
@@ -96,6 +96,19 @@ _FAIRLY_OF_ACCOUNT = f"""
 """
 
 
+_PLACE_IS_FREE = """
+    (SELECT count(*) FROM webhook_calls c WHERE c.account_id = e.account_id AND c.leased_until >= %(now)s)
+        < %(of_account)s
+"""
+# The challenge that waits longest of each account, or of one: they are sent one after the other.
+_CHALLENGES = """
+    SELECT DISTINCT ON (account_id) id FROM webhook_endpoints
+     WHERE verified_at IS NULL AND enabled AND challenge_requested_at <= %(now)s AND challenge_sent_at IS NULL
+       AND (%(account)s::uuid IS NULL OR account_id = %(account)s)
+     ORDER BY account_id, challenge_requested_at
+"""
+
+
 class Deliveries:
     """Which deliveries are due, and waking workers for them."""
 
@@ -105,21 +118,17 @@ class Deliveries:
         self._clock = clock
 
     def wake(self) -> int:
-        """Wakes a worker for what is due now, a few of each account, and for each challenge that was not sent yet;
-        how many that was."""
+        """Wakes a worker for what is due now, a few of each account, and for a challenge of each account that was not
+        sent yet; how many that was."""
         now = self._clock.now()
-        challenged = self._database.fetch_all(
-            "SELECT id FROM webhook_endpoints WHERE verified_at IS NULL AND enabled"
-            f" AND challenge_requested_at <= %s AND challenge_sent_at IS NULL LIMIT {_AT_ONCE}",
-            (now,),
-        )
-        self._queue.send([{"webhook_id": str(row["id"])} for row in challenged])
-        return len(challenged) + self._wake(self._database.fetch_all(_FAIRLY, {"now": now}))
+        challenged = self._database.fetch_all(f"{_CHALLENGES} LIMIT {_AT_ONCE}", {"now": now, "account": None})
+        return self._wake(challenged, "webhook_id") + self._wake(self._database.fetch_all(_FAIRLY, {"now": now}))
 
     def wake_account(self, account_id: UUID) -> int:
         """Wakes workers for what is due for one account, as many as may be at work for it."""
-        return self._wake(
-            self._database.fetch_all(_FAIRLY_OF_ACCOUNT, {"now": self._clock.now(), "account": account_id})
+        asked = {"now": self._clock.now(), "account": account_id}
+        return self._wake(self._database.fetch_all(_CHALLENGES, asked), "webhook_id") + self._wake(
+            self._database.fetch_all(_FAIRLY_OF_ACCOUNT, asked)
         )
 
     def wake_image(self, image_id: UUID) -> int:
@@ -146,8 +155,8 @@ class Deliveries:
         if seconds <= MAX_DELAY_SECONDS:
             self._queue.send([{"delivery_id": str(delivery_id)}], delay_seconds=seconds)
 
-    def _wake(self, rows: list[Row]) -> int:
-        self._queue.send([{"delivery_id": str(row["id"])} for row in rows])
+    def _wake(self, rows: list[Row], what: str = "delivery_id") -> int:
+        self._queue.send([{what: str(row["id"])} for row in rows])
         return len(rows)
 
 
@@ -206,14 +215,20 @@ class WebhookWorker:
         """Sends the challenge that was asked for, once; the webhook is active when it comes back."""
         now = self._clock.now()
         with self._database.transaction() as connection:
+            _lock_webhooks_beside(connection, webhook_id)
             webhook = connection.execute(
-                "UPDATE webhook_endpoints SET challenge_sent_at = %s WHERE id = %s AND enabled AND verified_at IS NULL"
-                " AND challenge IS NOT NULL AND challenge_sent_at IS NULL RETURNING *",
-                (now, webhook_id),
+                "UPDATE webhook_endpoints e SET challenge_sent_at = %(now)s"
+                " WHERE id = %(id)s AND enabled AND verified_at IS NULL AND challenge IS NOT NULL"
+                f"  AND challenge_sent_at IS NULL AND {_PLACE_IS_FREE}"
+                "   AND NOT EXISTS (SELECT FROM webhook_calls c WHERE c.account_id = e.account_id AND c.challenge"
+                "                     AND c.leased_until >= %(now)s)"
+                " RETURNING *",
+                {"now": now, "id": webhook_id, "of_account": ACCOUNT_IN_FLIGHT},
             ).fetchone()
-        if webhook is None:
-            logger.info("nothing to challenge", endpoint_id=str(webhook_id))
-            return
+            if webhook is None:
+                logger.info("nothing to challenge", endpoint_id=str(webhook_id))
+                return
+            call = _take_place(connection, webhook["account_id"], now, challenge=True)
         told = {"webhook_id": str(webhook_id), "challenge": webhook["challenge"]}
         answer = self._post(webhook, message_id(new_id()), webhook_body(WEBHOOK_VERIFICATION, now, told))
         error = _why_not_verified(answer, webhook["challenge"])
@@ -225,21 +240,22 @@ class WebhookWorker:
                 " WHERE id = %s AND challenge = %s AND verified_at IS NULL",
                 (error, ended if error is None else None, ended, webhook_id, webhook["challenge"]),
             )
+            _give_place_back(connection, call)
         count("WebhooksVerified" if error is None else "WebhooksNotVerified")
         logger.info("webhook challenged", endpoint_id=str(webhook_id), status=answer.status, error=error)
+        self._deliveries.wake_account(webhook["account_id"])
 
     # --- attempts --------------------------------------------------------------------------------
 
     def _lease(self, delivery_id: UUID) -> Row | None:
         now = self._clock.now()
         with self._database.transaction() as connection:
-            # All of the account's webhooks: side by side, two workers would both find a place that is free.
-            connection.execute(
-                "SELECT id FROM webhook_endpoints WHERE account_id ="
-                "  (SELECT o.account_id FROM webhook_deliveries d JOIN webhook_endpoints o ON o.id = d.endpoint_id"
-                "    WHERE d.id = %s) ORDER BY id FOR NO KEY UPDATE",
-                (delivery_id,),
-            )
+            of = connection.execute(
+                "SELECT endpoint_id FROM webhook_deliveries WHERE id = %s", (delivery_id,)
+            ).fetchone()
+            if of is None:
+                return None
+            _lock_webhooks_beside(connection, of["endpoint_id"])
             leased = connection.execute(
                 "UPDATE webhook_deliveries d SET attempts = d.attempts + 1, leased_until = %(until)s"
                 "  FROM webhook_endpoints e, notifications n"
@@ -248,8 +264,7 @@ class WebhookWorker:
                 "   AND (SELECT count(*) FROM webhook_deliveries b WHERE b.endpoint_id = e.id"
                 "          AND b.leased_until >= %(now)s)"
                 "       < CASE WHEN e.failing_since IS NULL THEN %(of_endpoint)s ELSE 1 END"
-                "   AND (SELECT count(*) FROM webhook_deliveries b JOIN webhook_endpoints o ON o.id = b.endpoint_id"
-                "         WHERE o.account_id = e.account_id AND b.leased_until >= %(now)s) < %(of_account)s"
+                f"  AND {_PLACE_IS_FREE}"
                 " RETURNING d.id, d.attempts, d.image_id, d.endpoint_id, d.notification_id, e.url, e.secret,"
                 "   e.previous_secret, e.previous_secret_until, e.account_id, n.type, n.data, n.created_at",
                 {
@@ -263,6 +278,7 @@ class WebhookWorker:
             if leased is None:
                 return None
             leased["number"] = self._begin(connection, leased, now)
+            leased["call"] = _take_place(connection, leased["account_id"], now, challenge=False)
             return leased
 
     def _begin(self, connection: Connection[Row], leased: Row, now: datetime) -> int | None:
@@ -320,6 +336,7 @@ class WebhookWorker:
                 )
             else:
                 self._blame(connection, leased, answer, now)
+            _give_place_back(connection, leased["call"])
         outcome = "Delivered" if answer.delivered else "Failed"
         count(f"WebhookAttempts.{outcome}")
         duration("WebhookDuration", answer.milliseconds)
@@ -392,6 +409,30 @@ class WebhookWorker:
         )
         count("WebhooksDisabled")
         logger.warning("webhook disabled", endpoint_id=str(leased["endpoint_id"]), because=because)
+
+
+def _lock_webhooks_beside(connection: Connection[Row], webhook_id: UUID) -> None:
+    """All of the account's webhooks: side by side, two workers would both find a place that is free."""
+    connection.execute(
+        "SELECT id FROM webhook_endpoints WHERE account_id ="
+        "  (SELECT o.account_id FROM webhook_endpoints o WHERE o.id = %s) ORDER BY id FOR NO KEY UPDATE",
+        (webhook_id,),
+    )
+
+
+def _take_place(connection: Connection[Row], account_id: UUID, now: datetime, *, challenge: bool) -> UUID:
+    """A place of the account, until it is given back or whoever took it must have died."""
+    call = new_id()
+    connection.execute("DELETE FROM webhook_calls WHERE account_id = %s AND leased_until < %s", (account_id, now))
+    connection.execute(
+        "INSERT INTO webhook_calls (id, account_id, challenge, leased_until) VALUES (%s, %s, %s, %s)",
+        (call, account_id, challenge, now + _LEASE),
+    )
+    return call
+
+
+def _give_place_back(connection: Connection[Row], call: UUID) -> None:
+    connection.execute("DELETE FROM webhook_calls WHERE id = %s", (call,))
 
 
 def _why_not_verified(answer: Answer, challenge: str) -> str | None:
