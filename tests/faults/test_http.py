@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from imagemarket import wiring
+from imagemarket.identity.directory import AccountDirectory
 from imagemarket.identity.models import Account
 from local import openapi
 from tests.gateway import Gateway
@@ -306,6 +307,27 @@ def test_a_token_of_an_account_that_is_gone_is_refused_everywhere(
         assert told["type"] == "/v1/problems/unauthenticated", path
         asked += 1
     assert asked > 15
+
+
+def test_nothing_is_written_for_an_account_that_was_there_a_moment_ago(
+    door: httpx.Client, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process remembers whom it has seen, which will do for what is read alone."""
+    held = {UUID(int=98)}
+    directory = AccountDirectory(held.__contains__)
+    monkeypatch.setattr(wiring, "accounts", lambda: directory)
+    account = Account(id=UUID(int=98), email="gone@x.test", role="contributor", display_name="Gone", created_at=START)
+    headers = {"Authorization": f"Bearer {market.kit.issuer.issue(account)}"}
+    assert door.get("/v1/webhooks", headers=headers).status_code == 200
+    held.clear()
+    announced = {"filename": "boat.jpg", "content_type": "image/jpeg", "size_bytes": 5000, "sha256": "0" * 64}
+    for path, body in (
+        ("/v1/images/upload", announced),
+        ("/v1/webhooks", {"url": "https://example.org/hook"}),
+        ("/v1/auth/logout/all", None),
+    ):
+        problem(door.post(path, headers=headers, json=body), 401)
+    assert door.get("/v1/webhooks", headers=headers).status_code == 401, "and what was refused is not remembered"
 
 
 def _answers(script: Path, environment: dict[str, str]) -> str:

@@ -111,6 +111,17 @@ def test_a_stranger_is_mailed_three_times_a_day_at_most(post: Post) -> None:
     assert len(post.deliver()) == 1
 
 
+def test_a_stranger_who_asks_for_passwords_leaves_the_mails_that_confirm(post: Post) -> None:
+    account = post.identity.register(email=EMAIL, password=PASSWORD, role="buyer", display_name="Ann", address=ADDRESS)
+    post.deliver()
+    for n in range(5):
+        post.identity.forgot_password(EMAIL, address=f"198.51.100.{n}")
+    assert len(post.deliver()) == 1
+    post.identity.request_confirmation(account.id, address=ADDRESS)
+    (mail,) = post.deliver()
+    post.identity.confirm_email(token_in(mail))
+
+
 def test_an_owner_is_mailed_a_few_times_an_hour_and_some_a_day(post: Post) -> None:
     post.kit.registered()
     (mail,) = post.deliver()

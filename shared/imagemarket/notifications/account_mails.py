@@ -17,7 +17,8 @@ from imagemarket.platform.telemetry import count, logger
 
 TokenPurpose = Literal["confirm_email", "reset_password"]
 UNCONFIRMED_PER_DAY = 3
-"""Mails to an address that is not confirmed, whatever they are for: it may be a stranger's."""
+"""Mails to an address that is not confirmed, whatever they are for: it may be a stranger's. One of them at most is
+about its password, which anybody may ask for, so that those that confirm it are left."""
 PER_HOUR, PER_DAY = 3, 10
 """Mails of one purpose to a confirmed address."""
 
@@ -69,7 +70,8 @@ class AccountMails:
             ).fetchall()
             alike = [each["at"] for each in sent if each["purpose"] == row["purpose"]]
             if row["email_confirmed_at"] is None:
-                spent = len(sent) >= UNCONFIRMED_PER_DAY
+                others = sum(each["purpose"] != "confirm_email" for each in sent)
+                spent = len(sent) >= UNCONFIRMED_PER_DAY or (row["purpose"] != "confirm_email" and others > 0)
             else:
                 hour = [at for at in alike if at > now - timedelta(hours=1)]
                 spent = len(hour) >= PER_HOUR or len(alike) >= PER_DAY

@@ -74,9 +74,12 @@ class Caller:
 class Accounts(Protocol):
     """Which accounts there are."""
 
-    def exists(self, account_id: UUID) -> bool:
-        """Whether the account has not been deleted."""
+    def exists(self, account_id: UUID, *, now_for_sure: bool = False) -> bool:
+        """Whether the account has not been deleted; `now_for_sure` where something is to be written for it."""
         ...
+
+
+_READING = frozenset({"GET", "HEAD"})
 
 
 def _authorizer_context(request: Request) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def current_caller(request: Request) -> Caller:
         raise Unauthenticated("Send an access token as `Authorization: Bearer …`.")
     caller = Caller(account_id=UUID(context["account_id"]), role=cast("Role", context["role"]))
     accounts: Callable[[], Accounts] | None = getattr(request.app.state, "accounts", None)
-    if accounts is not None and not accounts().exists(caller.account_id):
+    if accounts is not None and not accounts().exists(caller.account_id, now_for_sure=request.method not in _READING):
         raise Unauthenticated("The account of this access token does not exist any more.")
     logger.append_keys(account_id=str(caller.account_id))
     return caller
