@@ -162,7 +162,10 @@ class FrontDoor:
             return None
 
     async def api(self, request: Request) -> Response:
-        """Passes a call on, and adds what pages of other origins need, as API Gateway does: to its own refusals too."""
+        """Passes a call on, and adds what pages of other origins need, as API Gateway does: to its own refusals too.
+
+        A preflight is answered here, as the emulator would; API Gateway asks the function of its `$default` route.
+        """
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_PREFLIGHT)
         response = await self._api(request)
@@ -279,12 +282,13 @@ def make_app(aws: str, outputs: Path) -> Starlette:
         await door.close()
 
     every_method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _home),
             Route("/media/{key:path}", door.media, methods=["GET", "HEAD"]),
             Route("/images/{rest:path}", door.api, methods=every_method),
             Route("/terms", door.api, methods=every_method),
+            Route("/terms/{rest:path}", door.api, methods=every_method),
             Route("/v1", door.api, methods=every_method),
             Route("/v1/{rest:path}", door.api, methods=every_method),
             Route("/.well-known/{rest:path}", door.api, methods=every_method),
@@ -292,6 +296,8 @@ def make_app(aws: str, outputs: Path) -> Starlette:
         exception_handlers={HTTPException: _refuse},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a path with a slash too many is for the API to answer
+    return app
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """API Gateway as far as the API can tell: routes by the document, the real authorizer, events in and answers out.
 
-What API Gateway answers by itself is answered in its own short form: `{"message": "…"}`.
+What API Gateway answers by itself is answered in its own short form: `{"message": "…"}`. A preflight is nothing of
+that: like any other method it goes to the route that takes it, which is `$default`, and the gateway adds its headers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
+from imagemarket.platform import cors
 from local import openapi
 from local.layout import REPOSITORY
 from tests.api.events import LambdaContext
@@ -59,7 +61,7 @@ class Gateway:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        answer = await asyncio.to_thread(self._with_a_loop, scope, body)
+        answer = _for_other_origins(scope, await asyncio.to_thread(self._with_a_loop, scope, body))
         content = answer.get("body") or ""
         data = base64.b64decode(content) if answer.get("isBase64Encoded") else content.encode()
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer["headers"].items()]
@@ -79,8 +81,6 @@ class Gateway:
             loop.close()
 
     def _answer(self, scope: Any, body: bytes) -> Json:
-        if scope["method"] == "OPTIONS":  # with CORS configured, the gateway answers by itself
-            return {"statusCode": 204, "headers": {"access-control-allow-origin": "*"}}
         raw = (scope.get("raw_path") or scope["path"].encode()).decode("ascii").partition("?")[0]
         path = unquote(raw.removeprefix(self._prefix))
         route = next((each for each in self._routes if each.matches(scope["method"], path)), None)
@@ -133,6 +133,25 @@ class Gateway:
         return event
 
 
+def _for_other_origins(scope: Any, answer: Json) -> Json:
+    """The answer with the gateway's own headers in the place of those that the function had sent: for a request with
+    an `Origin`, and the ones of a preflight for such as asks for a method too."""
+    sent = {name.decode("latin-1").lower() for name, _ in scope["headers"]}
+    headers = {k: v for k, v in answer["headers"].items() if not k.lower().startswith("access-control-")}
+    if "origin" in sent:
+        headers |= {
+            "access-control-allow-origin": ", ".join(cors.ALLOWED_ORIGINS),
+            "access-control-expose-headers": ", ".join(cors.EXPOSED_HEADERS),
+        }
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in sent:
+            headers |= {
+                "access-control-allow-methods": ", ".join(cors.ALLOWED_METHODS),
+                "access-control-allow-headers": ", ".join(cors.ALLOWED_HEADERS),
+                "access-control-max-age": str(cors.PREFLIGHT_SECONDS),
+            }
+    return {**answer, "headers": headers}
+
+
 def _message(status: int, message: str) -> Json:
     headers: Mapping[str, str] = {"content-type": "application/json"}
     return {"statusCode": status, "headers": headers, "body": json.dumps({"message": message})}
@@ -145,7 +164,11 @@ def _routes() -> list[_Route]:
         for source in sorted((REPOSITORY / "functions").glob("*_api/routes.py"))
         for route in importlib.import_module(f"functions.{source.parent.name}.routes").router.routes
     }
+    pages: list[Any] = importlib.import_module("functions.image_pages.routes").router.routes
     return [
-        _Route(method.upper(), path, functions[operation["operationId"]], bool(operation["security"]))
-        for path, method, operation in openapi.operations(document)
+        *(
+            _Route(method.upper(), path, functions[operation["operationId"]], bool(operation["security"]))
+            for path, method, operation in openapi.operations(document)
+        ),
+        *(_Route("GET", page.path, "image_pages", secured=False) for page in pages),
     ]

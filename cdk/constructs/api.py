@@ -1,7 +1,8 @@
 """The HTTP API: which function serves a route, and which routes the authorizer stands before.
 
-The gateway answers a browser's preflight by itself, and adds what pages of other origins need to every answer, its own
-refusals included.
+The gateway adds what pages of other origins need to every answer, its own refusals included. It would answer a
+browser's preflight by itself, too, but for the `$default` route, which takes every method that no line names, OPTIONS
+among them. So a function answers it, with 204, and no authorizer is asked.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ PAGES = (
 """Pages for people and search engines, which are no part of the API."""
 
 UNROUTED = "docs_api"
-"""Who answers for a path or method that is in no line: that it is not there, as a problem."""
+"""Who answers for a path or method that is in no line: that it is not there, as a problem, and a preflight with 204."""
 
 # Never the Authorization header, never a query: people search for what is theirs to know.
 _ACCESS_LOG = {

@@ -6,30 +6,36 @@ import json
 import re
 from functools import cache
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
+from starlette.routing import Route
 
 from functions.docs_api.page import CONTENT_SECURITY_POLICY, docs_page, problem_page
 from imagemarket import wiring
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, walk
 from imagemarket.platform.http import (
-    EVERY_METHOD,
     IfNoneMatch,
     create_api,
     etag_of,
     matches,
     method_not_allowed,
     problem_responses,
+    with_head,
 )
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 router = APIRouter()
 
 _OPENAPI = FilePath(__file__).with_name("openapi.json")
 _CACHE = "public, max-age=300"
+_PAGES = ("/images/{image_id}", "/terms")
+"""Pages for people, which are in no document of the API: `image_pages` serves them, and they take GET."""
 
 
 class Index(BaseModel):
@@ -175,11 +181,11 @@ def _problem_types() -> dict[str, type[MarketError]]:
 
 @cache
 def _paths() -> list[tuple[re.Pattern[str], frozenset[str]]]:
-    """Each path of the API as a pattern, with the methods it takes."""
-    document = json.loads(_document()[0])
+    """Each path that the gateway has a line for as a pattern, with the methods it takes."""
+    taken: dict[str, Any] = json.loads(_document()[0])["paths"] | dict.fromkeys(_PAGES, ("get",))
     return [
-        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), frozenset(method.upper() for method in item))
-        for path, item in sorted(document["paths"].items(), key=lambda entry: entry[0].count("{"))
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), frozenset(method.upper() for method in methods))
+        for path, methods in sorted(taken.items(), key=lambda entry: entry[0].count("{"))
     ]
 
 
@@ -188,21 +194,34 @@ def _methods(path: str) -> frozenset[str]:
     return next((methods for pattern, methods in _paths() if pattern.fullmatch(path)), frozenset())
 
 
-def answer_for_the_rest(request: Request) -> Response:
-    """Whatever the gateway has no line for: a path with a slash too many leads to the one that is meant, another
-    method is told those that are taken, and anything else is not there."""
+def _answer_for_the_rest(request: Request) -> Response:
+    """Whatever the gateway has no line for: a browser that asks before it calls may go on, a path with a slash too
+    many leads to the one that is meant, another method is told those that are taken, and anything else is not there.
+    """
     path = request.url.path
+    allowed = _methods(path)
+    if request.method == "OPTIONS":
+        # A preflight counts at 2xx alone, also for what is not there: the page could not read that it is not. What it
+        # asks for the gateway says, which adds its headers to this answer.
+        return Response(status_code=204, headers={"Allow": ", ".join([*with_head(allowed), "OPTIONS"])})
     meant = "/" + "/".join(part for part in path.split("/") if part)
     if meant != path and _methods(meant):
         query = f"?{request.url.query}" if request.url.query else ""
         return Response(status_code=308, headers={"Location": f"{quote(meant)}{query}"})
-    if allowed := _methods(path):
+    if allowed:
         raise method_not_allowed(request.method, allowed)
     raise NotFound("No route of this API has that path; /v1 names where to begin.")
+
+
+class _TheRest:
+    """As ASGI, since a route that is a function has to name its methods."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _answer_for_the_rest(Request(scope))(scope, receive, send)
 
 
 def build_api() -> FastAPI:
     """The app of this function."""
     api = create_api("imagemarket: documentation", router)
-    api.add_api_route("/{path:path}", answer_for_the_rest, methods=list(EVERY_METHOD), include_in_schema=False)
+    api.router.routes.append(Route("/{path:path}", _TheRest()))
     return api

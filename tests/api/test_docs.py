@@ -179,6 +179,53 @@ def test_an_unknown_kind_of_problem_is_a_problem() -> None:
     assert (answer["statusCode"], json_of(answer)["type"]) == (404, "/v1/problems/not-found")
 
 
+PREFLIGHT = {
+    "origin": "http://localhost:5173",
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,content-type",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/auth/login", "POST, OPTIONS"),
+        ("/v1/images/0192f0c4-7b1a-7cde-8f01-23456789abcd", "GET, HEAD, OPTIONS"),
+        ("/v1/webhooks", "GET, HEAD, POST, OPTIONS"),
+        ("/v1/health", "GET, HEAD, OPTIONS"),
+        ("/terms", "GET, HEAD, OPTIONS"),
+        ("/v1/search/", "OPTIONS"),
+        ("/v1/nowhere", "OPTIONS"),
+        ("/", "OPTIONS"),
+    ],
+)
+def test_a_browser_that_asks_before_it_calls_may_go_on(path: str, allowed: str) -> None:
+    """The gateway hands a preflight of any path to this function, and browsers want a status of 2xx."""
+    answer = handler(http_event("OPTIONS", path, headers=PREFLIGHT), LambdaContext())
+    assert (answer["statusCode"], answer["body"], answer["headers"]["allow"]) == (204, "", allowed)
+    assert not [name for name in answer["headers"] if name.startswith("access-control-")], "which the gateway adds"
+
+
+def test_another_method_is_told_those_that_are_taken() -> None:
+    for method, path, allowed in (
+        ("DELETE", "/v1/search", "GET, HEAD"),
+        ("PUT", "/v1/webhooks", "GET, HEAD, POST"),
+        ("DELETE", "/terms", "GET, HEAD"),
+        ("POST", "/images/0192f0c4-7b1a-7cde-8f01-23456789abcd", "GET, HEAD"),
+        ("PROPFIND", "/v1/health", "GET, HEAD"),
+    ):
+        answer = handler(http_event(method, path), LambdaContext())
+        assert (answer["statusCode"], answer["headers"]["allow"]) == (405, allowed)
+        assert json_of(answer)["detail"].startswith(f"{method} is not taken here; GET and HEAD")
+
+
+def test_a_slash_too_many_leads_to_what_is_meant() -> None:
+    for path, meant in (("/terms/", "/terms"), ("/images/x/", "/images/x"), ("//v1//health/", "/v1/health")):
+        answer = get(path)
+        assert (answer["statusCode"], answer["headers"]["location"]) == (308, meant)
+    assert get("/images/")["statusCode"] == get("/images")["statusCode"] == get("/nowhere/")["statusCode"] == 404
+
+
 def test_markup_escapes_what_is_not_markup() -> None:
     assert element("p", "<b> & ", Html("<i></i>"), title='"<') == '<p title="&quot;&lt;">&lt;b&gt; &amp; <i></i></p>'
     assert prose("a `<b>` c\n\n**d**") == "<p>a <code>&lt;b&gt;</code> c</p><p><strong>d</strong></p>"

@@ -132,18 +132,32 @@ def test_pages_of_other_origins_may_call(door: httpx.Client, market: Market) -> 
         assert "x-request-id" in answer.headers["access-control-expose-headers"], said
 
 
+def test_a_preflight_is_answered_by_a_function_as_behind_api_gateway() -> None:
+    """Which hands on what its `$default` route takes; the front door answers by itself."""
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    with serving(Gateway()) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as gateway:
+        for path in ("/v1/auth/login", "/v1/images/upload", "/v1/nowhere", "/terms"):
+            answer = gateway.options(path, headers=ORIGIN | asked)
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, "*")
+            assert "POST" in answer.headers["access-control-allow-methods"]
+            assert "authorization" in answer.headers["access-control-allow-headers"]
+        assert not [name for name in gateway.options("/v1").headers if name.startswith("access-control-")]
+
+
 def test_what_is_not_there_is_a_problem(door: httpx.Client) -> None:
     assert "/v1 names where to begin" in problem(door.get("/v1/nowhere"), 404)["detail"]
     answer = door.delete("/v1/search")
     assert problem(answer, 405)["type"] == "/v1/problems/method-not-allowed"
     assert answer.headers["allow"] == "GET, HEAD"
     assert door.put("/v1/webhooks", json={}).headers["allow"] == "GET, HEAD, POST"
+    assert door.delete("/terms").headers["allow"] == "GET, HEAD"
     assert "documentation" in door.get("/v1").json()
     for path, meant in (
         ("/v1/search/?q=a%26b", "/v1/search?q=a%26b"),
         ("/v1//health", "/v1/health"),
         ("/v1/", "/v1"),
         ("/v1/problems/conflict/", "/v1/problems/conflict"),
+        ("/terms/", "/terms"),
     ):
         answer = door.get(path)
         assert (answer.status_code, answer.headers["location"]) == (308, meant)

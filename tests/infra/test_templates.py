@@ -10,11 +10,13 @@ import pytest
 
 from cdk.constructs.api import PAGES, ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
+from functions.docs_api.handler import handler as answer_for_the_rest
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
 from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT
 from imagemarket.platform.roles import DatabaseRole
 from local.front_door import STATUS_IN_FLIGHT
 from local.layout import REPOSITORY
+from tests.api.events import LambdaContext, http_event
 from tests.infra.conftest import Deployment, readable
 
 
@@ -245,6 +247,15 @@ def test_the_gateway_routes_what_the_document_describes() -> None:
     assert {(r.method, r.path) for r in ROUTES} == set(_openapi())
 
 
+@pytest.mark.parametrize("route", [*ROUTES, *PAGES], ids=lambda r: f"{r.method} {r.path}")
+def test_who_answers_for_the_rest_knows_every_line(route: Any) -> None:
+    path = re.sub(r"\{\w+\}", "x", route.path)
+    answer = answer_for_the_rest(http_event("TRACE", path), LambdaContext())
+    assert (answer["statusCode"], set(route.methods) <= set(answer["headers"]["allow"].split(", "))) == (405, True)
+    slashed = answer_for_the_rest(http_event(route.method, f"{path}/"), LambdaContext())
+    assert (slashed["statusCode"], slashed["headers"]["location"]) == (308, path)
+
+
 def test_the_authorizer_stands_before_every_route_that_asks_for_a_token(deployment: Deployment) -> None:
     described = {f"{method} {path}" for (method, path), operation in _openapi().items() if operation.get("security")}
     made = [route["Properties"] for route in deployment.resources("AWS::ApiGatewayV2::Route").values()]
@@ -264,7 +275,7 @@ def test_head_goes_where_get_goes(deployment: Deployment) -> None:
 
 
 def test_pages_of_other_origins_may_call(deployment: Deployment) -> None:
-    """The gateway answers preflights by itself, so no function and no authorizer stands in their way."""
+    """Preflights go to the `$default` route, since no other takes OPTIONS: no authorizer stands in their way."""
     (api,) = deployment.resources("AWS::ApiGatewayV2::Api").values()
     allowed = api["Properties"]["CorsConfiguration"]
     assert allowed["AllowOrigins"] == ["*"]
@@ -272,6 +283,10 @@ def test_pages_of_other_origins_may_call(deployment: Deployment) -> None:
     assert {"authorization", "content-type", "idempotency-key", "if-none-match"} <= set(allowed["AllowHeaders"])
     assert {"etag", "link", "location", "retry-after", "x-request-id", "ratelimit"} <= set(allowed["ExposeHeaders"])
     assert not allowed.get("AllowCredentials")
+    made = [route["Properties"] for route in deployment.resources("AWS::ApiGatewayV2::Route").values()]
+    assert not [route["RouteKey"] for route in made if route["RouteKey"].startswith(("OPTIONS ", "ANY "))]
+    (rest,) = (route for route in made if route["RouteKey"] == "$default")
+    assert rest["AuthorizationType"] == "NONE"
 
 
 @pytest.mark.parametrize("route", [*ROUTES, *PAGES], ids=lambda r: f"{r.method} {r.path}")

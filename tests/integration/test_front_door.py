@@ -156,7 +156,7 @@ def test_those_who_wait_for_an_image_take_no_place_of_the_others(outputs: Path) 
 
 
 def test_pages_for_people_are_passed_on(door: TestClient) -> None:
-    for path in ("/images/0192f0c4-7b1a-7cde-8f01-23456789abcd", "/terms"):
+    for path in ("/images/0192f0c4-7b1a-7cde-8f01-23456789abcd", "/images/x/", "/terms", "/terms/"):
         answer = door.get(path)
         assert (answer.status_code, answer.json()["path"]) == (201, f"/_aws/execute-api/api1/$default{path}")
 

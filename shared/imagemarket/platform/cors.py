@@ -1,8 +1,8 @@
-"""Which pages of other origins may call the API: what the gateway answers a browser that asks.
+"""Which pages of other origins may call the API: what the gateway tells a browser that asks.
 
-Tokens travel in a header and never in a cookie, so any origin may call. The gateway answers each preflight and adds
-the rest to every answer, its own refusals included; functions say nothing of it. On one machine the front door does
-what API Gateway does in the cloud.
+Tokens travel in a header and never in a cookie, so any origin may call. The gateway adds these headers to every
+answer, its own refusals included, and to the 204 that `docs_api` gives a preflight; no function says anything of them.
+On one machine the front door does what API Gateway does in the cloud, and answers preflights too.
 """
 
 from __future__ import annotations

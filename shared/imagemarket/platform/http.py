@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from imagemarket.platform.ratelimits import RateLimiter, Verdict
 
-EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _MAX_IF_NONE_MATCH = 4000
 _COMPRESSED_FROM_BYTES = 1000
 """Below, a packet takes it either way."""
@@ -379,7 +379,7 @@ def create_api(
             told = {"in": "body", "field": "body", "detail": detail}
             return _problem_response(request, InvalidRequest(f"body: {detail}.", errors=[told]))
         if error.status_code == 405:
-            return _problem_response(request, method_not_allowed(request.method, _methods_of(api, request)))
+            return _problem_response(request, method_not_allowed(request.method, _methods_at(api, request.url.path)))
         refused = MarketError(str(error.detail), headers=error.headers)
         document = problem_of(refused, instance=request_id(request.scope)) | {
             "type": "about:blank",
@@ -427,20 +427,22 @@ def matches(if_none_match: str | None, etag: str) -> bool:
 
 def method_not_allowed(method: str, allowed: Iterable[str]) -> MethodNotAllowed:
     """The refusal of a method that a path does not take, naming those it takes."""
-    methods = set(allowed)
-    named: list[str] = sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+    named = with_head(allowed)
     are = "is" if len(named) == 1 else "are"
     return MethodNotAllowed(f"{shown(method)} is not taken here; {' and '.join(named)} {are}.", allowed=named)
 
 
-def _methods_of(api: FastAPI, request: Request) -> set[str]:
-    from starlette.routing import Match
+def with_head(methods: Iterable[str]) -> list[str]:
+    """The methods in order; whoever takes GET takes HEAD."""
+    taken = set(methods)
+    return sorted(taken | ({"HEAD"} if "GET" in taken else set()))
 
-    found: set[str] = set()
-    for route in api.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return found
+
+def _methods_at(api: FastAPI, path: str) -> set[str]:
+    """What the routes of this path take."""
+    routes = (context.original_route for context in iter_route_contexts(api.routes))
+    here = (route for route in routes if isinstance(route, APIRoute) and route.path_regex.match(path))
+    return {method for route in here for method in route.methods or ()}
 
 
 def problem_responses(*errors: type[MarketError]) -> dict[int | str, dict[str, Any]]:

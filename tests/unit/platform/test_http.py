@@ -52,6 +52,11 @@ def handler() -> Any:
     def limited() -> None:
         raise TooManyRequests("At most 5 a minute.", retry_after=7)
 
+    @router.get("/two")
+    @router.post("/two")
+    def two() -> None:
+        pass
+
     @router.get("/bug")
     def bug() -> None:
         raise RuntimeError("secret-in-a-traceback")
@@ -116,9 +121,16 @@ def test_a_body_over_the_limit_is_refused_before_it_is_parsed() -> None:
 
 def test_an_unknown_route_and_a_wrong_method_are_problems() -> None:
     assert call(http_event("GET", "/nowhere"))[0] == 404
-    status, headers, problem = call(http_event("DELETE", "/echo"))
-    assert (status, problem["status"]) == (405, 405)
-    assert headers["content-type"] == "application/problem+json"
+    for method, path, taken in (
+        ("DELETE", "/echo", "POST"),
+        ("PUT", "/me", "GET, HEAD"),
+        ("PUT", "/two", "GET, HEAD, POST"),
+    ):
+        status, headers, problem = call(http_event(method, path))
+        assert (status, problem["status"], headers["allow"]) == (405, 405, taken)
+        assert headers["content-type"] == "application/problem+json"
+        are = "is" if taken == "POST" else "are"
+        assert problem["detail"] == f"{method} is not taken here; {taken.replace(', ', ' and ')} {are}."
 
 
 def test_a_bug_tells_only_the_request_id() -> None:
