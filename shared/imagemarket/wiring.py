@@ -909,4 +909,4 @@ def search_upkeep() -> Upkeep:
     from imagemarket.search.upkeep import Upkeep
 
     indexes = {settings().keyword_engine: keyword_engine(), settings().vector_engine: vector_engine()}
-    return Upkeep(database(), indexes, vector_engine())
+    return Upkeep(database(), indexes)

@@ -9,16 +9,19 @@ from datetime import date, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
+from imagemarket.catalog.models import ImageType, LicenseType
+from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete, NotFound
 from imagemarket.platform.ids import new_id
 from imagemarket.search import postgres
 from imagemarket.search.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import Filters, Removal, SearchDocument, SearchQuery, Sort
+from imagemarket.search.models import DocumentRendition, Filters, Removal, SearchDocument, SearchQuery, Sort
 from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
 from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
@@ -216,6 +219,106 @@ def test_the_same_version_with_other_contents_differs(engine: Engine) -> None:
     told = [made[0].model_copy(update={"width": 12}), made[1].model_copy(update={"version": 9, "width": 12}), *made[2:]]
     assert engine.differing(told) == {made[0].image_id}
     assert engine.differing([document("unknown")]) == engine.differing([]) == set()
+
+
+OTHERWISE: dict[str, Any] = {
+    "title": "Another",
+    "description": "another",
+    "tags": ("another",),
+    "categories": ("people",),
+    "contributor_id": UUID(int=9),
+    "contributor_name": "Another",
+    "image_type": ImageType.VECTOR,
+    "license_types": (LicenseType.EDITORIAL,),
+    "orientation": "portrait",
+    "colours": ("teal",),
+    "palette": (PaletteColour("#123456", 99.5),),
+    "width": 12,
+    "height": 34,
+    "people": True,
+    "safe": False,
+    "published_at": FIRST_DAY + timedelta(days=400),
+    "popularity": 12.345,
+    "thumbhash": "another",
+    "renditions": (DocumentRendition(width=1, height=2, format="webp", key="another"),),
+    "model_version": "another-1",
+    "embedding": pointing(91),
+}
+"""For each field another value than `document` gives it."""
+
+
+def test_no_field_is_too_small_to_differ(engine: Engine) -> None:
+    """What an engine keeps of a document is compared; what the one for meaning has no use for, by the other."""
+    assert OTHERWISE.keys() == SearchDocument.model_fields.keys() - {"image_id", "version"}
+    made = document()
+    engine.write([made], [])
+    for field, value in OTHERWISE.items():
+        assert engine.differing([made.model_copy(update={field: value})]) == {made.image_id}, field
+    bare = made.model_copy(update={"embedding": None, "model_version": None, "version": 2})
+    assert engine.write([bare], []) == 1
+    assert engine.differing([bare]) == set()
+    assert engine.differing([bare.model_copy(update={"embedding": pointing(0)})]) == {made.image_id}
+
+
+def test_vectors_differ_beyond_half_precision_alone(engine: Engine) -> None:
+    made = random_documents(20)
+    engine.write(made, [])
+    assert made[0].embedding is not None
+    near = tuple(float(np.float16(component)) for component in made[0].embedding)
+    assert engine.differing([made[0].model_copy(update={"embedding": near}), *made[1:]]) == set()
+    swapped = [
+        one.model_copy(update={"embedding": other.embedding}) for one, other in zip(made[::2], made[1::2], strict=True)
+    ]
+    assert engine.differing(swapped) == {each.image_id for each in made[::2]}
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("column", "spoilt"),
+    [
+        ("words", "'zzz'"),
+        ("embedding", "(SELECT embedding FROM search_documents WHERE image_id <> d.image_id LIMIT 1)"),
+        ("palette_cells", "'{}'"),
+        ("place", "place + 1"),
+        ("indexed_at", "now()"),
+    ],
+)
+def test_what_postgresql_derives_is_compared(database: Database, column: str, spoilt: str) -> None:
+    """A row may be given back as it was written, and be searched by something else."""
+    engine, made = PostgresSearch(database), random_documents(3)
+    engine.write(made, [])
+    with database.transaction() as connection:
+        statement = f"UPDATE search_documents d SET {column} = {spoilt} WHERE image_id = %s"
+        connection.execute(statement, (made[1].image_id,))  # pyright: ignore[reportArgumentType]
+    assert engine.differing(made) == (set() if column == "indexed_at" else {made[1].image_id})
+    assert engine.write(made, []) == 3
+    assert engine.differing(made) == set()
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("field", "spoilt"),
+    [
+        ("title_words", "another"),
+        ("description_words", "another"),
+        ("tag_words", ["another"]),
+        ("category_words", ["another"]),
+        ("contributor_words", "another"),
+        ("palette_cells", [1]),
+        ("aspect_ratio", 9.5),
+        ("month", "1999-01"),
+        ("place", 1),
+        ("embedding", list(pointing(91))),
+    ],
+)
+def test_what_opensearch_derives_is_compared(opensearch: Refreshed, field: str, spoilt: Any) -> None:
+    made = random_documents(3)
+    opensearch.write(made, [])
+    whole = {**opensearch._fields(made[1]), field: spoilt}
+    opensearch._open.index(index="images", id=str(made[1].image_id), body=whole)
+    assert opensearch.differing(made) == {made[1].image_id}
+    opensearch.write(made, [])
+    assert opensearch.differing(made) == set()
 
 
 def test_an_engine_that_nothing_was_written_to_has_nothing(engine: Engine) -> None:
@@ -661,7 +764,7 @@ def kept(request: pytest.FixtureRequest, database: Database) -> Any:
             index = PostgresSearch(database)
         case _:
             index = request.getfixturevalue(request.param)
-    return index, Upkeep(database, {"engine": index}, index)
+    return index, Upkeep(database, {"engine": index})
 
 
 def some_images(database: Database, number: int) -> list[UUID]:
@@ -719,7 +822,7 @@ def test_what_is_wrong_with_an_image_is_told_in_words_and_mended_by_a_later_vers
     assert upkeep.differences(images) == {
         outdated: "engine has version 2 of an image of version 4",
         ahead: "engine has version 9 of an image of version 2",
-        other_vector: "engine has another vector than the image's",
+        other_vector: "engine has other contents than the image's, in the same version",
         missing: "engine has no document",
         rejected: "engine shows an image that is not approved",
     }

@@ -45,7 +45,7 @@ class Quiet:
             originals=services.originals,
             work=services.work,
             renditions=services.renditions,
-            documents=Upkeep(services.database, {"postgres": search}, search),
+            documents=Upkeep(services.database, {"postgres": search}),
             compensation=services.compensation,
             withdrawal=Withdrawal(
                 database=services.database,
@@ -110,6 +110,10 @@ def _restore_an_older_row(quiet: Quiet) -> None:
     quiet.sql("UPDATE search_documents SET version = version + 5 WHERE image_id = %s", quiet.approved)
 
 
+def _spoil_the_words(quiet: Quiet) -> None:
+    quiet.sql("UPDATE search_documents SET words = 'zzz' WHERE image_id = %s", quiet.approved)
+
+
 def _leave_an_orphan(quiet: Quiet) -> None:
     key = f"thumbnails/{quiet.rejected.image_id}/150-0123456789abcdef.webp"
     quiet.world.renditions.put(key, b"", content_type="image/webp")
@@ -146,6 +150,7 @@ BREAKAGES: dict[str, Callable[[Quiet], None]] = {
     "fingerprint": _lose_the_fingerprint,
     "document: lost": _lose_the_document,
     "document: ahead": _restore_an_older_row,
+    "document: spoilt": _spoil_the_words,
     "orphan": _leave_an_orphan,
     "orphan: original": _leave_bytes_that_nobody_waits_for,
     "version: posted again": _post_again,

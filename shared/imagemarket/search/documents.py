@@ -19,13 +19,14 @@ SAFE_BELOW = 0.2
 """NSFW scores from here on are left out of a safe search: below it, say the authors of OpenNSFW, a picture is
 very likely safe. A picture without a score has none to be afraid of: it was not made by the saga."""
 
-# One statement, so that each document shows one moment of the truth.
+# One statement, so that each document shows one moment of the truth. Looks that are not indexed yet are no part of it:
+# a document that was made before them holds all that it should.
 _TRUTH = """
     SELECT i.id AS image_id, i.version, i.status, i.title,
            coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
            i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
            i.orientation, coalesce(i.color_palette, '[]') AS palette, i.nsfw_score, i.width, i.height, i.people,
-           i.published_at, i.thumbhash, coalesce(p.popularity, 0) AS popularity,
+           i.published_at, i.thumbhash, coalesce(p.indexed, 0) AS popularity,
            e.model_version, e.embedding::text AS embedding, t.tags, c.categories, r.renditions
       FROM images i
       JOIN users u ON u.id = i.contributor_id

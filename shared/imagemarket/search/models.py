@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from math import isclose
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
@@ -89,13 +90,13 @@ class SearchDocument(BaseModel):
     """A unit vector of `model_version`; None in a document that was read back for a page."""
 
 
-def same_contents(one: SearchDocument, other: SearchDocument) -> bool:
-    """Whether two documents say the same, vectors aside, to the precision that every engine keeps."""
-
-    def told(document: SearchDocument) -> dict[str, Any]:
-        return document.model_dump(exclude={"embedding"}) | {"popularity": round(document.popularity, 3)}
-
-    return told(one) == told(other)
+def same_vector(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+    """Whether two vectors are the same to the half precision that engines keep: eleven bits of each component, rounded
+    again where an engine brings the vector to unit length."""
+    if one is None or other is None:
+        return one is other
+    pairs = zip(one, other, strict=True)
+    return len(one) == len(other) and all(isclose(mine, theirs, rel_tol=2e-3, abs_tol=1e-6) for mine, theirs in pairs)
 
 
 @dataclass(frozen=True)

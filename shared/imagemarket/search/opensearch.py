@@ -26,7 +26,7 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
-    same_contents,
+    same_vector,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import STOP_WORDS, Clause, Form, Words, read, searchable
@@ -273,27 +273,34 @@ class OpenSearchEngine:
 
     def versions(self, image_ids: Sequence[UUID]) -> dict[UUID, int]:
         """See `SearchIndex.versions`. Read by id, so that what was written a moment ago counts already."""
+        return {image_id: source["version"] for image_id, source in self._sources(image_ids, "version").items()}
+
+    def _sources(self, image_ids: Sequence[UUID], *fields: str) -> dict[UUID, dict[str, Any]]:
+        """What listed documents were written with, by id: these fields, or all."""
         if not image_ids:
             return {}
         path, body = f"/{self._name}/_mget", {"ids": [str(each) for each in image_ids]}
+        only = {"_source_includes": ",".join((*fields, "listed"))} if fields else {}
         with _answering():
             # The client's own mget sends a POST, which Serverless does not list.
-            answer = self._client.transport.perform_request(
-                "GET", path, params={"_source_includes": "version,listed"}, body=body
-            )
+            answer = self._client.transport.perform_request("GET", path, params=only, body=body)
         found = {UUID(each["_id"]): each["_source"] for each in answer["docs"] if each.get("found")}
-        return {image_id: source["version"] for image_id, source in found.items() if source["listed"]}
+        return {image_id: source for image_id, source in found.items() if source["listed"]}
 
     def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
-        """See `SearchIndex.differing`."""
-        held = {each.image_id: each for each in self.documents([document.image_id for document in documents])}
-        return {
-            document.image_id
-            for document in documents
-            if (there := held.get(document.image_id)) is not None
-            and there.version == document.version
-            and not same_contents(there, document)
-        }
+        """See `SearchIndex.differing`. What is searched by is made of what a document was written with."""
+        found: set[UUID] = set()
+        for begin in range(0, len(documents), _BULK):
+            batch = documents[begin : begin + _BULK]
+            held = self._sources([document.image_id for document in batch])
+            for document in batch:
+                there = held.get(document.image_id)
+                if there is not None and there["version"] == document.version:
+                    wanted = self._fields(document)
+                    alike = same_vector(there.pop("embedding", None), wanted.pop("embedding", None))
+                    if not alike or there != wanted:
+                        found.add(document.image_id)
+        return found
 
     def listed(self) -> Iterator[UUID]:
         """See `SearchIndex.listed`."""

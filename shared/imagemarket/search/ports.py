@@ -31,7 +31,8 @@ class SearchIndex(DocumentSink, Protocol):
         ...
 
     def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
-        """Those of the documents that are listed in the same version and hold something else, vectors aside."""
+        """Those of the documents that are listed in the same version and hold something else: in what is given back
+        as in what is searched by, vectors to half precision."""
         ...
 
     def listed(self) -> Iterator[UUID]:

@@ -24,7 +24,6 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
-    same_contents,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
@@ -56,37 +55,61 @@ _ORDERS = {
 _GAP = "'.':2"
 """A word that nobody can ask for stands between two texts, so that no phrase begins in one and ends in the next."""
 
-_WRITE = """
-    INSERT INTO search_documents AS d (
-        image_id, version, listed, title, description, tags, categories, contributor_id,
-        contributor_name, image_type, license_types, orientation, colours, palette, palette_cells, width,
-        height, people, safe, published_at, popularity, place, thumbhash, renditions, model_version,
-        embedding, words)
-    VALUES (
-        %(image_id)s, %(version)s, true, %(title)s::text, %(description)s::text, %(tags)s, %(categories)s,
-        %(contributor_id)s, %(contributor_name)s::text, %(image_type)s, %(license_types)s, %(orientation)s,
-        %(colours)s, %(palette)s, %(palette_cells)s, %(width)s, %(height)s, %(people)s, %(safe)s,
-        %(published_at)s, %(popularity)s, %(place)s, %(thumbhash)s, %(renditions)s, %(model_version)s,
-        %(embedding)s::halfvec,
-        setweight(to_tsvector('market_english', %(title_words)s::text), 'A')
-        || %(gap)s::tsvector || setweight(to_tsvector('market_simple', %(title_words)s::text), 'A')
-        || %(gap)s::tsvector || setweight(to_tsvector('market_english', %(tag_words)s::text), 'B')
-        || %(gap)s::tsvector || setweight(to_tsvector('market_simple', %(tag_words)s::text), 'B')
-        || %(gap)s::tsvector || setweight(to_tsvector('market_english', %(category_words)s::text), 'C')
-        || %(gap)s::tsvector || setweight(to_tsvector('market_simple', %(contributor_words)s::text), 'C')
-        || %(gap)s::tsvector || setweight(to_tsvector('market_english', %(description_words)s::text), 'D'))
+_WORDS = "\n            || %(gap)s::tsvector || ".join(
+    f"setweight(to_tsvector('{configuration}', %({text})s::text), '{weight}')"
+    for configuration, text, weight in (
+        ("market_english", "title_words", "A"),
+        ("market_simple", "title_words", "A"),
+        ("market_english", "tag_words", "B"),
+        ("market_simple", "tag_words", "B"),
+        ("market_english", "category_words", "C"),
+        ("market_simple", "contributor_words", "C"),
+        ("market_english", "description_words", "D"),
+    )
+)
+
+_COLUMNS = {
+    "version": "%(version)s",
+    "listed": "true",
+    "title": "%(title)s::text",
+    "description": "%(description)s::text",
+    "tags": "%(tags)s::varchar[]",
+    "categories": "%(categories)s::varchar[]",
+    "contributor_id": "%(contributor_id)s",
+    "contributor_name": "%(contributor_name)s::text",
+    "image_type": "%(image_type)s::text",
+    "license_types": "%(license_types)s::varchar[]",
+    "orientation": "%(orientation)s::text",
+    "colours": "%(colours)s::varchar[]",
+    "palette": "%(palette)s",
+    "palette_cells": "%(palette_cells)s::int[]",
+    "width": "%(width)s",
+    "height": "%(height)s",
+    "people": "%(people)s",
+    "safe": "%(safe)s",
+    "published_at": "%(published_at)s",
+    "popularity": "%(popularity)s::real",
+    "place": "%(place)s",
+    "thumbhash": "%(thumbhash)s::text",
+    "renditions": "%(renditions)s",
+    "model_version": "%(model_version)s::text",
+    "embedding": "%(embedding)s::halfvec",
+    "words": _WORDS,
+}
+"""What a row holds of its document, by the SQL that makes it of `columns_of`."""
+
+_WRITE = f"""
+    INSERT INTO search_documents AS d (image_id, {", ".join(_COLUMNS)})
+    VALUES (%(image_id)s, {", ".join(_COLUMNS.values())})
     ON CONFLICT (image_id) DO UPDATE SET
-        version = excluded.version, listed = true, title = excluded.title,
-        description = excluded.description, tags = excluded.tags, categories = excluded.categories,
-        contributor_id = excluded.contributor_id, contributor_name = excluded.contributor_name,
-        image_type = excluded.image_type, license_types = excluded.license_types,
-        orientation = excluded.orientation, colours = excluded.colours, palette = excluded.palette,
-        palette_cells = excluded.palette_cells, width = excluded.width, height = excluded.height,
-        people = excluded.people, safe = excluded.safe, published_at = excluded.published_at,
-        popularity = excluded.popularity, place = excluded.place, thumbhash = excluded.thumbhash,
-        renditions = excluded.renditions, model_version = excluded.model_version,
-        embedding = excluded.embedding, words = excluded.words, indexed_at = now()
+        {", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)}, indexed_at = now()
      WHERE d.version <= excluded.version
+"""
+
+_DIFFERING = f"""
+    SELECT d.image_id FROM search_documents d
+     WHERE d.image_id = %(image_id)s AND d.listed AND d.version = %(version)s
+       AND ({" OR ".join(f"d.{column} IS DISTINCT FROM {made}" for column, made in _COLUMNS.items())})
 """
 
 # The row stays behind without its content; see the migration.
@@ -181,15 +204,13 @@ class PostgresSearch:
         return {row["image_id"]: row["version"] for row in rows}
 
     def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
-        """See `SearchIndex.differing`."""
-        held = {each.image_id: each for each in self.documents([document.image_id for document in documents])}
-        return {
-            document.image_id
-            for document in documents
-            if (there := held.get(document.image_id)) is not None
-            and there.version == document.version
-            and not same_contents(there, document)
-        }
+        """See `SearchIndex.differing`. PostgreSQL makes each row anew and compares all that is in it."""
+        with self._database.session() as connection, connection.pipeline():
+            _take_vectors(connection)
+            cursors = [
+                connection.execute(cast("LiteralString", _DIFFERING), columns_of(document)) for document in documents
+            ]
+            return {row["image_id"] for cursor in cursors for row in cursor}
 
     def listed(self) -> Iterator[UUID]:
         """See `SearchIndex.listed`."""

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.colours import cells_near, cells_of
-from imagemarket.search.models import DIMENSIONS, Filters, Hit, Removal, SearchDocument
+from imagemarket.search.models import DIMENSIONS, Filters, Hit, Removal, SearchDocument, same_vector
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -184,15 +184,15 @@ class QdrantEngine:
             if not self._there():
                 return set()
             ids = [str(document.image_id) for document in documents]
-            found = self._client.retrieve(self._name, ids, with_payload=True)
-        held = {str(each.id): each.payload or {} for each in found}
+            found = self._client.retrieve(self._name, ids, with_payload=True, with_vectors=[_VECTOR])
+        held = {str(each.id): each for each in found}
         return {
             document.image_id
             for document in documents
             if (there := held.get(str(document.image_id))) is not None
-            and there["listed"]
-            and there["version"] == document.version
-            and there != payload_of(document)
+            and (payload := there.payload or {})["listed"]
+            and payload["version"] == document.version
+            and not (payload == payload_of(document) and same_vector(_vector_in(there), document.embedding))
         }
 
     def listed(self) -> Iterator[UUID]:
@@ -252,10 +252,8 @@ class QdrantEngine:
             found = self._client.retrieve(
                 self._name, [str(image_id)], with_payload=["model_version"], with_vectors=[_VECTOR]
             )
-        vectors = found[0].vector if found else None
-        if not isinstance(vectors, dict) or _VECTOR not in vectors:
-            return None
-        return (found[0].payload or {})["model_version"], vectors[_VECTOR]  # pyright: ignore[reportReturnType]
+        vector = _vector_in(found[0]) if found else None
+        return None if vector is None else ((found[0].payload or {})["model_version"], vector)
 
 
 class QdrantRebuild:
@@ -356,6 +354,11 @@ def _point(document: SearchDocument) -> q.PointStruct:
 
     vector: dict[str, Any] = {} if document.embedding is None else {_VECTOR: list(document.embedding)}
     return q.PointStruct(id=str(document.image_id), vector=vector, payload=payload_of(document))
+
+
+def _vector_in(record: q.Record) -> Sequence[float] | None:
+    vectors = record.vector
+    return vectors.get(_VECTOR) if isinstance(vectors, dict) else None  # pyright: ignore[reportReturnType]
 
 
 def _at_most(version: int) -> q.Filter:

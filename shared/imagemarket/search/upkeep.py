@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from math import isclose
 from uuid import UUID
 
 from imagemarket.platform import outbox
@@ -15,12 +14,9 @@ from imagemarket.platform.errors import IndexingIncomplete, NotFound
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.documents import DocumentBuilder
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.ports import SearchIndex, VectorEngine
+from imagemarket.search.ports import SearchIndex
 
 _BATCH = 500
-
-_HALF_PRECISION = 1e-2
-"""A half-precision float keeps three digits of a vector's components."""
 
 _APPROVED = "SELECT id, version FROM images WHERE status = 'approved' AND id > %s ORDER BY id LIMIT %s"
 
@@ -57,12 +53,10 @@ class Differences:
 class Upkeep:
     """Looks after the indexes of a stage, by the names of their engines."""
 
-    def __init__(self, database: Database, indexes: Mapping[str, SearchIndex], vectors: VectorEngine) -> None:
-        """`vectors` is the one of the `indexes` that keeps the documents' embeddings."""
+    def __init__(self, database: Database, indexes: Mapping[str, SearchIndex]) -> None:
         self._database = database
         self._builder = DocumentBuilder(database)
         self._indexes = dict(indexes)
-        self._vectors = vectors
 
     @property
     def engines(self) -> list[str]:
@@ -122,36 +116,20 @@ class Upkeep:
     # --- image by image --------------------------------------------------------------------------
 
     def differences(self, image_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """What is wrong with the documents of these images, in words, vectors compared as well; an image that is not
-        named is right in every index."""
+        """What is wrong with the documents of these images, in words; an image that is not named is right in every
+        index."""
         wanted = {document.image_id: document for document in self._builder.build(image_ids)[0]}
         found: dict[UUID, str] = {}
         for engine, index in self._indexes.items():
             held = index.versions(image_ids)
+            differing = index.differing(list(wanted.values()))
             for image_id in image_ids:
-                wrong = self._difference(index, wanted.get(image_id), held.get(image_id))
+                wrong = _difference(wanted.get(image_id), held.get(image_id))
+                if wrong is None and image_id in differing:
+                    wrong = "has other contents than the image's, in the same version"
                 if wrong is not None:
                     found.setdefault(image_id, f"{engine} {wrong}")
         return found
-
-    def _difference(self, index: SearchIndex, wanted: SearchDocument | None, held: int | None) -> str | None:
-        if wanted is None:
-            return None if held is None else "shows an image that is not approved"
-        if held is None:
-            return "has no document"
-        if held != wanted.version:
-            return f"has version {held} of an image of version {wanted.version}"
-        if index is self._vectors and not self._same_vector(wanted):
-            return "has another vector than the image's"
-        return None
-
-    def _same_vector(self, wanted: SearchDocument) -> bool:
-        found = self._vectors.vector_of(wanted.image_id)
-        if wanted.embedding is None or found is None:
-            return (wanted.embedding is None) == (found is None)
-        return found[0] == wanted.model_version and all(
-            isclose(a, b, abs_tol=_HALF_PRECISION) for a, b in zip(found[1], wanted.embedding, strict=True)
-        )
 
     def strays(self) -> set[UUID]:
         """Images that an index shows and that have no row any more."""
@@ -226,6 +204,15 @@ class Upkeep:
             index.write(documents, removals)
         except IndexingIncomplete as error:  # one bad document is no reason to give up on all; it stays a difference
             logger.error("documents were not taken", image_ids=sorted(map(str, error.image_ids)))
+
+
+def _difference(wanted: SearchDocument | None, held: int | None) -> str | None:
+    """How the version that an index shows differs from the one wanted."""
+    if wanted is None:
+        return None if held is None else "shows an image that is not approved"
+    if held is None:
+        return "has no document"
+    return None if held == wanted.version else f"has version {held} of an image of version {wanted.version}"
 
 
 def _batches(image_ids: Iterable[UUID]) -> Iterator[list[UUID]]:

@@ -32,7 +32,7 @@ from imagemarket.search.models import (
     SearchDocument,
     Sort,
     Tally,
-    same_contents,
+    same_vector,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import Clause, Words, read, searchable
@@ -150,13 +150,15 @@ class MemorySearch:
         return {image_id: version for image_id, (version, content) in found.items() if content is not None}
 
     def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
-        held = {each.image_id: each for each in self._those([each.image_id for each in documents])}
         return {
             each.image_id
             for each in documents
-            if each.image_id in held
-            and held[each.image_id].version == each.version
-            and not same_contents(held[each.image_id], each)
+            if (there := self.held.get(each.image_id, (-1, None))[1]) is not None
+            and there.version == each.version
+            and not (
+                same_vector(there.embedding, each.embedding)
+                and there.model_copy(update={"embedding": None}) == each.model_copy(update={"embedding": None})
+            )
         }
 
     def listed(self) -> Iterator[UUID]:
