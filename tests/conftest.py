@@ -48,7 +48,7 @@ def _every_account_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     from imagemarket import wiring
 
     class Everyone:
-        def exists(self, account_id: UUID) -> bool:
+        def exists(self, account_id: UUID, *, now_for_sure: bool = False) -> bool:
             return True
 
     monkeypatch.setattr(wiring, "accounts", Everyone)
