@@ -59,6 +59,7 @@ class CategoryPage(BaseModel):
     responses=problem_responses(
         TokenExpired,
         Forbidden,
+        Conflict,
         InvalidRequest,
         IdempotencyKeyReused,
         IdempotencyInFlight,

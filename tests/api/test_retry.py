@@ -149,6 +149,18 @@ def test_other_bytes_given_up_leave_the_refusal(room: Room) -> None:
     assert handler(event, None)["statusCode"] == 204
     image = room.image(job.image_id)
     assert (image["status"], image["rejection"]["code"]) == ("rejected", "unreadable-image")
+    assert room.retry(job.image_id)[0] == 202, "and at once others may be sent"
+
+
+def test_a_key_tells_how_its_try_stands(room: Room) -> None:
+    job = room.ended("UnreadableImage")
+    other = {"size_bytes": 2000, "sha256": "ab" * 32}
+    first = room.retry(job.image_id, other, key="k")[:2]
+    assert room.retry(job.image_id, other, key="k")[:2] == first
+    handler(http_event("DELETE", f"/v1/images/{job.image_id}/upload", caller=room.owner), None)
+    status, problem, _ = room.retry(job.image_id, other, key="k")
+    assert (status, problem["type"]) == (409, "/v1/problems/conflict")
+    assert "rejected" in problem["detail"]
 
 
 def test_an_original_that_lifecycle_took_is_asked_for_again(room: Room) -> None:

@@ -110,6 +110,28 @@ def test_the_same_idempotency_key_announces_one_image(call: Call, contributor: C
     assert [str(row["id"]) for row in rows] == [first[1]["image_id"]]
 
 
+def test_an_idempotency_key_whose_upload_was_given_up_is_over(call: Call, contributor: Caller) -> None:
+    key = {"Idempotency-Key": "abc"}
+    _, first = call("POST", "/v1/images/upload", announcement(), key, contributor)
+    assert call("DELETE", f"/v1/images/{first['image_id']}/upload", caller=contributor)[0] == 204
+    status, problem = call("POST", "/v1/images/upload", announcement(), key, contributor)
+    assert (status, problem["type"]) == (409, "/v1/problems/conflict")
+    assert "given up" in problem["detail"]
+
+
+@pytest.mark.parametrize("changes", [{"sha256": "ab" * 32}, {"size_bytes": 25}], ids=["form", "parts"])
+@pytest.mark.usefixtures("small_parts")
+def test_where_the_bytes_go_is_signed_anew_for_an_idempotency_key(
+    call: Call, contributor: Caller, database: Database, changes: dict[str, Any]
+) -> None:
+    """What was announced an hour ago and not sent can still be sent."""
+    key = {"Idempotency-Key": "abc"}
+    first = call("POST", "/v1/images/upload", announcement(**changes), key, contributor)
+    kept = database.fetch_one("SELECT answer FROM idempotency_keys")
+    assert kept == {"answer": {"image_id": first[1]["image_id"]}}, "no signature is kept"
+    assert call("POST", "/v1/images/upload", announcement(**changes), key, contributor) == first
+
+
 def test_a_refusal_names_field_and_limit(call: Call, contributor: Caller) -> None:
     status, problem = call("POST", "/v1/images/upload", announcement(size_bytes=300 * 1024**2), caller=contributor)
     assert status == 422

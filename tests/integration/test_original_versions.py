@@ -169,7 +169,7 @@ def test_bytes_that_arrive_for_an_aborted_upload_are_deleted(harness: Harness) -
 def test_an_abort_that_comes_too_late_says_so(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.told(harness.post(FIRST))
     before = {**harness.row(), "object_version": None}
-    monkeypatch.setattr(harness.uploads, "_own", lambda *_: before)
+    monkeypatch.setattr(harness.uploads, "own", lambda *_: before)
     monkeypatch.setattr(harness.uploads, "_exists", lambda *_, **__: False)
     with pytest.raises(Conflict):
         harness.uploads.abort(harness.owner, harness.image)

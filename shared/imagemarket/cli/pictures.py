@@ -164,7 +164,9 @@ def _extension(path: Path) -> str:
 def _picture(path: Path, name: str, notes: PictureNotes | None) -> Picture:
     size = path.stat().st_size
     problem = None
-    if _extension(path) not in CONTENT_TYPES:
+    if not path.is_file():
+        problem = "not a file"
+    elif _extension(path) not in CONTENT_TYPES:
         why = next((why for extensions, why in _OTHER_KINDS.items() if _extension(path) in extensions), None)
         problem = why or f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
     elif size == 0:

@@ -59,26 +59,44 @@ class Retries:
 
         Raises `ImageNotFound`; `Conflict` for an image in another status or rejected for what it shows, and with
         `Retry-After` while its last run is still being cleaned up after; for other bytes `TooManyOpenUploads` and
-        `UploadAllowanceUsed`; what `IdempotencyKeys.run` raises.
+        `UploadAllowanceUsed`; what `IdempotencyKeys.run` raises. Of a key that was used already the ticket says how
+        the image stands now, with another hour for its bytes; `Conflict` where that try has come to nothing.
         """
-        jobs: list[IngestionJob] = []
+        made: list[tuple[RetryTicket, IngestionJob | None]] = []
 
         def work(connection: Connection[Row]) -> dict[str, object]:
-            ticket, job = self._again(connection, contributor_id, image_id, request)
-            if job is not None:
-                jobs.append(job)
-            return ticket.model_dump(mode="json")
+            made.append(self._again(connection, contributor_id, image_id, request))
+            return {"image_id": str(image_id)}  # a form is signed anew: the first lasts for an hour
 
-        answer = self._idempotency.run(
+        self._idempotency.run(
             account_id=contributor_id,
             operation="retry",
             key=idempotency_key,
             request={"image_id": str(image_id), **request.model_dump(mode="json")},
             work=work,
         )
-        for job in jobs:  # after the commit: the steps look for the new run
+        if not made:
+            return self._asked_for(contributor_id, image_id)
+        ticket, job = made[-1]
+        if job is not None:  # after the commit: the steps look for the new run
             self._start(job)
-        return RetryTicket.model_validate(answer)
+        return ticket
+
+    def _asked_for(self, contributor_id: UUID, image_id: UUID) -> RetryTicket:
+        image = self._uploads.own(contributor_id, image_id)
+        status = ImageStatus(image["status"])
+        if status in {ImageStatus.REJECTED, ImageStatus.PROCESSING_FAILED}:
+            raise Conflict(
+                f"The try that this Idempotency-Key asked for is over: the image is {status}; send a new key."
+            )
+        if image["object_version"] is not None:
+            return RetryTicket(image_id=image_id, status=status)
+        return RetryTicket(
+            image_id=image_id,
+            status=status,
+            upload=self._uploads.way_up_again(image_id, image),
+            expires_in=UPLOAD_EXPIRES_SECONDS,
+        )
 
     def _start(self, job: IngestionJob) -> None:
         try:
@@ -91,10 +109,12 @@ class Retries:
         self, connection: Connection[Row], contributor_id: UUID, image_id: UUID, request: RetryRequest
     ) -> tuple[RetryTicket, IngestionJob | None]:
         image = self._may_be_tried_again(connection, contributor_id, image_id)
-        connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image_id,))
+        # That all was cleaned up holds until other bytes are there, too.
+        connection.execute("DELETE FROM processing_steps WHERE image_id = %s AND step <> %s", (image_id, COMPENSATE))
         key, version = image["s3_original_key"], image["object_version"]
         other_bytes = request.size_bytes is not None or request.sha256 is not None
         if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
+            connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image_id,))
             row = connection.execute(
                 "UPDATE images SET status = 'processing', rejection = NULL, run = run + 1, replays = 0,"
                 " trace_header = coalesce(%s, trace_header), version = version + 1, updated_at = now() WHERE id = %s"

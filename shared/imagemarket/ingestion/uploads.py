@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 
-_ARRIVED = "The upload has arrived already and is being processed."
-
-
 class Uploads:
     """The upload use cases. No image byte passes through here: clients talk to the object store."""
 
@@ -51,18 +48,26 @@ class Uploads:
         self.allowance = allowance or UploadAllowance()
 
     def announce(self, contributor_id: UUID, request: UploadRequest, *, idempotency_key: str | None) -> UploadTicket:
-        """Writes the image's row and says where its bytes go.
+        """Writes the image's row and says where its bytes go; of a key that announced one already, again and for
+        another hour.
 
-        Raises `TooManyOpenUploads`, `UploadAllowanceUsed`, and what `IdempotencyKeys.run` raises.
+        Raises `Conflict` where that one was given up, `TooManyOpenUploads`, `UploadAllowanceUsed`, and what
+        `IdempotencyKeys.run` raises.
         """
+        made: list[UploadTicket] = []
+
+        def work(connection: Connection[Row]) -> dict[str, object]:
+            made.append(self._create(connection, contributor_id, request))
+            return {"image_id": str(made[-1].image_id)}  # the form is signed anew: the first lasts for an hour
+
         answer = self._idempotency.run(
             account_id=contributor_id,
             operation="upload",
             key=idempotency_key,
             request=request.model_dump(mode="json"),
-            work=lambda connection: self._create(connection, contributor_id, request).model_dump(mode="json"),
+            work=work,
         )
-        ticket = UploadTicket.model_validate(answer)
+        ticket = made[-1] if made else self._announced(contributor_id, UUID(answer["image_id"]))
         annotate(image_id=str(ticket.image_id))
         count("UploadsAnnounced")
         return ticket
@@ -114,6 +119,27 @@ class Uploads:
             ),
         )
 
+    def _announced(self, contributor_id: UUID, image_id: UUID) -> UploadTicket:
+        try:
+            image = self.own(contributor_id, image_id)
+        except ImageNotFound:
+            raise Conflict(
+                "The upload that this Idempotency-Key announced was given up; send a new key to announce another."
+            ) from None
+        return UploadTicket(image_id=image_id, upload=self.way_up_again(image_id, image))
+
+    def way_up_again(self, image_id: UUID, image: Row) -> PostUpload | MultipartUpload:
+        """Where the bytes of an announced image go, by its row."""
+        sha256 = image["announced_sha256"]
+        return self.way_up(
+            image_id,
+            image["s3_original_key"],
+            content_type=image["content_type"],
+            size_bytes=image["announced_bytes"],
+            sha256=bytes(sha256).hex() if sha256 else None,
+            multipart_id=image["multipart_id"],
+        )
+
     def start_parts(self, key: str, *, content_type: str, size_bytes: int) -> str | None:
         """Opens a multipart upload for a file that is sent in parts; its id."""
         if size_bytes <= MULTIPART_ABOVE_BYTES:
@@ -161,7 +187,7 @@ class Uploads:
         Asking again after it was joined is fine. Raises `ImageNotFound`, `Conflict` when there is no
         multipart upload, `UploadIncomplete` naming what is missing.
         """
-        image = self._own(contributor_id, image_id)
+        image = self.own(contributor_id, image_id)
         key, multipart_id = image["s3_original_key"], image["multipart_id"]
         if multipart_id is None:
             raise Conflict("This image is not uploaded in parts.")
@@ -207,10 +233,10 @@ class Uploads:
 
         Raises `ImageNotFound`, and `Conflict` once processing has begun.
         """
-        image = self._own(contributor_id, image_id)
+        image = self.own(contributor_id, image_id)
         refused = image["refused_version"]
         if image["object_version"] is not None or self._exists(image["s3_original_key"], other_than=refused):
-            raise Conflict(_ARRIVED)
+            raise _arrived(image["status"])
         if image["multipart_id"] is not None:
             self._originals.abort_multipart(image["s3_original_key"], image["multipart_id"])
         with self._database.transaction() as connection:
@@ -219,20 +245,27 @@ class Uploads:
                 gone = connection.execute(
                     "DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,)
                 ).rowcount
-                if not gone and connection.execute("SELECT 1 FROM images WHERE id = %s", (image_id,)).fetchone():
-                    raise Conflict(_ARRIVED)
+                left = connection.execute("SELECT status FROM images WHERE id = %s", (image_id,)).fetchone()
+                if not gone and left:
+                    raise _arrived(left["status"])
             else:
                 refuse_again(connection, image_id)
 
-    def _own(self, contributor_id: UUID, image_id: UUID) -> Row:
+    def own(self, contributor_id: UUID, image_id: UUID) -> Row:
+        """The row of a contributor's own image. Raises `ImageNotFound`."""
         row = self._database.fetch_one(
-            "SELECT s3_original_key, multipart_id, announced_bytes, object_version, refused_version FROM images"
-            " WHERE id = %s AND contributor_id = %s",
+            "SELECT status, s3_original_key, content_type, multipart_id, announced_bytes, announced_sha256,"
+            " object_version, refused_version FROM images WHERE id = %s AND contributor_id = %s",
             (image_id, contributor_id),
         )
         if row is None:
             raise ImageNotFound("None of your images has this id.")
         return row
+
+
+def _arrived(status: str) -> Conflict:
+    stands = "is being processed" if status == "processing" else f"is {status}"
+    return Conflict(f"The upload has arrived already, and the image {stands}.")
 
 
 def refuse_again(connection: Connection[Row], image_id: UUID) -> None:
