@@ -94,8 +94,8 @@ def write_tiled_dng(
     return places
 
 
-RAW_KINDS = ("dng", "nef", "arw", "orf", "cr2", "rw2", "raf")
-"""What `write_raw` can make. CR3 is not among them: its wavelets would take an encoder of their own."""
+RAW_KINDS = ("dng", "nef", "arw", "orf", "cr2", "cr3", "rw2", "raf")
+"""What `write_raw` can make: all that is taken."""
 
 
 def write_raw(path: Path, kind: str, pixels: np.ndarray) -> Path:
@@ -104,7 +104,8 @@ def write_raw(path: Path, kind: str, pixels: np.ndarray) -> Path:
     mosaic = mosaic_of(pixels)
     if kind == "dng":
         return write_dng(path, pixels)
-    path.write_bytes({"nef": _nef, "arw": _arw, "orf": _orf, "cr2": _cr2, "rw2": _rw2, "raf": _raf}[kind](mosaic))
+    makers = {"nef": _nef, "arw": _arw, "orf": _orf, "cr2": _cr2, "cr3": _cr3, "rw2": _rw2, "raf": _raf}
+    path.write_bytes(makers[kind](mosaic))
     return path
 
 
@@ -167,6 +168,126 @@ def _cr2(mosaic: np.ndarray) -> bytes:
 
     head = b"II*\0" + struct.pack("<I", 16) + b"CR\2\0" + struct.pack("<I", second)
     return head + _directory(named, 16, following=second) + sensor(second + len(sensor(0))) + data
+
+
+def _cr3(mosaic: np.ndarray) -> bytes:
+    """Boxes (ISO/IEC 14496-12), in one of Canon's a TIFF that names the camera, and one sample of lossless CRX."""
+    height, width = mosaic.shape
+    header, data = _crx(mosaic)
+    named = [
+        *[(256, _LONG, [width]), (257, _LONG, [height]), (271, _ASCII, "Canon")],
+        *[(272, _ASCII, "Canon EOS R9999"), (274, _SHORT, [1])],
+    ]
+    camera = _box(
+        b"uuid",
+        bytes.fromhex("85c0b687820f11e08111f4ce462b6a48"),
+        _box(b"CNCV", b"CanonCR3_001/00.09.00/00.00.00"),
+        _box(b"CMT1", b"II*\0" + struct.pack("<I", 8) + _directory(named, 8)),
+    )
+    # one tile as large as the picture; 14 bits, four planes from red on, no other encoding and no wavelets
+    coded = struct.pack(">4H4I", 0xFFFF, 0x30, 0x100, 0, width, height, width, height)
+    coded += struct.pack(">4BI", 14, 4 << 4, 0, 0, len(header)) + bytes(4) + b"\1\1\0\0" * 4
+    described = struct.pack(">6xH16xHH46xHhHH", 1, width, height, 24, -1, 1, 1) + _box(b"CMP1", coded)
+
+    def front(place: int) -> bytes:
+        table = _box(
+            b"stbl",
+            _box(b"stsd", struct.pack(">II", 0, 1), _box(b"CRAW", described)),
+            _box(b"stsc", struct.pack(">5I", 0, 1, 1, 1, 1)),
+            _box(b"stsz", struct.pack(">4I", 0, 0, 1, len(header) + len(data))),
+            _box(b"co64", struct.pack(">IIQ", 0, 1, place)),
+        )
+        track = _box(b"trak", _box(b"mdia", _box(b"hdlr", struct.pack(">8x4s13x", b"vide")), _box(b"minf", table)))
+        return _box(b"ftyp", b"crx \0\0\0\1crx isom") + _box(b"moov", camera, track)
+
+    place = len(front(0)) + len(_box(b"mdat"))
+    return front(place) + _box(b"mdat", header, data)
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    data = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(data), kind) + data
+
+
+def _crx(mosaic: np.ndarray) -> tuple[bytes, bytes]:
+    """The headers of a tile, of its four planes and of the one band of each; and the planes."""
+    levels = mosaic.astype(int) - (1 << 13)
+    planes = [_crx_plane(levels[top::2, left::2]) for top in (0, 1) for left in (0, 1)]
+    header = struct.pack(">HHIHH", 0xFF01, 8, sum(len(plane) for plane in planes), 0, 0)
+    for number, plane in enumerate(planes):
+        header += struct.pack(">HHII", 0xFF02, 8, len(plane), number << 28 | 1 << 27)
+        header += struct.pack(">HHII", 0xFF03, 8, len(plane), 0)
+    return header, b"".join(planes)
+
+
+def _crx_plane(levels: np.ndarray) -> bytes:
+    """Median prediction, and runs where the neighbours known before are the same, much as JPEG-LS has them
+    (ITU-T T.87)."""
+    width = levels.shape[1]
+    coder = _CrxCoder()
+    above = [0] * (width + 1)
+    for number, row in enumerate(levels.tolist()):
+        line = [above[1], *row]
+        column = 1
+        while column <= width:
+            left = line[column - 1]
+            flat = column < width and left == above[column] == above[column + 1]
+            if flat:
+                ends = next((at for at in range(column, width + 1) if line[at] != left), width + 1)
+                coder.run(ends - column, width + 1 - column)
+                column = ends
+            if column <= width:
+                over, corner = above[column], above[column - 1]
+                predicted = over if flat else sorted((left, over, left + over - corner))[1]
+                step_ahead = abs(above[column + 1] - over) if number and column < width else None
+                coder.difference(line[column] - predicted, step_ahead)
+            column += 1
+        above = line
+    return coder.coded()
+
+
+class _CrxCoder:
+    """Golomb-Rice codes with as many plain bits as the codes before called for, and runs in steps that grow."""
+
+    _STEP_BITS = (*[0] * 4, *[1] * 4, *[2] * 4, *[3] * 4, 4, 4, 5, 5, 6, 6, 7, 7, *range(8, 16))
+    _ZEROS_MAX, _ESCAPED_BITS, _PLAIN_MAX = 41, 21, 15
+
+    def __init__(self) -> None:
+        self._bits: list[str] = []
+        self._plain = 0
+        self._step = 0
+
+    def difference(self, value: int, step_ahead: int | None) -> None:
+        """`step_ahead`: from the line above, how far its next level is from this; None where it has no say."""
+        code = 2 * value if value >= 0 else -2 * value - 1
+        zeros, rest = divmod(code, 1 << self._plain)
+        if zeros >= self._ZEROS_MAX:
+            self._bits.append("0" * self._ZEROS_MAX + f"1{code:0{self._ESCAPED_BITS}b}")
+        else:
+            self._bits.append("0" * zeros + f"{(1 << self._plain) + rest:b}")
+        seen = code if step_ahead is None else (code + 2 * step_ahead) // 2
+        share = seen >> self._plain
+        self._plain += (share > 2) + (share > 5) - (seen < (1 << self._plain) // 2)
+        self._plain = min(self._plain, self._PLAIN_MAX)
+
+    def run(self, length: int, left: int) -> None:
+        """`left`: how many places the line has from here on; a run to its end is told by steps beyond it."""
+        self._bits.append("1" if length else "0")
+        done = min(length, 1)
+        while 0 < done < left and (length == left or done + (1 << self._STEP_BITS[self._step]) <= length):
+            self._bits.append("1")
+            done += 1 << self._STEP_BITS[self._step]
+            if done <= left:
+                self._step = min(self._step + 1, len(self._STEP_BITS) - 1)
+        if 0 < done < left:
+            bits = self._STEP_BITS[self._step]
+            self._bits.append("0" + (f"{length - done:0{bits}b}" if bits else ""))
+            self._step = max(self._step - 1, 0)
+
+    def coded(self) -> bytes:
+        stream = "".join(self._bits)
+        stream += "0" * (-len(stream) % 32)
+        return int(stream, 2).to_bytes(len(stream) // 8, "big")
 
 
 def _rw2(mosaic: np.ndarray) -> bytes:

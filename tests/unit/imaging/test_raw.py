@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rawpy
 
 from imagemarket.imaging import confinement, decoding
 from imagemarket.imaging.confinement import Inspector
@@ -19,7 +21,7 @@ from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.imaging.renditions import open_master
 from imagemarket.platform.errors import ImageRejected, UnreadableImage
-from local.negatives import RAW_KINDS, write_dng, write_raw, write_tiled_dng
+from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_raw, write_tiled_dng
 
 CUT = "beyond its end: it is damaged or cut short"
 SIDES = (160, 224)
@@ -83,8 +85,9 @@ def test_pixels_that_the_checks_miss_are_seen_by_two_developments_that_differ(tm
     assert "two pictures" in answers.pop()
 
 
-def test_what_a_process_answers_follows_from_the_file_alone(tmp_path: Path) -> None:
-    path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
+@pytest.mark.parametrize("kind", ["dng", "cr3"])
+def test_what_a_process_answers_follows_from_the_file_alone(tmp_path: Path, kind: str) -> None:
+    path = write_raw(tmp_path / f"a.{kind}", kind, _scene((0.1, 0.1, 0.8)))
     program = (
         "import hashlib, pathlib, sys\nfrom imagemarket.imaging.inspection import inspect\n"
         "print(hashlib.sha256(inspect(pathlib.Path(sys.argv[1])).master).hexdigest())"
@@ -337,3 +340,129 @@ def test_each_kind_is_developed_and_cut_short_it_is_refused(inspector: Inspector
     path.write_bytes(whole[:-1000])
     with pytest.raises(UnreadableImage, match=CUT):
         inspector.inspect(path)
+
+
+# --- the inside of a CR3 ---------------------------------------------------------------------------
+
+
+def _grainy_cr3(path: Path, colour: tuple[float, float, float] = (0.1, 0.8, 0.1)) -> bytes:
+    grain = np.random.default_rng(1).normal(0, 0.01, (*SIDES, 3))
+    return write_raw(path, "cr3", np.clip(_scene(colour) + grain, 0, 1)).read_bytes()
+
+
+def _after(data: bytes, name: bytes) -> int:
+    return data.index(name) + len(name)
+
+
+def _replaced(data: bytes, at: int, code: str, value: int) -> bytes:
+    return data[:at] + struct.pack(code, value) + data[at + struct.calcsize(code) :]
+
+
+def _scenes_for_a_coder() -> Iterator[np.ndarray]:
+    """Differences of every size, jumps from end to end, steps, runs of every length, and nothing but runs."""
+    chance = np.random.default_rng(1)
+    noise = chance.random((*SIDES, 3))
+    yield noise
+    yield noise.round()
+    yield np.broadcast_to(np.linspace(0, 1, SIDES[1]).reshape(1, -1, 1), (*SIDES, 3))
+    for share in (0.3, 0.03, 0.003, 0.0):
+        yield np.where(chance.random((*SIDES, 3)) < share, noise, 0.5001)
+    yield np.zeros((*SIDES, 3))
+
+
+def test_libraw_reads_of_a_cr3_what_the_sensor_saw(tmp_path: Path) -> None:
+    for scene in _scenes_for_a_coder():
+        with rawpy.imread(str(write_raw(tmp_path / "a.cr3", "cr3", scene))) as raw:
+            assert np.array_equal(raw.raw_image, mosaic_of(scene))
+
+
+def test_a_cr3_is_shown_as_its_camera_was_held(inspector: Inspector, tmp_path: Path) -> None:
+    path = tmp_path / "a.cr3"
+    data, upright = _grainy_cr3(path), struct.pack("<HHII", 274, 3, 1, 1)
+    found = inspector.inspect(path)
+    assert (found.format, found.width, found.height) == ("cr3", *SIDES[::-1])
+    assert found.technical.decoded_from is None
+    path.write_bytes(_replaced(data, _after(data, upright) - 4, "<I", 6))
+    turned = inspector.inspect(path)
+    assert (turned.width, turned.height) == SIDES
+    shown, shown_turned = (np.asarray(open_master(each.master)).astype(int) for each in (found, turned))
+    assert shown[80, 110, 1] > 200 > 1.5 * max(shown[80, 110, [0, 2]])
+    assert np.array_equal(np.rot90(shown, -1), shown_turned)
+
+
+def test_a_cr3_cut_anywhere_is_refused_after_a_known_picture(inspector: Inspector, tmp_path: Path) -> None:
+    path = tmp_path / "cut.cr3"
+    whole = _grainy_cr3(path)
+    known = write_raw(tmp_path / "known.cr3", "cr3", _scene((0.9, 0.1, 0.9)))
+    inspector.inspect(known)
+    inspect(known)  # in this process as well
+    for place in (*range(12, len(whole) - 1, 997), _after(whole, b"mdat"), len(whole) - 1):
+        path.write_bytes(whole[:place])
+        with pytest.raises(UnreadableImage, match=CUT):
+            inspect(path)
+    with pytest.raises(UnreadableImage, match=CUT):
+        inspector.inspect(path)
+
+
+def test_the_sample_of_a_cr3_lies_in_the_file(tmp_path: Path) -> None:
+    whole = _grainy_cr3(tmp_path / "a.cr3")
+    place, size = _after(whole, b"co64") + 8, _after(whole, b"stsz") + 12
+    (sample,) = struct.unpack_from(">Q", whole, place)
+    assert sample == _after(whole, b"mdat")
+    _check(whole, "cr3")
+    for at, code, value in (
+        *((place, ">Q", value) for value in (sample + 1, len(whole), 2**40, 2**64 - 1)),
+        *((size, ">I", value) for value in (len(whole) - sample + 1, 2**32 - 1)),
+    ):
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(_replaced(whole, at, code, value), "cr3")
+
+
+@pytest.mark.parametrize("planes", [[3], [0, 1, 2, 3]])
+def test_a_plane_of_a_cr3_that_is_said_to_be_empty_shows_no_memory(
+    inspector: Inspector, tmp_path: Path, planes: list[int]
+) -> None:
+    """LibRaw passes over it and leaves its colour as memory had it."""
+    data = _grainy_cr3(tmp_path / "a.cr3")
+    for plane in planes:
+        band = _after(data, b"mdat") + 24 * (plane + 1)
+        assert data[band : band + 4] == b"\xff\3\0\x08"
+        data = _replaced(data, band + 4, ">I", 0)
+    (tmp_path / "a.cr3").write_bytes(data)
+    with pytest.raises(UnreadableImage, match="two pictures"):
+        inspector.inspect(tmp_path / "a.cr3")
+
+
+@pytest.mark.parametrize("plane", [0, 3])
+def test_a_plane_of_a_cr3_ends_within_the_file(inspector: Inspector, tmp_path: Path, plane: int) -> None:
+    data = _grainy_cr3(tmp_path / "a.cr3")
+    header = _after(data, b"mdat") + 12 + 24 * plane
+    of_plane, of_band = header + 4, header + 16
+    at = of_plane if plane < 3 else of_band  # a plane's size says where the next begins
+    (tmp_path / "a.cr3").write_bytes(_replaced(data, at, ">I", 0x7FFFFFFF))
+    with pytest.raises(UnreadableImage, match="no picture data that could be developed"):
+        inspector.inspect(tmp_path / "a.cr3")
+
+
+def test_the_data_of_a_cr3_changed_are_a_picture_or_a_refusal(inspector: Inspector, tmp_path: Path) -> None:
+    path, chance, outcomes = tmp_path / "a.cr3", random.Random(1), set[str]()
+    whole = _grainy_cr3(path)
+    start = _after(whole, b"mdat")
+
+    def changed() -> None:
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 3, 30))):
+            data[chance.randrange(start, len(data) if chance.random() < 0.7 else start + 108)] = chance.randrange(256)
+        path.write_bytes(data)
+
+    for number in range(150):
+        changed()
+        try:
+            (inspector.inspect if number % 30 == 0 else inspect)(path)
+            outcomes.add("picture")
+        except UnreadableImage as error:
+            outcomes.add(error.detail)
+    assert outcomes >= {
+        "picture",
+        "The RAW file holds no picture data that could be developed, and no preview to show in its place.",
+    }
