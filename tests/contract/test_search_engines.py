@@ -62,11 +62,12 @@ class Pair:
 
     def __init__(self, words: Any, vectors: Any) -> None:
         self._engines = (words, vectors)
-        self.match, self.tally, self.tally_of, self.having, self.documents = (
+        self.match, self.tally, self.tally_of, self.having, self.present, self.documents = (
             words.match,
             words.tally,
             words.tally_of,
             words.having,
+            words.present,
             words.documents,
         )
         self.nearest, self.vector_of = vectors.nearest, vectors.vector_of
@@ -651,6 +652,23 @@ def test_what_quotes_and_minus_say_is_held_against_documents(engine: Engine, tex
     assert engine.having(text, []) == set()
 
 
+def test_which_words_pictures_have(engine: Engine) -> None:
+    gone = document("A zeppelin")
+    engine.write(
+        [
+            document("Boats on a lake", tags=("dawn",), description="Fog rises."),
+            document("A nude", safe=False),
+            document("猫の写真"),
+            gone,
+        ],
+        [],
+    )
+    engine.write([], [Removal(gone.image_id, 9)])
+    asked = ["boat", "Lake", "dawn", "fog", "猫", "nude", "zeppelin", "kayak"]
+    assert engine.present(asked) == {"boat", "Lake", "dawn", "fog", "猫"}
+    assert engine.present(["kayak"]) == engine.present([]) == set()
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -660,7 +678,7 @@ def test_what_quotes_and_minus_say_is_held_against_documents(engine: Engine, tex
 )
 def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
     engine.write([document("Street", people=False), document("People in a street", people=True)], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: False)
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
     hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
     assert titles(engine, hits) == ["Street"]
     near = engine.nearest(pointing(0), MODEL, understood.filters, limit=5)
@@ -672,7 +690,7 @@ def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
 )
 def test_no_people_is_looked_for_in_a_words_place(engine: Engine, asked: str, other: str) -> None:
     engine.write([document(asked.title()), document(other)], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: False)
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
     hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
     assert titles(engine, hits) == [asked.title()]
 

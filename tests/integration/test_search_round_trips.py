@@ -1,28 +1,41 @@
-"""How often OpenSearch and Qdrant are asked for one thing, counted on the connection; PostgreSQL is counted beside."""
+"""How often engines are asked, counted on the connection: OpenSearch and Qdrant for one thing, PostgreSQL for the whole
+of a search; what PostgreSQL is asked for one thing is counted beside."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from imagemarket.search.models import Filters, Sort
+from imagemarket.platform.cache import Cache
+from imagemarket.platform.clock import SystemClock
+from imagemarket.platform.database import Database
+from imagemarket.search.models import Filters, Mode, SearchDocument, SearchQuery, SimilarQuery, Sort
 from imagemarket.search.opensearch import OpenSearchEngine, connect
+from imagemarket.search.pages import PageCache
+from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
 from imagemarket.search.qdrant import connect as connect_qdrant
+from imagemarket.search.spelling import Speller, words_of
+from imagemarket.search.understanding import QueryReader
 from local.layout import LOOPBACK, free_port
 from tests.contract.test_search_engines import Refreshed
 from tests.integration import engine_process
 from tests.integration.test_search_postgres import Turns
 from tests.unit.search.kit import MODEL, random_documents, random_unit
+from tests.unit.search.test_service import service
 
 pytestmark = pytest.mark.engines
 
 _TIMES = 4
+_CONNECTIONS = 4
 
 
 @pytest.fixture
@@ -70,6 +83,7 @@ def test_opensearch(opensearch_server: str, open_turns: Callable[[str], Turns]) 
                 "facets": (1, lambda: engine.tally("boat", Filters(people=True))),
                 "facets of any word": (2, lambda: engine.tally("boat zeppelin", Filters())),
                 "facets of a ranking": (1, lambda: engine.tally_of(ids)),
+                "words that pictures have": (1, lambda: engine.present(["boat", "lake", "zeppelin", "kayak"])),
                 "exact words": (1, lambda: engine.having('"boat"', [each.image_id for each in made])),
                 "documents": (1, lambda: engine.documents(ids)),
                 "vector": (1, lambda: engine.vector_of(ids[0])),
@@ -98,3 +112,101 @@ def test_qdrant(open_turns: Callable[[str], Turns]) -> None:
             },
         )
         server.shutdown()
+
+
+_ONE: dict[str, Any] = {"category": ["nature"]}
+_TWO = {**_ONE, "people": True}
+_THREE = {**_TWO, "orientation": ["portrait", "landscape"]}
+_KEYWORD: dict[str, Any] = {"mode": Mode.KEYWORD}
+_SEMANTIC: dict[str, Any] = {"mode": Mode.SEMANTIC}
+_WHOLE_SEARCHES = {
+    "browsing": (3, SearchQuery()),
+    "browsing, three filters": (3, SearchQuery(**_THREE)),
+    "words": (5, SearchQuery(q="boat lake", **_KEYWORD)),
+    "words, three filters": (5, SearchQuery(q="boat lake", **_KEYWORD, **_THREE)),
+    "words, newest": (5, SearchQuery(q="boat lake", sort=Sort.NEWEST)),
+    "words, misspelt": (6, SearchQuery(q="bicycel foresst", **_KEYWORD)),
+    "words, a quoted phrase": (5, SearchQuery(q='"boat and lake"', **_KEYWORD)),
+    "meaning": (4, SearchQuery(q="boat lake", **_SEMANTIC)),
+    "meaning, one filter": (7, SearchQuery(q="boat", **_SEMANTIC, **_ONE)),
+    "meaning, two filters": (10, SearchQuery(q="boat", **_SEMANTIC, **_TWO)),
+    "meaning, three filters": (13, SearchQuery(q="boat", **_SEMANTIC, **_THREE)),
+    "meaning, misspelt": (5, SearchQuery(q="bicycel foresst", **_SEMANTIC)),
+    "meaning, a quoted phrase": (5, SearchQuery(q='"boat and lake"', **_SEMANTIC)),
+    "both": (6, SearchQuery(q="boat lake")),
+    "both, any word": (6, SearchQuery(q="boat lake zeppelin")),
+    "both, further down": (6, SearchQuery(q="boat lake", page=2)),
+    "both, with synonyms": (6, SearchQuery(q="bicycle forest")),
+    "both, a quoted phrase": (7, SearchQuery(q='"boat and lake"')),
+    "both, a word misspelt": (7, SearchQuery(q="boat foresst")),
+    "both, four words misspelt": (7, SearchQuery(q="bicycel foresst markte twoer")),
+    "both, one filter": (11, SearchQuery(q="boat lake", **_ONE)),
+    "both, two filters": (16, SearchQuery(q="boat lake", **_TWO)),
+    "both, three filters": (21, SearchQuery(q="boat lake", **_THREE)),
+    "both, two filters and a shape that is named": (21, SearchQuery(q="vertical boat", **_TWO)),
+}
+"""Each search with the round trips that it makes, all parts together."""
+
+
+@pytest.fixture
+def counted(database_url: str, open_turns: Callable[[str], Turns]) -> Iterator[tuple[Database, Turns]]:
+    """A database whose connections are open, and the count of its round trips."""
+    told = conninfo_to_dict(database_url)
+    turns = open_turns(f"http://{told.get('host', LOOPBACK)}:{told.get('port') or 5432}")
+    database = Database(
+        lambda: make_conninfo(database_url, host=LOOPBACK, port=turns.port), max_connections=_CONNECTIONS
+    )
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        list(pool.map(lambda _: database.fetch_one("SELECT pg_sleep(0.2)"), range(_CONNECTIONS)))
+    yield database, turns
+    database.close()
+
+
+def test_a_whole_search_on_postgresql(counted: tuple[Database, Turns], valkey_url: str) -> None:
+    """As many as docs/search.md adds up to: what it makes of words, meaning, facets and documents."""
+    database, turns = counted
+    engine = PostgresSearch(database)
+    made = random_documents(300)
+    engine.write(made, [])
+    reader = _reader(made)
+    search = service(engine, queries=reader)
+    for name, (number, query) in _WHOLE_SEARCHES.items():
+        trips: list[int] = []
+        for _ in range(_TIMES):
+            before = turns.number
+            page = search.search(query)
+            trips.append(turns.number - before)
+            assert page.results, name
+            assert page.degraded == [], name
+        assert set(trips) == {number}, (name, trips)
+    for number, filters in ((5, {}), (8, _ONE), (11, _TWO), (14, _THREE)):
+        before = turns.number
+        assert search.similar(made[0].image_id, SimilarQuery(**filters)).results
+        assert turns.number - before == number, filters
+
+    cache = Cache(valkey_url)
+    kept = service(engine, queries=reader, pages=PageCache(cache, cache, SystemClock()))
+    for number in (6, 0):
+        before = turns.number
+        assert kept.search(SearchQuery(q="boat lake")).results
+        assert turns.number - before == number, "a page that is kept asks no engine"
+
+
+def test_what_is_asked_was_understood_as_it_is_named() -> None:
+    """Else a query would be counted as something that it is not."""
+    reader = _reader(random_documents(300))
+
+    def read(name: str) -> Any:
+        return reader.read(_WHOLE_SEARCHES[name][1], lambda _: ())
+
+    assert read("both, with synonyms").synonyms
+    assert read("both, a quoted phrase").words.exact.groups
+    assert read("both, a word misspelt").text == "boat forest"
+    assert read("both, four words misspelt").text == "bicycle forest market tower"
+    assert read("both, two filters and a shape that is named").filters.orientation == ["portrait"]
+
+
+def _reader(made: Sequence[SearchDocument]) -> QueryReader:
+    """Knows the words of the titles, and a synonym of one."""
+    speller = Speller(Counter(word for each in made for word in {*words_of(each.title), "bike"}))
+    return QueryReader(lambda: speller)

@@ -368,6 +368,17 @@ class OpenSearchEngine:
         body = {"query": {"bool": {"filter": narrow}}, "_source": False, "track_total_hits": False}
         return {UUID(each["_id"]) for each in self._search(body, size=len(image_ids))["hits"]["hits"]}
 
+    def present(self, words: Collection[str]) -> set[str]:
+        """See `KeywordEngine.present`. One round trip, however many words."""
+        wanted = list(words)
+        if not wanted:  # which the engine refuses
+            return set()
+        each = {"filters": {"filters": [_query(read(word), "must") for word in wanted]}}
+        body = {"query": {"bool": {"filter": _narrowed(Filters())}}, "aggs": {"words": each}, "track_total_hits": False}
+        answer = self._search(body, size=0).get("aggregations")
+        counts = [] if answer is None else [bucket["doc_count"] for bucket in answer["words"]["buckets"]]
+        return {word for word, count in zip(wanted, counts, strict=False) if count}
+
     def _tally(
         self,
         query: dict[str, Any],

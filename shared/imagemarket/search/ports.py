@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -85,6 +85,10 @@ class KeywordEngine(SearchIndex, Protocol):
     def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """Those of the listed documents that have all of the words, phrases kept together, and none that a minus
         excludes."""
+        ...
+
+    def present(self, words: Collection[str]) -> set[str]:
+        """Those of the words that a document has in any form, of those that a search without filters looks at."""
         ...
 
 

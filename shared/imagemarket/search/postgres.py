@@ -317,6 +317,26 @@ class PostgresSearch:
         )
         return {row["image_id"] for row in rows}
 
+    def present(self, words: Collection[str]) -> set[str]:
+        """See `KeywordEngine.present`. One round trip, however many words."""
+        condition, parameters = condition_of(Filters())
+        parameters |= {"words": list(words), "queries": [tsquery_of(read(word)) for word in words]}
+        with self._database.session() as connection, connection.pipeline():
+            connection.execute(_BY_INDEX)
+            cursor = connection.execute(
+                cast(
+                    "LiteralString",
+                    f"""
+                    SELECT word,
+                           EXISTS (SELECT FROM search_documents d WHERE d.words @@ wanted AND {condition}) AS found
+                      FROM unnest(%(words)s::text[], %(queries)s::text[]) AS asked (word, query),
+                           to_tsquery('market_english', query) AS wanted
+                    """,
+                ),
+                parameters,
+            )
+        return {row["word"] for row in cursor.fetchall() if row["found"]}
+
     @staticmethod
     def _matching(
         connection: Connection[Row], text: str | Words, condition: str, parameters: dict[str, Any]

@@ -6,7 +6,7 @@ said in `degraded`; when nothing answers, the last good page does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast
@@ -452,7 +452,7 @@ class Search:
     # --- ranking ---------------------------------------------------------------------------------
 
     def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> tuple[Answer, _Ranking]:
-        asked = self._queries.read(query, lambda word: self._has_results(word, course))
+        asked = self._queries.read(query, partial(self._present, course))
         by_words = (
             not asked.words.groups or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE
         )  # browsing and an image's id too
@@ -473,12 +473,10 @@ class Search:
         }
         return answer.model_copy(update={"page": answer.page.model_copy(update=told)}), ranking
 
-    def _has_results(self, word: str, course: _Course) -> bool:
-        """Whether any picture has the word; where nobody answers, it counts as if."""
-        found = course.answer(
-            self._ask("keyword", lambda: self._keyword.match(word, Filters(), sort=Sort.RELEVANCE, limit=1))
-        )
-        return found is None or bool(found)
+    def _present(self, course: _Course, words: Collection[str]) -> Collection[str]:
+        """Those of the words that pictures have; where nobody answers, all count as if."""
+        found = course.answer(self._ask("keyword", lambda: self._keyword.present(words)))
+        return words if found is None else found
 
     def _match(self, query: SearchQuery, asked: Understood, filters: Filters) -> list[Hit]:
         """What has the words, synonyms in their place; where no picture has all of them, any of them."""

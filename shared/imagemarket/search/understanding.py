@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from imagemarket.catalog.taxonomy import CATEGORIES
@@ -64,8 +64,8 @@ _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
 
 
 MOST_LOOK_UPS = 4
-"""How many words of a query are looked up before they are corrected, each in a round trip of its own. A query with more
-that are neither the catalogue's nor English has no slips: it is of another language, or made up, and stays as it is."""
+"""How many words of a query are looked up before they are corrected, in one round trip. A query with more that are
+neither the catalogue's nor English has no slips: it is of another language, or made up, and stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ class QueryReader:
         self._synonyms = synonyms
         self._reading = reading or Reading()
 
-    def read(self, query: SearchQuery, has_results: Callable[[str], bool]) -> Understood:
-        """What to ask the engines. `has_results` asks whether pictures have a word; it is called only for one
-        that would be corrected, and such a word is never corrected."""
+    def read(self, query: SearchQuery, present: Callable[[Collection[str]], Collection[str]]) -> Understood:
+        """What to ask the engines. `present` says which of some words pictures have, and is asked at most once: of
+        those that would be corrected, of which none that pictures have is."""
         asked = read(query.q)
         typed = query.q if asked.groups or asked.image_id else ""  # signs alone are no words
         if not typed or query.verbatim or asked.image_id:
@@ -135,7 +135,7 @@ class QueryReader:
             interpreted += more
         spelling = None
         if self._reading.spelling and (speller := self._speller()) is not None:
-            corrected = _corrected(words, speller, has_results)
+            corrected = _corrected(words, speller, present)
             if corrected != words:
                 spelling = Spelling(asked=" ".join(words), searched=" ".join(corrected))
                 words = corrected
@@ -235,12 +235,12 @@ def _often_absent(word: str) -> bool:
     return word in _PEOPLE or word in _OFTEN_ABSENT or word.removesuffix("s") in _OFTEN_ABSENT
 
 
-def _corrected(words: list[str], speller: Speller, has_results: Callable[[str], bool]) -> list[str]:
+def _corrected(words: list[str], speller: Speller, present: Callable[[Collection[str]], Collection[str]]) -> list[str]:
     better = {word: nearest for word in words if (nearest := speller.correct(word)) is not None}
-    if len(better) > MOST_LOOK_UPS:
+    if not better or len(better) > MOST_LOOK_UPS:
         return words
-    better = {word: nearest for word, nearest in better.items() if not has_results(word)}
-    return [better.get(word, word) for word in words]
+    kept = present(better)
+    return [word if word in kept else better.get(word, word) for word in words]
 
 
 def _interpret(words: list[str], filters: Filters) -> tuple[list[str], Filters, list[Interpretation], Wanted]:

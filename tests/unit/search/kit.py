@@ -7,7 +7,7 @@ import random
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -224,6 +224,10 @@ class MemorySearch:
     def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         words = read(text)
         return {each.image_id for each in self.documents(image_ids) if words.groups and _has(each, words)}
+
+    def present(self, words: Collection[str]) -> set[str]:
+        listed = self._listed(Filters())
+        return {word for word in words if _having(read(word), listed, all)}
 
     def nearest(
         self,

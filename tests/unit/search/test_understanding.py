@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -186,8 +187,8 @@ def test_synonyms_are_words_that_pictures_have_and_physics_is_no_plural() -> Non
     assert shipped.synonyms == ()
 
 
-def read(q: str, *, has_results: Any = lambda _: False, **query: Any) -> Understood:
-    return QueryReader(lambda: SPELLER, SYNONYMS).read(SearchQuery(q=q, **query), has_results)
+def read(q: str, *, present: Any = lambda _: (), **query: Any) -> Understood:
+    return QueryReader(lambda: SPELLER, SYNONYMS).read(SearchQuery(q=q, **query), present)
 
 
 @pytest.mark.parametrize(
@@ -220,14 +221,16 @@ def test_only_what_nothing_has_is_corrected(asked: str, searched: str) -> None:
 
 
 def test_a_word_with_results_is_never_corrected() -> None:
-    asked: list[str] = []
+    asked: list[list[str]] = []
 
-    def has_results(word: str) -> bool:
-        asked.append(word)
-        return True
+    def present(words: Collection[str]) -> list[str]:
+        asked.append(list(words))
+        return ["sunste"]
 
-    assert read("sunste boat", has_results=has_results).text == "sunste boat"
-    assert asked == ["sunste"], "and only where it would be corrected is it looked for"
+    assert read("sunste sunsett boat", present=present).text == "sunste sunset boat"
+    assert asked == [["sunste", "sunsett"]], "and only where it would be corrected is it looked for, all at once"
+    assert read("sunset boat", present=present).text == "sunset boat"
+    assert len(asked) == 1, "nothing is asked of words that are known"
 
 
 @pytest.mark.parametrize("asked", ['"sunste"', "boat -sunste", "sunste or boat"])
@@ -240,16 +243,16 @@ def test_who_says_exactly_what_is_wanted_gets_it(asked: str) -> None:
 def test_look_ups_are_bounded_and_a_text_without_a_known_word_is_left_alone() -> None:
     asked: list[str] = []
 
-    def has_results(word: str) -> bool:
-        asked.append(word)
-        return False
+    def present(words: Collection[str]) -> tuple[str, ...]:
+        asked.extend(words)
+        return ()
 
     slips = ["sunste", "sunsett", "sunstt", "sunseet", "suunset"]
-    few = read(" ".join([*slips[:MOST_LOOK_UPS], slips[0]]), has_results=has_results)
+    few = read(" ".join([*slips[:MOST_LOOK_UPS], slips[0]]), present=present)
     assert few.text == " ".join(["sunset"] * (MOST_LOOK_UPS + 1))
     assert sorted(asked) == sorted(slips[:MOST_LOOK_UPS]), "a word that comes twice is looked up once"
     asked.clear()
-    assert read(" ".join(slips), has_results=has_results).text == " ".join(slips)
+    assert read(" ".join(slips), present=present).text == " ".join(slips)
     assert asked == []
 
 
