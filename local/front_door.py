@@ -38,7 +38,7 @@ STATUS_IN_FLIGHT = 6
 _STATUS = re.compile(rb"/v1/images/[^/]+/status/?")
 _API_QUEUE_SECONDS = 20.0
 _MAX_BODY_BYTES = 6 * 2**20
-"""What a Lambda takes from its gateway (AWS quota: 6 MB)."""
+"""What a Lambda takes from its gateway (6 MiB, which AWS calls 6 MB)."""
 _MAX_TARGET_BYTES = 8192
 _MAX_HEADER_BYTES = 10_240
 """Together API Gateway takes 10,240 bytes of request line and headers."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from imagemarket.ingestion.models import MAX_UPLOAD_BYTES, MIB, MULTIPART_ABOVE_BYTES
 from local import openapi
 from local.layout import REPOSITORY
 
@@ -89,6 +90,16 @@ def test_every_function_with_routes_is_in_it(document: Json) -> None:
                 assert isinstance(path, ast.Constant)
                 declared.add(f"{node.func.attr.upper()} {path.value}")
     assert {name for name, _ in operations(document)} == declared
+
+
+def test_sizes_are_told_in_the_units_that_are_compared(document: Json) -> None:
+    above = f"bove {MULTIPART_ABOVE_BYTES / MIB:g} MiB"
+    assert above in document["components"]["schemas"]["MultipartUpload"]["description"]
+    described = {operation["operationId"]: operation["description"] for _, operation in operations(document)}
+    assert above in described["announceUpload"]
+    told = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+    assert above in told
+    assert f"{MAX_UPLOAD_BYTES / MIB:g} MiB are the most" in told
 
 
 def test_every_operation_is_described(document: Json) -> None:

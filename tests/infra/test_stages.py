@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cdk.app import chosen_stage
+from cdk.app import STAGES, chosen_stage
 from cdk.stages import MissingVariable, SearchEngines, Stage, local_stage
+from imagemarket.cli import stage as command
 from tests.infra.conftest import ENVIRONMENT, synthesize
 
 
@@ -62,6 +63,12 @@ def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage
         variables = properties["Environment"]["Variables"]
         assert variables.get("MARKET_QDRANT_SHARDS") == ("4" if compares else None)
         assert variables.get("MARKET_KEYWORD_ENGINE") == ("opensearch" if searches else None)
+
+
+def test_the_commands_offer_the_stages_that_there_are() -> None:
+    (option,) = command.Stage.__metadata__
+    assert list(STAGES) == ["local"], "then the help of --stage and docs/operations.md name the others too"
+    assert "local is the only stage yet" in option.help
 
 
 def test_an_unknown_stage_is_refused() -> None:

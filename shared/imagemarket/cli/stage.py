@@ -24,7 +24,8 @@ Stage = Annotated[
     str,
     typer.Option(
         envvar=STAGE_VARIABLE,
-        help="The deployment: local, launch, growth or scale. AWS credentials and region as for the aws command.",
+        help="The deployment, by the name of its stage; local is the only stage yet. AWS credentials and region as for"
+        " the aws command.",
     ),
 ]
 

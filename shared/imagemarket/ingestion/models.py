@@ -145,7 +145,7 @@ class PresignedPart(BaseModel):
 
 
 class MultipartUpload(BaseModel):
-    """Above 100 MB: PUT each part of `part_size` bytes (the last one the rest), then POST
+    """Above 100 MiB: PUT each part of `part_size` bytes (the last one the rest), then POST
     `complete_url` with the ETags; DELETE `abort_url` gives up."""
 
     method: Literal["multipart"] = "multipart"
