@@ -266,7 +266,8 @@ def end_processes(processes: list[psutil.Process], *, patience_s: float) -> None
 def unprivileged(command: Sequence[str]) -> list[str]:
     """The command as PostgreSQL accepts it: as it is, or under an ordinary user when root runs this.
 
-    The user keeps one privilege, to pass folders that root alone may enter (a clone under root's home).
+    The user keeps one privilege, CAP_DAC_READ_SEARCH, to pass folders that root alone may enter (a clone under root's
+    home). With it go reading any file, though not writing one: there is no smaller one that passes folders.
 
     Raises:
         LocalError: Root runs this, and this machine cannot run the command's program as another user.
@@ -294,8 +295,9 @@ def _as_nobody() -> list[str]:
         )
     # access(2), by which PostgreSQL looks for its own programs, ignores what privileges an ordinary user has, unless
     # user ids have nothing to do with privileges at all: no_setuid_fixup.
+    kept = "-all,+dac_read_search"
     pass_folders = (
-        *("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override", "--bounding-set=-all,+dac_override"),
+        *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
         "--securebits=+no_setuid_fixup",
     )
     identity = (f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups")

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from local.layout import LOOPBACK, Layout, LocalError, free_port, port_is_free
-from local.postgres import dsn_of, make_cluster, postgres_part
+from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import MARK, UNPRIVILEGED_ID, Part, Supervisor, unprivileged
 from local.valkey import valkey_part
 
@@ -178,6 +178,35 @@ def test_root_runs_postgresql_in_a_folder_that_root_alone_may_enter(tmp_path: Pa
     os.chown(data, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
     subprocess.run(unprivileged([str(program), str(data / "out")]), check=True)
     assert (data / "out").read_text() == "ran\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as another user only where root starts it")
+def test_root_lets_postgresql_write_what_is_its_own_alone(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir(mode=0o700)
+    (others / "file").touch(mode=0o600)
+    touch = unprivileged(["/usr/bin/touch", str(others / "file"), str(others / "new")])
+    done = subprocess.run(touch, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    assert done.stderr.count("Permission denied") == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as another user only where root starts it")
+def test_root_makes_and_starts_a_database_in_a_folder_that_root_alone_may_enter(tmp_path: Path) -> None:
+    home = tmp_path / "home of root"
+    home.mkdir(mode=0o700)
+    make_cluster(home / "data", "secret")
+    port = free_port()
+    supervisor = Supervisor(Layout(made=home, state=home, port=port))
+    part = postgres_part(home / "data", port, "secret")
+    try:
+        supervisor.start(part)
+        make_database(port, "secret", "other")
+        pid = int((home / "data" / "postmaster.pid").read_text().split()[0])
+        told = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        assert (told["Uid"].split()[0], int(told["CapEff"], 16)) == (str(UNPRIVILEGED_ID), 1 << 2)
+    finally:
+        supervisor.stop(part)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as another user only where root starts it")
