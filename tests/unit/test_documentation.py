@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,21 @@ def test_the_pages_name_only_files_that_are_there() -> None:
     for page in PAGES:
         for name in re.findall(pattern, page.read_text(encoding="utf-8")):
             assert (REPOSITORY / name).exists(), f"{page.name}: {name}"
+
+
+def test_the_floors_of_the_page_are_those_that_the_linter_holds() -> None:
+    """And every room stands on one, of functions too: what the linter is not told of it lets pass."""
+    told = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    floors, apart = told["contracts"]
+    held = [{room.removeprefix("imagemarket.") for room in floor.split(" | ")} for floor in floors["layers"]]
+    page = (REPOSITORY / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d \| (.+?) \|", page, flags=re.MULTILINE)
+    assert [{_room(each) for each in re.findall(r"`([^`]+)`", row)} for row in rows] == held
+    there = {_room(each.name) for each in (REPOSITORY / "shared" / "imagemarket").iterdir() if each.name[0] != "_"}
+    assert set().union(*held) == there | {"functions"}
+    assert set(told["root_packages"]) == {"imagemarket", "functions"}
+    assert (apart["type"], apart["modules"]) == ("independence", ["functions.*"])
+
+
+def _room(said: str) -> str:
+    return said.removeprefix("imagemarket/").removesuffix("/").removesuffix(".py")
