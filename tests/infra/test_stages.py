@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage
 
 
 def test_the_commands_offer_the_stages_that_there_are() -> None:
-    (option,) = command.Stage.__metadata__
+    _, option = get_args(command.Stage)
     assert list(STAGES) == ["local"], "then the help of --stage and docs/operations.md name the others too"
     assert "local is the only stage yet" in option.help
 
