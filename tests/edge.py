@@ -14,6 +14,14 @@ import numpy as np
 import pyvips
 from PIL import Image
 
+from imagemarket.platform.errors import (
+    ImageRejected,
+    ImageTooLarge,
+    ImageTooNarrow,
+    ImageTooSmall,
+    UnreadableImage,
+    UnsupportedFormat,
+)
 from local.layout import REPOSITORY
 from local.negatives import write_dng
 from local.pictures import paint_landscape
@@ -113,6 +121,33 @@ def _negative_cut_before_its_pixels(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
 
 
+def _tiff_of_values(path: Path, photometric: int, channels: int, *, floats: bool = False) -> None:
+    pixels = swatches(channels=channels, size=SIZE)
+    if floats:
+        write_tiff(
+            path,
+            pixels.astype(np.float32) / 255,
+            bits=32,
+            photometric=photometric,
+            fields={339: (3, [3] * channels)},
+        )
+    else:
+        write_tiff(path, pixels, photometric=photometric)
+
+
+def _png_with(path: Path, kind: bytes, data: bytes, *, at: int) -> None:
+    """A chunk at a place: 8 is before the header, 33 behind it."""
+    _picture(9).save(path)
+    whole, chunk = path.read_bytes(), kind + data
+    framed = struct.pack(">I", len(data)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(whole[:at] + framed + whole[at:])
+
+
+def _thumbnail_first(path: Path) -> None:
+    picture = textured(_picture(10), 10)
+    picture.resize((48, 32)).save(path, save_all=True, append_images=[picture], tiffinfo={254: 1})
+
+
 _CMYK: bytes = pyvips.Image.profile_load("cmyk")
 
 MAKERS: dict[str, Callable[[Path], object]] = {
@@ -139,9 +174,43 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "tiff-float__too-small.tif": _small_floats,
     "truncated-jpeg__half.jpg": _cut,
     "truncated-png__half.png": _cut,
+    "narrow__thread.png": lambda path: _picture(8).resize((24_000, 200)).save(path),
     "photo__hills.jpg": lambda path: paint_landscape(path, seed=1, size=SIZE),
+    "png-hdr__pq.png": lambda path: _png_with(path, b"cICP", bytes((9, 16, 0, 1)), at=33),
+    "png-of-xcode__cgbi.png": lambda path: _png_with(path, b"CgBI", b"\x50\0\x20\2", at=8),
+    "tiff-cmyk-float__inks.tif": lambda path: _tiff_of_values(path, 5, 4, floats=True),
+    "tiff-lab__fields.tif": lambda path: _tiff_of_values(path, 8, 3),
+    "tiff-thumbnail-first__fields.tif": _thumbnail_first,
 }
 """By name; each writes its file."""
+
+REFUSED: dict[str, tuple[type[ImageRejected], ...]] = {
+    "alpha-webp": (UnsupportedFormat,),
+    "animated-gif": (UnsupportedFormat,),
+    "avif-orientation6-gps": (UnsupportedFormat,),
+    "bomb-header-6e12px": (UnsupportedFormat,),
+    "bomb-png-4.3e9px": (ImageTooLarge,),
+    "corrupt-jpeg": (UnreadableImage, ImageTooNarrow),
+    "heic-12MP-gps": (UnsupportedFormat,),
+    "huge-heic-200MP": (UnsupportedFormat,),
+    "jp2": (UnsupportedFormat,),
+    "narrow": (ImageTooNarrow,),
+    "png-hdr": (UnsupportedFormat,),
+    "png-of-xcode": (UnsupportedFormat,),
+    "psd-cmyk16": (UnsupportedFormat,),
+    "raw-cut": (UnreadableImage,),
+    "tiff-cmyk-float": (UnsupportedFormat,),
+    "tiff-float": (ImageTooSmall,),
+    "tiff-lab": (UnsupportedFormat,),
+    "truncated-jpeg": (UnreadableImage,),
+    "truncated-png": (UnreadableImage,),
+}
+"""Why files of a kind are refused, where they are."""
+
+
+def refusals_of(path: Path) -> tuple[type[ImageRejected], ...]:
+    """Why a file may be refused; nothing where it is to be taken."""
+    return REFUSED.get(path.name.partition("__")[0], ())
 
 
 def make_edge_file(name: str, folder: Path) -> Path:
