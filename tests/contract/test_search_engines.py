@@ -21,7 +21,7 @@ from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplet
 from imagemarket.platform.ids import new_id
 from imagemarket.search import postgres
 from imagemarket.search.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import DocumentRendition, Filters, Removal, SearchDocument, SearchQuery, Sort
+from imagemarket.search.models import DocumentRendition, Filters, Hit, Removal, SearchDocument, SearchQuery, Sort
 from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
 from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
@@ -426,6 +426,59 @@ def test_however_a_word_is_spelt_it_finds_all_spellings(
 def test_quotes_of_any_keyboard_keep_a_phrase_together(engine: Engine, asked: str) -> None:
     engine.write([document("A red bicycle"), document("A bicycle, red as wine"), document("Red leaves")], [])
     assert matched(engine, asked) == ["A red bicycle"]
+
+
+_FOR_SALE = {"House for sale", "Not for sale", "Notice"}
+_OTHERS = {"Summer sale", "Sale of a house", "Sails for sales", "The Who", "A run for who", "Hamlet", "Names"}
+PHRASES: list[tuple[str, set[str]]] = [
+    ('"for sale"', _FOR_SALE),
+    ('"not for sale"', {"Not for sale"}),
+    ('"house for sale"', {"House for sale"}),
+    ('sale -"for sale"', {"Summer sale", "Sale of a house", "Sails for sales"}),
+    ('-"for sale"', _OTHERS),
+    ('the -"for sale"', _OTHERS),
+    ('"the who"', {"The Who"}),
+    ('"to be or not to be"', {"Hamlet"}),
+    ('"to be" hamlet', {"Hamlet"}),
+    ('"be to"', set()),
+    ('"sales"', {"Sails for sales"}),
+    ('"sale" sail', set()),
+    ('sails -"sale"', {"Sails for sales"}),
+    ('"for sale" or "the who"', _FOR_SALE | {"The Who"}),
+    ('summer or "for sale"', _FOR_SALE | {"Summer sale"}),
+    ('"for sale" or -house', _FOR_SALE | _OTHERS - {"Sale of a house"}),
+    ('house or -"for sale"', _OTHERS | {"House for sale"}),
+    ('"cafe of the artists"', {"Names"}),
+    ('"artist\u2019s c# handbook"', {"Names"}),
+    ('"red boat"', set()),  # two tags are no phrase
+    ('"t-shirt"', {"Names"}),
+    ('"tshirt"', {"Names"}),
+    ('"rocknroll"', {"Names"}),
+    ('"bob"', {"Names"}),
+    ('"the \u732b"', {"Names"}),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), PHRASES)
+def test_what_is_in_quotes_is_found_just_so(engine: Engine, asked: str, expected: set[str]) -> None:
+    """Stop words too; no other form of a word; and so what is not wanted."""
+    made = [
+        *map(document, ("House for sale", "Not for sale", "Summer sale", "Sale of a house", "Sails for sales")),
+        *map(document, ("The Who", "A run for who")),
+        document("Notice", description="Not here: it is for\nsale."),
+        document("Hamlet", description="To be, or not to be, that is the question"),
+        document(
+            "Names",
+            tags=("red", "boat", "T-shirt", "rock'n'roll"),
+            description="Caf\u00e9 of the artists. An artist's C# handbook on the \u732b",
+            contributor_name="Bob",
+        ),
+    ]
+    engine.write(made, [])
+    assert set(matched(engine, asked)) == expected
+    assert engine.tally(asked, Filters()).total == len(expected)
+    ids = [each.image_id for each in made]
+    assert set(titles(engine, [Hit(each, 0) for each in engine.having(asked, ids)])) == expected
 
 
 @pytest.mark.parametrize(

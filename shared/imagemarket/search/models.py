@@ -368,9 +368,9 @@ class SearchQuery(Paging):
         default="",
         max_length=200,
         validate_default=True,
-        description="Words; quotes keep a phrase together, a minus or `NOT` excludes, `or` stands between alternatives."
-        " Signs that nobody sees (control characters, zero width, direction) are read as spaces. An image's id finds"
-        " that image.",
+        description="Words; what is in quotes is found just so, a minus or `NOT` excludes, `or` stands between"
+        " alternatives. Signs that nobody sees (control characters, zero width, direction) are read as spaces. An"
+        " image's id finds that image.",
     )
     mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
     sort: Sort = Field(

@@ -530,7 +530,9 @@ def _query(words: Words, wanted: str) -> dict[str, Any]:
     parts = [_any_of([_clause(clause, fields) for clause in group]) for group in groups]
     asked: dict[str, Any] = {"bool": {wanted: parts, "minimum_should_match": 1 if wanted == "should" else 0}}
     very: list[dict[str, Any]] = []
-    for clause in (clause for group in groups if said for clause in group if not clause.excluded and not clause.added):
+    for clause in (clause for group in groups if said for clause in group):
+        if clause.excluded or clause.added or clause.phrase:
+            continue
         if (cost := _cost(clause)) <= left:
             very.append(_clause(clause, _AS_THEY_STAND))
             left -= cost
@@ -546,7 +548,7 @@ def _cost(clause: Clause) -> int:
 
 
 def _is_stop(clause: Clause) -> bool:
-    return all(word.lower() in STOP_WORDS for form in clause.forms for word in form.words)
+    return not clause.phrase and all(word.lower() in STOP_WORDS for form in clause.forms for word in form.words)
 
 
 def _any_of(queries: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -554,6 +556,8 @@ def _any_of(queries: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _clause(clause: Clause, fields: Sequence[str]) -> dict[str, Any]:
+    if clause.phrase:  # is found just so
+        fields = _AS_THEY_STAND
     found = _any_of([_form(form, fields) for form in clause.forms])
     return {"bool": {"must_not": [found]}} if clause.excluded else found
 

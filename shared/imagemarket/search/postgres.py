@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, cast
@@ -26,7 +27,7 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.words import NAMED, STOP_WORDS, Clause, Words, read, searchable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -65,6 +66,7 @@ _WORDS = "\n            || %(gap)s::tsvector || ".join(
         ("market_english", "category_words", "C"),
         ("market_simple", "contributor_words", "C"),
         ("market_english", "description_words", "D"),
+        ("market_simple", "description_words", "D"),
     )
 )
 
@@ -144,11 +146,23 @@ _COUNTED = """
 
 _ASKED = """
     parsed AS (
-        SELECT to_tsquery('market_english', %(all)s) AS stemmed, to_tsquery('market_simple', %(all)s) AS plain
+        SELECT to_tsquery('market_english', %(all)s){phrases} AS stemmed, to_tsquery('market_simple', %(all)s) AS plain
     ), asked AS MATERIALIZED (
-        SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE plain END AS words FROM parsed
+        SELECT CASE WHEN numnode(stemmed) > 0 OR {exactly} THEN stemmed ELSE plain END AS words FROM parsed
     )"""
-"""The tsquery of %(all)s; words that English has no stem of, as they are."""
+"""What of the words the index can narrow by, as one tsquery; words that English has no stem of, as they are."""
+
+_BETWEEN_FIELDS = r"\u0001"
+_TEXTS = f"""
+    lower(unaccent(normalize(concat_ws(E'{_BETWEEN_FIELDS}', d.title, d.description,
+        array_to_string(d.tags, E'{_BETWEEN_FIELDS}'),
+        replace(array_to_string(d.categories, E'{_BETWEEN_FIELDS}'), '-', ' '), d.contributor_name), NFKC)))"""
+"""All that is searched of a document in plain letters, with a sign that no text has between its fields."""
+
+_BETWEEN = rf"[^[:alnum:]{_BETWEEN_FIELDS}]"
+_APOSTROPHES = "['\u2018\u2019\u201b\u2032\u02bc`]"
+_LONGEST_SPLIT = 40
+"""Letters; a longer word is not looked for in parts."""
 
 _VERY_WORD = 2
 """How much more than a word's stem the very word counts."""
@@ -307,20 +321,24 @@ class PostgresSearch:
 
     def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
+        asked = _Asked.of(read(text))
+        narrowed = "d.words @@ asked.words"
+        if asked.exactly:
+            narrowed = f"(numnode(asked.words) = 0 OR {narrowed})"
         rows = self._database.fetch_all(
             f"""
-            WITH {_ASKED}
+            WITH {asked.common_table}
             SELECT d.image_id FROM asked, search_documents d
-             WHERE d.listed AND d.image_id = ANY(%(ids)b) AND d.words @@ asked.words
+             WHERE d.listed AND d.image_id = ANY(%(ids)b) AND {asked.held(narrowed)}
             """,
-            {"all": tsquery_of(read(text)), "ids": list(image_ids)},
+            {**asked.parameters, "ids": list(image_ids)},
         )
         return {row["image_id"] for row in rows}
 
     def present(self, words: Collection[str]) -> set[str]:
         """See `KeywordEngine.present`. One round trip, however many words."""
         condition, parameters = condition_of(Filters())
-        parameters |= {"words": list(words), "queries": [tsquery_of(read(word)) for word in words]}
+        parameters |= {"words": list(words), "queries": [tsquery_of(read(word).groups) for word in words]}
         with self._database.session() as connection, connection.pipeline():
             connection.execute(_BY_INDEX)
             cursor = connection.execute(
@@ -347,26 +365,28 @@ class PostgresSearch:
         if words.image_id is not None:
             parameters["wanted_id"] = words.image_id
             return "d.image_id = %(wanted_id)s", "1"
+        asked = _Asked.of(words)
         row = connection.execute(
             cast(
                 "LiteralString",
                 f"""
-                WITH {_ASKED}
+                WITH {asked.common_table}
                 SELECT words::text AS words, to_tsquery('market_simple', %(typed)s)::text AS typed,
                        EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found
                   FROM asked
                 """,
             ),
-            {**parameters, "all": tsquery_of(words), "typed": _typed(words)},
+            {**parameters, **asked.parameters, "typed": _typed(words)},
         ).fetchone()
         assert row is not None
         found: str = row["words"]
+        parameters |= asked.parameters
         parameters["words"] = found if row["found"] or not words.plain else found.replace(" & ", " | ")
         score = "ts_rank_cd(words, %(words)s::tsquery, 1)"
         if set(_LEXEME.findall(row["typed"])) - set(_LEXEME.findall(found)):
             parameters["typed"] = row["typed"]
             score += f" + {_VERY_WORD} * ts_rank_cd(words, %(typed)s::tsquery, 1)"
-        return "words @@ %(words)s::tsquery", score
+        return asked.held("words @@ %(words)s::tsquery" if found or not asked.exactly else ""), score
 
     # --- vectors ---------------------------------------------------------------------------------
 
@@ -484,16 +504,105 @@ def _documents() -> TypeAdapter[list[SearchDocument]]:
 _LEXEME = re.compile(r"'(?:[^']|'')*'")
 
 
-def tsquery_of(words: Words) -> str:
+@dataclass(frozen=True)
+class _Asked:
+    """A query's words as SQL.
+
+    The index keeps English stems and drops stop words, so of a phrase it only narrows by the rest; whether the phrase
+    stands so is read in the texts of what is left.
+    """
+
+    common_table: str
+    """Gives `asked.words`, the tsquery to narrow by."""
+    exactly: tuple[str, ...]
+    """What the index cannot tell: conditions over `search_documents d`."""
+    parameters: dict[str, Any]
+
+    @staticmethod
+    def of(words: Words) -> _Asked:
+        """Of the words, all of them wanted."""
+        narrowing: list[str] = []
+        exactly: list[str] = []
+        indexed = [group for group in words.groups if not any(clause.phrase for clause in group)]
+        parameters: dict[str, Any] = {"all": tsquery_of(indexed)}
+        for group in words.groups:
+            if group in indexed:
+                continue
+            conditions: list[str] = []
+            wider: list[str] = []
+            for clause in group:
+                name = f"clause_{len(parameters)}"
+                if not clause.phrase:
+                    parameters[name] = _clause(clause)
+                    wider.append(f"to_tsquery('market_english', %({name})s)")
+                    conditions.append(f"d.words @@ {wider[-1]}")
+                    continue
+                parameters[name] = _forms(clause)
+                plain, pattern = f"to_tsquery('market_simple', %({name})s)", pattern_of(clause)
+                wider.append(f"to_tsquery('market_english', %({name})s) || {plain}" if pattern else plain)
+                stands = f"d.words @@ ({wider[-1]})"
+                if pattern:
+                    parameters[f"{name}_pattern"] = pattern
+                    # The pattern is folded once and not for each row.
+                    stands = f"({stands} AND {_TEXTS} ~ (SELECT lower(unaccent(%({name}_pattern)s))))"
+                conditions.append(f"NOT {stands}" if clause.excluded else stands)
+            exactly.append(f"({' OR '.join(conditions)})")
+            if not any(clause.phrase and clause.excluded for clause in group):
+                narrowing.append(f" && ({' || '.join(wider)})")
+        common_table = _ASKED.format(phrases="".join(narrowing), exactly=bool(exactly))
+        return _Asked(common_table, tuple(exactly), parameters)
+
+    def held(self, narrowed: str) -> str:
+        """SQL of whether a document has what is asked; `narrowed` is what the index says of it, empty where nothing."""
+        return " AND ".join([narrowed, *self.exactly] if narrowed else self.exactly)
+
+
+def tsquery_of(groups: Iterable[tuple[Clause, ...]]) -> str:
     """The words as `to_tsquery` reads them; they are letters and digits alone, so nothing in them is a command."""
-    return " & ".join("(" + " | ".join(map(_clause, group)) + ")" for group in words.groups)
+    return " & ".join("(" + " | ".join(map(_clause, group)) + ")" for group in groups)
 
 
 def _clause(clause: Clause) -> str:
+    return ("!" if clause.excluded else "") + _forms(clause)
+
+
+def _forms(clause: Clause) -> str:
     forms = [
         (" <-> " if form.side_by_side else " & ").join(f"'{word}'" for word in form.words) for form in clause.forms
     ]
-    return ("!" if clause.excluded else "") + "(" + " | ".join(f"({form})" for form in forms) + ")"
+    return "(" + " | ".join(f"({form})" for form in forms) + ")"
+
+
+def pattern_of(clause: Clause) -> str | None:
+    """A regular expression that is true of `_TEXTS` where a phrase stands just so, as `words.searchable` reads them:
+    what is no letter and no digit parts words, and may stand within one that is also written in several.
+
+    None for words of other scripts than Latin, of which the index has neither stems nor stop words.
+    """
+    words = [word for form in clause.forms for word in form.words]
+    if not all(char.isascii() or unicodedata.name(char, "").startswith("LATIN") for word in words for char in word):
+        return None
+    forms = (
+        f"{_BETWEEN}+".join(map(_written, form.words))
+        if form.side_by_side
+        else f"{_BETWEEN}*".join(form.words[0])
+        if len(form.words[0]) <= _LONGEST_SPLIT and not _is_named(form.words[0])
+        else _written(form.words[0])
+        for form in clause.forms
+    )
+    return f"(?<![[:alnum:]])(?:{'|'.join(forms)})(?![[:alnum:]])"
+
+
+def _is_named(word: str) -> bool:
+    return word.endswith(tuple(NAMED.values()))
+
+
+def _written(word: str) -> str:
+    """A word as texts may have it: with an 's that is no part of it, or as a name such as C#."""
+    for sign, name in NAMED.items():
+        if word.endswith(name):
+            return f"(?:{word}|{word.removesuffix(name)}{re.escape(sign)})"
+    return f"{word}(?:{_APOSTROPHES}s)?"
 
 
 def _typed(words: Words) -> str:

@@ -28,7 +28,9 @@ _LETTERS = re.compile(r"[^\W_]")
 # A word with what joins it to the next, or a name such as C# and C++.
 _TERM = re.compile(r"[^\W_]+(?:[-'./&+_][^\W_]+)*(?:(?:\+\+|#)(?!\w))?")
 _JOINTS = re.compile(r"[-'./&+_]")
-_NAMED = {"#": "sharp", "++": "plusplus"}
+NAMED = {"#": "sharp", "++": "plusplus"}
+"""Signs that tell a name from another word, and what is written in their place."""
+
 # Scripts that put no spaces between words: kana, Han, Hangul, Thai, Lao, Burmese, Khmer.
 _UNSPACED = re.compile(
     "[\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u109f"
@@ -51,7 +53,7 @@ def alike(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _parts(term: str) -> tuple[str, ...]:
     """The plain words that a term is made of."""
-    for sign, name in _NAMED.items():
+    for sign, name in NAMED.items():
         if term.endswith(sign):
             return (f"{term.removesuffix(sign)}{name}".lower(),)
     if term.lower().endswith("'s") and len(term) > 3:
@@ -145,7 +147,7 @@ class Clause:
     @property
     def strict(self) -> bool:
         """Whether it says exactly what is wanted: quotes, a minus, and names whose sign tells them from others."""
-        return self.phrase or self.excluded or self.text.endswith(tuple(_NAMED))
+        return self.phrase or self.excluded or self.text.endswith(tuple(NAMED))
 
     def write(self) -> str:
         """As a person would type it."""
@@ -211,7 +213,7 @@ class Words:
 
 
 def read(text: str | Words) -> Words:
-    """Quotes keep a phrase together, a minus or `NOT` before a word or a phrase excludes it, `or` stands between
+    """Quotes keep a phrase as it is, a minus or `NOT` before a word or a phrase excludes it, `or` stands between
     alternatives. Everything else is words; signs are nothing."""
     return text if isinstance(text, Words) else _read(text)
 

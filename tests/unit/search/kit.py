@@ -35,7 +35,7 @@ from imagemarket.search.models import (
     same_vector,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import Clause, Words, read, searchable
+from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -276,15 +276,15 @@ def _having(words: Words, listed: list[SearchDocument], enough: Any) -> list[tup
 
 
 def _has(content: SearchDocument, words: Words, enough: Any = all) -> bool:
-    groups = [group for group in words.groups if any(words_of(clause.text) for clause in group)]
+    groups = [group for group in words.groups if any(clause.phrase or words_of(clause.text) for clause in group)]
     if not groups:  # nothing but what is too common: looked for as it stands
         return enough(any(_says(content, clause, _split) for clause in group) for group in words.groups)
     return enough(any(_says(content, clause) != clause.excluded for clause in group) for group in groups)
 
 
 def _says(content: SearchDocument, clause: Clause, cut: Callable[[str], list[str]] | None = None) -> bool:
-    """Whether the document has one of the clause's forms."""
-    cut = cut or words_of
+    """Whether the document has one of the clause's forms; a phrase, just so."""
+    cut = cut or (_split if clause.phrase else words_of)
     fields = [cut(_searchable(each)) for each in _fields(content)]
     for form in clause.forms:
         wanted = cut(" ".join(form.words))
@@ -320,7 +320,7 @@ def _score(words: Words, content: SearchDocument) -> float:
 @cache
 def words_of(text: str) -> list[str]:
     """Words as they are compared: no accents, no capitals, no plural, nothing too common."""
-    words = [word for word in _split(text) if word not in {"a", "and", "the", "of", "in", "on", "no", "not"}]
+    words = [word for word in _split(text) if word not in STOP_WORDS]
     return [word if word.endswith("ss") else re.sub("(?<=ss)es$|s$", "", word) for word in words]
 
 
