@@ -726,7 +726,8 @@ def test_which_words_pictures_have(engine: Engine) -> None:
     "asked",
     [
         *("street without people", "street no people", "street (no people)", "street no-people", "street sans people"),
-        *("street zero people", "street, nobody", "people-free street"),
+        *("street zero people", "street, nobody", "people-free street", "people free street", "street lacking people"),
+        "absence of people street",
     ],
 )
 def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
@@ -736,6 +737,25 @@ def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
     assert titles(engine, hits) == ["Street"]
     near = engine.nearest(pointing(0), MODEL, understood.filters, limit=5)
     assert titles(engine, near) == ["Street"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("not for sale", {"Not for sale"}),
+        ("to be or not to be", {"To be, or not to be"}),
+        ("no problem", {"No problem"}),
+        ("-problem", {"Not for sale", "To be, or not to be", "Crowded beach", "Beach", "Lake"}),
+        ("beach not crowded", {"Beach"}),
+    ],
+)
+def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str, expected: set[str]) -> None:
+    engine.write(
+        [*map(document, ("Not for sale", "To be, or not to be", "No problem", "Crowded beach", "Beach", "Lake"))], []
+    )
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
+    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    assert set(titles(engine, hits)) == expected
 
 
 @pytest.mark.parametrize(

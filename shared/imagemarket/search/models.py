@@ -510,12 +510,15 @@ class Spelling(BaseModel):
 
 
 class Interpretation(BaseModel):
-    """Words that were read as more than words: as a filter, or as something that moves pictures up."""
+    """Words that were read as more than words: as a filter, as something that moves pictures up, or as what is not
+    wanted."""
 
     words: str
-    parameter: Literal["orientation", "color", "category", "people"]
-    value: str
-    effect: Literal["filter", "boost"]
+    parameter: Literal["orientation", "color", "category", "people", "q"] = Field(
+        description="The parameter that says the same; `q` for a word or a phrase that is left out."
+    )
+    value: str = Field(description="What that parameter would be; of `q`, the word or phrase with a minus.")
+    effect: Literal["filter", "boost", "exclusion"]
 
 
 class Synonyms(BaseModel):

@@ -11,7 +11,7 @@ from imagemarket.imaging.hashes import COLOUR_NAMES
 from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
 from imagemarket.search.spelling import Speller
-from imagemarket.search.words import Words, alike, read
+from imagemarket.search.words import STOP_WORDS, Words, alike, read
 
 _SHAPES = {
     "vertical": "portrait",
@@ -38,20 +38,52 @@ _PEOPLE = frozenset(
 _NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
 _OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo"})
 """What "-free", "no-" and "zero" leave out; "sugar-free", "hands-free" and "zero gravity" name something."""
-_WITHOUT = frozenset({"without", "w/o", "minus", "excluding", "except"})
-_NONE_OF = frozenset({"sans", "zero", "0"})
+_WITHOUT = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excluding", "except"})
+_NONE_OF = frozenset({"sans", "zero", "0", "lacking", "lacks"})
 """Say no of people and what often is absent; "comic sans" and "zero waste" are names."""
-_WITHOUT_ANY_OF = frozenset({"free", "devoid", "empty", "clear"})
+_WITHOUT_ANY_OF = frozenset({"free", "devoid", "void", "empty", "clear", "bare", "absence", "lack"})
+_FREE_OF = _PEOPLE | {"crowd", "car", "traffic", "cloud", "clutter"}
+"""What "people free beach" leaves out; "logo free" may be a logo that costs nothing."""
+_NOT_FREE_OF = frozenset(
+    {"climb", "climber", "climbers", "climbing", "dive", "diver", "divers", "diving", "fall", "falling", "running"}
+    | {"kick", "soloing", "solo", "style", "styling", "spirit", "spirits", "time", "speech", "to", "from", "of", "in"}
+    | {"download", "downloads", "stock", "photo", "photos", "image", "images", "picture", "pictures", "vector"}
+    | {"vectors", "clipart", "png", "psd", "svg", "icon", "icons", "template", "templates", "use", "wifi", "entry"}
+)
+"""After "people free": what people do freely, and what costs nothing."""
 _OPENING, _MARKS = "([{", ".,;:!?()[]{}"
 _ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
+_NOT_A_THING = STOP_WORDS | frozenset(
+    {"you", "your", "him", "her", "them", "our", "who", "what", "why", "how", "when", "where", "which", "than", "from"}
+    | {
+        "about",
+        "because",
+        "been",
+        "being",
+        "do",
+        "does",
+        "did",
+        "have",
+        "has",
+        "had",
+        "can",
+        "could",
+        "should",
+        "would",
+    }
+    | {"just", "only", "even", "yet", "too", "very", "quite", "really", "always", "ever", "never", "all", "every"}
+    | {"everyone", "everything", "everybody", "enough", "much", "sure", "also", "either", "both", "again", "longer"}
+)
+"""What no picture shows: "not for sale" and "not only" leave nothing out."""
 _FORBIDDEN = frozenset(
     {"smoking", "parking", "entry", "exit", "trespassing", "swimming", "fishing", "diving", "littering", "camping"}
     | {"loitering", "stopping", "standing", "overtaking", "photography", "drinking", "vaping", "dumping", "way", "war"}
     | {"pain", "time", "name", "signal", "internet", "waste", "plastic", "poverty", "hunger", "limits", "found"}
-    | {"allowed", "guilty", "enter", "touch", "disturb"}
+    | {"allowed", "guilty", "enter", "touch", "disturb", "problem", "problems", "doubt", "idea", "worries", "worry"}
+    | {"matter", "comment", "thanks", "vacancy", "mercy", "excuses", "limit", "deal", "fear", "regrets"}
 )
-"""What is called by its "no" or "not": a no-parking zone, no pain no gain, do not disturb."""
+"""What is called by its "no" or "not": a no-parking zone, no pain no gain, do not disturb, no problem."""
 _LITTLE = {"and", "the", "of"}
 _CATEGORIES = {
     word: category.slug
@@ -61,6 +93,9 @@ _CATEGORIES = {
 }
 _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
 """Quotes, a minus and `or` say exactly what is wanted."""
+_TOKEN = re.compile(r'(?:[^\s"]|"[^"]*"|")+')
+"""What stands between spaces, a phrase in one."""
+_PHRASE = re.compile(r'"[^"]*[^\W_][^"]*"')
 
 
 MOST_LOOK_UPS = 4
@@ -167,19 +202,19 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
     """Negations as a filter or a minus: "street without people", "beach no umbrellas", "crowd-free square", "nobody".
 
     No people becomes the filter, unless the query filters by people itself. Signs and symbols that say no ("no smoking
-    sign") are looked for as they are called.
+    sign") are looked for as they are called, and so is what nothing else stands beside ("no problem"): who wants the
+    whole catalogue but one thing writes a minus.
     """
     told: list[Interpretation] = []
-    if '"' in text:
-        return text, filters, told
+    chosen = filters
     unwanted: list[str] = []
     kept: list[str] = []
-    words = text.split()
+    words = _TOKEN.findall(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(word.lower() for word in words)
     place = 0
     while place < len(words):
         span, named = _negation(words[place:], shows_a_sign=shows_a_sign)
-        if not span:
+        if not span or (kept and kept[-1].lower() == "or"):  # "with or without sugar", "to be or not to be"
             kept.append(words[place])
             place += 1
             continue
@@ -188,28 +223,36 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
         for each in named:
             if each not in _PEOPLE:
                 unwanted.append(each)
+                told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
             elif filters.people is None:
                 filters = Filters.model_validate(filters.model_dump() | {"people": False})
                 told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
+    shown = any(not clause.excluded for group in read(" ".join(kept)).groups for clause in group)
+    if unwanted and not shown and filters == chosen:
+        return text, chosen, []
     return " ".join([*kept, *(f"-{each}" for each in unwanted)]), filters, told
 
 
 def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
     """How many of the first words are a negation, and what it does not want; 0 where they are none."""
     first = words[0].lower().lstrip(_OPENING)
+    second = words[1].lower() if len(words) > 1 else ""
     bare = first.strip(_MARKS)
     if bare in _NOBODY:
         return 1, ["people"]
-    if first == "no" and words[1:2] and words[1].lower().strip(_MARKS) in {"one", "body"}:
+    if first == "no" and second.strip(_MARKS) in {"one", "body"}:
         return 2, ["people"]
     before, joint, behind = bare.partition("-")
     if joint and behind in {"free", "less"} and _often_absent(before):
         return 1, [before]
     if joint and before in {"no", "non", *_NONE_OF} and _often_absent(behind):
         return 1, [behind]
+    if second.strip(_MARKS) == "free" and first in _FREE_OF and not (words[2:] and words[2].lower() in _NOT_FREE_OF):
+        return 2, [first]
     strong = words[0].lstrip(_OPENING) == "NOT" or first in _WITHOUT
-    of = first in _WITHOUT_ANY_OF and words[1:2] == ["of"]
-    if not strong and not of and first not in {"no", "not", *_NONE_OF}:
+    of = first in _WITHOUT_ANY_OF and (second == "of" or (first, second) == ("free", "from"))
+    none = of or first in _NONE_OF
+    if not strong and not none and first not in {"no", "not"}:
         return 0, []
     place = 2 if of else 1
     named: list[str] = []
@@ -218,9 +261,9 @@ def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
         if word in _ARTICLES:
             place += 1
             continue
-        if not word.isalnum() or (not strong and (shows_a_sign or word in _FORBIDDEN)):
-            break
-        if (of or first in _NONE_OF) and not _often_absent(word):
+        called = not strong and (shows_a_sign or word in _FORBIDDEN or word.isdigit())
+        thing = bool(_PHRASE.fullmatch(word)) or (word.isalnum() and word not in _NOT_A_THING and not called)
+        if not thing or (none and not _often_absent(word)):
             break
         named.append(word)
         place += 1

@@ -230,6 +230,8 @@ def _read(text: str) -> Words:
             negates = bare == "NOT"
             continue
         terms = [term for term in _TERM.findall(quoted or bare) if _parts(term)]
+        if negates and not quoted and all(term.lower() in STOP_WORDS for term in terms):
+            negates = not terms  # "NOT FOR SALE"
         excluded = bool(minus) or negates
         if not quoted and not minus:  # an alternative to nothing, by which nothing is found
             terms = [term for term in terms if term.lower() != "or"]

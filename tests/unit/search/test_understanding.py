@@ -81,17 +81,62 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("404 not found", "404 not found", None),
         ("without", "without", None),
         ("many people", "many people", None),
+        ("people free beach", "beach", False),
+        ("car free street", "street -car", None),
+        ("lacking people", "", False),
+        ("street lacking people", "street", False),
+        ("absence of people", "", False),
+        ("street, lack of people", "street,", False),
+        ("beach free from people", "beach", False),
+        ("people free climbing", "people free climbing", None),
+        ("people free stock photos", "people free stock photos", None),
+        ("logo free download", "logo free download", None),
+        ("lack of sleep", "lack of sleep", None),
+        ('"old town" without people', '"old town"', False),
+        ('street without "red cars"', 'street -"red cars"', None),
+        ('"no people"', '"no people"', None),
+        ("not for sale", "not for sale", None),
+        ("to be or not to be", "to be or not to be", None),
+        ("coffee with or without sugar", "coffee with or without sugar", None),
+        ("not just a pet", "not just a pet", None),
+        ("chanel no 5", "chanel no 5", None),
+        ("woman saying no problem", "woman saying no problem", None),
+        ("no problem", "no problem", None),
+        ("no umbrellas", "no umbrellas", None),
+        ("without umbrellas", "without umbrellas", None),
+        ("car-free", "car-free", None),
+        ("-problem", "-problem", None),
+        ("NOT problem", "NOT problem", None),
+        ("no people no umbrellas", "-umbrellas", False),
     ],
 )
 def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None:
     assert interpreted(asked) == (text, people)
     understood = read(asked)
-    if people is False:
-        assert [(each.parameter, each.value, each.effect) for each in understood.interpreted] == [
-            ("people", "false", "filter")
-        ]
+    told = [(each.value, each.effect) for each in understood.interpreted if each.parameter == "people"]
+    assert told == ([("false", "filter")] if people is False else [])
     assert "people" not in understood.wanted.categories or people is None
     assert read(asked, verbatim=True).filters.people is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("beach not crowded", [("not crowded", "-crowded")]),
+        ("sea without boats or cars", [("without boats or cars", "-boats"), ("without boats or cars", "-cars")]),
+        ('street without "red cars"', [('without "red cars"', '-"red cars"')]),
+        ("red NOT bicycle", [("NOT bicycle", "-bicycle")]),
+        ("red -bicycle", []),
+        ("not for sale", []),
+        ("no problem", []),
+    ],
+)
+def test_what_words_leave_out_is_told(asked: str, told: list[tuple[str, str]]) -> None:
+    understood = read(asked)
+    exclusions = [each for each in understood.interpreted if each.effect == "exclusion"]
+    assert [(each.words, each.value) for each in exclusions] == told
+    assert {each.parameter for each in exclusions} <= {"q"}
+    assert {value for _, value in told} <= {c.write() for group in understood.words.groups for c in group if c.excluded}
 
 
 def test_no_people_gives_way_to_the_filter() -> None:

@@ -19,6 +19,8 @@ from imagemarket.search.words import Clause, read
         ("sky or harbour OR quay", [[Clause("sky"), Clause("harbour"), Clause("quay")]]),
         ("or sky or", [[Clause("sky")]]),
         ("semi-circle", [[Clause("semi-circle")]]),
+        ("NOT FOR SALE", [[Clause("FOR")], [Clause("SALE")]]),
+        ("red NOT sale", [[Clause("red")], [Clause("sale", excluded=True)]]),
         ('all"closed', [[Clause("all")], [Clause("closed")]]),
         ('! - \U0001f642 -- "" \'', []),
     ],
