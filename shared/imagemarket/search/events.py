@@ -23,6 +23,7 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import network_of
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.popularity import EPOCH, count_looks
+from imagemarket.search.spelling import english_words
 from imagemarket.search.suggestions import SuggestionTable, phrase_of
 
 MOST_WAITING = 100_000
@@ -32,10 +33,21 @@ _NOT_KEPT = {"kind", "search_id", "at", "visitor", "all_words"}
 
 # An address, a link, or a number that could be a telephone's, a card's or an account's.
 _SOMEBODYS = re.compile(r"@|https?:|www\.|(?:\d[\s./()-]*){6,}")
-# A token or a key: how well-known ones begin, letters and digits without end, or what no word is as long as.
+# A token or a key: how well-known ones begin, letters and digits without end, what no word is as long as, base64, which
+# changes between small and capital letters as no name does, and what a name of a secret is set to.
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk|gh[pos]|github_pat|glpat|xox[abprs]|whsec)[-_]\w{8,}"
-    r"|(?=[^\W_]*\d)(?=\d*[^\W\d_])[\w+/=.-]{16,}|[\w+/=]{40,}",
+    r"|(?=[^\W_]*\d)(?=\d*[^\W\d_])[\w+/=.-]{16,}|[\w+/=]{40,}"
+    r"|-{2,}\s*(?:BEGIN|END)\b|\b(?:BEGIN|END)[ \w]*\b(?:KEY|CERTIFICATE|MESSAGE)\b\s*-|\bssh-(?:rsa|dss|ed25519)\s"
+    r"|(?-i:\b(?=(?:\w*[a-z][A-Z]){2})(?=\w*[A-Z]{2})\w{10,})"
+    r"|\b(?:basic|bearer|digest)\s+(?=\S*\d|\S*=|(?-i:\S*[a-z][A-Z]))[\w+/=.-]{6,}"
+    r"|\b[\w-]*(?:pass\w*|pwd?|pin|key|token|secret|credentials?|auth\w*|login|user\w*|otp|cv[cv])['\"]?\s*[:=]+\s*\S",
+    re.IGNORECASE,
+)
+# What is told with a password is words ("password protection icon"), or it may be the password.
+_OF_A_SECRET = re.compile(
+    r"\b(?:passwor[dt]s?|passwd|passphrases?|passcodes?|pwd|credentials?|otp|cv[cv]|pin (?:code|number)"
+    r"|(?:api|secret|private|access|auth\w*|client|session|encryption|ssh|aws)[ _-]?(?:keys?|tokens?|secrets?))\b",
     re.IGNORECASE,
 )
 
@@ -89,8 +101,18 @@ class EventStream(Protocol):
 
 
 def impersonal(words: str) -> str:
-    """The words as an event may carry them."""
-    return "" if _SOMEBODYS.search(words) or _SECRET.search(words) else phrase_of(words)
+    """The words as an event may carry them; none of them where any could be somebody's contact or secret."""
+    if _SOMEBODYS.search(words) or _SECRET.search(words) or _tells_a_secret(words):
+        return ""
+    return phrase_of(words)
+
+
+def _tells_a_secret(words: str) -> bool:
+    """Whether beside the name of a secret something stands that is no English word."""
+    others, named = _OF_A_SECRET.subn(" ", words)
+    return bool(named) and any(
+        other.strip(".,;:!?()\"'").lower() not in english_words() for other in others.split() if other.strip("-&/|+")
+    )
 
 
 class ValkeyStream:
