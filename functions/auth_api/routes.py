@@ -31,10 +31,10 @@ from imagemarket.platform.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from imagemarket.platform.http import Caller, client_address, create_api, current_caller, problem_responses
+from imagemarket.platform.http import Caller, StrictRoute, client_address, create_api, current_caller, problem_responses
 from imagemarket.platform.text import Text
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 _JWKS_SECONDS = 300
 

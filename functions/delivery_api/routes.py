@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Response
 
 from imagemarket import wiring
 from imagemarket.platform.errors import Forbidden, ImageGone, ImageNotFound, InvalidRequest, TokenExpired
-from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 Accept = Annotated[str, Header(max_length=1000, description="AVIF, WebP or JPEG, whichever is the smallest named.")]
 

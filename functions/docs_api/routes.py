@@ -19,6 +19,7 @@ from imagemarket import wiring
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, walk
 from imagemarket.platform.http import (
     IfNoneMatch,
+    StrictRoute,
     create_api,
     etag_of,
     matches,
@@ -30,7 +31,7 @@ from imagemarket.platform.http import (
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 _OPENAPI = FilePath(__file__).with_name("openapi.json")
 _CACHE = "public, max-age=300"

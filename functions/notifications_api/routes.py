@@ -10,10 +10,12 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from imagemarket import wiring
 from imagemarket.notifications.models import (
     DeliveryPage,
+    ListQuery,
     MarkRead,
     NewSecret,
     NewWebhook,
     NotificationPage,
+    NotificationsQuery,
     ReadReceipt,
     VerifyRequest,
     WebhookChange,
@@ -31,13 +33,11 @@ from imagemarket.platform.errors import (
     TokenExpired,
     TooManyRequests,
 )
-from imagemarket.platform.http import Caller, IdempotencyKey, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, IdempotencyKey, StrictRoute, create_api, problem_responses, require_role
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 Contributor = Annotated[Caller, Depends(require_role("contributor"))]
-Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 
 
 @router.get(
@@ -48,16 +48,11 @@ Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
     responses=problem_responses(TokenExpired, Forbidden, InvalidRequest),
 )
 def list_notifications(
-    caller: Contributor,
-    response: Response,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-    *,
-    unread: Annotated[bool, Query(description="Only what is unread.")] = False,
+    caller: Contributor, query: Annotated[NotificationsQuery, Query()], response: Response
 ) -> NotificationPage:
     """Kept for 180 days. A cursor stays good when newer notifications come in."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.inbox().page(caller.account_id, cursor=cursor, limit=limit, unread_only=unread)
+    return wiring.inbox().page(caller.account_id, cursor=query.cursor, limit=query.limit, unread_only=query.unread)
 
 
 @router.post(
@@ -191,11 +186,11 @@ def rotate_webhook_secret(webhook_id: UUID, caller: Contributor, response: Respo
     responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
 )
 def list_webhook_deliveries(
-    webhook_id: UUID, caller: Contributor, response: Response, cursor: Cursor = None, limit: Limit = 50
+    webhook_id: UUID, caller: Contributor, query: Annotated[ListQuery, Query()], response: Response
 ) -> DeliveryPage:
     """Each with its calls and their answers; kept for 30 days."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().deliveries(caller.account_id, webhook_id, cursor=cursor, limit=limit)
+    return wiring.webhooks().deliveries(caller.account_id, webhook_id, cursor=query.cursor, limit=query.limit)
 
 
 @router.post(

@@ -6,8 +6,6 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from imagemarket import wiring
 from imagemarket.platform.errors import (
@@ -21,7 +19,16 @@ from imagemarket.platform.errors import (
     UnreadableImage,
     UnsupportedFormat,
 )
-from imagemarket.platform.http import client_address, create_api, problem_responses, spend
+from imagemarket.platform.http import (
+    StrictRoute,
+    client_address,
+    create_api,
+    is_json,
+    problem_responses,
+    read_json,
+    spend,
+    wrong_content_type,
+)
 from imagemarket.search.models import BY_IMAGE_COST, SearchHit, SearchPage
 from imagemarket.search.pictures import (
     MAX_DIRECT_BYTES,
@@ -32,7 +39,7 @@ from imagemarket.search.pictures import (
     PictureType,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 _TYPES: tuple[str, ...] = get_args(PictureType)
 _PICTURE = {"schema": {"type": "string", "format": "binary", "maxLength": MAX_DIRECT_BYTES}}
@@ -93,22 +100,14 @@ async def search_by_image(request: Request, query: Annotated[PictureQuery, Query
 
 
 def _search(content_type: str, body: bytes, query: PictureQuery) -> SearchPage:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == "application/json":
-        try:
-            asked = ByUpload.model_validate_json(body)
-        except ValidationError as error:
-            raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
-        return wiring.picture_search().by_upload(asked.upload, query)
-    if kind not in _TYPES:
-        raise _refused(f"Content-Type must be application/json, {' or '.join(_TYPES)}")
+    if is_json(content_type):
+        return wiring.picture_search().by_upload(read_json(ByUpload, body).upload, query)
+    if content_type.partition(";")[0].strip().lower() not in _TYPES:
+        raise wrong_content_type(content_type, "application/json", *_TYPES)
     if not body:
-        raise _refused("the picture is missing")
+        detail = "is missing: send a picture"
+        raise InvalidRequest(f"body: {detail}.", errors=[{"in": "body", "field": "body", "detail": detail}])
     return wiring.picture_search().by_bytes(body, query)
-
-
-def _refused(detail: str) -> InvalidRequest:
-    return InvalidRequest(f"body: {detail}.", errors=[{"in": "body", "field": "body", "detail": detail}])
 
 
 def build_api() -> FastAPI:

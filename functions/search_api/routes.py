@@ -22,6 +22,7 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.http import (
     Caller,
     IfNoneMatch,
+    StrictRoute,
     client_address,
     create_api,
     etag_of,
@@ -35,6 +36,7 @@ from imagemarket.search.models import (
     COMPUTED_COST,
     ExplainedPage,
     ImageDetail,
+    LookQuery,
     Paging,
     SearchHit,
     SearchPage,
@@ -43,7 +45,7 @@ from imagemarket.search.models import (
 )
 from imagemarket.search.suggestions import SuggestPage, SuggestQuery
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 _PAGE_CACHE = "public, max-age=60"  # specification 6.2
 _DETAIL_CACHE = "public, max-age=60"  # as long as a picture that was taken down may still be shown
@@ -113,13 +115,13 @@ def explain_search(
 )
 def get_image(
     image_id: UUID,
+    query: Annotated[LookQuery, Query()],
     request: Request,
-    search_id: Annotated[UUID | None, Query(description="`search_id` of the answer that led here.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Of approved pictures alone. Each network's first look of a day makes the picture more popular."""
     detail = wiring.image_details().detail(image_id).model_dump_json()
-    wiring.search().viewed(image_id, search_id, address=client_address(request))
+    wiring.search().viewed(image_id, query.search_id, address=client_address(request))
     return _answer(detail, _DETAIL_CACHE, if_none_match)
 
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Query, Response
 
 from imagemarket import wiring
-from imagemarket.ingestion.models import ImageProgress
+from imagemarket.ingestion.models import ImageProgress, StatusQuery
 from imagemarket.platform.errors import Forbidden, ImageNotFound, InvalidRequest, TokenExpired
-from imagemarket.platform.http import Caller, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.get(
@@ -36,11 +36,8 @@ router = APIRouter()
 def get_image_status(
     image_id: UUID,
     caller: Annotated[Caller, Depends(require_role("contributor", "admin"))],
+    query: Annotated[StatusQuery, Query()],
     response: Response,
-    wait: Annotated[
-        int,
-        Query(ge=0, le=30, description="Answer when processing has ended, or after so many seconds, 20 at most."),
-    ] = 0,
 ) -> ImageProgress:
     """For the image's contributor and for admins; a rejection carries a machine code and a sentence.
 
@@ -49,7 +46,7 @@ def get_image_status(
     response.headers["Cache-Control"] = "no-store"
     owner = None if caller.role == "admin" else caller.account_id
     answer = wiring.progress_of_images().wait(
-        image_id, contributor_id=owner, account_id=caller.account_id, seconds=wait
+        image_id, contributor_id=owner, account_id=caller.account_id, seconds=query.wait
     )
     if answer.retry_after is not None:
         response.headers["Retry-After"] = str(answer.retry_after)

@@ -29,9 +29,9 @@ from imagemarket.platform.errors import (
     UploadAllowanceUsed,
     UploadIncomplete,
 )
-from imagemarket.platform.http import Caller, IdempotencyKey, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, IdempotencyKey, StrictRoute, create_api, problem_responses, require_role
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 Contributor = Annotated[Caller, Depends(require_role("contributor"))]
 

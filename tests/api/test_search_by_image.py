@@ -107,6 +107,17 @@ def test_with_all_the_filters_and_fields() -> None:
     assert json_of(send(picture(), "image/jpeg", cursor="x"))["errors"][0]["field"] == "cursor"
 
 
+@pytest.mark.parametrize("spelt", [["title,width"], ["title", "width"], ["title, width", "title"]])
+def test_fields_are_named_with_commas_or_again(spelt: list[str]) -> None:
+    (hit,) = json_of(send(picture(), "image/jpeg", limit=1, fields=spelt))["results"]
+    assert set(hit) == {"id", "title", "width"}
+
+
+def test_a_field_that_no_result_has_is_refused() -> None:
+    told = json_of(send(picture(), "image/jpeg", fields=["title,password"]))
+    assert (told["status"], told["errors"][0]["field"]) == (422, "fields")
+
+
 def test_the_least_cosine_is_a_parameter() -> None:
     """The model sees ten degrees: cosines of 1.0, 0.98, 0.94 and 0.64."""
     for least, found in ((0.99, ["blue"]), (0.9, ["blue", "0", "30"]), (0, ["blue", "0", "30", "60"])):
@@ -157,6 +168,43 @@ def test_a_picture_is_deleted_also_when_nothing_comes_of_it(work: MemoryObjectSt
 def test_what_is_no_picture_is_refused_with_a_reason(body: Any, kind: str, slug: str) -> None:
     told = json_of(send(body, kind))
     assert (told["status"], told["type"]) == (422, f"/v1/problems/{slug}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (None, "is missing"),
+        ("image/gif", "is image/gif"),
+        ("application/x-www-form-urlencoded", "is application/x-www-form-urlencoded"),  # curl's own
+    ],
+)
+def test_a_body_of_another_kind_is_refused_as_on_every_route(kind: str | None, said: str) -> None:
+    event = http_event("POST", PATH, picture(), {"content-type": kind} if kind else {})
+    if kind is None:
+        del event["headers"]["content-type"]
+    told = json_of(handler(event, LambdaContext()))
+    detail = f"{said}; send application/json, image/jpeg, image/png or image/tiff"
+    assert (told["status"], told["detail"]) == (422, f"Content-Type: {detail}.")
+    taken = ["application/json", "image/jpeg", "image/png", "image/tiff"]
+    assert told["errors"] == [
+        {"in": "header", "field": "Content-Type", "detail": detail, "limit": {"allowed": taken}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "detail"),
+    [
+        ({"uplod": str(UUID(int=4))}, "uplod", "is no field of this request; did you mean upload?"),
+        ({"upload": "no id"}, "upload", "must be an id such as 01930000-0000-7000-8000-000000000001"),
+        (b"[]", "body", "must be a JSON object"),
+        (b"{", "body", "is not valid JSON"),
+    ],
+)
+def test_a_body_of_json_is_refused_as_on_every_route(body: Any, field: str, detail: str) -> None:
+    told = json_of(send(body))
+    errors = {error["field"]: error for error in told["errors"]}
+    assert (told["status"], errors[field]["in"]) == (422, "body")
+    assert errors[field]["detail"].startswith(detail)
 
 
 @pytest.mark.parametrize("size", [0, MAX_PICTURE_BYTES + 1, "many"])

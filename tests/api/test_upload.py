@@ -139,7 +139,7 @@ def test_a_refusal_names_field_and_limit(call: Call, contributor: Caller) -> Non
         "in": "body",
         "field": "size_bytes",
         "detail": "must be at most 209715200",
-        "limit": {"le": 209715200},
+        "limit": {"maximum": 209715200},
     }
 
 

@@ -23,6 +23,7 @@ from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.ingestion.review import ReviewReason
 from imagemarket.platform.text import Text
+from imagemarket.platform.validation import BeyondLimit
 
 if TYPE_CHECKING:
     from imagemarket.imaging.models import EmbeddedDescription
@@ -64,7 +65,7 @@ really is, the first step of the saga decides from its bytes."""
 
 def _known_category(slug: str) -> str:
     if slug not in SLUGS:
-        raise ValueError("not a category; GET /v1/categories lists them")
+        raise BeyondLimit("not a category; GET /v1/categories lists them", allowed=sorted(SLUGS))
     return slug
 
 
@@ -125,7 +126,8 @@ class UploadRequest(BaseModel):
     def _agrees_with_the_name(cls, value: str, info: ValidationInfo) -> str:
         ending = _extension(info.data.get("filename", ""))
         if ending in CONTENT_TYPES and value not in CONTENT_TYPES[ending]:
-            raise ValueError(f"must be {' or '.join(CONTENT_TYPES[ending])}, as filename ends in .{ending}")
+            kinds = list(CONTENT_TYPES[ending])
+            raise BeyondLimit(f"must be {' or '.join(kinds)}, as filename ends in .{ending}", allowed=kinds)
         return value
 
 
@@ -200,6 +202,16 @@ class CompleteUpload(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     parts: Annotated[list[UploadedPart], Field(min_length=1, max_length=MAX_PARTS)]
+
+
+class StatusQuery(BaseModel):
+    """How an image's status is asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wait: int = Field(
+        default=0, ge=0, le=30, description="Answer when processing has ended, or after so many seconds, 20 at most."
+    )
 
 
 class Step(StrEnum):

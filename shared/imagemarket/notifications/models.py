@@ -50,6 +50,21 @@ REDELIVERIES_PER_MINUTE = 20
 """Deliveries of one webhook that can be sent again by hand."""
 
 
+class ListQuery(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cursor: UUID | None = Field(default=None, description="`next_cursor` of the page before.")
+    limit: int = Field(default=50, ge=1, le=100, description="How many at most.")
+
+
+class NotificationsQuery(ListQuery):
+    """Which notifications."""
+
+    unread: bool = Field(default=False, description="Only what is unread.")
+
+
 class NotificationView(BaseModel):
     """Something a contributor is told."""
 

@@ -9,15 +9,15 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
@@ -46,6 +46,38 @@ _COMPRESSED_FROM_BYTES = 1000
 """Below, a packet takes it either way."""
 
 Role = Literal["contributor", "buyer", "admin"]
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class FieldLimit(BaseModel):
+    """What a value would have had to keep to: as much of it as was broken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minimum: float | str | None = Field(default=None, description="The least value, a number or a date.")
+    maximum: float | str | None = Field(default=None, description="The greatest value, a number or a date.")
+    min_characters: int | None = Field(default=None, description="The least length of a text.")
+    max_characters: int | None = Field(default=None, description="The greatest length of a text.")
+    min_items: int | None = Field(default=None, description="The least length of a list.")
+    max_items: int | None = Field(default=None, description="The greatest length of a list.")
+    pattern: str | None = Field(default=None, description="A regular expression that a text matches.")
+    allowed: list[str] | None = Field(default=None, description="All values that are taken.")
+
+
+class FieldError(BaseModel):
+    """A part of a request that is not valid."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    place: Literal["body", "query", "path", "header"] = Field(alias="in", description="Where it is.")
+    field: str = Field(
+        description="Its name: `parts[2].etag` is the etag of the third of the parts, `body` the whole body."
+    )
+    detail: str = Field(description="What is wrong with it and what would be right.")
+    value: str | float | None = Field(
+        default=None, description="What was sent, where that is a parameter of the address; its first 100 characters."
+    )
+    limit: FieldLimit | None = Field(default=None, description="The limit that it breaks, where it breaks one.")
 
 
 class Problem(BaseModel):
@@ -58,7 +90,7 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong this time and what to do about it.")
     instance: str = Field(description="The request's id, to quote when asking for help.")
-    errors: list[dict[str, Any]] | None = Field(
+    errors: list[FieldError] | None = Field(
         default=None, description="For an invalid request: each offending field with its limit."
     )
 
@@ -158,21 +190,40 @@ def _problem_response(request: Request, error: MarketError) -> Response:
 def _invalid_request(request: Request, errors: Sequence[Any]) -> InvalidRequest:
     """Names each field and its limit."""
     if request.method in {"POST", "PUT"} and any(tuple(error["loc"]) == ("body",) for error in errors):
-        content_type = request.headers.get("content-type", "").strip()
-        if not _is_json(content_type):
-            said = f"is {shown(content_type)}" if content_type else "is missing"
-            detail = f"{said}; send application/json"
-            return InvalidRequest(
-                f"Content-Type: {detail}.", errors=[{"in": "header", "field": "Content-Type", "detail": detail}]
-            )
-    fields = field_errors(errors, lambda place: _model_of(request, place))
+        content_type = request.headers.get("content-type", "")
+        if not is_json(content_type):
+            return wrong_content_type(content_type, "application/json")
+    return _told(errors, lambda place: _model_of(request, place))
+
+
+def _told(errors: Sequence[Any], known: Callable[[str], Any]) -> InvalidRequest:
+    fields = field_errors(errors, known)
     first = fields[0]
     more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
     stop = "" if first["detail"].endswith("?") and not more else "."
     return InvalidRequest(f"{first['field']}: {first['detail']}{more}{stop}", errors=fields)
 
 
-def _is_json(content_type: str) -> bool:
+def wrong_content_type(content_type: str, *taken: str) -> InvalidRequest:
+    """The refusal of a body of a kind that a route does not take, naming those it takes."""
+    said = f"is {shown(content_type.strip())}" if content_type.strip() else "is missing"
+    *others, last = taken
+    detail = f"{said}; send {', '.join(others) + ' or ' if others else ''}{last}"
+    told = {"in": "header", "field": "Content-Type", "detail": detail, "limit": {"allowed": list(taken)}}
+    return InvalidRequest(f"Content-Type: {detail}.", errors=[told])
+
+
+def read_json(model: type[_Model], body: bytes) -> _Model:
+    """The body of a route that takes JSON among other kinds. Raises `InvalidRequest` in the words of every route."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise _told(found, lambda _: model) from error
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a content type is one of JSON's."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
@@ -183,6 +234,36 @@ def _model_of(request: Request, place: str) -> Any:
     fields = getattr(dependant, {"query": "query_params", "body": "body_params"}.get(place, ""), [])
     annotations = (each.field_info.annotation for each in fields)
     return next((each for each in annotations if hasattr(each, "model_fields")), None)
+
+
+class _NoParameters(BaseModel):
+    """The query of a route that takes none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _take_no_parameters(_: Annotated[_NoParameters, Query()]) -> None:
+    """FastAPI dependency of a route that takes none, which FastAPI would let pass whatever comes."""
+
+
+class StrictRoute(APIRoute):
+    """A route that refuses a query parameter it does not know, naming the nearest that it does.
+
+    Its query is read into one model, which forbids what is beyond it; else a TypeError is raised where the route is
+    made. A page for people takes anything: links to it gather what others count clicks by.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if self.response_class is HTMLResponse:
+            return
+        models = [each.field_info.annotation for each in self.dependant.query_params]
+        if any(getattr(model, "model_config", {}).get("extra") != "forbid" for model in models):
+            raise TypeError(f"{path}: its query is to be one model that forbids what it does not know")
+        if not models:
+            options["dependencies"] = [*(options.get("dependencies") or ()), Depends(_take_no_parameters)]
+            options["responses"] = problem_responses(InvalidRequest) | (options.get("responses") or {})
+            super().__init__(path, endpoint, **options)
 
 
 class _Head:

@@ -55,10 +55,10 @@ class IdempotencyKeys:
             with self._database.transaction() as connection:
                 return work(connection)
         if not _KEY.fullmatch(key):
-            raise InvalidRequest(
-                "The header Idempotency-Key takes 1 to 255 visible ASCII characters.",
-                errors=[{"in": "header", "field": "Idempotency-Key", "detail": "1 to 255 visible ASCII characters"}],
-            )
+            detail = "takes 1 to 255 visible ASCII characters"
+            limit = {"min_characters": 1, "max_characters": 255, "pattern": "^[!-~]+$"}
+            told = {"in": "header", "field": "Idempotency-Key", "detail": detail, "limit": limit}
+            raise InvalidRequest(f"Idempotency-Key: {detail}.", errors=[told])
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).digest()
         where = (account_id, operation, key)
         remembered = self._claim(where, digest)

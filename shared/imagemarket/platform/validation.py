@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -10,6 +11,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 _TOLD_LETTERS = 100
 
 Json = dict[str, Any]
+
+
+class BeyondLimit(ValueError):
+    """What a validator of ours raises where a value breaks a limit that clients can read: `limit` has the words of
+    `FieldLimit` in `imagemarket.platform.http`."""
+
+    def __init__(self, detail: str, **limit: Any) -> None:
+        super().__init__(detail)
+        self.limit = limit
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]], known: Callable[[str], Any]) -> list[Json]:
@@ -32,7 +42,7 @@ def _field_error(error: Mapping[str, Any], known: Callable[[str], Any]) -> Json:
         "field": _name(place, path),
         "detail": _sentence(error, place, path, known),
         **(_value_of(error.get("input")) if asked_for else {}),
-        **_limit_of(error.get("ctx")),
+        **_limit_of(error),
     }
 
 
@@ -59,16 +69,40 @@ def _value_of(value: Any) -> Json:
     return {"value": value if not isinstance(value, str) else shown(value)}
 
 
-def _limit_of(context: Any) -> Json:
-    limits = {k: v for k, v in (context or {}).items() if isinstance(v, int | float | str) and k not in _NO_LIMITS}
-    return {"limit": limits} if limits else {}
+def _limit_of(error: Mapping[str, Any]) -> Json:
+    """The limit in words of our own, which stay when the library's change."""
+    kind, context = _kind(error), error.get("ctx") or {}
+    if kind in {"literal_error", "enum"}:
+        return {"limit": {"allowed": _alternatives(context.get("expected", ""))}}
+    limit = getattr(context.get("error"), "limit", {})
+    if kind in _LIMIT_WORDS:
+        told, word = _LIMIT_WORDS[kind]
+        value = context.get(told)
+        limit = {word: int(value) if isinstance(value, float) and value.is_integer() else value}
+    return {"limit": limit} if limit else {}
 
 
-_NO_LIMITS = {"error", "actual_length", "field_type", "class_name"}
+_LIMIT_WORDS = {
+    "greater_than_equal": ("ge", "minimum"),
+    "less_than_equal": ("le", "maximum"),
+    "string_too_short": ("min_length", "min_characters"),
+    "string_too_long": ("max_length", "max_characters"),
+    "too_short": ("min_length", "min_items"),
+    "too_long": ("max_length", "max_items"),
+    "string_pattern_mismatch": ("pattern", "pattern"),
+}
+"""Of a finding: where its context has the limit, and what we call it."""
+
+
+def _kind(error: Mapping[str, Any]) -> str:
+    kind: str = error["type"]
+    if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):  # so pydantic has it of secrets
+        return f"string_{kind}"
+    return kind
 
 
 def _sentence(error: Mapping[str, Any], place: str, path: Sequence[Any], known: Callable[[str], Any]) -> str:
-    kind, context = error["type"], error.get("ctx") or {}
+    kind, context = _kind(error), error.get("ctx") or {}
     if kind == "extra_forbidden":
         return _unknown(place, path, known)
     if kind == "missing":
@@ -78,9 +112,8 @@ def _sentence(error: Mapping[str, Any], place: str, path: Sequence[Any], known: 
     if kind == "json_invalid":
         return f"is not valid JSON ({str(context.get('error', 'it cannot be read')).rstrip('.').lower()})"
     if kind in {"literal_error", "enum"}:
-        return f"must be one of {_listed(context.get('expected', ''))}"
-    if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):  # so pydantic has it of secrets
-        kind = f"string_{kind}"
+        *others, last = _alternatives(context.get("expected", ""))
+        return f"must be one of {', '.join(others)} or {last}" if others else f"must be {last}"
     if kind in _LIMITS:
         sentence, single = _LIMITS[kind]
         limit = context.get("min_length", context.get("max_length"))
@@ -103,11 +136,8 @@ _LIMITS = {
 }
 _BOUNDS = {
     "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
-    "less_than": "must be less than {lt}",
     "string_pattern_mismatch": "must match {pattern}",
-    "multiple_of": "must be a multiple of {multiple_of}",
 }
 _KINDS = {
     "string_unicode": "holds half of a surrogate pair, which is no character",
@@ -128,8 +158,9 @@ _KINDS = {
 }
 
 
-def _listed(expected: str) -> str:
-    return expected.replace("'", "")
+def _alternatives(expected: str) -> list[str]:
+    """Out of the library's `'a', 'b' or 'c'`."""
+    return re.findall(r"'((?:[^'\\]|\\.)*)'", expected) or [expected]
 
 
 def _unknown(place: str, path: Sequence[Any], known: Callable[[str], Any]) -> str:
@@ -139,6 +170,8 @@ def _unknown(place: str, path: Sequence[Any], known: Callable[[str], Any]) -> st
     near = difflib.get_close_matches(str(last).lower()[:_TOLD_LETTERS], names, n=1, cutoff=0.6)
     if near:
         return f"is no {what} of this request; did you mean {near[0]}?"
+    if place == "query" and not names:
+        return "is no parameter of this request, which takes none"
     return f"is no {what} of this request" + (f", which takes {', '.join(sorted(names))}" if names else "")
 
 

@@ -26,6 +26,7 @@ from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
 from imagemarket.imaging.models import PaletteColour
+from imagemarket.platform.validation import BeyondLimit
 
 DIMENSIONS = 768
 """Length of every embedding; shorter ones are padded with zeros."""
@@ -149,7 +150,7 @@ def _one_of(allowed: Iterable[str]) -> Any:
 
     def check(value: str) -> str:
         if value not in values:
-            raise ValueError(f"must be one of {', '.join(values)}")
+            raise BeyondLimit(f"must be one of {', '.join(values)}", allowed=values)
         return value
 
     return (AfterValidator(check), Field(json_schema_extra=schema))
@@ -245,7 +246,8 @@ class Filters(BaseModel):
     def _not_before_its_beginning(cls, value: date | None, info: ValidationInfo) -> date | None:
         beginning = info.data.get("date_from")
         if value is not None and beginning is not None and value < beginning:
-            raise ValueError(f"must not be before date_from ({beginning.isoformat()})")
+            day = beginning.isoformat()
+            raise BeyondLimit(f"must not be before date_from ({day})", minimum=day)
         return value
 
     @field_validator("max_aspect_ratio")
@@ -253,7 +255,7 @@ class Filters(BaseModel):
     def _not_below_its_beginning(cls, value: float | None, info: ValidationInfo) -> float | None:
         least = info.data.get("min_aspect_ratio")
         if value is not None and least is not None and value < least:
-            raise ValueError(f"must not be below min_aspect_ratio ({least:g})")
+            raise BeyondLimit(f"must not be below min_aspect_ratio ({least:g})", minimum=least)
         return value
 
     @property
@@ -350,7 +352,8 @@ class Paging(Filters):
     def _within_reach(cls, value: int | None, info: ValidationInfo) -> int | None:
         limit = info.data.get("limit")
         if value is not None and limit is not None and value * limit > REACH:
-            raise ValueError(f"with limit={limit} must be at most {REACH // limit}; narrow the search instead")
+            most = REACH // limit
+            raise BeyondLimit(f"with limit={limit} must be at most {most}; narrow the search instead", maximum=most)
         return value
 
     @field_validator("cursor")
@@ -409,6 +412,14 @@ class SearchQuery(Paging):
 
 class SimilarQuery(Paging):
     """Pictures like one picture."""
+
+
+class LookQuery(BaseModel):
+    """What a look at one picture came from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search_id: UUID | None = Field(default=None, description="`search_id` of the answer that led here.")
 
 
 # --- what is answered ----------------------------------------------------------------------------

@@ -155,7 +155,9 @@ class PictureSearch:
         try:
             stored = self._work.head(key)
             if stored.size_bytes > MAX_PICTURE_BYTES:
-                raise InvalidRequest(f"upload: the picture has more than {MAX_PICTURE_BYTES} bytes.")
+                detail = f"names a picture of more than {MAX_PICTURE_BYTES} bytes"
+                told = {"in": "body", "field": "upload", "detail": detail}
+                raise InvalidRequest(f"upload: {detail}.", errors=[told])
             data = self._work.get(key)
         except NotFound as error:
             raise PictureNotFound(

@@ -98,7 +98,7 @@ def test_an_invalid_field_is_named_with_its_limit_and_not_repeated() -> None:
     status, _, problem = call(http_event("POST", "/echo", {"password": "hunter2", "role": "admin"}))
     assert status == 422
     named = {error["field"]: error for error in problem["errors"]}
-    assert named["password"]["limit"] == {"min_length": 10}
+    assert named["password"]["limit"] == {"min_characters": 10}
     assert "role" in named
     assert "hunter2" not in json.dumps(problem)
 

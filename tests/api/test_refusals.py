@@ -1,0 +1,124 @@
+"""How every route refuses what it does not know, and in which words limits are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagemarket.catalog.models import ImageType
+from imagemarket.platform.http import FieldError, FieldLimit
+from imagemarket.platform.validation import _LIMIT_WORDS
+from tests.api.events import caller, json_of
+from tests.api.routes import Route, break_every_engine, every_route
+
+PAGES_FOR_PEOPLE = {"getDocs"}
+"""Whose links gather parameters of others."""
+
+
+@pytest.fixture(autouse=True)
+def _no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused is refused before any of them is asked."""
+    break_every_engine(monkeypatch)
+
+
+def errors_of(route: Route, query: str) -> list[dict[str, Any]]:
+    roles = route.operation.get("x-roles")
+    sender = caller("contributor" if "contributor" in roles else roles[0]) if roles else None
+    answer = route.handle(route.event(caller=sender, query=query))
+    assert answer["statusCode"] == 422, answer
+    errors = json_of(answer)["errors"]
+    for error in errors:
+        FieldError.model_validate(error)
+    return errors
+
+
+@pytest.mark.parametrize("route", every_route())
+def test_a_parameter_that_nobody_knows_is_refused(route: Route) -> None:
+    if route.name in PAGES_FOR_PEOPLE:
+        assert route.handle(route.event(query="utm_source=mail"))["statusCode"] != 422
+        return
+    (error,) = [each for each in errors_of(route, "utm_source=mail") if each["field"] == "utm_source"]
+    assert error["in"] == "query"
+    assert error["detail"].startswith("is no parameter of this request, which takes ")
+    assert "value" not in error, "what nobody asked for may be a secret"
+    assert "422" in route.operation["responses"]
+
+
+NEAREST = [
+    ("listNotifications", "limti=1", "limit"),
+    ("listNotifications", "unraed=true", "unread"),
+    ("listWebhookDeliveries", "curser=x", "cursor"),
+    ("getImageStatus", "wiat=3", "wait"),
+    ("getImage", "serch_id=x", "search_id"),
+    ("findSimilarImages", "colour=red", "color"),
+    ("searchImages", "orientaton=square", "orientation"),
+    ("explainSearch", "verbatm=true", "verbatim"),
+    ("suggestQueries", "q=a&limt=3", "limit"),
+    ("searchByImage", "min_scor=1", "min_score"),
+]
+
+
+@pytest.mark.parametrize(("name", "query", "meant"), NEAREST)
+def test_the_nearest_parameter_is_named(name: str, query: str, meant: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    (error,) = errors_of(route, query)
+    assert error["detail"] == f"is no parameter of this request; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("name", ["listWebhooks", "listCategories", "getHealth", "login"])
+def test_a_route_without_parameters_says_so(name: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    (error,) = errors_of(route, "limit=3")
+    assert error["detail"] == "is no parameter of this request, which takes none"
+
+
+LIMITS = [
+    ("searchImages", "limit=0", {"minimum": 1}),
+    ("searchImages", "limit=101", {"maximum": 100}),
+    ("searchImages", "q=" + "a" * 201, {"max_characters": 200}),
+    ("searchImages", "mode=magic", {"allowed": ["keyword", "semantic", "hybrid"]}),
+    ("searchImages", "orientation=round", {"allowed": ["landscape", "portrait", "square"]}),
+    ("searchImages", "people=perhaps", None),
+    ("searchImages", "color_tolerance=51", {"maximum": 50}),
+    ("searchImages", "min_aspect_ratio=2&max_aspect_ratio=1", {"minimum": 2}),
+    ("searchImages", "date_from=2026-02-02&date_to=2026-02-01", {"minimum": "2026-02-02"}),
+    ("searchImages", "page=51", {"maximum": 50}),
+    ("searchImages", "type=photo&type=photo&type=photo&type=photo", {"max_items": 3}),
+    ("suggestQueries", "q=", {"min_characters": 1}),
+    ("listNotifications", "limit=0", {"minimum": 1}),
+    ("getImageStatus", "wait=31", {"maximum": 30}),
+]
+
+
+@pytest.mark.parametrize(("name", "query", "limit"), LIMITS)
+def test_a_limit_is_told_in_words_of_this_api(name: str, query: str, limit: dict[str, Any] | None) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    (error,) = errors_of(route, query)
+    assert error.get("limit") == limit
+
+
+BODIES = [
+    ("announceUpload", {"image_type": "video"}, {"allowed": list(ImageType)}),
+    ("announceUpload", {"license_types": []}, {"min_items": 1}),
+    ("announceUpload", {"tags": ["a"] * 51}, {"max_items": 50}),
+    ("announceUpload", {"title": ""}, {"min_characters": 1}),
+    ("announceUpload", {"sha256": "x"}, {"pattern": "^[0-9a-f]{64}$"}),
+    ("announceUpload", {"content_type": "image/png"}, {"allowed": ["image/jpeg"]}),
+    ("login", {"password": "x" * 257}, {"max_characters": 256}),
+    ("markNotificationsRead", {"ids": 7}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "changed", "limit"), BODIES)
+def test_so_are_the_limits_of_a_body(name: str, changed: dict[str, Any], limit: dict[str, Any] | None) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    answer = route.handle(route.event({**(route.body() or {}), **changed}, caller=caller("contributor")))
+    assert answer["statusCode"] == 422
+    (error,) = json_of(answer)["errors"]
+    FieldError.model_validate(error)
+    assert error.get("limit") == limit
+
+
+def test_every_word_for_a_limit_is_in_the_document() -> None:
+    assert {word for _, word in _LIMIT_WORDS.values()} <= set(FieldLimit.model_fields)
