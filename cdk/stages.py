@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
+
+from imagemarket.platform import cors
 
 
 class MissingVariable(RuntimeError):
@@ -115,8 +118,6 @@ class Stage:
     """Without a trailing slash."""
     media_base_url: str
     """Where the CDN serves the bucket of renditions, without a trailing slash."""
-    upload_origins: tuple[str, ...]
-    """Web origins whose pages may send bytes to presigned URLs."""
     token_issuer: str
     bcrypt_cost: int
     database_statement_timeout_ms: int
@@ -144,11 +145,22 @@ class Stage:
     """How many uploads of one account may be announced and not have arrived."""
     announced_gib_a_day: int = 200
     """How many GiB one account may announce in a day of UTC."""
+    origins: tuple[str, ...] = cors.EVERY_ORIGIN
+    """Whose pages may call the API and send pictures, such as `https://www.example.com`; `*` alone for everybody's.
+    Neither takes cookies: a page needs a token, or the address that an upload's ticket gave it."""
 
     @property
     def prefix(self) -> str:
         """What physical names begin with."""
         return f"imagemarket-{self.name}"
+
+    @property
+    def bucket_origins(self) -> tuple[str, ...]:
+        """Whose pages may reach the buckets by a signed address: to these, the API's own origin is another one."""
+        if self.origins == cors.EVERY_ORIGIN:
+            return self.origins
+        api = urlsplit(self.public_base_url)
+        return tuple(dict.fromkeys((f"{api.scheme}://{api.netloc}", *self.origins)))
 
     @property
     def saga_name(self) -> str:
@@ -194,7 +206,6 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         search_fusion="convex:0.5",
         public_base_url=base,
         media_base_url=f"{base}/media",
-        upload_origins=(base,),
         token_issuer="imagemarket",  # noqa: S106 - a name, no secret
         bcrypt_cost=10,  # a sign-in is 50 ms of a shared core instead of 200
         database_statement_timeout_ms=2000,

@@ -57,11 +57,11 @@ _MEDIA_HEADERS = (
 
 
 _OF_OTHER_ORIGINS = {
-    "access-control-allow-origin": ", ".join(cors.ALLOWED_ORIGINS),
+    "access-control-allow-origin": ", ".join(cors.EVERY_ORIGIN),
     "access-control-expose-headers": ", ".join(cors.EXPOSED_HEADERS),
 }
 _PREFLIGHT = {
-    "access-control-allow-origin": ", ".join(cors.ALLOWED_ORIGINS),
+    "access-control-allow-origin": ", ".join(cors.EVERY_ORIGIN),
     "access-control-allow-methods": ", ".join(cors.ALLOWED_METHODS),
     "access-control-allow-headers": ", ".join(cors.ALLOWED_HEADERS),
     "access-control-max-age": str(cors.PREFLIGHT_SECONDS),

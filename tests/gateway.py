@@ -140,7 +140,7 @@ def _for_other_origins(scope: Any, answer: Json) -> Json:
     headers = {k: v for k, v in answer["headers"].items() if not k.lower().startswith("access-control-")}
     if "origin" in sent:
         headers |= {
-            "access-control-allow-origin": ", ".join(cors.ALLOWED_ORIGINS),
+            "access-control-allow-origin": ", ".join(cors.EVERY_ORIGIN),
             "access-control-expose-headers": ", ".join(cors.EXPOSED_HEADERS),
         }
         if scope["method"] == "OPTIONS" and "access-control-request-method" in sent:

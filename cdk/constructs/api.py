@@ -133,7 +133,7 @@ class Api(Construct):
             description="imagemarket: the HTTP API",
             create_default_stage=False,
             cors_preflight=apigateway.CorsPreflightOptions(
-                allow_origins=list(cors.ALLOWED_ORIGINS),
+                allow_origins=list(stage.origins),
                 allow_methods=[apigateway.CorsHttpMethod[method] for method in cors.ALLOWED_METHODS],
                 allow_headers=list(cors.ALLOWED_HEADERS),
                 expose_headers=list(cors.EXPOSED_HEADERS),

@@ -43,8 +43,9 @@ class Storage(Construct):
             removal_policy=stage.removal,
             cors=[
                 s3.CorsRule(
-                    allowed_methods=[s3.HttpMethods.POST, s3.HttpMethods.PUT],
-                    allowed_origins=list(stage.upload_origins),
+                    # GET for the clean rendition, which the API redirects a page to.
+                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.POST, s3.HttpMethods.PUT],
+                    allowed_origins=list(stage.bucket_origins),
                     allowed_headers=["*"],
                     exposed_headers=["ETag"],
                     max_age=3600,
@@ -93,7 +94,7 @@ class Storage(Construct):
             cors=[
                 s3.CorsRule(
                     allowed_methods=[s3.HttpMethods.POST],
-                    allowed_origins=list(stage.upload_origins),
+                    allowed_origins=list(stage.bucket_origins),
                     allowed_headers=["*"],
                     max_age=3600,
                 )

@@ -11,7 +11,7 @@ import pytest
 from cdk.app import STAGES, chosen_stage
 from cdk.stages import MissingVariable, SearchEngines, Stage, local_stage
 from imagemarket.cli import stage as command
-from tests.infra.conftest import ENVIRONMENT, synthesize
+from tests.infra.conftest import ENVIRONMENT, Deployment, synthesize
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
@@ -24,6 +24,24 @@ def test_the_local_stage_is_on_this_machine_alone(stage: Stage) -> None:
     assert stage.public_base_url == "http://127.0.0.1:18080"
     assert stage.media_base_url == "http://127.0.0.1:18080/media"
     assert stage.account == "000000000000"
+
+
+def _origins(deployment: Deployment) -> list[list[str]]:
+    """The gateway's, then the buckets' that pages send pictures to."""
+    (api,) = deployment.resources("AWS::ApiGatewayV2::Api").values()
+    buckets = [
+        bucket["Properties"].get("CorsConfiguration") for bucket in deployment.resources("AWS::S3::Bucket").values()
+    ]
+    rules = [rule for configuration in buckets if configuration for rule in configuration["CorsRules"]]
+    return [api["Properties"]["CorsConfiguration"]["AllowOrigins"], *(rule["AllowedOrigins"] for rule in rules)]
+
+
+def test_whoever_may_announce_a_picture_may_send_it(deployment: Deployment, stage: Stage, tmp_path: Path) -> None:
+    """A page that may call the API may reach the buckets, too, that the API sends it to."""
+    assert _origins(deployment) == [["*"]] * 3
+    page = "https://www.example.com"
+    narrowed = _origins(synthesize(replace(stage, origins=(page,)), tmp_path))
+    assert narrowed == [[page], *[["http://127.0.0.1:18080", page]] * 2], "to a bucket the API's own origin is another"
 
 
 def test_pictures_are_found_with_opensearch_where_the_launcher_started_one(stage: Stage) -> None:

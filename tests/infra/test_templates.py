@@ -87,8 +87,8 @@ def test_originals_keep_versions_and_tell_eventbridge(deployment: Deployment) ->
     assert originals["VersioningConfiguration"] == {"Status": "Enabled"}
     assert originals["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     (cors,) = originals["CorsConfiguration"]["CorsRules"]
-    assert sorted(cors["AllowedMethods"]) == ["POST", "PUT"]
-    assert cors["AllowedOrigins"] == ["http://127.0.0.1:18080"]
+    assert sorted(cors["AllowedMethods"]) == ["GET", "POST", "PUT"]
+    assert (cors["AllowedHeaders"], cors["ExposedHeaders"]) == (["*"], ["ETag"])
     kept = [rule for rule in originals["LifecycleConfiguration"]["Rules"] if "TagFilters" not in rule]
     assert not any("ExpirationInDays" in rule for rule in kept)
 
@@ -281,7 +281,8 @@ def test_pages_of_other_origins_may_call(deployment: Deployment) -> None:
     assert allowed["AllowOrigins"] == ["*"]
     assert set(allowed["AllowMethods"]) == {route.method for route in ROUTES} | {"HEAD"}
     assert {"authorization", "content-type", "idempotency-key", "if-none-match"} <= set(allowed["AllowHeaders"])
-    assert {"etag", "link", "location", "retry-after", "x-request-id", "ratelimit"} <= set(allowed["ExposeHeaders"])
+    told = {"etag", "link", "location", "retry-after", "x-request-id", "apigw-requestid", "ratelimit"}
+    assert told <= set(allowed["ExposeHeaders"])
     assert not allowed.get("AllowCredentials")
     made = [route["Properties"] for route in deployment.resources("AWS::ApiGatewayV2::Route").values()]
     assert not [route["RouteKey"] for route in made if route["RouteKey"].startswith(("OPTIONS ", "ANY "))]
