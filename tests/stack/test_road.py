@@ -17,6 +17,7 @@ from local.emulator import aws_client
 from local.pictures import paint_landscape, paint_photo
 from local.postgres import dsn_of
 from local.visitor import Visitor, eventually
+from tests.described import CREDIT, KEYWORD, TITLE, with_iptc
 from tests.edge import MAKERS, make_edge_file, refusals_of, sample_files
 from tests.stack.conftest import run_market
 
@@ -178,6 +179,16 @@ def test_the_same_event_ten_times_and_an_older_one_give_one_image(
     assert rows("image_embeddings") == 1
     assert rows("image_renditions") == 12
     assert eventually(lambda: rows("search_documents") == 1)
+
+
+def test_what_a_file_says_of_itself_is_suggested_to_its_contributor(market: Visitor, tmp_path: Path) -> None:
+    path = paint_landscape(tmp_path / "described.jpg", seed=407)
+    fields = ((TITLE, b"Painted hills"), (KEYWORD, b"hills"), (KEYWORD, b"painting"), (CREDIT, b"Ada / House"))
+    path.write_bytes(with_iptc(path.read_bytes(), *fields))
+    ended = market.upload(path, title="As it was announced").status
+    assert (ended["status"], ended["title"]) == ("approved", "As it was announced"), ended
+    told = ended["suggestions"]
+    assert (told["title"], told["keywords"], told["credit"]) == ("Painted hills", ["hills", "painting"], "Ada / House")
 
 
 def test_a_form_posted_twice_gives_one_image_whose_original_is_current_and_intact(

@@ -400,9 +400,13 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+# Made here, since Python reads a codec from its file when it is first used, and a confined decoder opens none.
+_LATIN_LETTERS = tuple(bytes([each]).decode("cp1252", "ignore") or chr(each) for each in range(256))
+
+
 def _latin(data: bytes) -> str:
     """Windows' Latin, with Latin-1 for the five bytes that it leaves out."""
-    return "".join(bytes([each]).decode("cp1252", "ignore") or chr(each) for each in data)
+    return "".join(_LATIN_LETTERS[each] for each in data)
 
 
 def _clean(text: str, most: int) -> str | None:

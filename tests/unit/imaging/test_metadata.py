@@ -12,26 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import description_of, read_description
 from imagemarket.imaging.models import EmbeddedDescription
 from local.negatives import write_tiled_dng
-
-DC = 'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
-
-
-def _xmp(properties: str, attributes: str = "") -> bytes:
-    return (
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        f"<rdf:Description {DC} {attributes}>{properties}</rdf:Description></rdf:RDF></x:xmpmeta>"
-    ).encode()
-
-
-def _alternatives(**languages: str) -> str:
-    items = "".join(
-        f'<rdf:li xml:lang="{language.replace("_", "-")}">{text}</rdf:li>' for language, text in languages.items()
-    )
-    return f"<dc:title><rdf:Alt>{items}</rdf:Alt></dc:title>"
+from tests.described import CAPTION, CREDIT, KEYWORD, TITLE, alternatives, keywords, with_iptc, xmp
 
 
 def _jpeg(**options: Any) -> bytes:
@@ -41,15 +27,7 @@ def _jpeg(**options: Any) -> bytes:
 
 
 def _iptc(*fields: tuple[int, bytes], charset: bytes | None = None) -> bytes:
-    """A JPEG with the fields of record 2 among Photoshop's resources, behind another one."""
-    block = b"" if charset is None else b"\x1c\x01\x5a" + struct.pack(">H", len(charset)) + charset
-    for number, data in fields:
-        block += bytes([0x1C, 2, number]) + struct.pack(">H", len(data)) + data
-    resources = b"8BIM" + struct.pack(">H", 0x03ED) + b"\0\0" + struct.pack(">I", 3) + b"abc\0"
-    resources += b"8BIM" + struct.pack(">H", 0x0404) + b"\4name\0" + struct.pack(">I", len(block)) + block
-    data = b"Photoshop 3.0\0" + resources
-    whole = _jpeg()
-    return whole[:2] + b"\xff\xed" + struct.pack(">H", len(data) + 2) + data + whole[2:]
+    return with_iptc(_jpeg(), *fields, charset=charset)
 
 
 def _of(data: bytes) -> EmbeddedDescription:
@@ -70,12 +48,12 @@ def _of(data: bytes) -> EmbeddedDescription:
     ],
 )
 def test_of_several_languages_the_default_is_taken_then_english(languages: dict[str, str], taken: str) -> None:
-    assert _of(_jpeg(xmp=_xmp(_alternatives(**languages)))).title == taken
+    assert _of(_jpeg(xmp=xmp(alternatives(**languages)))).title == taken
 
 
 def test_keywords_keep_their_order_and_a_property_may_be_an_attribute() -> None:
     bag = "<dc:subject><rdf:Bag><rdf:li>one</rdf:li><rdf:li>two</rdf:li></rdf:Bag></dc:subject>"
-    found = _of(_jpeg(xmp=_xmp(bag, attributes='photoshop:Credit="Ada / House" photoshop:Headline="A headline"')))
+    found = _of(_jpeg(xmp=xmp(bag, attributes='photoshop:Credit="Ada / House" photoshop:Headline="A headline"')))
     assert (found.keywords, found.credit, found.title) == (("one", "two"), "Ada / House", "A headline")
 
 
@@ -84,15 +62,47 @@ def test_keywords_keep_their_order_and_a_property_may_be_an_attribute() -> None:
 def test_xmp_of_a_png_may_stand_before_or_behind_its_pixels(behind: bool, compressed: bool) -> None:
     out = io.BytesIO()
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(out, "PNG")
-    png, packet = out.getvalue(), _xmp(_alternatives(x_default="A tree"))
+    png, packet = out.getvalue(), xmp(alternatives(x_default="A tree"))
     text = b"XML:com.adobe.xmp\0" + (b"\1\0\0\0" + zlib.compress(packet) if compressed else b"\0\0\0\0" + packet)
     chunk = struct.pack(">I", len(text)) + b"iTXt" + text + struct.pack(">I", zlib.crc32(b"iTXt" + text))
     at = len(png) - 12 if behind else 33
     assert _of(png[:at] + chunk + png[at:]).title == "A tree"
 
 
+def test_a_look_at_a_picture_finds_what_it_says_of_itself(tmp_path: Path, decoder: Inspector) -> None:
+    """As the first step of the saga looks, from a process that can open no file: with what becomes suggestions."""
+    said = EmbeddedDescription(title="Zürich", description="A lake", keywords=("sea", "boats"), credit="Ada / House")
+    fields = ((TITLE, "Zürich"), (CAPTION, "A lake"), (KEYWORD, "sea"), (KEYWORD, "boats"), (CREDIT, "Ada / House"))
+    (tmp_path / "iptc.jpg").write_bytes(_iptc(*((number, text.encode("latin-1")) for number, text in fields)))
+    packet = xmp(
+        alternatives(x_default="Zürich")
+        + "<dc:description><rdf:Alt><rdf:li xml:lang='x-default'>A lake</rdf:li></rdf:Alt></dc:description>"
+        + keywords("sea", "boats"),
+        attributes='photoshop:Credit="Ada / House"',
+    )
+    (tmp_path / "xmp.jpg").write_bytes(_jpeg(xmp=packet))
+    Image.new("RGB", (80, 64), "teal").save(tmp_path / "xmp.tif", tiffinfo={700: packet})
+    for path in sorted(tmp_path.iterdir()):
+        assert inspect(path).described == decoder.inspect(path).described == said, path.name
+
+
+@pytest.mark.parametrize("letters", ["latin-1", "cp1252", "utf-8"])
+def test_the_letters_of_iptc_and_exif_are_read_in_confinement_too(
+    tmp_path: Path, decoder: Inspector, letters: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x8298], exif[0x013B] = "© Zoë".encode(letters), "Zoë".encode(letters)
+    (tmp_path / "exif.jpg").write_bytes(_jpeg(exif=exif))
+    (tmp_path / "iptc.jpg").write_bytes(_iptc((TITLE, "Zoë".encode(letters)), (KEYWORD, "Süden".encode(letters))))
+    (tmp_path / "xmp.jpg").write_bytes(_jpeg(xmp=xmp(alternatives(x_default="Zoë"))))
+    found = {path.stem: decoder.inspect(path).described for path in tmp_path.iterdir()}
+    assert (found["exif"].copyright, found["exif"].creator) == ("© Zoë", "Zoë")
+    assert (found["iptc"].title, found["iptc"].keywords) == ("Zoë", ("Süden",))
+    assert found["xmp"].title == "Zoë"
+
+
 def test_xmp_of_tiff_and_of_a_raw_is_read(tmp_path: Path) -> None:
-    packet = _xmp(_alternatives(x_default="A tree"))
+    packet = xmp(alternatives(x_default="A tree"))
     Image.new("RGB", (80, 64), "teal").save(tmp_path / "a.tif", tiffinfo={700: packet})
     assert read_description(tmp_path / "a.tif").title == "A tree"
     write_tiled_dng(tmp_path / "a.dng", np.full((128, 128, 3), 0.3), fields=[(700, 1, packet)])
@@ -126,7 +136,7 @@ def test_one_text_that_is_no_utf_8_tells_of_all() -> None:
 def test_xmp_goes_before_iptc_and_a_title_before_any_headline() -> None:
     data = _iptc((105, b"IPTC headline"), (120, b"IPTC text"))
     assert (_of(data).title, _of(data).description) == ("IPTC headline", "IPTC text")
-    packet = b"http://ns.adobe.com/xap/1.0/\0" + _xmp("", attributes='photoshop:Headline="XMP headline"')
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + xmp("", attributes='photoshop:Headline="XMP headline"')
     both = data[:2] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + data[2:]
     assert _of(both).title == "XMP headline"
     titled = _iptc((105, b"IPTC headline"), (5, b"IPTC title"))
@@ -152,7 +162,7 @@ def test_an_exif_description_is_a_title_of_last_resort_unless_a_camera_wrote_it(
     exif[0x010E], exif[0x013B], exif[0x8298] = said.encode(), "Ada", "Ada 2024"
     found = _of(_jpeg(exif=exif))
     assert (found.title, found.creator, found.copyright) == (title, "Ada", "Ada 2024")
-    assert _of(_jpeg(exif=exif, xmp=_xmp(_alternatives(x_default="A title")))).title == "A title"
+    assert _of(_jpeg(exif=exif, xmp=xmp(alternatives(x_default="A title")))).title == "A title"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +204,7 @@ def test_a_time_has_the_zone_that_the_file_names_and_no_other(
         b"\xff\xfe",
         b'<!DOCTYPE a [<!ENTITY b "bbbb">]><a>&b;</a>',
         b"<a>" * 100_000,
-        _xmp("<dc:title/>"),
+        xmp("<dc:title/>"),
         b"x" * 60_000,
     ],
 )
