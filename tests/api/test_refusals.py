@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from imagemarket.catalog.models import ImageType
 from imagemarket.platform.http import FieldError, FieldLimit
 from imagemarket.platform.validation import _LIMIT_WORDS
+from local.layout import REPOSITORY
 from tests.api.events import caller, json_of
 from tests.api.routes import Route, break_every_engine, every_route
 
@@ -122,3 +125,11 @@ def test_so_are_the_limits_of_a_body(name: str, changed: dict[str, Any], limit: 
 
 def test_every_word_for_a_limit_is_in_the_document() -> None:
     assert {word for _, word in _LIMIT_WORDS.values()} <= set(FieldLimit.model_fields)
+
+
+def test_the_example_of_the_documentation_is_what_the_api_says() -> None:
+    text = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+    found = re.search(r"`/v1/search\?(?P<query>\S+)`\.\n\n```json\n(?P<errors>.*?)```", text, re.DOTALL)
+    assert found is not None
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "searchImages")
+    assert errors_of(route, found["query"]) == json.loads(found["errors"])
