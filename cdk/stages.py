@@ -141,6 +141,8 @@ class Stage:
     removal: RemovalPolicy
     """What becomes of the truth (buckets, secrets) when a stack is destroyed."""
     log_retention: logs.RetentionDays
+    requests_held: int
+    """How many requests for an upload's progress are held at once: fewer than `status_api` may run."""
     open_uploads: int = 1000
     """How many uploads of one account may be announced and not have arrived."""
     announced_gib_a_day: int = 200
@@ -216,12 +218,13 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
         # minute: executions that came together would ask together, and most of them in vain.
         waiting=Waiting(error="Lambda.Unknown", seconds=2, attempts=450),
         throttle=Throttle(rate_per_second=200, burst=400),
+        requests_held=4,
         # The emulator starts a process for each concurrent execution, and refuses every call beyond 48 of them. These
         # leave room for the calls that the front door lets through, and keep two cores busy with pictures rather
         # than with taking turns. They are set by the launcher: the emulator's CloudFormation passes over them.
         concurrency=Concurrency(
             reserved={
-                "status_api": 6,  # who waits for an image holds one; two for an account
+                "status_api": 6,  # `requests_held` and two for those who do not wait
                 "start_ingestion": 2,
                 "inspect_image": 3,
                 "detect_duplicate": 2,

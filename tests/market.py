@@ -134,7 +134,11 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         ),
         "image_details": ImageDetails(database=reader, media_base_url=MEDIA, public_base_url=PUBLIC),
         "uploads": uploads,
-        "progress_of_images": ProgressOfImages(database=uploader, waits=Leases(lambda: cache, "waits", most=2)),
+        "progress_of_images": ProgressOfImages(
+            database=uploader,
+            waits=Leases(lambda: cache, "waits", most=2),
+            waits_of_all=Leases(lambda: cache, "waits of all", most=4),
+        ),
         "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
         "inbox": Inbox(notifier),
         "webhooks": Webhooks(

@@ -313,7 +313,7 @@ class ApplicationStack(Stack):
             memory_mb=512,
             role=DatabaseRole.UPLOADER,
             layers=["api"],
-            settings={"counters_url": stage.counters_url},
+            settings={"counters_url": stage.counters_url, "requests_held": str(stage.requests_held)},
             grants=[],
         )
         self._function(

@@ -319,7 +319,11 @@ def progress_of_images() -> ProgressOfImages:
     from imagemarket.ingestion.progress import WAITS_OF_AN_ACCOUNT, ProgressOfImages
     from imagemarket.platform.leases import Leases
 
-    return ProgressOfImages(database=database(), waits=Leases(counters, "waits", most=WAITS_OF_AN_ACCOUNT))
+    return ProgressOfImages(
+        database=database(),
+        waits=Leases(counters, "waits", most=WAITS_OF_AN_ACCOUNT),
+        waits_of_all=Leases(counters, "waits of all", most=settings().requests_held),
+    )
 
 
 @cache

@@ -110,7 +110,9 @@ def test_what_failed_on_our_side_starts_again_from_the_file_that_was_kept(
     assert room.originals.tags(job.key, version_id=job.version_id) == {}, (
         "its lifecycle is that of every original again"
     )
-    progress = ProgressOfImages(database=room.database, waits=cast("Any", None)).of(job.image_id, contributor_id=None)
+    progress = ProgressOfImages(database=room.database, waits=cast("Any", None), waits_of_all=cast("Any", None)).of(
+        job.image_id, contributor_id=None
+    )
     assert (progress.status, progress.rejection) == ("processing", None)
     assert {step.status for step in progress.steps[1:]} == {"pending"}
     assert StepRecords(room.database).once(again, Step.INSPECT, lambda: {"n": 1}) == {"n": 1}

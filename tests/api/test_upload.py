@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -68,9 +69,16 @@ def call(database: Database, store: MemoryObjectStore, valkey_url: str, monkeypa
     return send
 
 
+WAITS_OF_ALL = 3
+
+
 def watching(database: Database, counters_url: str) -> ProgressOfImages:
     cache = Cache(counters_url)
-    return ProgressOfImages(database=database, waits=Leases(lambda: cache, "waits", most=WAITS_OF_AN_ACCOUNT))
+    return ProgressOfImages(
+        database=database,
+        waits=Leases(lambda: cache, "waits", most=WAITS_OF_AN_ACCOUNT),
+        waits_of_all=Leases(lambda: cache, "waits of all", most=WAITS_OF_ALL),
+    )
 
 
 @pytest.fixture
@@ -381,6 +389,22 @@ def test_an_account_waits_twice_at_once_and_is_otherwise_told_at_once(
     assert json.loads(third["body"])["status"] == "processing"
     with other.taken(str(contributor.account_id), seconds=30) as may_wait:
         assert may_wait, "what ended was given back"
+
+
+def test_many_accounts_that_wait_leave_room_for_who_does_not(
+    call: Call, database: Database, contributor: Caller, valkey_url: str
+) -> None:
+    image = arrived(database, contributor)
+    others = watching(database, valkey_url)._waits_of_all
+    with ExitStack() as held:
+        assert all(held.enter_context(others.taken("all", seconds=30)) for _ in range(WAITS_OF_ALL))
+        event = http_event("GET", f"/v1/images/{image}/status", caller=contributor, query="wait=30")
+        began = time.monotonic()
+        answer = status_handler(event, None)
+        assert time.monotonic() - began < 10
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (200, "2")
+    with watching(database, valkey_url)._waits.taken(str(contributor.account_id), seconds=30) as may_wait:
+        assert may_wait, "and its own place was given back"
 
 
 def test_a_lease_whose_holder_died_ends_by_itself(valkey_url: str) -> None:

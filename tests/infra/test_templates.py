@@ -47,6 +47,8 @@ def test_every_log_group_forgets(deployment: Deployment) -> None:
 def test_work_that_nobody_waits_for_leaves_room_for_the_api(deployment: Deployment) -> None:
     reserved = {name: f.get("ReservedConcurrentExecutions") for name, f in deployment.functions().items()}
     assert reserved.pop("status_api") == STATUS_IN_FLIGHT, "who waits for an image takes none of the others' places"
+    held = deployment.functions()["status_api"]["Environment"]["Variables"]["MARKET_REQUESTS_HELD"]
+    assert int(held) <= STATUS_IN_FLIGHT - 2, "and leaves some for those who do not wait"
     assert sum(number or 0 for number in reserved.values()) <= 36
     waited_for = {name for name in reserved if name.endswith("_api")} | {"authorizer", "image_pages"}
     assert all(reserved[name] is None for name in waited_for)

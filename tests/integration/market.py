@@ -174,7 +174,7 @@ def a_market(database: Database, monkeypatch: pytest.MonkeyPatch, role: Role = "
         public_base_url=URL,
     )
     # The uploader asks and never waits, so there is nothing to count.
-    progress = ProgressOfImages(database=database, waits=cast("Any", None))
+    progress = ProgressOfImages(database=database, waits=cast("Any", None), waits_of_all=cast("Any", None))
     monkeypatch.setattr(wiring, "uploads", lambda: service)
     monkeypatch.setattr(wiring, "progress_of_images", lambda: progress)
     monkeypatch.setattr(

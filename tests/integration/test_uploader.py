@@ -6,8 +6,10 @@ import _thread
 import json
 import random
 import signal
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +268,24 @@ def test_ctrl_c_ends_in_order_and_the_next_run_goes_on(market: Market, folder: P
     assert done.exit_code == 0, done.output
     assert set(market.parts.values()) == {1}
     assert market.statuses() == {"approved": 3}
+
+
+def test_ctrl_c_as_early_as_can_be_leaves_nobody_at_work(
+    market: Market, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the one who watches is being started: it would go on for ever."""
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
+        started = submit(pool, work, *arguments)
+        if work.__name__ == "_watch":
+            raise KeyboardInterrupt
+        return started
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(market, folder, tmp_path / "j.jsonl")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("send", "results"))]
 
 
 def test_a_torn_journal_is_told_of(market: Market, folder: Path, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import socket
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
-from imagemarket.notifications.sender import WebhookSender
+from imagemarket.notifications.sender import LONGEST_RETRY_AFTER, WebhookSender
 from imagemarket.notifications.targets import TargetRules
 from tests.integration.receiver import receiving
 
@@ -45,8 +46,19 @@ def test_a_receiver_that_asks_for_patience_is_understood() -> None:
     with receiving() as receiver:
         receiver.status, receiver.headers = 429, {"retry-after": "120"}
         assert sender().post(receiver.url, {}, b"{}").retry_after == 120
-        receiver.headers = {"retry-after": "99999999"}
-        assert sender().post(receiver.url, {}, b"{}").retry_after == 86400
+        for asked, understood in (
+            ("99999999", LONGEST_RETRY_AFTER),
+            ("9" * 5000, LONGEST_RETRY_AFTER),
+            ("000", 0),
+            (format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True), LONGEST_RETRY_AFTER),
+            ("Wed, 01 Dec 2021 10:00:00 GMT", 0),
+            ("soon", None),
+            ("-5", None),
+        ):
+            receiver.headers = {"retry-after": asked}
+            assert sender().post(receiver.url, {}, b"{}").retry_after == understood, asked
+        receiver.headers = {"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)}
+        assert 90 <= (sender().post(receiver.url, {}, b"{}").retry_after or 0) <= 100
 
 
 @pytest.mark.parametrize(
@@ -121,7 +133,26 @@ def test_nobody_there_is_said_in_words() -> None:
     with receiving() as receiver:
         url = receiver.url
     answer = sender().post(url, {}, b"{}")
-    assert answer.error == "the connection failed (ConnectionRefusedError)"
+    assert answer.error == "the connection was refused: nothing listens there"
+
+
+CLOSED = "the connection was closed before the answer was whole"
+
+
+@pytest.mark.parametrize(
+    ("answered", "error"),
+    [
+        (b"", CLOSED),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nshort", CLOSED),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "the answer is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200 + b"\r\n", "the answer has more than 100 header fields"),
+    ],
+    ids=["nothing", "cut short", "another protocol", "many fields"],
+)
+def test_what_is_no_answer_is_said_in_words(answered: bytes, error: str) -> None:
+    with receiving() as receiver:
+        receiver.before_drips, receiver.drips, receiver.drip_seconds = answered, b"", 0
+        assert sender().post(receiver.url, {}, b"{}").error == error
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "10.0.0.1", "::ffff:192.168.0.1"])

@@ -151,8 +151,8 @@ class Uploader:
         """
         senders = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
         watchers = ThreadPoolExecutor(1, thread_name_prefix="results")
-        watching = watchers.submit(self._watch)
-        try:
+        try:  # from here on, whenever Ctrl-C comes: who watches goes on until told to stop
+            watching = watchers.submit(self._watch)
             for future in as_completed([senders.submit(self._send_one, picture) for picture in pictures]):
                 future.result()
             self._sending_done.set()

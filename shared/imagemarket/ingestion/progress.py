@@ -37,9 +37,12 @@ class Answer:
 class ProgressOfImages:
     """What contributors are told of images that are on their way."""
 
-    def __init__(self, *, database: Database, waits: Leases) -> None:
+    def __init__(self, *, database: Database, waits: Leases, waits_of_all: Leases) -> None:
+        """`waits` are counted by account; `waits_of_all` together, fewer than the function may run at a time, so that
+        those who do not wait are always answered."""
         self._database = database
         self._waits = waits
+        self._waits_of_all = waits_of_all
 
     def of(self, image_id: UUID, *, contributor_id: UUID | None) -> ImageProgress:
         """How an image fares: for its contributor, or for anyone when `contributor_id` is None.
@@ -92,7 +95,7 @@ class ProgressOfImages:
         """The progress as soon as processing has ended, or after `seconds` (`LONGEST_WAIT_SECONDS` at most).
 
         At once before the bytes have arrived, which may never happen, and when `account_id` waits
-        `WAITS_OF_AN_ACCOUNT` times already. Raises `ImageNotFound`.
+        `WAITS_OF_AN_ACCOUNT` times already, or all accounts together as often as may be. Raises `ImageNotFound`.
         """
         found = self.of(image_id, contributor_id=contributor_id)
         if seconds <= 0 or found.status is not ImageStatus.PROCESSING:
@@ -100,8 +103,11 @@ class ProgressOfImages:
         if not _has_arrived(found):
             return Answer(found, ASK_AGAIN_SECONDS)
         deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
-        with self._waits.taken(str(account_id), seconds=_LEASE_SECONDS) as may_wait:
-            if not may_wait:
+        with (
+            self._waits.taken(str(account_id), seconds=_LEASE_SECONDS) as of_the_account,
+            self._waits_of_all.taken("all", seconds=_LEASE_SECONDS) as of_all,
+        ):
+            if not (of_the_account and of_all):
                 return Answer(found, ASK_AGAIN_SECONDS)
             while found.status is ImageStatus.PROCESSING and _has_arrived(found):
                 left = deadline - time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import math
 import queue
 import socket
 import ssl
@@ -11,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 from imagemarket.notifications.targets import TargetRefused, TargetRules
@@ -20,6 +23,8 @@ TIMEOUT_SECONDS = 15.0
 """For all of it, from the name to the last byte; Standard Webhooks 1.0 recommends 15 to 30."""
 MAX_ANSWER_BYTES = 32 * 1024
 """What is read of an answer, header fields and framing included."""
+LONGEST_RETRY_AFTER = 86400
+"""Seconds for which a receiver may ask to be left alone."""
 _READ_BYTES = 2000
 """What is kept of an answer's body."""
 
@@ -165,7 +170,7 @@ class WebhookSender:
         except _AnswerTooLong:
             return failed(f"the answer's header fields are longer than {MAX_ANSWER_BYTES} bytes")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return failed(f"the connection failed ({type(error).__name__})")
+            return failed(_why(error))
         finally:
             if opened is not None:
                 opened.close()
@@ -195,5 +200,31 @@ def _within(deadline: _Deadline, work: Callable[[], _T]) -> _T:
     return cast("_T", result)
 
 
+def _why(error: OSError | http.client.HTTPException | ValueError) -> str:
+    """In words for the webhook's owner."""
+    match error:
+        case ConnectionRefusedError():
+            return "the connection was refused: nothing listens there"
+        case ConnectionError() | http.client.IncompleteRead():  # http.client.RemoteDisconnected is both
+            return "the connection was closed before the answer was whole"
+        case OSError():
+            return "the address cannot be reached"
+        case _ if type(error) is http.client.HTTPException:  # it has no class of its own for that
+            return "the answer has more than 100 header fields"
+        case _:
+            return "the answer is not HTTP"
+
+
 def _seconds(value: str | None) -> int | None:
-    return min(int(value), 86400) if value is not None and value.isascii() and value.isdigit() else None
+    """Of a `Retry-After` in either form (RFC 9110, 10.2.3), `LONGEST_RETRY_AFTER` at most; None where it is neither."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        digits = value.lstrip("0") or "0"
+        return LONGEST_RETRY_AFTER if len(digits) > 6 else min(int(digits), LONGEST_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
+    return min(max(0, math.ceil(left.total_seconds())), LONGEST_RETRY_AFTER)

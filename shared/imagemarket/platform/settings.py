@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Whether webhooks may lead to this machine, and there without TLS; for one machine's cloud alone."""
     mail: str = _UNSET
     """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
+    requests_held: int = 4
+    """How many requests for an upload's progress are held at once, of all accounts together."""
     open_uploads: int = 1000
     """How many uploads of one account may be announced and not have arrived."""
     announced_gib_a_day: int = 200
