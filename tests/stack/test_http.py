@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
 
+from local.pictures import paint_landscape
 from local.visitor import Visitor, eventually
 from tests.stack.conftest import run_market
 
@@ -33,6 +35,13 @@ def test_pages_of_other_origins_may_call(market: Visitor) -> None:
         assert "authorization" in answer.headers["access-control-allow-headers"].lower()
 
 
+def test_a_page_may_send_the_bytes_to_where_a_ticket_says(market: Visitor, tmp_path: Path) -> None:
+    announced = market.announce(paint_landscape(tmp_path / "page.jpg", seed=408))
+    asked = {"Access-Control-Request-Method": "POST"}
+    answer = httpx.options(announced["upload"]["url"], headers=PAGE | asked, timeout=60, trust_env=False)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+
+
 def test_a_page_may_read_refusals_which_are_problems_but_for_the_gateways_own(market: Visitor) -> None:
     buyer = market.headers("buyer")
     refusals = {
@@ -42,6 +51,8 @@ def test_a_page_may_read_refusals_which_are_problems_but_for_the_gateways_own(ma
         "a field too much": (422, market.http.get("/v1/search?limit=0", headers=PAGE)),
         "no such route": (404, market.http.get("/v1/nowhere", headers=PAGE)),
         "no such method": (405, market.http.delete("/v1/search", headers=PAGE)),
+        "no such method of a page": (405, market.http.delete("/terms", headers=PAGE)),
+        "no such parameter": (422, market.http.get("/v1/categories?limit=3", headers=PAGE)),
         "a path of the gateway's own": (404, market.http.get("/nowhere", headers=PAGE)),
     }
     for said, (status, answer) in refusals.items():
@@ -62,6 +73,8 @@ def _with_token(market: Visitor, token: str) -> httpx.Response:
 def test_a_slash_at_the_end_leads_to_the_route(market: Visitor) -> None:
     answer = market.http.get("/v1/search/?q=hills", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (308, "/v1/search?q=hills")
+    answer = market.http.get("/terms/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, "/terms")
     assert "documentation" in market.http.get("/v1").json()
 
 
