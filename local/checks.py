@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from local.layout import REPOSITORY, Layout
+from local.layout import REPOSITORY, Layout, make_private
 from local.tooling import home_for_tools, install_node_tools, node_environment
 
 _PATHS = ("shared", "functions", "cdk", "local", "sagemaker", "benchmarks", "tests")
@@ -22,13 +22,25 @@ def _run(title: str, command: Sequence[str], environment: dict[str, str]) -> boo
     return done.returncode == 0
 
 
+def environment_of_checks(layout: Layout) -> dict[str, str]:
+    """What the checks run in: whatever they leave lies with all else of the clone, the folders of tests and the
+    databases in them among it, of which pytest keeps those of the last three runs."""
+    tests = layout.made / "tests"
+    make_private(tests)
+    return (
+        {"PYTEST_DEBUG_TEMPROOT": str(tests)}
+        | node_environment(layout)
+        | {
+            "HOME": home_for_tools(layout),
+            "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'shared'}",
+            "MARKET_NODE_MODULES": str(layout.node_modules),
+        }
+    )
+
+
 def run_checks(layout: Layout, selection: Sequence[str]) -> int:
     """All checks, or pytest alone on the selection (its own arguments). The exit status for the shell."""
-    environment = node_environment(layout) | {
-        "HOME": home_for_tools(layout),
-        "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'shared'}",
-        "MARKET_NODE_MODULES": str(layout.node_modules),
-    }
+    environment = environment_of_checks(layout)
     install_node_tools(layout)
     cache = layout.made / "cache"
     pytest = [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache / 'pytest'}"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from local.layout import REPOSITORY
+from local.checks import environment_of_checks
+from local.layout import REPOSITORY, Layout
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
 
@@ -43,6 +45,29 @@ def test_every_variable_that_anything_reads_is_on_the_settings_page() -> None:
         for source in (REPOSITORY / folder).rglob("*.py"):
             named |= set(re.findall(r"\bMARKET_[A-Z][A-Z_]*[A-Z]\b", source.read_text(encoding="utf-8")))
     assert named - listed == set()
+
+
+def test_every_variable_that_market_sets_for_others_is_on_the_settings_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    given = set(environment_of_checks(Layout(made=tmp_path, state=tmp_path, port=8080)))
+    exported = [
+        line.split("export ", 1)[1]
+        for line in (REPOSITORY / "market").read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("export ")
+    ]
+    given |= {name for line in exported for name in re.findall(r"(?:^| )(\w+)=", line)}
+    assert "UV_CACHE_DIR" in given
+    for name in given - {"HOME", "PATH", "PYTHONPATH"}:
+        assert f"`{name}`" in page, name
+
+
+def test_no_page_knows_which_python_somebody_has() -> None:
+    for page in PAGES:
+        assert not re.search(r"python3\.\d+/", page.read_text(encoding="utf-8")), page.name
 
 
 def test_the_pages_name_only_commands_of_market() -> None:
