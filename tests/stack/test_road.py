@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -20,6 +21,7 @@ from local.visitor import Visitor, eventually
 from tests.described import CREDIT, KEYWORD, TITLE, with_iptc
 from tests.edge import MAKERS, make_edge_file, refusals_of, sample_files
 from tests.stack.conftest import run_market
+from tests.unit.vision.kit import photo
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -104,6 +106,46 @@ def test_a_picture_is_found_by_its_meaning(market: Visitor) -> None:
     assert not page["degraded"]
     assert page["results"]
     assert page["results"] == sorted(page["results"], key=lambda hit: -hit["score"])
+
+
+def test_a_word_finds_what_is_close_and_a_made_up_one_nothing(market: Visitor, tmp_path: Path) -> None:
+    """By the bundle's own measure of what is close. A picture's title says nothing of it."""
+    photo("chelsea.png").resize((1804, 1200)).save(tmp_path / "pet.jpg", quality=92)
+    uploaded = market.upload(tmp_path / "pet.jpg", title="At home in the afternoon")
+    assert uploaded.status["status"] == "approved", uploaded.status
+
+    def found(word: str, mode: str) -> dict[str, Any]:
+        page = eventually(lambda: (page := market.search(q=word, mode=mode))["degraded"] == [] and page, 150, every_s=5)
+        assert page["mode"] == mode
+        return page
+
+    def kitten() -> list[str]:
+        return [hit["id"] for hit in found("kitten", "semantic")["results"]]
+
+    assert eventually(lambda: uploaded.image_id in kitten(), 150, every_s=5)
+    assert not any(hit["title"].startswith("Painted hills") for hit in found("kitten", "semantic")["results"])
+    for mode in ("keyword", "semantic", "hybrid"):
+        page = found("xkqzvw", mode)
+        assert page["results"] == [], mode
+        assert page["estimated_total"] == 0, mode
+        assert not any(each["count"] for counts in page["facets"].values() for each in counts), mode
+
+
+def test_who_looks_at_a_picture_makes_it_popular(market: Visitor, tmp_path: Path) -> None:
+    """By the look's road alone: the stream, the schedule that gathers it, the index."""
+    word = f"zephyr{uuid.uuid4().hex[:8]}"
+    first, second = (
+        market.upload(paint_landscape(tmp_path / f"{seed}.jpg", seed=seed), title=f"{word} {seed}").image_id
+        for seed in (707, 708)
+    )
+
+    def order() -> list[str]:
+        page = market.search(q=word, mode="keyword", sort="popular")
+        return [hit["id"] for hit in page["results"]]
+
+    eventually(lambda: order() == [second, first], 180, every_s=5)  # nobody looked: the newer comes first
+    assert market.http.get(f"/v1/images/{first}").status_code == 200
+    eventually(lambda: order() == [first, second], 360, every_s=5)  # two schedules of a minute, a page kept for two
 
 
 def test_the_demo_is_there(market: Visitor) -> None:
