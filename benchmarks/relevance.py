@@ -271,7 +271,7 @@ def scores(
         reader = QueryReader(lambda: speller, None, reading)
         for question in made.questions:
             query = SearchQuery(q=question.text[:200], **question.filters)
-            asked = reader.read(query, lambda word: bool(_match(engine, word, Filters())))
+            asked = reader.read(query, engine.present)
             by_words = _matched(engine, asked)
             by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=NEAR)
             gained = {
