@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import urllib.error
@@ -41,7 +42,6 @@ from local.tooling import install_node_tools
 from local.valkey import COUNTERS, valkey_part
 
 _FREE_DISK_MIB = 1024
-_ASKED_BY_FUNCTIONS = {"postgres", "valkey", "models", "opensearch"}
 
 
 @contextmanager
@@ -78,6 +78,12 @@ class Cloud:
             emulator_part(layout),
             self._front_door(),
         ]
+
+    def asked_by_functions(self) -> set[str]:
+        """The parts whose addresses functions are given. The emulator is none of them: functions go with it."""
+        given = {**deployment.stage_environment(self.layout), **aws_environment(self.layout)}
+        addresses = {int(port) for value in given.values() for port in re.findall(rf"\b{LOOPBACK}:(\d+)", value)}
+        return {part.name for part in self.parts() if part.port in addresses} - {"aws"}
 
     def _opensearch(self, port: int) -> Part:
         return opensearch_part(installed_folder(self.layout), self.layout.data / "opensearch", port)
@@ -207,7 +213,7 @@ class Cloud:
                     say("up")
             if part.name == "postgres":
                 make_database(part.port, layout.secret("postgres"), deployment.DATABASE)
-        if before is not None and "aws" not in started and started & _ASKED_BY_FUNCTIONS:
+        if before is not None and "aws" not in started and started & self.asked_by_functions():
             with step("Functions") as say:
                 say(f"{renew_functions(before)} processes renewed, which had given up what was down")
         with step("Deployment") as say:

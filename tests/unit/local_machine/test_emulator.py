@@ -1,0 +1,66 @@
+"""What `up` does for an emulator that was killed, and for its functions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+import local.layout
+from local.emulator import emulator_part, forget_unfinished, renew_functions
+from local.layout import Layout
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setattr(local.layout, "free_port", lambda: 4712)
+    return Layout(made=tmp_path, state=tmp_path, port=4711)
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_what_a_first_deployment_left_is_forgotten_until_it_was_through(layout: Layout, deployed: bool) -> None:
+    environment = emulator_part(layout).environment
+    kept = [Path(environment["STATE_DIR"]) / "cloudformation.json", Path(environment["S3_DATA_DIR"]) / "b" / "key"]
+    others = [layout.data / "secrets.json", layout.data / "postgres" / "PG_VERSION"]
+    for path in [*kept, *others]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    if deployed:
+        layout.outputs_file.write_text("{}")
+    forget_unfinished(layout)
+    assert [path.exists() for path in kept] == [deployed, deployed]
+    assert all(path.exists() for path in others), "what is not the emulator's is left alone"
+    forget_unfinished(layout)
+
+
+def test_functions_are_ended_and_nothing_beside_them(tmp_path: Path) -> None:
+    """A function is a grandchild here, as behind the emulator's own launcher."""
+    (tmp_path / "awslambdaric.py").write_text("import time; time.sleep(60)")
+    emulator = textwrap.dedent("""
+        import subprocess, sys, time
+        started = [
+            subprocess.Popen([sys.executable, "-m", "awslambdaric", "handler"]),
+            subprocess.Popen(["sh", "-c", f"{sys.executable} -m awslambdaric handler & wait"]),
+            subprocess.Popen(["sleep", "60"]),
+        ]
+        print("started", flush=True)
+        time.sleep(60)
+    """)
+    with subprocess.Popen([sys.executable, "-c", emulator], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        root = psutil.Process(process.pid)
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            others = [each for each in root.children() if each.name() == "sleep"]
+            assert renew_functions(root) >= 2
+            assert [each.status() for each in others] == [psutil.STATUS_SLEEPING]
+            alive = [each for each in root.children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
+            assert alive == others
+            assert renew_functions(root) == 0
+        finally:
+            for each in [*root.children(recursive=True), root]:
+                each.kill()
