@@ -68,6 +68,16 @@ _TIFF_READ = {
 }
 """Bits and sample format that come out right, by photometric interpretation: `tests/unit/imaging/test_tiff_colours.py`
 is the whole table."""
+_MULTIPLIED, _PLAIN = 1, 2
+_BESIDE = {_MULTIPLIED: "an opacity that they are multiplied by", _PLAIN: "an opacity"}
+_WHOLE, _WHOLE_OR_FLOAT = {(8, 1), (16, 1)}, {(8, 1), (16, 1), (32, 3)}
+_TIFF_READ_BESIDE = {
+    0: {0: _WHOLE, 1: _WHOLE_OR_FLOAT, 2: _WHOLE_OR_FLOAT, _INKS: _WHOLE},
+    _MULTIPLIED: {1: _WHOLE, 2: _WHOLE_OR_FLOAT, _INKS: {(8, 1)}},
+    _PLAIN: {0: _WHOLE, 1: _WHOLE_OR_FLOAT, 2: _WHOLE_OR_FLOAT, _INKS: {(8, 1)}},
+}
+"""Of those, what comes out right where further channels stand beside the colours, by the kind of the first: an opacity,
+or any other, which is left out. libvips gives colours back as they were before they were multiplied."""
 _TAG_SAMPLES, _TAG_ROWS_PER_STRIP, _TAG_STRIP_BYTES, _TAG_PLANES = 277, 278, 279, 284
 _TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 325
 _TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE = 338, 339, 34675
@@ -86,8 +96,6 @@ _ONLY_WARNED_OF = frozenset({2, 3, 4, 7})
 """CCITT and JPEG: what is missing or damaged in them is no error to libtiff, but a warning."""
 _UNSIGNED = 1
 _ANIMATION = "The file is an animation; only still pictures are accepted."
-_ALPHA = {(1,), (2,)}
-"""Kinds of extra sample: colours multiplied by it, or not; libvips gives both unmultiplied."""
 
 
 @dataclass(frozen=True)
@@ -417,9 +425,9 @@ def _unfolded(kind: bytes, chunk: bytes, room: int) -> int:
     return unfolded
 
 
-def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compression: int) -> int:
-    """How many of the channels are colours. Raises `UnsupportedFormat`, naming what is not taken, for all but the ways
-    that come out right."""
+def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compression: int) -> tuple[int, int]:
+    """How many of the channels are colours, and how many an opacity beside them. Raises `UnsupportedFormat`, naming
+    what is not taken, for all but the ways that come out right."""
     photometric = directory.numbers(_TAG_PHOTOMETRIC, (-1,))[0]
     kinds = directory.numbers(_TAG_SAMPLE_FORMAT, (_UNSIGNED,))
     kind = kinds[0]
@@ -439,12 +447,24 @@ def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compres
         raise UnsupportedFormat(f"The TIFF's colours are inks other than CMYK; {remedy}.")
     if photometric == _YCBCR and compression != _JPEG:
         raise UnsupportedFormat(f"The TIFF's colours are {name} of {stored} without JPEG compression; {remedy}.")
-    if directory.numbers(_TAG_PLANES, (1,))[0] == 2 and (bits < 8 or _TAG_TILES in directory.fields):
+    in_planes = directory.numbers(_TAG_PLANES, (1,))[0] == 2
+    if in_planes and (bits < 8 or _TAG_TILES in directory.fields):
         raise UnsupportedFormat(
             f"The TIFF's colours are {name} of {stored} in planes{' of tiles' if bits >= 8 else ''}; save it with its"
             " channels together."
         )
-    return colours
+    if samples == colours:
+        return colours, 0
+    first = directory.numbers(_TAG_EXTRA_SAMPLES, (0,))[0]
+    beside = first if first in _BESIDE else 0
+    # libvips reads grey as one plane, whatever the file says
+    if (bits, kind) not in _TIFF_READ_BESIDE[beside].get(photometric, ()) or (in_planes and colours == 1):
+        planes = " in planes" if in_planes else ""
+        raise UnsupportedFormat(
+            f"The TIFF's colours are {name} of {stored}{planes} with {_BESIDE.get(beside, 'another channel')} beside"
+            f" them; save it without, or {remedy.removeprefix('save it ')}."
+        )
+    return colours, int(beside in _BESIDE)
 
 
 def _tiff(file: BinaryIO) -> Header:
@@ -463,7 +483,7 @@ def _tiff(file: BinaryIO) -> Header:
         raise UnsupportedFormat(
             f"The TIFF is compressed by method {compression}; save it with LZW, Deflate, PackBits, JPEG or none."
         )
-    colours = _check_colours(directory, samples=samples, bits=bits, compression=compression)
+    colours, opacity = _check_colours(directory, samples=samples, bits=bits, compression=compression)
     size = file.seek(0, os.SEEK_END)
     for tag in (_TAG_STRIPS, _TAG_TILES):
         if any(place >= size for place in directory.numbers(tag, most=_PLACES_MAX)):
@@ -477,15 +497,13 @@ def _tiff(file: BinaryIO) -> Header:
     else:
         rows = min(directory.numbers(_TAG_ROWS_PER_STRIP, (height,))[0] or height, height)
         held = width * rows * pixel_bits // 8
-    extra = directory.numbers(_TAG_EXTRA_SAMPLES)[:1]
-    alpha = samples > colours and extra in _ALPHA
     return Header(
         width,
         height,
         pixel_bytes=pixel_bits / 8,
         held_bytes=held * (2 if separate else 1),
         remedy="save it in strips of a few rows, or in tiles of 256 pixels",
-        channels=colours + alpha if samples > colours + alpha else None,
+        channels=colours + opacity if samples > colours + opacity else None,
         page=page,
         sub_ifd=sub_ifd,
         fail_on="warning" if compression in _ONLY_WARNED_OF else "error",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +29,19 @@ READ = {
 }
 """What is accepted: photometric interpretation, bits, sample format; in one plane or several, in strips or tiles but
 for planes in tiles."""
+UNSAID, UNNAMED, MULTIPLIED, PLAIN = -1, 0, 1, 2
+EXTRAS = [[], [UNSAID], [UNNAMED], [MULTIPLIED], [PLAIN], [UNNAMED, PLAIN], [PLAIN, UNNAMED], [MULTIPLIED, UNNAMED]]
+"""What channels beside the colours are said to be, of which the first counts: of no said kind, or how much can be seen
+through, which the colours are multiplied by or not."""
+_BYTES = {each for each in READ if each[1] >= 8 and each[0] != PALETTE}
+READ_BESIDE = {
+    UNSAID: _BYTES,
+    UNNAMED: _BYTES,
+    MULTIPLIED: {cell for cell in _BYTES if cell[0] != WHITE_IS_ZERO}
+    - {(BLACK_IS_ZERO, 32, FLOAT), (INKS, 16, UNSIGNED)},
+    PLAIN: _BYTES - {(INKS, 16, UNSIGNED)},
+}
+"""What is accepted with such channels; in planes not with grey."""
 ALL = sorted(
     {
         *itertools.product([*range(11), 32768], [1, 2, 4, 8, 12, 16, 32, 64], [UNSIGNED]),
@@ -67,12 +79,24 @@ def _curved(linear: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, linear * 12.92, linear ** (1 / 2.4) * 1.055 - 0.055)
 
 
-def _stored(photometric: int, bits: int, kind: int) -> tuple[np.ndarray, dict[int, tuple[int, list[int]]]]:
+def _opacity(size: int = 80) -> np.ndarray:
+    """From half to whole."""
+    return np.broadcast_to(np.linspace(0.5, 1, size)[:, None, None], (size, size, 1))
+
+
+def _stored(
+    photometric: int, bits: int, kind: int, extras: list[int]
+) -> tuple[np.ndarray, dict[int, tuple[int, list[int]]]]:
     values = _values(SAMPLES.get(photometric, 3))
+    if extras[:1] == [MULTIPLIED]:
+        values = values * _opacity()
+    values = np.concatenate([values, *[_opacity()] * len(extras)], axis=-1)
     fields: dict[int, tuple[int, list[int]]] = {339: (3, [kind] * values.shape[2])}
     if photometric == PALETTE:
         ramp = np.linspace(0, 65535, 2 ** min(bits, 8)).astype(int)
         fields[320] = (3, [*ramp.tolist(), *ramp[::-1].tolist(), *(ramp // 2).tolist()])
+    if extras not in ([], [UNSAID]):
+        fields[338] = (3, extras)
     if photometric == YCBCR:
         fields[530] = (3, [1, 1])
     if kind == FLOAT:
@@ -81,7 +105,9 @@ def _stored(photometric: int, bits: int, kind: int) -> tuple[np.ndarray, dict[in
     return levels.astype({8: "u1", 12: "<u2", 16: "<u2", 32: "<u4", 64: "<u8"}.get(bits, "u1")), fields
 
 
-def _expected(photometric: int, bits: int, kind: int, stored: np.ndarray, fields: dict[int, Any]) -> Image.Image:
+def _expected(photometric: int, bits: int, kind: int) -> Image.Image:
+    """The colours, whatever stands beside them."""
+    stored, fields = _stored(photometric, bits, kind, [])
     if photometric == PALETTE:
         table = np.array(fields[320][1]).reshape(3, -1).T
         return Image.fromarray((table[stored[..., 0]] / 257).round().astype(np.uint8))
@@ -96,10 +122,14 @@ def _expected(photometric: int, bits: int, kind: int, stored: np.ndarray, fields
 
 @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
 @pytest.mark.parametrize("planar", [1, 2], ids=["together", "planes"])
-def test_every_cell_of_the_table_is_right_or_refused_by_name(tmp_path: Path, planar: int, tiled: bool) -> None:
+@pytest.mark.parametrize("extras", EXTRAS, ids=str)
+def test_every_cell_of_the_table_is_right_or_refused_by_name(
+    tmp_path: Path, extras: list[int], planar: int, tiled: bool
+) -> None:
     wrong, read = [], set()
+    seen_through = extras[:1] in ([MULTIPLIED], [PLAIN])
     for photometric, bits, kind in ALL:
-        stored, fields = _stored(photometric, bits, kind)
+        stored, fields = _stored(photometric, bits, kind, extras)
         path = write_tiff(
             tmp_path / "a.tif",
             stored,
@@ -119,11 +149,18 @@ def test_every_cell_of_the_table_is_right_or_refused_by_name(tmp_path: Path, pla
             wrong.append((cell, f"{type(error).__name__}: {error.detail}"))
         else:
             read.add(cell)
-            mean, worst = difference(decoded.picture.convert("RGB"), _expected(photometric, bits, kind, stored, fields))
-            if decoded.picture.mode != "RGB" or mean > 1.2 or worst > 6:
-                wrong.append((cell, f"{decoded.picture.mode}, off by {mean:.1f}, at worst {worst:.1f}"))
+            colours, opacity = decoded.picture.convert("RGB"), decoded.picture.convert("RGBA").getchannel("A")
+            mean, worst = difference(colours, _expected(photometric, bits, kind))
+            there = _opacity()[..., 0] if seen_through else np.ones(())
+            off = np.abs(np.asarray(opacity) / 255 - there).max()
+            if mean > 1.2 or worst > 6 or off > 0.01:
+                wrong.append((cell, f"{decoded.picture.mode}, off by {mean:.1f}, at worst {worst:.1f}, {off:.2f}"))
     assert wrong == []
-    assert read == {cell for cell in READ if planar == 1 or (cell[1] >= 8 and not tiled)}
+    taken = READ_BESIDE[extras[0]] if extras else READ
+    if planar == 2:
+        grey = {WHITE_IS_ZERO, BLACK_IS_ZERO} if extras else set()
+        taken = {cell for cell in taken if cell[1] >= 8 and not tiled and cell[0] not in grey}
+    assert read == taken
 
 
 @pytest.mark.parametrize("subsampling", [[1, 1], [2, 2]])
@@ -146,6 +183,9 @@ def test_ycbcr_as_jpeg_is_read(tmp_path: Path, subsampling: list[int], quality: 
         ({262: (3, [3])}, "a palette in 3 channels"),
         ({262: (3, [5]), 277: (3, [4]), 258: (3, [8] * 4), 332: (3, [2])}, "inks other than CMYK"),
         ({262: (3, [5])}, "inks in 3 channels"),
+        ({277: (3, [2]), 258: (3, [4, 4]), 262: (3, [1])}, "grey of 4-bit whole numbers with another channel beside"),
+        ({262: (3, [1]), 338: (3, [2, 0]), 284: (3, [2])}, "grey of 8-bit whole numbers in planes with an opacity"),
+        ({262: (3, [0]), 338: (3, [1, 0])}, "with an opacity that they are multiplied by beside them"),
         ({262: (3, [777])}, "photometric interpretation 777"),
         ({262: (3, [6]), 530: (3, [1, 1])}, "YCbCr of 8-bit whole numbers without JPEG"),
     ],
