@@ -9,15 +9,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from imagemarket import wiring
 from imagemarket.platform.errors import (
-    ImageTooLarge,
-    ImageTooSmall,
+    DECODE_REFUSALS,
     InvalidRequest,
     ModelNotReady,
     PictureNotFound,
     SearchUnavailable,
     TooManyRequests,
-    UnreadableImage,
-    UnsupportedFormat,
 )
 from imagemarket.platform.http import (
     StrictRoute,
@@ -75,16 +72,7 @@ def offer_picture(body: OfferPicture, request: Request, response: Response) -> P
     tags=["Search"],
     response_model=SearchPage,
     openapi_extra={"requestBody": _BODY},
-    responses=problem_responses(
-        InvalidRequest,
-        PictureNotFound,
-        UnsupportedFormat,
-        UnreadableImage,
-        ImageTooLarge,
-        ImageTooSmall,
-        ModelNotReady,
-        SearchUnavailable,
-    ),
+    responses=problem_responses(InvalidRequest, PictureNotFound, *DECODE_REFUSALS, ModelNotReady, SearchUnavailable),
 )
 async def search_by_image(request: Request, query: Annotated[PictureQuery, Query()]) -> Response:
     """The picture itself as the body (JPEG, PNG or TIFF, up to 4194304 bytes: what the gateway hands on), or the

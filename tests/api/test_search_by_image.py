@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -15,9 +16,9 @@ from PIL import Image
 from functions.picture_api import handler as module
 from functions.picture_api.handler import handler
 from imagemarket import wiring
-from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.confinement import DecoderError, Inspector
 from imagemarket.platform.cache import Cache
-from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.platform.errors import DECODE_REFUSALS, DependencyUnavailable, ModelNotReady
 from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.search import pictures
 from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
@@ -152,12 +153,18 @@ def test_a_picture_is_deleted_also_when_nothing_comes_of_it(work: MemoryObjectSt
         assert work.versions == {}
 
 
+_LARGE = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 70_000, 700, 8, 2, 0, 0, 0, 0)
+"""As much of a picture as is looked at before anything is decoded."""
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "slug"),
     [
         (b"GIF89a no picture", "image/jpeg", "unsupported-format"),
         (picture()[:200], "image/jpeg", "unreadable-image"),
         (picture(size=(20, 20)), "image/jpeg", "image-too-small"),
+        (picture(size=(1, 3000)), "image/jpeg", "image-too-narrow"),
+        (_LARGE, "image/png", "image-too-large"),
         (b"", "image/png", "invalid-request"),
         (picture(), "image/gif", "invalid-request"),
         ({"upload": "no id"}, "application/json", "invalid-request"),
@@ -168,6 +175,29 @@ def test_a_picture_is_deleted_also_when_nothing_comes_of_it(work: MemoryObjectSt
 def test_what_is_no_picture_is_refused_with_a_reason(body: Any, kind: str, slug: str) -> None:
     told = json_of(send(body, kind))
     assert (told["status"], told["type"]) == (422, f"/v1/problems/{slug}")
+    assert slug in documented(422)
+
+
+def documented(status: int) -> set[str]:
+    """The slugs of the problems that the operation is said to answer with."""
+    document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
+    content = document["paths"][PATH]["post"]["responses"][str(status)]["content"]
+    return set(content["application/problem+json"]["examples"])
+
+
+def test_all_that_a_decode_refuses_is_documented() -> None:
+    assert {error.slug for error in DECODE_REFUSALS} <= documented(422)
+
+
+@pytest.mark.parametrize("trouble", [DecoderError("status 1"), ValueError("a library"), MemoryError()])
+def test_a_library_that_fails_on_the_picture_refuses_it(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(Inspector, "inspect", fail)
+    told = json_of(send(picture(), "image/jpeg"))
+    assert (told["status"], told["type"]) == (422, "/v1/problems/image-not-processable")
+    assert "Saved anew" in told["detail"]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from PIL import Image
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.ingestion.copies import CopyFinder, Subject
-from imagemarket.ingestion.duplicates import Lookalike
+from imagemarket.ingestion.duplicates import Lookalike, Verdict
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.ingestion.retries import BYTES_AT_FAULT
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotProcessable, ImageTooNarrow
+from local.pictures import paint_landscape
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.sagas import Saga
 
@@ -75,6 +76,47 @@ def test_a_thumbnail_that_cannot_be_compared_refuses_the_picture(saga: Saga) -> 
         taken_at=None,
     )
     with pytest.raises(ImageNotProcessable, match="publish"):
+        copies.find(asked)
+
+
+def test_anothers_broken_thumbnail_is_no_fault_of_the_picture(
+    saga: Saga, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without it nothing is compared, and what the first stage found leads to a person."""
+    owner = a_contributor(saga.database)
+    images = [an_image(saga.database, owner, object_version="v1") for _ in range(4)]
+    subject, broken, missing, far = images
+    path = paint_landscape(tmp_path / "a.jpg", seed=1, size=(450, 300))
+    saga.renditions.put("ours", path.read_bytes(), content_type="image/jpeg")
+    for image, key in ((broken, "broken"), (missing, "missing"), (far, "broken")):
+        with saga.database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO image_renditions VALUES (%s, 'thumbnail', 450, 'jpeg', 450, 300, 1, %s)",
+                (image, key),
+            )
+    saga.renditions.put("broken", path.read_bytes()[:60], content_type="image/jpeg")
+    copies = CopyFinder(database=saga.database, renditions=saga.renditions, nearest=lambda *_: [])
+    asked = Subject(
+        image_id=subject,
+        thumbnail="ours",
+        lookalikes=(Lookalike(broken, 1), Lookalike(missing, 2), Lookalike(far, 8)),
+        embedding=[1.0] + [0.0] * 767,
+        model_version="m",
+        taken_at=None,
+    )
+    found = copies.find(asked)
+    assert {(each.other_id, each.verdict) for each in found} == {
+        (broken, Verdict.PROBABLE),
+        (missing, Verdict.PROBABLE),
+    }
+
+    def away(key: str) -> bytes:
+        if key != "ours":
+            raise DependencyUnavailable("The store is away.")
+        return path.read_bytes()
+
+    monkeypatch.setattr(saga.renditions, "get", away)
+    with pytest.raises(DependencyUnavailable):
         copies.find(asked)
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import Conflict, ModelNotReady, PicturesMissing
+from imagemarket.platform.errors import Conflict, DependencyUnavailable, ModelNotReady, NotFound, PicturesMissing
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.encoding import ModelInUse
 from imagemarket.search.models import Filters, Removal
@@ -88,8 +88,10 @@ def _indexer(database: Database) -> Indexer:
     return Indexer(DocumentBuilder(database), [PostgresSearch(database)])
 
 
-def _reembedding(database: Database, endpoint: Endpoint) -> Reembedding:
-    return Reembedding(database=database, analyse=endpoint, read=lambda _key: _PICTURE, pause=lambda _seconds: None)
+def _reembedding(
+    database: Database, endpoint: Endpoint, read: Callable[[str], bytes] = lambda _key: _PICTURE
+) -> Reembedding:
+    return Reembedding(database=database, analyse=endpoint, read=read, pause=lambda _seconds: None)
 
 
 def _found(database: Database, version: str) -> int:
@@ -127,6 +129,34 @@ def test_a_run_that_broke_off_goes_on_and_searches_stayed_with_the_old_model(dat
     assert _reembedding(database, again).run("two") == BATCH
     assert again.asked == [BATCH]
     assert _found(database, "two") == len(images)
+
+
+@pytest.mark.parametrize("number", [1, BATCH])
+def test_a_rendition_that_is_lost_or_broken_holds_up_no_other(database: Database, number: int) -> None:
+    images = _published(database, BATCH + 2)
+    broken = {f"clean/{image}" for image in images[:number]}
+
+    def read(key: str) -> bytes:
+        if key == f"clean/{images[0]}":
+            raise NotFound("The stored object is not there.")
+        return _PICTURE[:50] if key in broken else _PICTURE
+
+    heard: list[tuple[int, int]] = []
+    with pytest.raises(PicturesMissing, match=f"{number} approved pictures have no vector of two"):
+        _reembedding(database, Endpoint(), read).run("two", lambda made, refused: heard.append((made, refused)))
+    assert heard[-1] == (len(images) - number, number)
+    assert ModelInUse(database).version() == "one"
+    assert _reembedding(database, Endpoint()).run("two") == number, "once the renditions are there again"
+
+
+def test_a_store_that_is_away_ends_the_run(database: Database) -> None:
+    _published(database, 1)
+
+    def read(_key: str) -> bytes:
+        raise DependencyUnavailable("The store is away.")
+
+    with pytest.raises(DependencyUnavailable):
+        _reembedding(database, Endpoint(), read).run("two")
 
 
 def test_a_picture_that_cannot_be_looked_at_keeps_the_old_model_in_use(database: Database) -> None:

@@ -53,39 +53,62 @@ def contact_sheet(
 
     Nothing is uploaded: the files are processed here as the marketplace would process them.
     """
-    from imagemarket.cli.pictures import readable
+    from imagemarket.cli.pictures import PassedOver, files_below, readable
     from imagemarket.imaging.confinement import Inspector
 
     if output.suffix.lower() not in _SUFFIXES:
         raise CliError(f"{output}: must end in one of {', '.join(_SUFFIXES)}")
     if not folder.is_dir():
         raise CliError(f"{folder}: there is no such folder")
+    if not output.parent.is_dir():
+        raise CliError(f"{output.parent}: there is no such folder")
+    passed_over: list[PassedOver] = []
     files = sorted(
         path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for path in files_below(folder, passed_over)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+    for each in passed_over:
+        typer.echo(f"passed over {each.name}: {each.reason}", err=True)
     if not files:
         raise CliError(f"{folder}: there are no files in it")
     with Inspector() as inspector:
         cells = [_cell(inspector, path, readable(path.relative_to(folder).as_posix())) for path in files]
     for number, page in enumerate(_pages(cells, columns=columns, rows=rows), start=1):
         target = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
-        page.save(target, quality=88)
+        try:
+            page.save(target, quality=88)
+        except OSError as error:
+            raise CliError(f"{target}: cannot be written ({error.strerror or error})") from None
         typer.echo(str(target))
     refused = sum(cell.refused for cell in cells)
     typer.echo(f"{len(cells)} files, {len(cells) - refused} accepted, {refused} refused")
 
 
 def _cell(inspector: Inspector, path: Path, name: str) -> Cell:
+    """What there is to see of a file. Whatever it does to those who read it, the others have their cells."""
+    from imagemarket.cli.pictures import not_a_file
+    from imagemarket.imaging.confinement import raised
+    from imagemarket.platform.errors import MarketError
+
+    told = not_a_file(path)
+    if told is None:
+        try:
+            return _accepted(inspector, path, name)
+        except MarketError as error:
+            told = f"{error.slug}: {error.detail}"
+        except OSError as error:
+            told = f"it cannot be read ({error.strerror or error})"
+        except Exception as error:  # noqa: BLE001 - of a library, in any way
+            told = f"it cannot be processed, which is a bug of ours: {raised(error)}"
+    return Cell(name, f"refused, {told}", refused=True)
+
+
+def _accepted(inspector: Inspector, path: Path, name: str) -> Cell:
     from imagemarket.imaging.renditions import make_thumbnails
     from imagemarket.imaging.watermark import make_watermarked
-    from imagemarket.platform.errors import ImageRejected
 
-    try:
-        found = inspector.inspect(path)
-    except ImageRejected as error:
-        return Cell(name, f"refused, {error.slug}: {error.detail}", refused=True)
+    found = inspector.inspect(path)
     made = make_thumbnails(found.master) + make_watermarked(found.master, uuid.uuid4())
     by_kind = {(each.kind, each.long_edge): each for each in made if each.format == "webp"}
     shown = [by_kind["clean", 1000], by_kind["thumbnail", 150], by_kind["preview", 1000]]

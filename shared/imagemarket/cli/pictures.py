@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,9 +95,15 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
     pictures: dict[Path, Picture] = {}
     passed_over: list[PassedOver] = []
     for path in paths:
+        try:
+            path.stat()
+        except FileNotFoundError:
+            raise CliError(f"{readable(str(path))}: there is no such file or folder") from None
+        except OSError as error:
+            raise CliError(f"{readable(str(path))}: cannot be read ({error.strerror})") from None
         if path.is_dir():
             notes = given or _Notes.beside(path)
-            for found in _files(path, passed_over):
+            for found in files_below(path, passed_over):
                 name = readable(found.relative_to(path).as_posix())
                 if found in {path / METADATA_NAME, metadata}:
                     continue
@@ -107,11 +114,9 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
                     pictures.setdefault(found.resolve(), _picture(found, name, notes.of(name)))
             if notes is not given:
                 passed_over += notes.unused()
-        elif path.exists():
+        else:
             name = readable(path.name)
             pictures.setdefault(path.resolve(), _picture(path, name, (given or _Notes.beside(path.parent)).of(name)))
-        else:
-            raise CliError(f"{readable(str(path))}: there is no such file or folder")
     if given is not None:
         passed_over += given.unused()
     return list(pictures.values()), passed_over
@@ -127,7 +132,7 @@ def readable(name: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _files(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
+def files_below(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
     """Every file under a folder, in order; folders that cannot be entered are passed over aloud."""
 
     def unreadable(error: OSError) -> None:
@@ -152,9 +157,17 @@ def _not_sent(relative: Path, path: Path) -> str | None:
     extension = _extension(path)
     if extension not in CONTENT_TYPES:
         return next((why for extensions, why in _OTHER_KINDS.items() if extension in extensions), "not a picture")
-    if not path.is_file():
-        return "not a file" if path.exists() else "a link that leads nowhere"
-    return None
+    return not_a_file(path)
+
+
+def not_a_file(path: Path) -> str | None:
+    """Why there are no bytes to read at the path, in words; None where there are."""
+    try:
+        return None if stat.S_ISREG(path.stat().st_mode) else "not a file"
+    except FileNotFoundError:
+        return "a link that leads nowhere" if path.is_symlink() else "not there any more"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
 
 
 def _extension(path: Path) -> str:
@@ -163,17 +176,20 @@ def _extension(path: Path) -> str:
 
 def _picture(path: Path, name: str, notes: PictureNotes | None) -> Picture:
     size = path.stat().st_size
-    problem = None
-    if not path.is_file():
-        problem = "not a file"
-    elif _extension(path) not in CONTENT_TYPES:
-        why = next((why for extensions, why in _OTHER_KINDS.items() if _extension(path) in extensions), None)
-        problem = why or f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
-    elif size == 0:
-        problem = "the file is empty"
-    elif size > MAX_UPLOAD_BYTES:
-        problem = f"the file has {size / 1024**2:.0f} MiB; at most {MAX_UPLOAD_BYTES // 1024**2} MiB are accepted"
+    problem = not_a_file(path) or _unfit(path, size)
     return Picture(path=path, name=name, size_bytes=size, notes=notes or PictureNotes(), problem=problem)
+
+
+def _unfit(path: Path, size: int) -> str | None:
+    """Why a file cannot be uploaded, in words."""
+    if _extension(path) not in CONTENT_TYPES:
+        why = next((why for extensions, why in _OTHER_KINDS.items() if _extension(path) in extensions), None)
+        return why or f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
+    if size == 0:
+        return "the file is empty"
+    if size > MAX_UPLOAD_BYTES:
+        return f"the file has {size / 1024**2:.0f} MiB; at most {MAX_UPLOAD_BYTES // 1024**2} MiB are accepted"
+    return None
 
 
 class _Notes:

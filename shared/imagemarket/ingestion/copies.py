@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+from imagemarket.imaging.confinement import raised
+from imagemarket.imaging.picture_faults import picture_work
 from imagemarket.ingestion.duplicates import Evidence, FoundBy, Lookalike, Verdict
 from imagemarket.ingestion.models import Step
-from imagemarket.ingestion.picture_faults import picture_work
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import NotFound
+from imagemarket.platform.errors import MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import logger
 
 if TYPE_CHECKING:
-    from imagemarket.imaging.matching import Comparison
+    from imagemarket.imaging.matching import Comparison, Features
 
 NEIGHBOURS = 10
 """Nearest images by embedding that are compared."""
@@ -110,21 +111,32 @@ class CopyFinder:
             other = known.get(candidate.image_id)
             if other is None:
                 continue
+            theirs = self._features(candidate.image_id, other["key"]) if other["key"] else None
             comparison = None
-            if other["key"]:
-                try:
-                    theirs = self._renditions.get(other["key"])
-                except NotFound:
-                    logger.warning("a thumbnail is missing", other=str(candidate.image_id))
-                else:
-                    with picture_work(Step.PUBLISH):
-                        comparison = matching.compare(ours, matching.features(theirs)[0])
+            if theirs is not None:
+                with picture_work(Step.PUBLISH):
+                    comparison = matching.compare(ours, theirs)
             times = subject.taken_at, other["taken_at"]
             exposures_differ = None not in times and len({time[:_CLOCK] for time in times if time}) > 1
             verdict = judge(comparison, candidate.distance, exposures_differ=exposures_differ)
             if verdict is not None:
                 found.append(_evidence(candidate, comparison, verdict))
         return sorted(found, key=lambda each: (each.verdict is not Verdict.CERTAIN, -(each.inliers or 0)))
+
+    def _features(self, image_id: UUID, key: str) -> Features | None:
+        """Of another image's thumbnail; None where that is missing or broken, which is our trouble and no fault of the
+        picture in question. What stands for likeness without it is then all there is."""
+        from imagemarket.imaging import matching
+
+        try:
+            return matching.features(self._renditions.get(key))[0]
+        except NotFound:
+            logger.warning("a thumbnail is missing", other=str(image_id))
+        except MarketError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of a library, in any way
+            logger.error("a thumbnail is broken", other=str(image_id), raised=raised(error))
+        return None
 
     def _candidates(self, subject: Subject) -> list[_Candidate]:
         near = {

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.imaging.picture_faults import not_processable, picture_work
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput, Suggestions
 from imagemarket.ingestion.originals import let_original_expire, real_version
-from imagemarket.ingestion.picture_faults import not_processable, picture_work
 from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
 from imagemarket.platform import outbox

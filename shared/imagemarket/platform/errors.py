@@ -239,6 +239,17 @@ class ImageNotProcessable(ImageRejected):
     slug, title, status = "image-not-processable", "The picture cannot be processed", 422
 
 
+DECODE_REFUSALS = (
+    UnsupportedFormat,
+    UnreadableImage,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTooNarrow,
+    ImageNotProcessable,
+)
+"""All that the decode of a picture may refuse it by, wherever one comes from."""
+
+
 class OriginalMismatch(ImageRejected):
     """What lies in the store is not what the contributor announced (size or checksum)."""
 

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imagemarket.imaging.picture_faults import picture_work
 from imagemarket.platform.errors import (
     DependencyUnavailable,
     InvalidRequest,
@@ -68,7 +69,8 @@ class Decoder(Protocol):
     """A safe decode of what anybody may have sent."""
 
     def inspect(self, path: Path) -> Inspection:
-        """Raises `ImageRejected` for what is no picture of ours, `DependencyUnavailable` where none was tried."""
+        """Raises one of `DECODE_REFUSALS` for what is no picture of ours, `DependencyUnavailable` where none was tried,
+        and whatever a library raises."""
         ...
 
 
@@ -172,8 +174,8 @@ class PictureSearch:
     def by_bytes(self, data: bytes, query: PictureQuery) -> SearchPage:
         """Pictures like this one, the nearest first.
 
-        Raises `UnsupportedFormat`, `UnreadableImage`, `ImageTooLarge` or `ImageTooSmall` for what is no
-        picture, `ModelNotReady` or `SearchUnavailable` where nobody can look at it or search.
+        Raises one of `DECODE_REFUSALS` for what is no picture or cannot be read, `ModelNotReady` or `SearchUnavailable`
+        where nobody can look at it or search.
         """
         looked = self._look(self._model_input(data))
         analysis = looked.analyses[0]
@@ -194,7 +196,8 @@ class PictureSearch:
         with tempfile.NamedTemporaryFile(prefix="query-") as file:
             file.write(data)
             file.flush()
-            return self._decoder.inspect(Path(file.name)).model_input
+            with picture_work("inspect"):
+                return self._decoder.inspect(Path(file.name)).model_input
 
     def _look(self, jpeg: bytes) -> AnalyseResponse:
         """Looking is idempotent, so a model that is still waking up is asked again."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import Conflict, ModelNotReady, PicturesMissing
+from imagemarket.platform.errors import Conflict, MarketError, ModelNotReady, NotFound, PicturesMissing
 from imagemarket.platform.outbox import INDEX_TOPIC
 from imagemarket.platform.telemetry import logger
 from imagemarket.vision.models import AnalyseResponse, Analysis
@@ -100,14 +100,17 @@ class Reembedding:
             rows = self._database.fetch_all(_MISSING, {"after": after, "version": version, "limit": BATCH})
             if not rows:
                 return made
-            answer = self._patiently([_model_input(self._read(row["key"])) for row in rows])
-            if answer.model_version != version:
-                raise Conflict(f"The endpoint serves {answer.model_version}, not {version}.")
-            found = [
-                (row["id"], analysis.embedding)
-                for row, analysis in zip(rows, answer.analyses, strict=True)
-                if isinstance(analysis, Analysis)
-            ]
+            pictures = {row["id"]: jpeg for row in rows if (jpeg := self._picture(row["id"], row["key"])) is not None}
+            found: list[tuple[UUID, Sequence[float]]] = []
+            if pictures:
+                answer = self._patiently(list(pictures.values()))
+                if answer.model_version != version:
+                    raise Conflict(f"The endpoint serves {answer.model_version}, not {version}.")
+                found = [
+                    (image_id, analysis.embedding)
+                    for image_id, analysis in zip(pictures, answer.analyses, strict=True)
+                    if isinstance(analysis, Analysis)
+                ]
             self._keep(version, found)
             made += len(found)
             refused += len(rows) - len(found)
@@ -141,6 +144,19 @@ class Reembedding:
             " GROUP BY e.model_version, m.version ORDER BY in_use DESC NULLS LAST, pictures DESC"
         )
         return [Standing(row["model_version"], row["pictures"], bool(row["in_use"])) for row in rows]
+
+    def _picture(self, image_id: UUID, key: str) -> bytes | None:
+        """What the model is shown of an image; None where its rendition is lost or broken, for which the others are
+        not made to wait."""
+        try:
+            return _model_input(self._read(key))
+        except NotFound:
+            logger.error("a rendition is missing", image_id=str(image_id))
+        except MarketError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of a library, in any way
+            logger.error("a rendition is broken", image_id=str(image_id), raised=type(error).__name__)
+        return None
 
     def _keep(self, version: str, found: Sequence[tuple[UUID, Sequence[float]]]) -> None:
         with self._database.transaction() as connection, connection.cursor() as cursor:

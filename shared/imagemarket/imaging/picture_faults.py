@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imagemarket.imaging.confinement import raised
-from imagemarket.ingestion.models import Step
 from imagemarket.platform.errors import ImageNotProcessable, MarketError
 from imagemarket.platform.telemetry import logger
 
 
-def not_processable(step: Step) -> ImageNotProcessable:
+def not_processable(step: str) -> ImageNotProcessable:
     """The refusal of a picture that the step fails on."""
     return ImageNotProcessable(
-        f"The picture cannot be processed: the step {step.value} fails on it. That is a bug of ours, and it was"
+        f"The picture cannot be processed: the step {step} fails on it. That is a bug of ours, and it was"
         " reported. Saved anew, as a JPEG or PNG, the picture may pass."
     )
 
 
 @contextmanager
-def picture_work(step: Step) -> Iterator[None]:
+def picture_work(step: str) -> Iterator[None]:
     """Around what libraries do with one picture's pixels, and nothing else.
 
     What they raise is no outage: it would come again with each try. It is written to the log as the bug that it is,
@@ -32,7 +31,7 @@ def picture_work(step: Step) -> Iterator[None]:
     except MarketError:
         raise
     except Exception as error:  # noqa: BLE001 - of a library, in any way
-        logger.error("a library failed on the picture", step=step.value, raised=raised(error))
+        logger.error("a library failed on the picture", step=str(step), raised=raised(error))
         refusal = not_processable(step)
     else:
         return
