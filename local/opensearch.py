@@ -15,6 +15,8 @@ from local.processes import Part
 from local.tooling import run_logged
 
 _SOURCES = REPOSITORY / "local" / "opensearch_node"
+_MAVEN_TIMEOUT_S = 15
+"""For each answer, a dozen of which it waits for before it gives up; without, for half an hour each."""
 _TOOLS = {"java": "a Java 17 runtime", "javac": "its compiler", "mvn": "Maven"}
 
 
@@ -46,6 +48,8 @@ def install_opensearch(layout: Layout) -> Path:
     shutil.rmtree(draft, ignore_errors=True)
     jars, log = draft / "jars", layout.logs / "opensearch-install.log"
     command = ["mvn", "-q", "-B", "-f", str(_SOURCES / "pom.xml"), "dependency:copy-dependencies"]
+    # Maven's own name for it until 3.8, and since 3.9
+    command += [f"-D{name}={_MAVEN_TIMEOUT_S}000" for name in ("maven.wagon.rto", "aether.connector.requestTimeout")]
     run_logged(
         [*command, f"-DoutputDirectory={jars}", f"-Dmaven.repo.local={layout.made / 'cache' / 'maven'}"],
         log,

@@ -6,12 +6,24 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from local.layout import REPOSITORY, Layout, LocalError, digest_of, make_private
+from local.processes import descendants, end_processes
 from local.progress import Say, console
 
+_NPM_TIMEOUT_MS = 20_000
+_NPM_TIMEOUTS_WITHOUT_A_PACKAGE = 5
+"""From the first attempt that failed on, after so many of its timeouts in which no package came, npm is ended. Of
+itself it goes on for a quarter of an hour with a registry that takes connections and never answers: fifteen requests
+wait at a time, and each is tried anew behind all the others."""
+_STALLED_EVERY_S = 0.2
 _NPM_RETRY = re.compile(r"^npm http fetch GET .* attempt \d+ failed with (\S+)")
 
 
@@ -25,7 +37,7 @@ def node_environment(layout: Layout) -> dict[str, str]:
         "npm_config_fetch_retries": "2",
         "npm_config_fetch_retry_mintimeout": "1000",
         "npm_config_fetch_retry_maxtimeout": "4000",
-        "npm_config_fetch_timeout": "120000",
+        "npm_config_fetch_timeout": str(_NPM_TIMEOUT_MS),
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(caches / "jsii"),
         "CDK_HOME": str(caches / "cdk"),
         "NODE_COMPILE_CACHE": str(caches / "node"),
@@ -50,9 +62,13 @@ def run_logged(
     environment: Mapping[str, str],
     what: str,
     hear: Callable[[str], None] | None = None,
+    stalled: Callable[[], bool] | None = None,
 ) -> None:
-    """Run a long command with its words in a log, each line also told to `hear`; when it fails, the end of the log
-    is the message."""
+    """Run a long command with its words in a log, each line also told to `hear`; it is ended when it has `stalled`.
+
+    Raises:
+        LocalError: It failed; the end of the log is the message.
+    """
     make_private(log.parent)
     with (
         log.open("wb") as out,
@@ -66,34 +82,84 @@ def run_logged(
         ) as process,
     ):
         try:
-            for line in process.stdout or ():
-                out.write(line)
-                if hear is not None:
-                    hear(line.decode(errors="replace").rstrip())
-            status = process.wait()
+            with _ended_when(stalled, process) as ended:
+                for line in process.stdout or ():
+                    out.write(line)
+                    if hear is not None:
+                        hear(line.decode(errors="replace").rstrip())
+                status = process.wait()
         except BaseException:
-            process.terminate()
+            _end_whole(process)
             raise
-    if status != 0:
+    if status != 0 or ended.is_set():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
-        raise LocalError(f"{what} failed (status {status}); the end of {log}:\n{tail}")
+        how = "came no further and was ended" if ended.is_set() else f"failed (status {status})"
+        raise LocalError(f"{what} {how}; the end of {log}:\n{tail}")
 
 
-def _npm_heard(say: Say) -> Callable[[str], None]:
-    """Tells how many packages have come, and that the registry does not answer, which npm bears in silence."""
-    fetched = 0
-    told: set[str] = set()
+@contextmanager
+def _ended_when(stalled: Callable[[], bool] | None, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Yields what is set where it was ended."""
+    over, ended = threading.Event(), threading.Event()
 
-    def hear(line: str) -> None:
-        nonlocal fetched
+    def watch() -> None:
+        while stalled is not None and not over.wait(_STALLED_EVERY_S):
+            if stalled():
+                ended.set()
+                _end_whole(process)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        over.set()
+        thread.join()
+
+
+def _end_whole(process: subprocess.Popen[bytes]) -> None:
+    """With what it started: npm is a script that starts Node, which would go on alone."""
+    try:
+        started = descendants(psutil.Process(process.pid))
+    except psutil.Error:
+        return
+    process.terminate()
+    end_processes(started, patience_s=3)
+    try:
+        process.wait(3)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+class _Npm:
+    """What npm says: tells how many packages have come, and that the registry does not answer, which npm bears in
+    silence."""
+
+    def __init__(self, say: Say, environment: Mapping[str, str]) -> None:
+        said = next((value for name, value in environment.items() if name.lower() == "npm_config_fetch_timeout"), "")
+        timeout_ms = int(said) if said.isascii() and said.isdecimal() else _NPM_TIMEOUT_MS
+        self._patience_s = _NPM_TIMEOUTS_WITHOUT_A_PACKAGE * timeout_ms / 1000
+        self._say = say
+        self._fetched = 0
+        self._told: set[str] = set()
+        self._failing_since: float | None = None
+
+    def hear(self, line: str) -> None:
         if line.startswith("npm http fetch GET 200"):
-            fetched += 1
-            say(f"{fetched} packages fetched")
-        elif (failed := _NPM_RETRY.search(line)) and failed[1] not in told:
-            told.add(failed[1])
-            console.print(f"  the package registry does not answer ({failed[1]}); trying again")
+            self._fetched += 1
+            self._failing_since = None
+            self._say(f"{self._fetched} packages fetched")
+        elif failed := _NPM_RETRY.search(line):
+            self._failing_since = self._failing_since or time.monotonic()
+            if failed[1] not in self._told:
+                self._told.add(failed[1])
+                console.print(f"  the package registry does not answer ({failed[1]}); trying again")
 
-    return hear
+    def stalled(self) -> bool:
+        """Whether nothing but failed attempts has come for longer than a package may take. One that comes slowly, or
+        from the cache, fails no attempt."""
+        return self._failing_since is not None and time.monotonic() > self._failing_since + self._patience_s
 
 
 def install_node_tools(layout: Layout, say: Say | None = None) -> bool:
@@ -108,13 +174,16 @@ def install_node_tools(layout: Layout, say: Say | None = None) -> bool:
     stamp.unlink(missing_ok=True)
     for source in sources:
         shutil.copy(source, folder / source.name)
+    environment = node_environment(layout)
+    npm = _Npm(say or (lambda _: None), environment)
     run_logged(
         [str(layout.python.parent / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=http"],
         layout.logs / "npm.log",
         cwd=folder,
-        environment=node_environment(layout),
+        environment=environment,
         what="installing the Node tools (npm ci; is a package registry in reach?)",
-        hear=_npm_heard(say) if say else None,
+        hear=npm.hear,
+        stalled=npm.stalled,
     )
     stamp.write_text(wanted)
     return True

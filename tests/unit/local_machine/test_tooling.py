@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+import local.tooling
 from local.layout import Layout
-from local.tooling import _npm_heard, node_environment
+from local.tooling import _Npm, node_environment
 
 _RETRIES = {
     "npm_config_fetch_retries": "2",
     "npm_config_fetch_retry_mintimeout": "1000",
     "npm_config_fetch_retry_maxtimeout": "4000",
+    "npm_config_fetch_timeout": "20000",
 }
 
 
@@ -44,7 +46,7 @@ def test_a_failed_attempt_is_told_once_and_packages_are_counted(capsys: pytest.C
     def say(text: str) -> None:
         said.append(text)
 
-    hear = _npm_heard(say)
+    hear = _Npm(say, {}).hear
     for number in (1, 2):
         for name in ("esbuild", "aws-cdk"):
             hear(f"npm http fetch GET https://registry.example/{name} attempt {number} failed with ECONNREFUSED")
@@ -56,3 +58,31 @@ def test_a_failed_attempt_is_told_once_and_packages_are_counted(capsys: pytest.C
         "  the package registry does not answer (ETIMEDOUT); trying again",
     ]
     assert said == ["1 packages fetched", "2 packages fetched"]
+
+
+class _Clock:
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("said", "patience"), [(None, 100), ("60000", 300), ("soon", 100)])
+def test_it_stalls_when_attempts_fail_and_no_package_comes(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, patience: float
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(local.tooling, "time", clock)
+    npm = _Npm(lambda _: None, {} if said is None else {"NPM_CONFIG_FETCH_TIMEOUT": said})
+    clock.now += 1000
+    assert not npm.stalled(), "what comes slowly, or is taken from the cache, fails no attempt"
+    for attempt in (1, 2):
+        npm.hear(f"npm http fetch GET https://registry.example/a attempt {attempt} failed with ERR_SOCKET_TIMEOUT")
+        clock.now += patience / 2 - 1
+    assert not npm.stalled()
+    npm.hear("npm http fetch GET 200 https://registry.example/b 120ms (cache miss)")
+    clock.now += 1000
+    assert not npm.stalled(), "a package came"
+    npm.hear("npm http fetch GET https://registry.example/a attempt 3 failed with ERR_SOCKET_TIMEOUT")
+    clock.now += patience + 1
+    assert npm.stalled()
