@@ -21,7 +21,7 @@ from local.layout import REPOSITORY, Layout, LocalError
 from local.processes import Supervisor
 from local.progress import console
 
-USAGE = (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8")
+USAGE = (REPOSITORY / "local" / "help" / "market.txt").read_text(encoding="utf-8")
 
 # What the product's command line does without the stack; the rest needs these parts of it.
 _OFFLINE = {"contact-sheet", "watermark"}
@@ -80,7 +80,7 @@ def _logs(layout: Layout, arguments: Sequence[str]) -> int:
         nargs="?",
         metavar="NAME",
         choices=[*known, *functions],
-        help=f"a part ({', '.join(known) or 'none has logged yet'}) or a function ({', '.join(functions)})",
+        help=f"a part, as ./market status names them, or a function ({', '.join(functions)})",
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
     parser.add_argument(
@@ -256,7 +256,7 @@ def _works_without_stack(arguments: Sequence[str], own_url: str) -> bool:
     )
 
 
-_COMMANDS = {
+COMMANDS = {
     "up": _up,
     "down": _down,
     "status": _status,
@@ -285,7 +285,7 @@ def main() -> int:
         signal.signal(told, _end)
     try:
         layout = Layout.of_environment(choosing=command in {"up", "test", "chaos"})
-        return _COMMANDS.get(command, lambda layout, _: _product(layout, arguments))(layout, arguments[1:])
+        return COMMANDS.get(command, lambda layout, _: _product(layout, arguments))(layout, arguments[1:])
     except LocalError as error:
         console.print(f"[red]market:[/red] {error}", markup=True)
         return 1

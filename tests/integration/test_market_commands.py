@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from local import __main__ as market
+from local import help_texts
 from local.layout import REPOSITORY, Layout, write_private
 
 
@@ -145,8 +146,14 @@ def test_a_part_or_function_that_is_none_is_told_which_there_are(
     assert "search_api" in capsys.readouterr().err
 
 
-def test_usage_is_a_file_of_its_own() -> None:
-    assert (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8").startswith("usage: ./market COMMAND")
+def test_what_a_command_takes_is_told_without_an_environment_as_with_one() -> None:
+    """Lines break otherwise in other versions of Python."""
+    there = {path.stem: path.read_text(encoding="utf-8") for path in help_texts.FOLDER.glob("*.txt")}
+    wanted = help_texts.texts()
+    assert there.keys() - help_texts.BY_HAND == wanted.keys()
+    differing = {name for name, text in wanted.items() if text.split() != there[name].split()}
+    assert differing == set(), "python -m local.help_texts writes them anew"
+    assert {*market.COMMANDS, *market.product_commands()} <= there.keys()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -164,7 +171,7 @@ from local.layout import Layout
 def deploys(layout, arguments):
     deployment._cdk(["sh", "-c", "echo $$ > pid; exec sleep 60"], layout, Path({str(tmp_path)!r}), {{}}, print)
 
-market._COMMANDS["up"] = deploys
+market.COMMANDS["up"] = deploys
 sys.argv = ["market", "up"]
 sys.exit(market.main())
 """

@@ -17,6 +17,9 @@ from packaging.utils import canonicalize_name
 
 from local.layout import REPOSITORY
 
+HELP = REPOSITORY / "local" / "help"
+GROUPS = {"dlq", "images", "models", "search", "users", "watermark"}
+
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
@@ -25,8 +28,7 @@ def clone(tmp_path: Path) -> Path:
     (folder / "local").mkdir(parents=True)
     (folder / "requirements").mkdir()
     shutil.copy(REPOSITORY / "market", folder)
-    for name in ("usage.txt", "test_usage.txt"):
-        shutil.copy(REPOSITORY / "local" / name, folder / "local")
+    shutil.copytree(REPOSITORY / "local" / "help", folder / "local" / "help")
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     for name in ("uv.txt", "up.txt", "test.txt", "models.txt"):
         (folder / "requirements" / name).touch()
@@ -73,7 +75,7 @@ exec(code)
 def test_help_needs_no_environment(clone: Path, arguments: tuple[str, ...]) -> None:
     done = _run(clone, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (REPOSITORY / "local" / "usage.txt").read_text(encoding="utf-8")
+    assert done.stdout == (HELP / "market.txt").read_text(encoding="utf-8")
     assert not (clone / ".market").exists()
 
 
@@ -92,13 +94,59 @@ def test_what_a_command_makes_by_itself_lies_in_the_state_folder(clone: Path) ->
     assert {Path(given[name]).relative_to(clone / ".market").parts[0] for name in homes} == {"cache", "journals"}
 
 
-@pytest.mark.parametrize("arguments", [("test", "--help"), ("test", "-h"), ("help", "test")])
-def test_what_checks_there_are_is_told_without_an_environment(clone: Path, arguments: tuple[str, ...]) -> None:
-    done = _run(clone, *arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    for words in ("usage: ./market test [SELECTION]", "types", "whole local cloud", "CI=true"):
-        assert words in done.stdout
+@pytest.mark.parametrize("command", sorted(path.stem for path in HELP.glob("*.txt") if path.stem != "market"))
+def test_what_a_command_takes_is_told_without_an_environment(clone: Path, command: str) -> None:
+    first, _, second = command.partition("-") if command.partition("-")[0] in GROUPS else (command, "", "")
+    words = [first, *filter(None, [second])]
+    for arguments in ([*words, "--help"], [*words, "-h"], ["help", *words]):
+        done = _run(clone, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == (HELP / f"{command}.txt").read_text(encoding="utf-8")
     assert not (clone / ".market").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("upload", "/home/me/My pictures", "--help"), "upload"),
+        (("search", "a red boat", "--help"), "search"),
+        (("test", "tests/unit", "-h"), "test"),
+        (("bench",), "bench"),
+    ],
+)
+def test_help_behind_other_words_is_that_of_the_command(clone: Path, arguments: tuple[str, ...], text: str) -> None:
+    done = _run(clone, *arguments)
+    assert (done.returncode, done.stdout) == (0, (HELP / f"{text}.txt").read_text(encoding="utf-8"))
+    assert not (clone / ".market").exists()
+
+
+def test_what_checks_there_are_is_told() -> None:
+    for words in ("usage: ./market test [SELECTION]", "types", "whole local cloud", "CI=true"):
+        assert words in (HELP / "test.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("arguments", [("nosuch",), ("nosuch", "--help"), ("help", "nosuch"), ("uplaod", "x")])
+def test_a_command_that_is_none_is_called_so_before_anything_is_made(clone: Path, arguments: tuple[str, ...]) -> None:
+    done = _run(clone, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no command" in done.stderr
+    assert not (clone / ".market").exists()
+
+
+@pytest.mark.parametrize("command", ["down", "logs", "reset", "status", "dashboard", "env"])
+def test_before_the_first_up_what_asks_for_an_answer_fails(clone: Path, command: str) -> None:
+    done = _run(clone, command)
+    assert "othing was started here: run ./market up" in done.stdout + done.stderr
+    asks = command in {"status", "dashboard", "env"}
+    assert (done.returncode, bool(done.stdout)) == (int(asks), not asks)
+    assert not (clone / ".market").exists()
+
+
+def test_a_shell_that_evaluates_the_variables_too_early_runs_nothing(clone: Path) -> None:
+    script = 'eval "$(./market env)"'
+    done = subprocess.run(["sh", "-c", script], cwd=clone, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == ""
+    assert done.stderr == "market: nothing was started here: run ./market up\n"
 
 
 def test_the_version_needs_no_environment(clone: Path) -> None:
