@@ -136,7 +136,7 @@ class _Npm:
     """What npm says: tells how many packages have come, and that the registry does not answer, which npm bears in
     silence."""
 
-    def __init__(self, say: Say, environment: Mapping[str, str]) -> None:
+    def __init__(self, say: Say | None, environment: Mapping[str, str]) -> None:
         said = next((value for name, value in environment.items() if name.lower() == "npm_config_fetch_timeout"), "")
         timeout_ms = int(said) if said.isascii() and said.isdecimal() else _NPM_TIMEOUT_MS
         self._patience_s = _NPM_TIMEOUTS_WITHOUT_A_PACKAGE * timeout_ms / 1000
@@ -149,7 +149,8 @@ class _Npm:
         if line.startswith("npm http fetch GET 200"):
             self._fetched += 1
             self._failing_since = None
-            self._say(f"{self._fetched} packages fetched")
+            if self._say is not None:
+                self._say(f"{self._fetched} packages fetched")
         elif failed := _NPM_RETRY.search(line):
             self._failing_since = self._failing_since or time.monotonic()
             if failed[1] not in self._told:
@@ -175,7 +176,7 @@ def install_node_tools(layout: Layout, say: Say | None = None) -> bool:
     for source in sources:
         shutil.copy(source, folder / source.name)
     environment = node_environment(layout)
-    npm = _Npm(say or (lambda _: None), environment)
+    npm = _Npm(say, environment)
     run_logged(
         [str(layout.python.parent / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=http"],
         layout.logs / "npm.log",

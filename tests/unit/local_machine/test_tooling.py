@@ -73,7 +73,7 @@ def test_it_stalls_when_attempts_fail_and_no_package_comes(
 ) -> None:
     clock = _Clock()
     monkeypatch.setattr(local.tooling, "time", clock)
-    npm = _Npm(lambda text: None, {} if said is None else {"NPM_CONFIG_FETCH_TIMEOUT": said})
+    npm = _Npm(None, {} if said is None else {"NPM_CONFIG_FETCH_TIMEOUT": said})
     clock.now += 1000
     assert not npm.stalled(), "what comes slowly, or is taken from the cache, fails no attempt"
     for attempt in (1, 2):
