@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import socket
@@ -18,7 +19,8 @@ import psutil
 import psycopg
 import pytest
 
-from local.layout import LOOPBACK, Layout, LocalError, free_port, port_is_free
+from local.emulator import aws_client, clear_scratch, emulator_part, forget_unfinished
+from local.layout import LOOPBACK, Layout, LocalError, free_port, port_is_free, write_private
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import MARK, UNPRIVILEGED_ID, Part, Supervisor, unprivileged
 from local.valkey import valkey_part
@@ -213,3 +215,53 @@ def test_root_makes_and_starts_a_database_in_a_folder_that_root_alone_may_enter(
 def test_where_another_user_cannot_run_it_the_message_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match=r"as an ordinary user, or move the clone"):
         unprivileged([str(tmp_path / "none")])
+
+
+def test_an_emulator_that_was_killed_in_a_first_deployment_begins_afresh(layout: Layout) -> None:
+    """Half of what it had made may be written down: a bucket, say, whose stack is not. None of it is in the way."""
+    part, supervisor = emulator_part(layout), Supervisor(layout)
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "originals"}}
+    template = json.dumps({"Resources": {"Originals": bucket}})
+
+    def deploy() -> None:
+        client = aws_client(layout, "cloudformation")
+        client.create_stack(StackName="storage", TemplateBody=template)
+        while client.describe_stacks(StackName="storage")["Stacks"][0]["StackStatus"] != "CREATE_COMPLETE":
+            time.sleep(0.05)
+        aws_client(layout, "s3").put_object(Bucket="originals", Key="a.jpg", Body=b"bytes")
+
+    def objects() -> list[str]:
+        client = aws_client(layout, "s3")
+        buckets = [each["Name"] for each in client.list_buckets()["Buckets"]]
+        return [
+            each["Key"]
+            for name in buckets
+            if name == "originals"
+            for each in client.list_objects_v2(Bucket=name).get("Contents", [])
+        ]
+
+    def stacks() -> list[str]:
+        told = aws_client(layout, "cloudformation").describe_stacks()["Stacks"]
+        return [each["StackName"] for each in told]
+
+    try:
+        supervisor.start(part)
+        deploy()
+        process = supervisor.process(part.name)
+        assert process is not None
+        for each in [*process.children(recursive=True), process]:
+            each.kill()
+        process.wait(10)
+        clear_scratch(layout)
+        forget_unfinished(layout)
+        supervisor.start(part)
+        assert (stacks(), objects()) == ([], [])
+        deploy()
+        assert (stacks(), objects()) == (["storage"], ["a.jpg"])
+        write_private(layout.outputs_file, "{}")  # as a deployment ends
+        supervisor.stop(part)
+        forget_unfinished(layout)
+        supervisor.start(part)
+        assert (stacks(), objects()) == (["storage"], ["a.jpg"])
+    finally:
+        supervisor.stop(part)
