@@ -205,3 +205,16 @@ def test_names_that_a_disk_allows_are_sent_as_names_that_the_api_allows(
     assert passed_over == []
     request = announced(picture)
     assert (request.filename, request.title) == (filename, title)
+
+
+def test_a_path_that_cannot_be_followed_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "good.jpg").write_bytes(b"x")
+    (tmp_path / "round.jpg").symlink_to("round.jpg")
+    found, passed_over = find_pictures([tmp_path])
+    assert [each.name for each in found] == ["good.jpg"]
+    ((name, reason),) = [(each.name, each.reason) for each in passed_over]
+    assert (name, reason.startswith("it cannot be read")) == ("round.jpg", True)
+    with pytest.raises(CliError, match=r"round\.jpg: cannot be read"):
+        find_pictures([tmp_path / "round.jpg"])
+    with pytest.raises(CliError, match=r"gone\.jpg: there is no such file or folder"):
+        find_pictures([tmp_path / "gone.jpg"])
