@@ -173,7 +173,7 @@ def verify_webhook(webhook_id: UUID, body: VerifyRequest, caller: Contributor, r
     responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
 )
 def rotate_webhook_secret(webhook_id: UUID, caller: Contributor, response: Response) -> NewSecret:
-    """For 24 hours deliveries carry two signatures, by the new and by the old secret."""
+    """For 24 hours deliveries carry two signatures, by the new and the old secret; one before that is over at once."""
     response.headers["Cache-Control"] = "no-store"
     return wiring.webhooks().rotate_secret(caller.account_id, webhook_id)
 

@@ -419,7 +419,8 @@ def test_a_webhook_is_made_once_shown_without_its_secret_changed_and_deleted(
     key = {"Idempotency-Key": "k"}
     status, made = call("POST", "/v1/webhooks", body, headers=key)
     assert (status, made["secret"][:6], made["state"]) == (201, "whsec_", "pending")
-    assert call("POST", "/v1/webhooks", body, headers=key) == (201, made | {"secret": None}), "told once"
+    again = call("POST", "/v1/webhooks", body, headers=key)
+    assert again == (201, made | {"secret": None}), "told once"
     (kept,) = database.fetch_all("SELECT answer::text FROM idempotency_keys")
     assert made["id"] in kept["answer"]
     assert made["secret"] not in kept["answer"]
@@ -432,6 +433,8 @@ def test_a_webhook_is_made_once_shown_without_its_secret_changed_and_deleted(
     assert call("POST", f"{path}/secret")[1]["secret"] != made["secret"]
     assert call("DELETE", path)[0] == 204
     assert call("GET", path)[0] == 404
+    status, problem = call("POST", "/v1/webhooks", body, headers=key)
+    assert (status, problem["type"]) == (409, "/v1/problems/conflict"), "the key's webhook is gone"
 
 
 def test_another_accounts_webhook_is_not_there(call: Call, receiver: Receiver, database: Database) -> None:

@@ -74,8 +74,9 @@ class Webhooks:
     def create(self, account_id: UUID, request: WebhookRequest, *, idempotency_key: str | None) -> NewWebhook:
         """A webhook that is pending until its URL tells a challenge again; the challenge is on its way.
 
-        The answer is kept for the idempotency key without the secret. Raises `InvalidRequest` for a URL that is
-        never called, `Conflict` above `MAX_WEBHOOKS`, `TooManyRequests` above `CHALLENGES_PER_HOUR`.
+        Of a key that was used already the webhook is told as it is now, without the secret. Raises `InvalidRequest`
+        for a URL that is never called, `Conflict` above `MAX_WEBHOOKS` and for a key whose webhook was deleted,
+        `TooManyRequests` above `CHALLENGES_PER_HOUR`.
         """
         self._rules.parse(request.url)
         secret: str | None = None
@@ -98,7 +99,7 @@ class Webhooks:
             ).fetchone()
             view = WebhookView.model_validate(made)
             self._request_challenge(connection, account_id, view.id)
-            return view.model_dump(mode="json")
+            return {"id": str(view.id)}
 
         answer = self._idempotency.run(
             account_id=account_id,
@@ -107,9 +108,14 @@ class Webhooks:
             request=request.model_dump(mode="json"),
             work=work,
         )
+        webhook_id = UUID(answer["id"])
         if secret is not None:
-            self._wake_challenge(UUID(answer["id"]))
-        return NewWebhook.model_validate({**answer, "secret": secret})
+            self._wake_challenge(webhook_id)
+        try:
+            view = self.get(account_id, webhook_id)
+        except NotFound:
+            raise Conflict("The webhook that this Idempotency-Key made was deleted; send a new key.") from None
+        return NewWebhook.model_validate({**view.model_dump(), "secret": secret})
 
     def _request_challenge(self, connection: Connection[Row], account_id: UUID, webhook_id: UUID) -> None:
         """Makes a new challenge, to be sent after the commit. Raises `TooManyRequests`."""
@@ -248,7 +254,8 @@ class Webhooks:
             )
 
     def rotate_secret(self, account_id: UUID, webhook_id: UUID) -> NewSecret:
-        """A new secret; for `OLD_SECRET_VALID_FOR` deliveries carry a signature by the old one too.
+        """A new secret; for `OLD_SECRET_VALID_FOR` deliveries carry a signature by the old one too, and from now on
+        none by one before that.
 
         Raises `NotFound`.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -83,9 +84,20 @@ def phrase_of(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", printable).lower().split())[:_PHRASE_LETTERS].strip()
 
 
+_DISGUISES = str.maketrans("013457@$!", "oieastasi")
+_JOINTS = re.compile(r"[^\w\s@$!]|_")
+_LINK = re.compile(r"://|\bwww\.|@\w|\w\.(?:com|net|org|info|biz|online|shop|site|top|xyz|io|ru|cn|example)\b")
+
+
 def offends(phrase: str) -> bool:
-    """Whether a phrase has a word that is suggested to nobody."""
-    return not offensive().isdisjoint({phrase, *words_of(phrase)})
+    """Whether a phrase has a word that is suggested to nobody, in the plural or in disguise too (n1gger, ni-gger,
+    n i g g e r), or leads somewhere else."""
+    apart = _JOINTS.sub("", phrase).split()
+    said = {phrase, *words_of(phrase), *apart}
+    said |= {"".join(apart)} if all(len(letter) == 1 for letter in apart) else set()
+    said |= {word.translate(_DISGUISES) for word in said}
+    said |= {word.removesuffix(ending) for word in said for ending in ("s", "es", "z")}
+    return not offensive().isdisjoint(said) or _LINK.search(phrase) is not None
 
 
 class SuggestionTable:

@@ -208,7 +208,32 @@ def test_who_people_are_may_be_suggested(phrase: str) -> None:
     assert not offends(phrase)
 
 
-@pytest.mark.parametrize("phrase", ["gypo camp", "junkie", "squaw valley", "moslem"])
+@pytest.mark.parametrize(
+    "phrase",
+    ["grass", "half-timbered house", "1945", "mp3 player", "u.s.a. 50s diner", "café no. 5", "t-shirts"],
+)
+def test_what_only_looks_like_a_disguise_may_be_suggested(phrase: str) -> None:
+    assert not offends(phrase)
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        *(
+            "gypo camp",
+            "junkie",
+            "squaw valley",
+            "moslem",
+            "cunts",
+            "n1gger",
+            "ni-gger",
+            "n i g g e r",
+            "$luts",
+            "wh0res",
+        ),
+        *("heil hitler", "buy viagra www.spam.example", "cheap at shop.example.com", "me@example.org", "http://x.io"),
+    ],
+)
 def test_slurs_are_not_suggested(phrase: str) -> None:
     assert offends(phrase)
 
