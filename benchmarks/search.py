@@ -296,7 +296,7 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
 def measure_qdrant(documents: int) -> Iterator[report.Row]:
     """Qdrant's own engine, in this process, as the product lays out and asks a cluster; brute force is NumPy's."""
     from benchmarks.material.edge import EdgeClient
-    from imagemarket.search.qdrant import Placement, QdrantEngine
+    from imagemarket.search.qdrant import ALIAS, Placement, QdrantEngine
 
     size = f"{documents:,} documents in Qdrant"
     with tempfile.TemporaryDirectory(prefix="imagemarket-bench-") as folder:
@@ -305,20 +305,20 @@ def measure_qdrant(documents: int) -> Iterator[report.Row]:
         catalogue, held = Catalogue(part=1), _Held()
         yield report.at_most(f"writing {size}", ours=held.fill(engine, catalogue, documents), unit="s", limit=3600)
         began = time.perf_counter()
-        client.shard.optimize()
+        client.shard(ALIAS).optimize()
         yield report.at_most(f"making the index, {size}", ours=time.perf_counter() - began, unit="s", limit=3600)
         questions = Catalogue(part=1000).questions(QUESTIONS)
         bands = _by_vector_alone(engine, catalogue, questions, held)
         _beside_pgvector(bands, catalogue, questions, held)
         yield from _rows_of(bands, size)
-        indexed = client.shard.info().indexed_vectors_count
+        indexed = client.shard(ALIAS).info().indexed_vectors_count
         yield report.at_least(f"vectors in the graph, {size}", ours=indexed, unit="vectors", limit=documents)
-        client.shard.flush()
+        client.shard(ALIAS).flush()
         stored = sum(each.stat().st_blocks * 512 for each in Path(folder).rglob("*") if each.is_file())
         yield report.at_most(
             f"index, {size}, for a million", ours=stored * 1e6 / documents / 2**30, unit="GiB", limit=20
         )
-        client.shard.close()
+        client.close()
 
 
 class _Held:

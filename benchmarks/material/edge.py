@@ -1,19 +1,21 @@
-"""Qdrant's own engine in this process (`qdrant-edge-py`, from requirements/bench.txt), behind the client's face.
+"""Qdrant's own engine in this process (`qdrant-edge-py`), behind the client's face.
 
-`EdgeClient` takes what `QdrantEngine` sends to a cluster and hands it to one shard in a folder: the collection's
-settings, the indexes of the payload, points, conditions and questions are the product's own. Only the network between
-is missing. What the product does not send is not translated, and raises.
+`EdgeClient` takes what `QdrantEngine` sends to a cluster and hands it to a shard in a folder, one for each collection:
+the collection's settings, the indexes of the payload, points, conditions and questions are the product's own. Only the
+network between and the names of collections are no engine's. What the product does not send is not translated, and
+raises.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import qdrant_edge as edge  # pyright: ignore[reportMissingImports] - from requirements/bench.txt alone
+import qdrant_edge as edge
 from qdrant_client import models as q
 
 _FULL_SCAN_KB = 10_000
@@ -21,54 +23,81 @@ _FULL_SCAN_KB = 10_000
 
 
 class EdgeClient:
-    """The part of `QdrantClient` that `QdrantEngine` uses, over one collection of one shard."""
+    """The part of `QdrantClient` that `QdrantEngine` uses, over collections of one shard each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: Any = None
+        self._open: dict[str, Any] = {}
+        self._aliases: dict[str, str] = {}
 
-    @property
-    def shard(self) -> Any:
-        if self._open is None:
-            raise RuntimeError("the collection was not created")
-        return self._open
+    def shard(self, name: str) -> Any:
+        """The one of a collection, by its own name or its alias."""
+        return self._open[self._aliases.get(name, name)]
+
+    def close(self) -> None:
+        for shard in self._open.values():
+            shard.close()
 
     # --- the collection --------------------------------------------------------------------------
 
     def collection_exists(self, name: str) -> bool:
-        _ = name
-        return self._open is not None
+        return self._aliases.get(name, name) in self._open
 
     def create_collection(self, name: str, *, vectors_config: dict[str, q.VectorParams], **spread: Any) -> None:
         """`spread`, how it lies on a cluster, means nothing to one shard."""
-        _ = name, spread
+        _ = spread
         vectors = {field: _vector(each) for field, each in vectors_config.items()}
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._open = edge.EdgeShard.create(str(self._folder), edge.EdgeConfig(vectors=vectors))
+        folder = self._folder / name
+        folder.mkdir(parents=True)
+        self._open[name] = edge.EdgeShard.create(str(folder), edge.EdgeConfig(vectors=vectors))
+
+    def delete_collection(self, name: str) -> None:
+        self._open.pop(name).close()
+        shutil.rmtree(self._folder / name)
 
     def create_payload_index(self, name: str, field: str, *, field_schema: q.PayloadSchemaType, wait: bool) -> None:
-        _ = name, wait
+        _ = wait
         kind = getattr(edge.PayloadSchemaType, field_schema.value.capitalize())
-        self.shard.update(edge.UpdateOperation.create_field_index(field, kind))
+        self.shard(name).update(edge.UpdateOperation.create_field_index(field, kind))
 
     def update_collection_aliases(self, changes: Sequence[Any]) -> None:
-        """There is one collection, whatever it is called."""
+        for change in changes:
+            if isinstance(change, q.DeleteAliasOperation):
+                del self._aliases[change.delete_alias.alias_name]
+            else:
+                self._aliases[change.create_alias.alias_name] = change.create_alias.collection_name
+
+    def get_aliases(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            aliases=[
+                q.AliasDescription(alias_name=alias, collection_name=name) for alias, name in self._aliases.items()
+            ]
+        )
 
     # --- points ----------------------------------------------------------------------------------
 
-    def retrieve(self, name: str, ids: Sequence[str], *, with_payload: list[str]) -> list[SimpleNamespace]:
-        _ = name
-        found = self.shard.retrieve(list(ids), with_payload=with_payload, with_vector=False)
-        return [SimpleNamespace(id=each.id, payload=each.payload) for each in found]
+    def retrieve(
+        self, name: str, ids: Sequence[str], *, with_payload: list[str] | bool, with_vectors: list[str] | bool = False
+    ) -> list[SimpleNamespace]:
+        found = self.shard(name).retrieve(list(ids), with_payload=with_payload, with_vector=with_vectors)
+        return [SimpleNamespace(id=each.id, payload=each.payload, vector=each.vector) for each in found]
+
+    def scroll(
+        self, name: str, *, scroll_filter: q.Filter, limit: int, offset: Any, with_payload: bool
+    ) -> tuple[list[Any], Any]:
+        asked = edge.ScrollRequest(
+            offset=offset, limit=limit, filter=_filter(scroll_filter), with_payload=with_payload, with_vector=False
+        )
+        return self.shard(name).scroll(asked)
 
     def batch_update_points(self, name: str, operations: Sequence[q.UpsertOperation], *, wait: bool) -> None:
-        _ = name, wait
+        _ = wait
         for operation in operations:
             sent = operation.upsert
             assert isinstance(sent, q.PointsList)
             points = [edge.Point(each.id, cast("Any", each.vector), each.payload) for each in sent.points]
             assert isinstance(sent.update_filter, q.Filter)
-            self.shard.update(edge.UpdateOperation.upsert_points(points, _filter(sent.update_filter)))
+            self.shard(name).update(edge.UpdateOperation.upsert_points(points, _filter(sent.update_filter)))
 
     def query_points(
         self,
@@ -81,11 +110,10 @@ class EdgeClient:
         limit: int,
         with_payload: bool,
     ) -> SimpleNamespace:
-        _ = name
         again, acorn = search_params.quantization, search_params.acorn
         assert again is not None
         assert acorn is not None
-        found = self.shard.query(
+        found = self.shard(name).query(
             edge.QueryRequest(
                 limit=limit,
                 query=edge.Query.Nearest(query, using),

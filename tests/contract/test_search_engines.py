@@ -6,13 +6,15 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
+from benchmarks.material.edge import EdgeClient
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform import outbox
@@ -118,7 +120,16 @@ def opensearch(opensearch_server: str) -> Iterator[Refreshed]:
 
 @pytest.fixture
 def qdrant() -> QdrantEngine:
+    """Over the client's own stand-in in Python."""
     return QdrantEngine(QdrantClient(":memory:"))
+
+
+@pytest.fixture
+def qdrants_engine(tmp_path: Path) -> Iterator[QdrantEngine]:
+    """Over the server's own engine, without the server."""
+    client = EdgeClient(tmp_path / "qdrant")
+    yield QdrantEngine(cast("QdrantClient", client))
+    client.close()
 
 
 _REAL = pytest.mark.engines
@@ -130,6 +141,7 @@ _REAL = pytest.mark.engines
         pytest.param("postgres", marks=_REAL),
         pytest.param("opensearch", marks=_REAL),
         "memory and qdrant",
+        pytest.param("memory and the engine of qdrant", marks=_REAL),
     ]
 )
 def engine(request: pytest.FixtureRequest) -> Any:
@@ -140,6 +152,8 @@ def engine(request: pytest.FixtureRequest) -> Any:
             return PostgresSearch(request.getfixturevalue("database"))
         case "opensearch":
             return request.getfixturevalue("opensearch")
+        case "memory and the engine of qdrant":
+            return Pair(MemorySearch(), request.getfixturevalue("qdrants_engine"))
         case _:
             return Pair(MemorySearch(), request.getfixturevalue("qdrant"))
 
@@ -844,6 +858,7 @@ def test_every_way_to_the_nearest_gives_full_lists_that_pass_every_filter(
         pytest.param("postgres", marks=_REAL),
         pytest.param("opensearch", marks=_REAL),
         pytest.param("qdrant", marks=_REAL),
+        pytest.param("qdrants_engine", marks=_REAL),
     ]
 )
 def kept(request: pytest.FixtureRequest, database: Database) -> Any:

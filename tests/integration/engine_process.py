@@ -1,7 +1,7 @@
 """Engines that are libraries, each as a process of its own that a test can kill.
 
-    python -m tests.integration.engine_process qdrant PORT     # Qdrant's REST routes, as far as searches need them
-    python -m tests.integration.engine_process encoder PORT    # Lambda's `Invoke` of `encode_text`, the real handler
+    python -m tests.integration.engine_process qdrant PORT FOLDER   # Qdrant's own engine, behind a server's routes
+    python -m tests.integration.engine_process encoder PORT FOLDER  # Lambda's `Invoke` of `encode_text`, its handler
 
 Both begin with `documents()`: what a cluster would have kept is written anew.
 """
@@ -12,12 +12,13 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
@@ -60,40 +61,41 @@ def write_patiently(engine: SearchIndex, made: Sequence[SearchDocument]) -> None
         return
 
 
-def qdrant() -> Answer:
-    """Answers what `QdrantEngine` asks while it searches, from the client's own in-process mode."""
+def qdrant(folder: Path) -> Answer:
+    """Answers what `QdrantEngine` asks while it searches, from the server's own engine; the routes are this file's."""
     from qdrant_client import QdrantClient
     from qdrant_client import models as q
 
+    from benchmarks.material.edge import EdgeClient
     from imagemarket.search.qdrant import QdrantEngine
 
-    warnings.simplefilter("ignore")
-    client = QdrantClient(":memory:")
-    QdrantEngine(client).write(documents(), [])
+    client = EdgeClient(folder)
+    QdrantEngine(cast("QdrantClient", client)).write(documents(), [])
 
     def answer(path: str, body: Any) -> Any:
-        if path == "/":
-            from importlib.metadata import version
-
-            return {"title": "qdrant", "version": version("qdrant-client")}
         if found := re.fullmatch(r"/collections/([\w-]+)/exists", path):
             result: Any = {"exists": client.collection_exists(found[1])}
         elif found := re.fullmatch(r"/collections/([\w-]+)/points/query", path):
             asked = q.QueryRequest.model_validate(body)
+            assert asked.using
+            assert asked.filter
+            assert asked.params
+            assert asked.limit
             points = client.query_points(
                 found[1],
                 query=body["query"]["nearest"],
                 using=asked.using,
                 query_filter=asked.filter,
-                limit=asked.limit or 10,
+                search_params=asked.params,
+                limit=asked.limit,
                 with_payload=False,
             ).points
-            result = {"points": [each.model_dump(mode="json") for each in points]}
+            result = {"points": [{"id": str(each.id), "version": 0, "score": each.score} for each in points]}
         elif found := re.fullmatch(r"/collections/([\w-]+)/points", path):
             records = client.retrieve(
                 found[1], body["ids"], with_payload=body["with_payload"], with_vectors=body["with_vector"]
             )
-            result = [each.model_dump(mode="json") for each in records]
+            result = [{"id": str(each.id), "payload": each.payload, "vector": each.vector} for each in records]
         else:
             raise LookupError(path)
         return {"result": result, "status": "ok", "time": 0.0}
@@ -141,4 +143,5 @@ def server(answer: Answer, port: int) -> ThreadingHTTPServer:
 
 if __name__ == "__main__":
     os.environ["MARKET_MODEL_BUNDLE"] = str(lite_bundle())
-    server({"qdrant": qdrant, "encoder": encoder}[sys.argv[1]](), int(sys.argv[2])).serve_forever()
+    kind, port, folder = sys.argv[1], int(sys.argv[2]), tempfile.mkdtemp(dir=sys.argv[3])
+    server(qdrant(Path(folder)) if kind == "qdrant" else encoder(), port).serve_forever()

@@ -40,7 +40,7 @@ _WITHIN_SECONDS = 90.0
 _PATIENCE = Patience(engine_seconds=5, first_seconds=30, request_seconds=30, retry_delays=(), open_seconds=0.5)
 
 
-def _python(kind: str) -> Part:
+def _python(kind: str, folder: Path) -> Part:
     port = free_port()
 
     def ready() -> bool:
@@ -56,7 +56,7 @@ def _python(kind: str) -> Part:
         name=kind,
         title=kind,
         port=port,
-        command=[sys.executable, "-m", "tests.integration.engine_process", kind, str(port)],
+        command=[sys.executable, "-m", "tests.integration.engine_process", kind, str(port), str(folder)],
         environment={"PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(REPOSITORY / "shared")))},
         ready=ready,
         patience_s=120,
@@ -84,7 +84,7 @@ class Processes:
         return self._add("opensearch", part)
 
     def start_python(self, kind: str) -> str:
-        return self._add(kind, _python(kind))
+        return self._add(kind, _python(kind, self._layout.state))
 
     def _add(self, name: str, part: Part) -> str:
         self._parts[name] = part

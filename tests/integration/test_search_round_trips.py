@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -93,10 +94,9 @@ def test_opensearch(opensearch_server: str, open_turns: Callable[[str], Turns]) 
         writer.remove()
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_qdrant(open_turns: Callable[[str], Turns]) -> None:
+def test_qdrant(open_turns: Callable[[str], Turns], tmp_path: Path) -> None:
     port = free_port()
-    with engine_process.server(engine_process.qdrant(), port) as server:
+    with engine_process.server(engine_process.qdrant(tmp_path), port) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         turns = open_turns(f"http://{LOOPBACK}:{port}")
         engine = QdrantEngine(connect_qdrant(f"http://{LOOPBACK}:{turns.port}"))
