@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from imagemarket.catalog.models import ImageType, LicenseType
-from imagemarket.cli.client import URL_VARIABLE, MarketClient
+from imagemarket.cli.client import URL_VARIABLE, Connections, MarketClient
 from imagemarket.cli.stage import Stage, api_address
 
 Url = Annotated[str | None, typer.Option(help=f"The API's address; {URL_VARIABLE} by default.")]
@@ -102,7 +102,8 @@ def _results_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bo
 
     from imagemarket.cli import results_sheet
 
-    with httpx.Client(timeout=20, follow_redirects=True) as client:
+    connections = Connections()
+    with httpx.Client(timeout=20, follow_redirects=True, event_hooks=connections.hooks) as client:
 
         def fetch(address: str) -> bytes:
             try:
@@ -110,7 +111,11 @@ def _results_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bo
             except httpx.HTTPError as error:
                 raise OSError(str(error)) from error
 
-        drawn = results_sheet.draw(results, fetch)
+        try:
+            drawn = results_sheet.draw(results, fetch)
+        except KeyboardInterrupt:
+            connections.end()
+            raise
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="imagemarket-")) / "search.png"
     drawn.save(path, "PNG")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import random
+import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +24,21 @@ ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 60.0
 """A server that asks for more patience than this is not waited for."""
 _RENEW_BEFORE_SECONDS = 60.0
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=None)
+_CONNECT_SECONDS = 5.0
+"""A connection that is being made is the one wait that nobody can end."""
+_TIMEOUT = httpx.Timeout(60.0, connect=_CONNECT_SECONDS, pool=None)
+_SIGN_OUT_SECONDS = 2.0
 
 
 class CliError(Exception):
     """Something a person has to know or do; said without a traceback."""
+
+
+class Stopped(CliError):
+    """The run was told to end while this was under way."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped; run it again to go on")
 
 
 @dataclass(eq=False)
@@ -62,7 +74,7 @@ def retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
@@ -80,16 +92,26 @@ class Patience:
     `Retry-After` is honoured instead, up to `LONGEST_WAIT_SECONDS`.
     """
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._sleep = sleep
+    def __init__(self, sleep: Callable[[float], object] | None = None) -> None:
+        self._ended = threading.Event()
+        self._sleep = sleep or self._ended.wait
+
+    def end(self) -> None:
+        """Wakes whoever waits; nothing is sent again, and nothing more."""
+        self._ended.set()
 
     def send(self, request: Callable[[], httpx.Response]) -> httpx.Response:
-        """The last answer, whatever its status. Raises `httpx.TransportError` when there was none."""
+        """The last answer, whatever its status. Raises `httpx.TransportError` when there was none, `Stopped` when it
+        was told to end."""
         for attempt in range(1, ATTEMPTS + 1):
+            if self._ended.is_set():
+                raise Stopped
             wait = 0.5 * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
             try:
                 response = request()
             except httpx.TransportError:
+                if self._ended.is_set():
+                    raise Stopped from None
                 if attempt == ATTEMPTS:
                     raise
             else:
@@ -106,6 +128,43 @@ class Patience:
         raise AssertionError("unreachable")
 
 
+class Connections:
+    """The connections that HTTP clients make, so that another thread can end them: closing a client leaves a thread
+    that reads from it waiting."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._ended = False
+
+    @property
+    def hooks(self) -> dict[str, list[Callable[..., Any]]]:
+        """The `event_hooks` of a client whose connections these are."""
+        return {"request": [self._follow]}
+
+    def _follow(self, request: httpx.Request) -> None:
+        request.extensions["trace"] = self._traced
+
+    def _traced(self, event: str, told: Mapping[str, Any]) -> None:
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            with self._lock:
+                self._sockets.add(told["return_value"].get_extra_info("socket"))
+                if self._ended:
+                    self._end()
+
+    def end(self) -> None:
+        """Ends every connection, and those that are made from now on: who waits for an answer gets a
+        `httpx.TransportError`."""
+        with self._lock:
+            self._ended = True
+            self._end()
+
+    def _end(self) -> None:
+        for each in self._sockets:
+            with contextlib.suppress(OSError):  # closed already
+                each.shutdown(socket.SHUT_RDWR)
+
+
 class MarketClient:
     """One API at one base URL; safe to share between threads.
 
@@ -117,7 +176,7 @@ class MarketClient:
         base_url: str,
         *,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
@@ -125,10 +184,20 @@ class MarketClient:
         self.base_url = base_url.rstrip("/")
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
         # An API's answers are small; the bytes of pictures go through `store`, which never sees a token.
+        self._connections = Connections()
         self._http = httpx.Client(
-            base_url=self.base_url, timeout=_TIMEOUT, transport=transport, limits=limits, trust_env=True
+            base_url=self.base_url,
+            timeout=_TIMEOUT,
+            transport=transport,
+            limits=limits,
+            trust_env=True,
+            event_hooks=self._connections.hooks,
         )
-        self.store = httpx.Client(timeout=httpx.Timeout(300.0, connect=10.0, pool=None), transport=transport)
+        self.store = httpx.Client(
+            timeout=httpx.Timeout(300.0, connect=_CONNECT_SECONDS, pool=None),
+            transport=transport,
+            event_hooks=self._connections.hooks,
+        )
         self.patience = Patience(sleep)
         self._lock = threading.Lock()
         self._access: str | None = None
@@ -142,11 +211,19 @@ class MarketClient:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def stop(self, *, grace_seconds: float) -> None:
+        """Ends what other threads wait for, with `Stopped`: pauses at once, requests under way after a while, in which
+        their answers may still come. Nothing more can be asked but to sign out."""
+        self.patience.end()
+        ending = threading.Timer(grace_seconds, self._connections.end)
+        ending.daemon = True
+        ending.start()
+
     def close(self) -> None:
         """Signs out, which ends the refresh token, and closes the connections."""
         if self._refresh is not None:
             with contextlib.suppress(httpx.HTTPError):  # else it expires by itself
-                self._http.post("/v1/auth/logout", json={"refresh_token": self._refresh}, timeout=5.0)
+                self._http.post("/v1/auth/logout", json={"refresh_token": self._refresh}, timeout=_SIGN_OUT_SECONDS)
             self._refresh = self._access = None
         self._http.close()
         self.store.close()
@@ -183,7 +260,7 @@ class MarketClient:
     def request(self, method: str, path: str, **options: Any) -> Any:
         """The JSON answer (None for an empty one) of a request by the signed-in account, if there is one.
 
-        Raises `ApiProblem` for a refusal and `CliError` when nothing answers.
+        Raises `ApiProblem` for a refusal, `CliError` when nothing answers and `Stopped` after `stop`.
         """
         token = self._token()
         try:

@@ -38,8 +38,11 @@ def draw(results: Sequence[Result], fetch: Callable[[str], bytes]) -> Image:
     sheet = Image.new("RGB", (columns * step + _GAP, rows * line + _GAP), _PAPER)
     pen = ImageDraw.Draw(sheet)
     font, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(_FETCHED_AT_ONCE)
+    try:
         thumbnails = list(pool.map(lambda result: _thumbnail(result, fetch), results))
+    finally:  # interrupted, it leaves what is under way to whoever fetches
+        pool.shutdown(wait=False, cancel_futures=True)
     for place, (result, thumbnail) in enumerate(zip(results, thumbnails, strict=True)):
         left, top = _GAP + place % columns * step, _GAP + place // columns * line
         if thumbnail is None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from imagemarket.cli.client import ApiProblem, CliError, MarketClient
+from imagemarket.cli.client import ApiProblem, CliError, MarketClient, Stopped
 from imagemarket.cli.journal import Entry, Journal
 from imagemarket.cli.pictures import Defaults, Picture, announcement_of
 
@@ -29,6 +29,8 @@ THERE = "there"
 GOOD_STATUSES = frozenset({"approved", "pending_review", THERE})
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.5, 5.0
 _BLOCK = 1024 * 1024
+_GRACE_SECONDS = 2.0
+"""So long a request under way may go on after Ctrl-C: what it brought about need not be found out by the next run."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,6 @@ class _InFlight:
     began: float | None
     poll_at: float = 0.0
     pause: float = field(default=_FIRST_POLL_SECONDS)
-
-
-class Stopped(CliError):
-    """The run was told to end while this was under way."""
-
-    def __init__(self) -> None:
-        super().__init__("stopped; run it again to go on")
 
 
 class _Counted(io.FileIO):
@@ -147,7 +142,7 @@ class Uploader:
     def run(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Sends what is missing, waits, and says what became of each picture, in their order.
 
-        A picture's failure is its own outcome. Ctrl-C stops between requests; the journal knows the rest.
+        A picture's failure is its own outcome. Ctrl-C ends every wait within seconds; the journal knows the rest.
         """
         senders = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
         watchers = ThreadPoolExecutor(1, thread_name_prefix="results")
@@ -157,8 +152,11 @@ class Uploader:
                 future.result()
             self._sending_done.set()
             watching.result()
-        finally:
+        except BaseException:
             self._stop.set()
+            self._client.stop(grace_seconds=_GRACE_SECONDS)
+            raise
+        finally:
             senders.shutdown(wait=True, cancel_futures=True)
             watchers.shutdown(wait=True)
         return [self._outcomes[picture.path] for picture in pictures]
@@ -370,6 +368,8 @@ class Uploader:
         image_id, name = flight.entry.image_id, flight.picture.name
         try:
             progress = self._client.get(f"/v1/images/{image_id}/status")
+        except Stopped:
+            raise
         except CliError as error:
             return Outcome(name, "failed", f"sent, but its status could not be read: {error}", image_id)
         status = progress["status"]

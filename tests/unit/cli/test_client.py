@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from imagemarket.cli.client import ATTEMPTS, ApiProblem, CliError, MarketClient, Patience, retry_after
+from imagemarket.cli.client import ATTEMPTS, ApiProblem, CliError, MarketClient, Patience, Stopped, retry_after
 
 URL = "http://api.test"
 ACCOUNT = {"id": "1", "email": "ada@example.com", "role": "contributor"}
@@ -26,9 +28,9 @@ def problem(status: int, **fields: Any) -> httpx.Response:
     return httpx.Response(status, json={"type": "/v1/problems/some-thing", "detail": "It is so.", **fields})
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-1"])
+@pytest.mark.parametrize("value", ["", "soon", "-1", "²"])
 def test_a_wait_that_is_none_is_not_honoured(value: str) -> None:
-    assert retry_after(httpx.Response(429, headers={"Retry-After": value})) is None
+    assert retry_after(httpx.Response(429, headers={"Retry-After": value.encode("latin-1")})) is None
 
 
 def test_a_wait_is_a_number_of_seconds_or_a_date() -> None:
@@ -65,6 +67,34 @@ def test_a_server_is_waited_for_as_long_as_it_asks_and_no_longer_than_a_minute()
     assert slept == [9]
     assert Patience(slept.append).send(lambda: httpx.Response(429, headers={"Retry-After": "61"})).status_code == 429
     assert slept == [9]
+
+
+def test_who_waits_when_told_to_end_wakes_and_sends_nothing_more() -> None:
+    patience = Patience()
+    sent: list[int] = []
+
+    def busy() -> httpx.Response:
+        sent.append(1)
+        threading.Timer(0.05, patience.end).start()
+        return httpx.Response(503, headers={"Retry-After": "60"})
+
+    began = time.monotonic()
+    with pytest.raises(Stopped):
+        patience.send(busy)
+    assert time.monotonic() - began < 30
+    with pytest.raises(Stopped):
+        patience.send(busy)
+    assert len(sent) == 1
+
+
+def test_an_answer_that_comes_after_all_is_one_though_nothing_more_is_sent() -> None:
+    patience = Patience()
+
+    def answered() -> httpx.Response:
+        patience.end()
+        return httpx.Response(200)
+
+    assert patience.send(answered).status_code == 200
 
 
 def test_a_refusal_is_not_tried_again() -> None:
