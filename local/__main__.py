@@ -16,6 +16,8 @@ from pathlib import Path
 
 from rich.table import Table
 
+from imagemarket.cli.closed_pipe import shell_status, until_nobody_reads
+from local.arguments import at_least, said
 from local.cloud import Cloud
 from local.layout import REPOSITORY, Layout, LocalError
 from local.processes import Supervisor
@@ -84,26 +86,36 @@ def _logs(layout: Layout, arguments: Sequence[str]) -> int:
     )
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C")
     parser.add_argument(
-        "--request", metavar="ID", help="every function's lines about a request (X-Request-Id), an image, an execution"
+        "--request",
+        type=said,
+        metavar="ID",
+        help="every function's lines about a request (X-Request-Id), an image, an execution",
     )
-    parser.add_argument("--lines", type=int, metavar="N", help="how many (200 of one, 20 of each of all)")
+    parser.add_argument(
+        "--lines",
+        type=at_least(1),
+        metavar="N",
+        help="the last N (200 of one, 20 of each of all, every one about a request)",
+    )
     chosen = parser.parse_args(arguments)
-    count = chosen.lines or (200 if chosen.name or chosen.request else 20)
+    count = chosen.lines or (200 if chosen.name else 20)
     try:
         if chosen.request or chosen.name in functions:
             if chosen.name in known:
                 parser.error(f"--request looks into functions, and {chosen.name} is a part")
+            count = chosen.lines if chosen.request else count
             return _function_logs(layout, chosen.name, chosen.request or "", count, follow=chosen.follow)
         files = [layout.logs / f"{name}.log" for name in ([chosen.name] if chosen.name else known)]
         if not files:
             console.print("Nothing has been logged yet: run ./market up")
             return 0
-        return subprocess.call(["tail", "-n", str(count), *(["-F"] if chosen.follow else []), *map(str, files)])
+        tail = ["tail", "-n", str(count), *(["-F"] if chosen.follow else []), *map(str, files)]
+        return shell_status(subprocess.call(tail))
     except KeyboardInterrupt:
         return 0
 
 
-def _function_logs(layout: Layout, function: str | None, about: str, count: int, *, follow: bool) -> int:
+def _function_logs(layout: Layout, function: str | None, about: str, count: int | None, *, follow: bool) -> int:
     from local.function_logs import FunctionLogs
 
     _refuse_where_down(layout, "aws")
@@ -112,7 +124,7 @@ def _function_logs(layout: Layout, function: str | None, about: str, count: int,
     if not lines and not follow:
         console.print(f"No function has logged anything about {about}" if about else f"{function} has not logged yet")
         return 1 if about else 0
-    for line in lines if about else lines[-count:]:
+    for line in lines if count is None else lines[-count:]:
         print(line, flush=True)
     if follow:
         for line in logs.follow(function, about=about, since=lines[-1].at + 1 if lines else 0):
@@ -132,7 +144,7 @@ def _refuse_where_down(layout: Layout, *names: str) -> None:
 
 def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./market dashboard")
-    parser.add_argument("--minutes", type=int, default=15, help="how far back to look (default 15)")
+    parser.add_argument("--minutes", type=at_least(1), default=15, help="how far back to look (default 15)")
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     chosen = parser.parse_args(arguments)
     _refuse_where_down(layout, "aws")
@@ -140,7 +152,7 @@ def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
         raise LocalError("nothing is deployed yet: run ./market up")
     from local.dashboard import show
 
-    return show(layout, minutes=max(1, chosen.minutes), once=chosen.once)
+    return show(layout, minutes=chosen.minutes, once=chosen.once)
 
 
 def _agreed(what: str) -> bool:
@@ -208,7 +220,7 @@ def _bench(layout: Layout, arguments: Sequence[str]) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    return running.wait()
+    return shell_status(running.wait())
 
 
 def _chaos(layout: Layout, arguments: Sequence[str]) -> int:
@@ -276,6 +288,10 @@ def _end(*_: object) -> None:
 
 
 def main() -> int:
+    return until_nobody_reads(_run)
+
+
+def _run() -> int:
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"help", "-h", "--help"}:
         print(USAGE)

@@ -41,7 +41,11 @@ class Keeping(ThreadingHTTPServer):
 
 class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Keeping
+
+    @property
+    def keeping(self) -> Keeping:
+        assert isinstance(self.server, Keeping)
+        return self.server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         pass
@@ -49,10 +53,10 @@ class _Answers(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         path = self.path.partition("?")[0]
-        if path == self.server.kept:
-            self.server.reached.set()
-            if not self.server.by_words:
-                self.server.over.wait(60)
+        if path == self.keeping.kept:
+            self.keeping.reached.set()
+            if not self.keeping.by_words:
+                self.keeping.over.wait(60)
                 self.close_connection = True
                 return
             self._send(503, {"detail": "Busy."}, ("Retry-After", "30"))
@@ -62,7 +66,7 @@ class _Answers(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = _answer  # noqa: N815 - their names there
 
     def _documents(self) -> dict[str, Any]:
-        url = self.server.url
+        url = self.keeping.url
         tokens = {"access_token": "a", "refresh_token": "r", "expires_in": 900, "account": ACCOUNT}
         form = {"method": "form", "url": f"{url}/store", "fields": {}}
         hit = {"id": IMAGE, "title": "Boats", "score": 0.5, "renditions": [

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from imagemarket.cli.closed_pipe import READER_GONE
 from local import __main__ as market
-from local import help_texts
+from local import function_logs, help_texts
+from local.function_logs import Line
 from local.layout import REPOSITORY, Layout, write_private
 
 
@@ -154,6 +157,74 @@ def test_what_a_command_takes_is_told_without_an_environment_as_with_one() -> No
     differing = {name for name, text in wanted.items() if text.split() != there[name].split()}
     assert differing == set(), "python -m local.help_texts writes them anew"
     assert {*market.COMMANDS, *market.product_commands()} <= there.keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("logs", "--request", ""), "is empty"),
+        (("logs", "--request", " "), "is empty"),
+        (("logs", "aws", "--lines", "0"), "'0' must be a whole number, 1 or more"),
+        (("logs", "--lines", "-5"), "'-5' must be a whole number, 1 or more"),
+        (("logs", "--lines", "ten"), "'ten' must be a whole number, 1 or more"),
+        (("dashboard", "--minutes", "0"), "'0' must be a whole number, 1 or more"),
+        (("chaos", "--uploads", "-1"), "'-1' must be a whole number, 1 or more"),
+    ],
+)
+def test_a_value_that_says_nothing_is_refused(
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    write_private(state / "logs" / "aws.log", "a line\n")
+    with pytest.raises(SystemExit) as ended:
+        _say(monkeypatch, *words)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert not said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"), [((), ["1", "2", "3"]), (("--lines", "2"), ["2", "3"]), (("--lines", "9"), ["1", "2", "3"])]
+)
+def test_every_line_about_a_request_is_shown_unless_so_many_are_asked_for(
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    lines: list[str],
+) -> None:
+    found = [Line(number, "search_api", str(number)) for number in (1, 2, 3)]
+    monkeypatch.setattr(function_logs, "FunctionLogs", lambda _: SimpleNamespace(lines=lambda *_, about: found))
+    monkeypatch.setattr(market, "_refuse_where_down", lambda *_: None)
+    assert _say(monkeypatch, "logs", "--request", "r1", *words) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == lines
+
+
+@pytest.mark.parametrize(
+    "words", [("help",), ("bench", "--help"), ("logs",), ("env",), ("reset", "--yes"), ("down",), ("search", "cat")]
+)
+def test_a_command_whose_reader_has_gone_ends_without_a_word(state: Path, words: tuple[str, ...]) -> None:
+    write_private(state / "logs" / "aws.log", "a line\n" * 100_000)
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "local", *words],
+            env=environment,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (READER_GONE, "")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

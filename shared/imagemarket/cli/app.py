@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from imagemarket.cli import (
     catalogue,
@@ -19,10 +21,29 @@ from imagemarket.cli import (
     watermark,
 )
 from imagemarket.cli.client import CliError
+from imagemarket.cli.closed_pipe import until_nobody_reads
 from imagemarket.platform.telemetry import logger
+from imagemarket.platform.validation import sentence_of, shown
+
+
+class _Commands(TyperGroup):
+    """Says in our words what is wrong with a value: typer reads them with pydantic, and repeats its."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from pydantic import ValidationError
+
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as refused:
+            if isinstance(refused.__cause__, ValidationError):
+                first = refused.__cause__.errors()[0]
+                refused.message = f"{shown(str(first['input']))!r} {sentence_of(first)}"
+            raise
+
 
 app = typer.Typer(
     name="imagemarket",
+    cls=_Commands,
     help="The marketplace's command line: try pictures out, upload and find them, look after what died.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,8 +64,13 @@ app.command("categories")(catalogue.categories)
 def main() -> None:
     """Runs the command line; what a person can put right is one line on stderr and status 1."""
     logger.setLevel("ERROR")  # a person reads this terminal, and stdout is for answers
+    sys.exit(until_nobody_reads(_run))
+
+
+def _run() -> int:
     try:
         app()
     except CliError as error:
         typer.echo(f"imagemarket: {error}", err=True)
-        sys.exit(1)
+        return 1
+    return 0

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from imagemarket.cli.client import CliError
+from imagemarket.cli.closed_pipe import shell_status
 from imagemarket.cli.stage import Stage, deployment
 
 app = typer.Typer(name="models", help="Model bundles, and which of them is in use.", no_args_is_help=True)
@@ -56,7 +57,7 @@ def build(
         builder = "captioner" if name is Bundle.COCA else "clip"
         command = [interpreter, "-m", f"sagemaker.builders.{builder}", name.value, "--out", str(out)]
         command += ["--checkpoint", str(checkpoint)] if checkpoint else []
-    raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603
+    raise typer.Exit(shell_status(subprocess.run(command, check=False).returncode))  # noqa: S603
 
 
 @app.command("list")

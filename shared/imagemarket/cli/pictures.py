@@ -18,6 +18,7 @@ from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
 from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES
 from imagemarket.platform.text import what_shows
+from imagemarket.platform.validation import sentence_of
 
 METADATA_NAME = "metadata.json"
 _TITLE_MAX, _DESCRIPTION_MAX, _TAG_MAX = 255, 2000, 100
@@ -226,7 +227,7 @@ class _Notes:
                 raise CliError(
                     f"{path}: {where}: no such field; there are {', '.join(PictureNotes.model_fields)}"
                 ) from None
-            raise CliError(f"{path}: {where}: {first['msg']}") from None
+            raise CliError(f"{path}: {where}: {sentence_of(first)}") from None
 
     def of(self, name: str) -> PictureNotes | None:
         """Of a file by its path in the folder, else by its bare name."""

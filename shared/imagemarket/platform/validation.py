@@ -31,6 +31,11 @@ def field_errors(errors: Sequence[Mapping[str, Any]], known: Callable[[str], Any
     return [_field_error(error, known) for error in errors]
 
 
+def sentence_of(error: Mapping[str, Any]) -> str:
+    """The sentence about a finding outside of a request: in a file, or in the words of a command."""
+    return _sentence(error, "", error["loc"], lambda _: None)
+
+
 def _field_error(error: Mapping[str, Any], known: Callable[[str], Any]) -> Json:
     place, *path = error["loc"]
     kind = error["type"]

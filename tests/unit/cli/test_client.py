@@ -30,7 +30,7 @@ def problem(status: int, **fields: Any) -> httpx.Response:
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "²"])
 def test_a_wait_that_is_none_is_not_honoured(value: str) -> None:
-    assert retry_after(httpx.Response(429, headers={"Retry-After": value.encode("latin-1")})) is None
+    assert retry_after(httpx.Response(429, headers={b"Retry-After": value.encode("latin-1")})) is None
 
 
 def test_a_wait_is_a_number_of_seconds_or_a_date() -> None:

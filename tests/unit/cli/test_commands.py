@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import Enum
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
 import httpx
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from imagemarket import wiring
@@ -50,6 +54,54 @@ class Calls:
             return answer
 
         return call
+
+
+# --- wrong words ---------------------------------------------------------------------------------
+
+
+def _read_values() -> Iterator[tuple[list[str], str]]:
+    """Every place of every command that takes more than text: the command's words, and how the value is given."""
+
+    def commands(group: Any, way: list[str]) -> Iterator[tuple[list[str], Any]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from commands(command, [*way, name])
+            else:
+                yield [*way, name], command
+
+    for words, command in commands(get_command(app), []):
+        kinds = get_type_hints(inspect.unwrap(command.callback))
+        for parameter in command.params:
+            kind = kinds.get(parameter.name)
+            inner = [each for each in (*get_args(kind), kind) if isinstance(each, type)]
+            if any(issubclass(each, UUID | int | float | Enum) and each is not bool for each in inner):
+                yield words, next((each for each in parameter.opts if each.startswith("--")), "")
+
+
+@pytest.mark.parametrize(("words", "option"), [*_read_values()], ids="".join)
+def test_a_value_that_is_none_is_refused_in_our_words(words: list[str], option: str) -> None:
+    done = run(*words, *([option] if option else []), "nope")
+    assert done.exit_code == 2
+    said = " ".join(done.output.replace("\u2502", " ").split())
+    assert "'nope' must be " in said or "'nope' is not one of " in said
+    assert "Input should" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["images", "show", "nope"], "'nope' must be an id such as 01930000-0000-7000-8000-000000000001"),
+        (["dlq", "replay", "--rate", "0"], "'0' must be at least 0.01"),
+        (["dlq", "replay", "--rate", "nan"], "'nan' must be a number"),
+        (["search", "cat", "--limit", "0"], "'0' must be at least 1"),
+        (["search", "cat", "--limit", "101"], "'101' must be at most 100"),
+        (["search", "cat", "--limit", "ten"], "'ten' must be a whole number"),
+    ],
+)
+def test_a_refused_value_is_told_with_what_it_must_be(words: list[str], told: str) -> None:
+    done = run(*words)
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.replace("\u2502", " ").split())
 
 
 # --- verify --------------------------------------------------------------------------------------
