@@ -14,19 +14,25 @@ import asyncio
 import contextlib
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+import h11
 import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imagemarket.platform import cors
 
@@ -49,6 +55,8 @@ _DECODINGS = 8
 _NOT_PASSED_ON = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length"}
 )
+_ANSWERED_ANEW = _NOT_PASSED_ON | {b"date", b"server"}
+"""Of an answer: this door's own server says these."""
 _MEDIA_REQUEST_HEADERS = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 _MEDIA_HEADERS = (
     *("content-type", "content-length", "content-range", "accept-ranges"),
@@ -207,8 +215,13 @@ class FrontDoor:
         finally:
             slots.release()
         response = Response(content, status_code=answer.status_code)
+        if request.method == "HEAD":  # the length is that of GET's answer, or is left out (RFC 9110, 8.6)
+            length = answer.headers.get("content-length", "0")
+            del response.headers["content-length"]
+            if length != "0":
+                response.headers["content-length"] = length
         for name, value in answer.headers.raw:
-            if name.lower() not in _NOT_PASSED_ON:
+            if name.lower() not in _ANSWERED_ANEW:
                 response.raw_headers.append((name.lower(), value))
         return response
 
@@ -272,6 +285,63 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return problem
 
 
+class _OneFraming:
+    """ASGI middleware: refuses a request that says twice how long it is, and ends its connection, where somebody before
+    this door may see another request begin (RFC 9112, 6.1)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            names = {name for name, _ in scope["headers"]}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                detail = "A request has either Content-Length or Transfer-Encoding"
+                refusal = _problem(400, "Bad request", detail, Connection="close")
+                refusal.headers.update(_OF_OTHER_ORIGINS)
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class _Protocol(H11Protocol):
+    """Answers what is no HTTP at all as the door answers everything else that it refuses."""
+
+    def send_400_response(self, msg: str) -> None:
+        _ = msg  # the error itself, which is being handled, knows more
+        error = sys.exc_info()[1]
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            refusal = _not_http(status)
+            headers = [*refusal.raw_headers, (b"connection", b"close")]
+            answer = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
+            for event in (answer, h11.Data(data=bytes(refusal.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def _not_http(status: int) -> JSONResponse:
+    if status == 431:
+        refusal = _problem(431, "Headers too large", f"Headers take at most {_MAX_HEADER_BYTES} bytes together")
+    else:
+        refusal = _problem(status, HTTPStatus(status).phrase, "This is no HTTP request: RFC 9112 says how one is made")
+    refusal.headers.update(_OF_OTHER_ORIGINS)
+    return refusal
+
+
+def server_of(app: ASGIApp, port: int) -> uvicorn.Config:
+    """How the door is served."""
+    return uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=port,
+        http=_Protocol,
+        log_level="warning",
+        lifespan="on",
+        timeout_keep_alive=75,  # longer than callers keep one unused, so that none is closed under a request
+    )
+
+
 def make_app(aws: str, outputs: Path) -> Starlette:
     door = FrontDoor(aws, outputs)
 
@@ -294,6 +364,7 @@ def make_app(aws: str, outputs: Path) -> Starlette:
             Route("/.well-known/{rest:path}", door.api, methods=every_method),
         ],
         exception_handlers={HTTPException: _refuse},
+        middleware=[Middleware(_OneFraming)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a path with a slash too many is for the API to answer
@@ -306,14 +377,7 @@ def main() -> None:
     parser.add_argument("--aws", required=True)
     parser.add_argument("--outputs", type=Path, required=True)
     chosen = parser.parse_args()
-    uvicorn.run(
-        make_app(chosen.aws, chosen.outputs),
-        host="127.0.0.1",
-        port=chosen.port,
-        log_level="warning",
-        lifespan="on",
-        timeout_keep_alive=75,  # longer than callers keep one unused, so that none is closed under a request
-    )
+    uvicorn.Server(server_of(make_app(chosen.aws, chosen.outputs), chosen.port)).run()
 
 
 if __name__ == "__main__":

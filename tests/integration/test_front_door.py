@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from local.front_door import STATUS_IN_FLIGHT, _below, _Refused, leads_elsewhere, make_app
+from local.front_door import STATUS_IN_FLIGHT, _below, _Refused, leads_elsewhere, make_app, server_of
 from local.layout import LOOPBACK, free_port
 
 pytestmark = pytest.mark.engines
@@ -57,9 +59,10 @@ async def _anything_else(request: Request) -> Response:
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[int]:
+def serving(app: Any, *, as_door: bool = False) -> Iterator[int]:
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="error"))
+    plain = uvicorn.Config(app, host=LOOPBACK, port=port, log_level="error")
+    server = uvicorn.Server(server_of(app, port) if as_door else plain)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -85,20 +88,32 @@ def standing(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The port of a front door that serves."""
     outputs = tmp_path_factory.mktemp("standing") / "outputs.json"
     outputs.write_text(_OUTPUTS)
-    with serving(make_app(upstream, outputs)) as port:
+    with serving(make_app(upstream, outputs), as_door=True) as port:
         yield port
+
+
+def exchange(port: int, sent: bytes) -> bytes:
+    """All that is answered to what is sent byte for byte, up to the end of the connection."""
+    with socket.create_connection((LOOPBACK, port), timeout=20) as connection:
+        connection.sendall(sent)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):  # closed with bytes that nobody read
+            while received := connection.recv(65536):
+                answer += received
+    return answer
 
 
 def raw(port: int, target: bytes, *headers: bytes, method: bytes = b"GET") -> tuple[int, bytes]:
     """Status and body of a request that is sent byte for byte."""
-    with socket.create_connection((LOOPBACK, port), timeout=20) as connection:
-        lines = [method + b" " + target + b" HTTP/1.1", b"Host: market.test", b"Connection: close", *headers]
-        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
-        answer = b""
-        while received := connection.recv(65536):
-            answer += received
-    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = [method + b" " + target + b" HTTP/1.1", b"Host: market.test", b"Connection: close", *headers]
+    head, _, body = exchange(port, b"\r\n".join(lines) + b"\r\n\r\n").partition(b"\r\n\r\n")
     return int(head.split()[1]), body
+
+
+def fields(answer: bytes) -> list[tuple[str, str]]:
+    """The header fields of an answer, names in small letters."""
+    lines = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    return [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
 
 
 @pytest.fixture
@@ -265,6 +280,109 @@ def test_refusals_are_problems(door: TestClient) -> None:
         answer = door.request(method, path)
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+_LOGIN = b"POST /v1/auth/login HTTP/1.1\r\nHost: x\r\n"
+_SECOND = b"GET /v1/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        _LOGIN + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + _SECOND,
+        _LOGIN + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + _SECOND,
+        _LOGIN.replace(b"/v1/auth/login", b"/nowhere")
+        + b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_a_request_whose_end_can_be_seen_twice_ends_its_connection(standing: int, sent: bytes) -> None:
+    answer = exchange(standing, sent)
+    assert answer.count(b"HTTP/1.1 ") == 1, "what came after it is answered by nobody"
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert ("connection", "close") in fields(answer)
+    assert "Transfer-Encoding" in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /v1/a b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v1/a\x00b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v1/a HTTP/1.1\r\nHost: x\r\nX-A: a\x00b\r\n\r\n", 400),
+        (b"GET /v1/a HTTP/1.1\r\nHost: x\r\nX-A : a\r\n\r\n", 400),
+        (b"GET /v1/a HTTP/1.1\r\n\r\n", 400),
+        (b"GET /v1/a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
+        (_LOGIN + b"Content-Length: +4\r\n\r\nabcd", 400),
+        (_LOGIN + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400),
+        (_LOGIN + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (_LOGIN + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET /v1/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-A: " + b"a" * 200_000 + b"\r\n\r\n", 431),
+    ],
+)
+def test_what_is_no_request_is_refused_as_a_problem_too(standing: int, sent: bytes, status: int) -> None:
+    answer = exchange(standing, sent)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
+    assert {("content-type", "application/problem+json"), ("connection", "close")} <= set(fields(answer))
+    document = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (document["type"], document["status"]) == ("about:blank", status)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE"])
+@pytest.mark.parametrize("target", [b"/v1/search", b"/images/x", b"/media/thumbnails/i/1.webp", b"/", b"/nowhere"])
+def test_no_header_comes_twice_but_cookies(standing: int, target: bytes, method: bytes) -> None:
+    request = method + b" " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    names = Counter(name for name, _ in fields(exchange(standing, request)))
+    assert names["date"] == names["server"] == 1
+    assert {name for name, number in names.items() if number > 1} <= {"set-cookie"}
+
+
+@pytest.mark.parametrize("target", [b"/v1/search", b"/images/x", b"/media/thumbnails/i/1.webp", b"/nowhere", b"/"])
+def test_head_has_the_length_of_get_or_none(standing: int, target: bytes) -> None:
+    def length(method: bytes) -> str | None:
+        request = method + b" " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        answer = exchange(standing, request)
+        if method == b"HEAD":
+            assert answer.endswith(b"\r\n\r\n"), "no body"
+        return dict(fields(answer)).get("content-length")
+
+    if target in {b"/v1/search", b"/images/x"}:  # what stands behind echoes the method, which has a letter more
+        assert length(b"HEAD") == str(int(length(b"GET") or 0) + 1)
+    else:
+        assert length(b"HEAD") in {length(b"GET"), None}
+
+
+def test_a_length_that_only_says_that_head_has_no_body_is_left_out(outputs: Path) -> None:
+    async def as_gateways_do(request: Request) -> Response:
+        return Response(b"" if request.method == "HEAD" else b"page")
+
+    with (
+        serving(Starlette(routes=[Route("/{rest:path}", as_gateways_do)])) as port,
+        TestClient(make_app(f"http://{LOOPBACK}:{port}", outputs)) as client,
+    ):
+        assert client.get("/images/x").headers["content-length"] == "4"
+        assert "content-length" not in client.head("/images/x").headers
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/",
+        b"/terms",
+        b"/terms/",
+        b"/images",
+        b"/images/",
+        b"/v1",
+        b"/v1/",
+        b"/v1/search/",
+        b"/media",
+        b"/media/",
+        b"//x",
+    ],
+)
+def test_the_host_that_a_request_names_leads_nobody_anywhere(standing: int, target: bytes) -> None:
+    answer = exchange(standing, b"GET " + target + b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert b"evil.example" not in answer.partition(b"\r\n\r\n")[0]
 
 
 def test_a_compressed_answer_stays_compressed(outputs: Path) -> None:
