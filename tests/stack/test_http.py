@@ -23,6 +23,10 @@ def test_head_is_get_without_a_body(market: Visitor) -> None:
         got, head = market.http.get(path), market.http.head(path)
         assert (head.status_code, head.content) == (got.status_code, b"") == (200, b""), path
         assert head.headers["content-type"] == got.headers["content-type"], path
+    for path in ("/v1/openapi.json", "/terms"):
+        got, head = market.http.get(path), market.http.head(path)
+        assert head.headers.get("content-length") in {None, got.headers["content-length"]}, path
+        assert len(got.headers.get_list("date")) == len(head.headers.get_list("date")) == 1, path
 
 
 def test_pages_of_other_origins_may_call(market: Visitor) -> None:
