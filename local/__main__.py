@@ -253,7 +253,7 @@ def _product(layout: Layout, arguments: Sequence[str]) -> int:
     # what a person set by hand (another MARKET_URL, say) wins
     environment |= {name: value for name, value in os.environ.items() if name.startswith("MARKET_")}
     os.environ.update(environment)
-    named = "import sys; sys.argv[0] = './market'; from imagemarket.cli.app import main; main()"
+    named = "import sys; sys.argv[0] = './market'; from imagemarket.cli.__main__ import main; main()"
     os.execv(sys.executable, [sys.executable, "-c", named, *rest])  # noqa: S606
 
 

@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 from imagemarket import wiring
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.cli import catalogue, models
+from imagemarket.cli.__main__ import main
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError, MarketClient
 from imagemarket.ingestion.verification import Difference
@@ -283,3 +284,17 @@ def test_a_search_shows_what_was_found_and_what_was_made_of_the_words(asked: lis
 def test_categories_are_listed(asked: list[httpx.URL]) -> None:
     assert "nature" in run("categories", "--url", "http://api.test").output
     assert json.loads(run("categories", "--url", "http://api.test", "--json").output)[0]["slug"] == "nature"
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_ends_it_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "imagemarket.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "imagemarket.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
