@@ -569,6 +569,14 @@ def test_endless_words_are_no_trouble(engine: Engine, asked: str) -> None:
     assert engine.tally(asked, Filters()).total == len(expected)
 
 
+@pytest.mark.parametrize("asked", [f'"{"a " * 99}"', f'"{"boat to " * 24}"', f'"{"x" * 198}"', '"ab" -"cd" ' * 18])
+def test_the_longest_phrases_are_no_trouble(engine: Engine, asked: str) -> None:
+    engine.write([document("A boat to x"), document("A " * 120, description="boat to " * 200)], [])
+    expected = {("A " * 120).strip()} if asked[1] in "ab" and "cd" not in asked else set()
+    assert {title.strip() for title in matched(engine, asked)} == expected
+    assert engine.tally(asked, Filters()).total == len(expected)
+
+
 def test_orders(engine: Engine) -> None:
     engine.write(
         [
