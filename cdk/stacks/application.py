@@ -354,7 +354,7 @@ class ApplicationStack(Stack):
             seconds=29,
             memory_mb=1769,
             role=DatabaseRole.READER,
-            layers=["api", "imaging", *stage.search.layers],
+            layers=["api", "imaging", "search", *stage.search.layers],
             settings=self._search_engines
             | self._work
             | {
