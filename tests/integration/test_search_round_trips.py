@@ -24,6 +24,7 @@ from imagemarket.search.pages import PageCache
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
 from imagemarket.search.qdrant import connect as connect_qdrant
+from imagemarket.search.service import Patience
 from imagemarket.search.spelling import Speller, words_of
 from imagemarket.search.understanding import QueryReader
 from local.layout import LOOPBACK, free_port
@@ -37,6 +38,8 @@ pytestmark = pytest.mark.engines
 
 _TIMES = 4
 _CONNECTIONS = 4
+_PATIENT = Patience(engine_seconds=30, first_seconds=30, request_seconds=60)
+"""Counts are of whole answers, on a busy machine too."""
 
 
 @pytest.fixture
@@ -169,7 +172,7 @@ def test_a_whole_search_on_postgresql(counted: tuple[Database, Turns], valkey_ur
     made = random_documents(300)
     engine.write(made, [])
     reader = _reader(made)
-    search = service(engine, queries=reader)
+    search = service(engine, queries=reader, patience=_PATIENT)
     for name, (number, query) in _WHOLE_SEARCHES.items():
         trips: list[int] = []
         for _ in range(_TIMES):
@@ -185,7 +188,8 @@ def test_a_whole_search_on_postgresql(counted: tuple[Database, Turns], valkey_ur
         assert turns.number - before == number, filters
 
     cache = Cache(valkey_url)
-    kept = service(engine, queries=reader, pages=PageCache(cache, cache, SystemClock()))
+    pages = PageCache(cache, cache, SystemClock())
+    kept = service(engine, queries=reader, pages=pages, patience=_PATIENT)
     for number in (6, 0):
         before = turns.number
         assert kept.search(SearchQuery(q="boat lake")).results
