@@ -36,6 +36,7 @@ class Keeping(ThreadingHTTPServer):
         self.kept = ""
         self.by_words = False
         self.reached = threading.Event()
+        self.signed_out = threading.Event()
         self.over = threading.Event()
 
 
@@ -53,6 +54,8 @@ class _Answers(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         path = self.path.partition("?")[0]
+        if path == "/v1/auth/logout":
+            self.keeping.signed_out.set()
         if path == self.keeping.kept:
             self.keeping.reached.set()
             if not self.keeping.by_words:
@@ -117,6 +120,7 @@ def test_an_upload_ends_within_seconds_wherever_it_waits(
     said = _interrupted(keeping, kept, by_words, words)
     if kept != "/v1/auth/login":
         assert "Run it again to go on" in said
+        assert keeping.signed_out.is_set(), "its refresh token ends with it"
     assert "failed" not in said, "nothing failed"
 
 

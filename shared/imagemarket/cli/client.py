@@ -222,6 +222,7 @@ class MarketClient:
     def close(self) -> None:
         """Signs out, which ends the refresh token, and closes the connections."""
         if self._refresh is not None:
+            self._http.event_hooks = {}  # also after `stop`, which ends what is connected from then on
             with contextlib.suppress(httpx.HTTPError):  # else it expires by itself
                 self._http.post("/v1/auth/logout", json={"refresh_token": self._refresh}, timeout=_SIGN_OUT_SECONDS)
             self._refresh = self._access = None
