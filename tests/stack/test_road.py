@@ -6,6 +6,7 @@ import io
 import json
 import re
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,14 @@ def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(mark
 
 
 def test_every_odd_or_hostile_file_is_taken_or_refused_as_it_should_be(market: Visitor, tmp_path: Path) -> None:
-    """Small ones made here, and those beside the clone where they are."""
+    """Small ones made here, and those beside the clone where they are; of an account that may have its mails of the
+    day used up by their refusals."""
+    with closing(Visitor(market.cloud)) as odd:
+        odd.sign_up("odd@example.com")
+        _take_or_refuse(odd, tmp_path)
+
+
+def _take_or_refuse(market: Visitor, tmp_path: Path) -> None:
     files = [*(make_edge_file(name, tmp_path) for name in MAKERS), *sample_files()]
     announced = {path: market.announce(path) for path in files}
     for path, answer in announced.items():
