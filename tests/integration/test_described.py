@@ -65,7 +65,7 @@ def test_it_is_suggested_to_the_contributor_and_not_published(
         cast("Any", step).run(job)
     saga.publish().run(job)
 
-    progress = ProgressOfImages(database=database, waits=cast("Any", None))
+    progress = ProgressOfImages(database=database, waits=cast("Any", None), waits_of_all=cast("Any", None))
     monkeypatch.setattr(wiring, "progress_of_images", lambda: progress)
     path = f"/v1/images/{job.image_id}/status"
     owner = Caller(job.contributor_id, "contributor")

@@ -50,7 +50,7 @@ service = Uploads(
     public_base_url="http://api.test",
 )
 wiring.uploads = lambda: service
-wiring.accounts = lambda: type("Everyone", (), {"exists": lambda self, account: True})()
+wiring.accounts = lambda: type("Everyone", (), {"exists": lambda self, account, **_: True})()
 caller = Caller(uuid.UUID(os.environ["CONTRIBUTOR"]), "contributor")
 event = http_event("POST", "/v1/images/upload", announcement(), caller=caller)
 event["requestContext"]["requestId"] = "request-1"
