@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -50,6 +51,10 @@ _LOADERS = {"jpeg": "jpegload_source", "png": "pngload_source", "tiff": "tiffloa
 _STREAMED = {"access": "sequential"}
 _ORIENTATION = "orientation"
 _PROFILE = "icc-profile-data"
+_PROFILE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
+"""Of a device or a colour space; links of two devices, effects and named colours say nothing of a picture's."""
+_PROFILE_BETWEEN = frozenset({b"XYZ ", b"Lab "})
+"""What such a profile leads to, from where the next one goes on."""
 _SIDEWAYS = 5
 _OPAQUE = 255
 _RAW_HALF, _RAW_WHOLE = 2 + 8 / 4 + 3 / 4 + 3 / 4, 2 + 8 + 3 + 3
@@ -193,16 +198,6 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
 
 def _scaled(vips: Any, source: Source, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
     """Within the master's bounds, upright, in sRGB."""
-    how: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
-    if header.space is not None:
-        loaded = loaded.copy()
-        loaded.remove(_PROFILE)
-        if header.space != "srgb":
-            loaded.set_type(vips.GValue.blob_type, _PROFILE, vips.Image.profile_load(header.space))
-    if loaded.get_typeof(_PROFILE) or loaded.interpretation == "cmyk":  # asked for in vain it costs as much as decoding
-        how |= {"output_profile": "srgb", "intent": "perceptual"}
-    if loaded.interpretation == "cmyk":
-        how["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
     picture = loaded
     if found == "jpeg":  # the only one of the three that is cheaper to decode at a fraction of its size
         # by hand, for `thumbnail_source` passes over `fail_on`; half of the way is left to the better filter
@@ -210,11 +205,32 @@ def _scaled(vips: Any, source: Source, found: str, loaded: pyvips.Image, header:
             (each for each in (8, 4, 2) if max(loaded.width, loaded.height) >= 2 * each * MASTER_LONG_EDGE), 1
         )
         picture = vips.Image.jpegload_source(source.for_vips(), shrink=shrink, fail_on="truncated", **_STREAMED)
+    inks = loaded.interpretation == "cmyk"
     if header.channels:
         picture = picture[: header.channels]
+    if header.space is not None or not _fits(picture, inks=inks):
+        picture = picture.copy()
+        picture.remove(_PROFILE)
+        if header.space == "p3":
+            picture.set_type(vips.GValue.blob_type, _PROFILE, vips.Image.profile_load(header.space))
+    how: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
+    if picture.get_typeof(_PROFILE) or inks:  # asked for in vain it costs as much as decoding
+        how |= {"output_profile": "srgb", "intent": "perceptual"}
+    if inks:
+        how["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
     if picture.format == "float":
         picture = _from_floats(picture)
     return picture.thumbnail_image(MASTER_LONG_EDGE, **how)
+
+
+def _fits(picture: pyvips.Image, *, inks: bool) -> bool:
+    """Whether the profile, if there is any, is of colours like the picture's (ICC.1, 7.2). libvips counts channels
+    only: it would take RGB for XYZ or Lab."""
+    if not picture.get_typeof(_PROFILE):
+        return True
+    kind, space, between = struct.unpack("12x4s4s4s", cast("bytes", picture.get(_PROFILE))[:24].ljust(24))
+    of_the_picture = b"CMYK" if inks else b"GRAY" if picture.bands <= 2 else b"RGB "
+    return kind in _PROFILE_CLASSES and space == of_the_picture and between in _PROFILE_BETWEEN
 
 
 def _from_floats(picture: pyvips.Image) -> pyvips.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from imagemarket.imaging.decoding import MASTER_LONG_EDGE, Decoded, decode
 from imagemarket.imaging.inspection import inspect
@@ -93,6 +94,52 @@ def test_16_bit_inks(tmp_path: Path) -> None:
     inks = swatches(channels=4)
     path = _save(tmp_path / "a.tif", inks.astype(np.uint16) * 257, CMYK_PROFILE, interpretation="cmyk")
     _alike(path, as_srgb(Image.fromarray(inks, "CMYK"), CMYK_PROFILE), mean=1.2, worst=5)
+
+
+def _told(profile: bytes, at: int, word: bytes) -> bytes:
+    return profile[:at] + word + profile[at + len(word) :]
+
+
+P3 = rgb_profile("Display P3")
+FOREIGN = {
+    "Lab": ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(),
+    "XYZ": ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes(),
+    "of other inks": _told(CMYK_PROFILE, 16, b"4CLR"),
+    **{f"space {space}": _told(P3, 16, space.encode()) for space in ("Lab ", "XYZ ", "HSV ", "YCbr", "CMY ", "3CLR")},
+    **{f"class {kind}": _told(P3, 12, kind.encode()) for kind in ("link", "abst", "nmcl")},
+    "between RGB": _told(P3, 20, b"RGB "),
+    "cut": P3[:18],
+    "none": b"none",
+}
+ITS_OWN = {"RGB": P3, "L": grey_profile(1.0), "CMYK": CMYK_PROFILE}
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        *itertools.product(["RGB", "L", "CMYK"], ["jpg", "tif", "large jpg", "masked tif"]),
+        *itertools.product(["RGB", "L"], ["png", "float tif"]),
+    ],
+)
+def test_a_profile_of_other_colours_than_the_pictures_is_passed_over(tmp_path: Path, mode: str, kind: str) -> None:
+    channels = {"RGB": 3, "L": 1, "CMYK": 4}[mode]
+    pixels = swatches(channels=channels + 2 * (kind == "masked tif"), size=(2400, 90) if "large" in kind else (96, 80))
+    path = tmp_path / f"a.{kind[-3:]}"
+    others = {f"of {name}": profile for name, profile in ITS_OWN.items() if name != mode}
+
+    def decoded(profile: bytes | None) -> np.ndarray:
+        if kind.endswith("tif"):
+            stored = pixels.astype(np.float32) / 255 if kind == "float tif" else pixels
+            _save(path, stored, profile, interpretation={"RGB": "srgb", "L": "b-w", "CMYK": "cmyk"}[mode])
+        else:
+            Image.fromarray(pixels.squeeze(), mode).save(path, quality=98, icc_profile=profile)
+        return np.asarray(decode(path).picture)
+
+    plain = decoded(None)
+    for name, profile in {**FOREIGN, **others}.items():
+        assert np.array_equal(decoded(profile), plain), name
+    if mode != "CMYK":  # whose own is what stands for none
+        assert not np.array_equal(decoded(ITS_OWN[mode]), plain)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
