@@ -517,6 +517,40 @@ def test_names_with_signs_are_other_names(engine: Engine) -> None:
     assert matched(engine, "vitamin c") == ["Vitamin C"]
 
 
+_C_PLUS_PLUS = {"C/C++ source code", "C++ source code", "Objective-C++ class"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("c++", _C_PLUS_PLUS),
+        ('"c++"', _C_PLUS_PLUS),
+        ("-c++ code", {"node.js/C# code"}),
+        ("c", {"C/C++ source code"}),
+        ('"c" code', {"C/C++ source code"}),
+        ('"c source"', set()),
+        ("c/c++", {"C/C++ source code"}),
+        ('"c/c++"', {"C/C++ source code"}),
+        ('"c/c++ source"', {"C/C++ source code"}),
+        ('"objective-c++"', {"Objective-C++ class"}),
+        ("c#", {"node.js/C# code", "C#/.NET"}),
+        ("node.js", {"node.js/C# code"}),
+        (".net", {".NET developer at work", "C#/.NET"}),
+        ('".NET developer"', {".NET developer at work"}),
+        ('".net-developer"', {".NET developer at work"}),
+        ("-.net net", {"Fishing net on a beach"}),
+        ("net", {"Fishing net on a beach"}),
+        ('"net"', {"Fishing net on a beach"}),
+        ("dotnet", {".NET developer at work", "C#/.NET"}),
+    ],
+)
+def test_a_sign_belongs_to_the_name_beside_it(engine: Engine, asked: str, expected: set[str]) -> None:
+    titled = (*_C_PLUS_PLUS, "node.js/C# code", ".NET developer at work", "Fishing net on a beach")
+    engine.write([*map(document, (*titled, "C#/.NET"))], [])
+    assert set(matched(engine, asked)) == expected
+    assert engine.tally(asked, Filters()).total == len(expected)
+
+
 @pytest.mark.parametrize(
     ("title", "asked", "other"),
     [

@@ -27,7 +27,7 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import NAMED, STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.words import NAMED, NAMED_BEFORE, STOP_WORDS, Clause, Words, read, searchable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -585,24 +585,24 @@ def pattern_of(clause: Clause) -> str | None:
     forms = (
         f"{_BETWEEN}+".join(map(_written, form.words))
         if form.side_by_side
-        else f"{_BETWEEN}*".join(form.words[0])
-        if len(form.words[0]) <= _LONGEST_SPLIT and not _is_named(form.words[0])
-        else _written(form.words[0])
+        else _written(form.words[0], f"{_BETWEEN}*" if len(form.words[0]) <= _LONGEST_SPLIT else "")
         for form in clause.forms
     )
     return f"(?<![[:alnum:]])(?:{'|'.join(forms)})(?![[:alnum:]])"
 
 
-def _is_named(word: str) -> bool:
-    return word.endswith(tuple(NAMED.values()))
-
-
-def _written(word: str) -> str:
-    """A word as texts may have it: with an 's that is no part of it, or as a name such as C#."""
+def _written(word: str, between: str = "") -> str:
+    """A word as texts may have it: with an 's that is no part of it, or as a name such as C#; as part of no such name.
+    `between` is what may stand between its letters."""
+    letters = between.join(word)
     for sign, name in NAMED.items():
         if word.endswith(name):
-            return f"(?:{word}|{word.removesuffix(name)}{re.escape(sign)})"
-    return f"{word}(?:{_APOSTROPHES}s)?"
+            return f"(?:{letters}|{between.join(word.removesuffix(name))}{re.escape(sign)})"
+    for sign, name in NAMED_BEFORE.items():
+        if word.startswith(name):
+            return f"(?:{letters}|{re.escape(sign)}{between.join(word.removeprefix(name))})"
+    signs = "|".join(map(re.escape, NAMED))
+    return f"{letters}(?:{_APOSTROPHES}s)?(?!(?:{signs})(?![[:alnum:]_]))"
 
 
 def _typed(words: Words) -> str:

@@ -25,11 +25,13 @@ _SIGNS = str.maketrans(
 )
 _CLAUSE = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]")
-# A word with what joins it to the next, or a name such as C# and C++.
-_TERM = re.compile(r"[^\W_]+(?:[-'./&+_][^\W_]+)*(?:(?:\+\+|#)(?!\w))?")
+# A word with what joins it to the next, or a name such as C#, C/C++ and .NET.
+_TERM = re.compile(r"(?:(?<![\w.])\.(?=net\b))?[^\W_]+(?:[-'./&+_][^\W_]+)*(?:(?:\+\+|#)(?!\w))?", re.IGNORECASE)
 _JOINTS = re.compile(r"[-'./&+_]")
 NAMED = {"#": "sharp", "++": "plusplus"}
-"""Signs that tell a name from another word, and what is written in their place."""
+"""Signs behind a word that tell a name from another word, and what is written in their place."""
+NAMED_BEFORE = {".": "dot"}
+"""The same of signs before a word: .NET is no fishing net."""
 
 # Scripts that put no spaces between words: kana, Han, Hangul, Thai, Lao, Burmese, Khmer.
 _UNSPACED = re.compile(
@@ -53,9 +55,14 @@ def alike(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _parts(term: str) -> tuple[str, ...]:
     """The plain words that a term is made of."""
-    for sign, name in NAMED.items():
+    for sign, name in NAMED.items():  # of "C/C++" only the last part is a name
         if term.endswith(sign):
-            return (f"{term.removesuffix(sign)}{name}".lower(),)
+            *parts, last = _parts(term.removesuffix(sign))
+            return (*parts, f"{last}{name}".lower())
+    for sign, name in NAMED_BEFORE.items():
+        if term.startswith(sign):
+            first, *parts = _parts(term.removeprefix(sign))
+            return (f"{name}{first}".lower(), *parts)
     if term.lower().endswith("'s") and len(term) > 3:
         term = term[:-2]
     return tuple(unit for part in _JOINTS.split(term) for unit in _units(part))
@@ -147,7 +154,12 @@ class Clause:
     @property
     def strict(self) -> bool:
         """Whether it says exactly what is wanted: quotes, a minus, and names whose sign tells them from others."""
-        return self.phrase or self.excluded or self.text.endswith(tuple(NAMED))
+        return (
+            self.phrase
+            or self.excluded
+            or self.text.endswith(tuple(NAMED))
+            or self.text.startswith(tuple(NAMED_BEFORE))
+        )
 
     def write(self) -> str:
         """As a person would type it."""
