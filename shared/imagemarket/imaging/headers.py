@@ -95,6 +95,7 @@ _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _ONLY_WARNED_OF = frozenset({2, 3, 4, 7})
 """CCITT and JPEG: what is missing or damaged in them is no error to libtiff, but a warning."""
 _UNSIGNED = 1
+_SHORT = 3
 _ANIMATION = "The file is an animation; only still pictures are accepted."
 
 
@@ -441,8 +442,12 @@ def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compres
     colours = _TIFF_COLOURS[photometric]
     if samples < colours or (photometric == _PALETTE and samples > 1):
         raise UnsupportedFormat(f"The TIFF's colours are {name} in {samples} channels of {stored}; {remedy}.")
-    if photometric == _PALETTE and len(directory.numbers(_TAG_COLOUR_MAP, most=3 << 8)) < 3 << bits:
-        raise UnreadableImage("The TIFF's colours are a palette that is not in it, or not whole.")
+    table = directory.fields.get(_TAG_COLOUR_MAP)
+    # libtiff leaves any other out, and shows the palette's numbers as greys
+    if photometric == _PALETTE and (table is None or (table.kind, table.count) != (_SHORT, 3 << bits)):
+        raise UnreadableImage(
+            f"The TIFF's colours are a palette, and it holds no table of {3 << bits} numbers of 16 bits for it."
+        )
     if photometric == _INKS and directory.numbers(_TAG_INK_SET, (1,))[0] != 1:
         raise UnsupportedFormat(f"The TIFF's colours are inks other than CMYK; {remedy}.")
     if photometric == _YCBCR and compression != _JPEG:

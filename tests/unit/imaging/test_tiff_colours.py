@@ -11,7 +11,7 @@ import pyvips
 from PIL import Image
 
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import ImageRejected, UnsupportedFormat
+from imagemarket.platform.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.colour import as_srgb, difference
 from tests.unit.imaging.tiffs import write_tiff
 
@@ -196,6 +196,25 @@ def test_colours_that_contradict_themselves_are_refused_by_name(
     pixels = (_values(3) * 255).round().astype(np.uint8)
     with pytest.raises(UnsupportedFormat, match=named):
         decode(write_tiff(tmp_path / "a.tif", pixels, fields=fields))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("off", [None, -3, -1, 1, 3, 768])
+def test_a_palette_of_another_length_is_refused(tmp_path: Path, bits: int, off: int | None) -> None:
+    stored, fields = _stored(PALETTE, bits, UNSIGNED, [])
+    table = fields.pop(320)[1]
+    if off is not None:
+        fields[320] = (3, (table + [0] * 768)[: len(table) + off])
+    with pytest.raises(UnreadableImage, match=f"no table of {len(table)} numbers"):
+        decode(write_tiff(tmp_path / "a.tif", stored, bits=bits, photometric=PALETTE, fields=fields))
+
+
+@pytest.mark.parametrize("kind", [1, 4, 16])
+def test_a_palette_of_other_numbers_is_refused(tmp_path: Path, kind: int) -> None:
+    stored, fields = _stored(PALETTE, 8, UNSIGNED, [])
+    fields[320] = (kind, [each % 256 if kind == 1 else each + 70_000 for each in fields[320][1]])
+    with pytest.raises(UnreadableImage, match="no table of 768 numbers of 16 bits"):
+        decode(write_tiff(tmp_path / "a.tif", stored, photometric=PALETTE, fields=fields))
 
 
 # --- which directory is the picture ----------------------------------------------------------------
