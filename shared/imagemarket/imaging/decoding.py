@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
-from imagemarket.imaging.headers import Header, read_header
+from imagemarket.imaging.headers import Header, orientation_of, read_header
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.platform.errors import (
     ImageRejected,
@@ -49,7 +49,7 @@ _MAX_DECODED_BYTES = 1_600_000_000
 """In all, streamed or not: 200 megapixels of four channels of 16 bits."""
 _LOADERS = {"jpeg": "jpegload_source", "png": "pngload_source", "tiff": "tiffload_source"}
 _STREAMED = {"access": "sequential"}
-_ORIENTATION = "orientation"
+_ORIENTATION, _EXIF = "orientation", "exif-data"
 _PROFILE = "icc-profile-data"
 _PROFILE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
 """Of a device or a colour space; links of two devices, effects and named colours say nothing of a picture's."""
@@ -180,6 +180,10 @@ def _decode(source: Source, found: str) -> Decoded:
         loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on=header.fail_on, **where, **_STREAMED)
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
+        if header.late_exif:
+            loaded = loaded.copy()
+            loaded.set_type(vips.GValue.blob_type, _EXIF, header.late_exif)
+            loaded.set_type(vips.GValue.gint_type, _ORIENTATION, orientation_of(header.late_exif))
         return _upright(found, loaded, _scaled(vips, source, found, loaded, header))
     except vips.Error as error:
         if "out of memory" in str(error):
@@ -192,7 +196,7 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
     orientation = cast("int", loaded.get(_ORIENTATION)) if loaded.get_typeof(_ORIENTATION) else 1
     if orientation >= _SIDEWAYS:
         width, height = height, width
-    exif = cast("bytes", loaded.get("exif-data")) if loaded.get_typeof("exif-data") else b""
+    exif = cast("bytes", loaded.get(_EXIF)) if loaded.get_typeof(_EXIF) else b""
     return Decoded(found, width, height, _to_pillow(scaled), exif=exif, turned=orientation > 1)
 
 

@@ -6,6 +6,7 @@ from the headers by arithmetic. So does the size of the metadata that libraries 
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -26,6 +27,9 @@ _ENTRIES_MAX = 4096
 _PLACES_MAX = 1_000_000
 """Strips or tiles that are looked at: 250 megapixels in tiles of 16 by 16."""
 _SEGMENTS_MAX = 10_000
+_CHUNKS_MAX = 100_000
+"""Of a PNG with its pixels, which lie in many."""
+_LATE_EXIF_BYTES_MAX = 1_000_000
 _PNG_STREAMED_ROWS = 2
 _PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
 _UNFOLD_STEP = 1_000_000
@@ -83,7 +87,7 @@ _TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 
 _TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE = 338, 339, 34675
 _TAG_KIND, _REDUCED_OR_MASK = 254, 1 | 4
 _TAG_OLD_KIND, _OLD_REDUCED = 255, 2
-_TAG_COLOUR_MAP = 320
+_TAG_ORIENTATION, _TAG_COLOUR_MAP = 274, 320
 _PAGES_MAX = 100
 """Directories that are looked at for the picture."""
 _TAG_MAKE, _TAG_SUB_IFDS, _TAG_DNG_VERSION = 271, 330, 50706
@@ -114,6 +118,8 @@ class Header:
     page: int = 0
     sub_ifd: int | None = None
     """TIFF: the picture's place in the chain of directories, or among the sub-directories of that one."""
+    late_exif: bytes = b""
+    """PNG: what stands behind the pixels, where no decoder looks for it, and not before them."""
     space: Literal["srgb", "p3"] | None = None
     """PNG: the colour space that it names by code points, whatever its profile says."""
     channels: int | None = None
@@ -240,6 +246,15 @@ class TiffDirectory:
         return None
 
 
+def orientation_of(exif: bytes) -> int:
+    """How a picture of such EXIF is to be turned; 1, which is not at all, where it does not say."""
+    try:
+        (found,) = TiffDirectory(io.BytesIO(exif)).numbers(_TAG_ORIENTATION, (1,), most=1)
+    except UnreadableImage:
+        return 1
+    return found if found in range(1, 9) else 1
+
+
 def read_header(file: BinaryIO, found: str) -> Header:
     """The header of a file that was sniffed to be jpeg, png or tiff.
 
@@ -339,7 +354,10 @@ def _png(file: BinaryIO) -> Header:
     seen = set[bytes]()
     for _ in range(_SEGMENTS_MAX):
         head = file.read(8)
-        if len(head) < 8 or head[4:] == b"IDAT":
+        if len(head) < 8:
+            break
+        if head[4:] == b"IDAT":
+            file.seek(-8, os.SEEK_CUR)
             break
         (length,) = struct.unpack(">I", head[:4])
         metadata += length
@@ -358,8 +376,7 @@ def _png(file: BinaryIO) -> Header:
         file.seek(behind)
     else:
         raise ImageTooLarge(f"The PNG has more than {_SEGMENTS_MAX} chunks before its pixels.")
-    if b"acTL" in seen:
-        _check_single_frame(file, framed=b"fcTL" in seen)
+    late_exif = _behind_pixels(file, seen)
     channels = _PNG_CHANNELS.get(colour, 4) + (transparent and colour in {0, 2})
     pixel_bytes = channels * (2 if depth == 16 else 1)
     return Header(
@@ -369,22 +386,32 @@ def _png(file: BinaryIO) -> Header:
         held_bytes=width * pixel_bytes * (height if interlaced else _PNG_STREAMED_ROWS),
         remedy="save it without interlacing",
         space=space,
+        late_exif=late_exif,
     )
 
 
-def _check_single_frame(file: BinaryIO, *, framed: bool) -> None:
-    """An animation of one frame is a still picture where that frame is the picture itself. The file stands behind the
-    head of the first IDAT."""
-    file.seek(-8, os.SEEK_CUR)
-    for _ in range(_SEGMENTS_MAX):
+def _behind_pixels(file: BinaryIO, seen: set[bytes]) -> bytes:
+    """The EXIF behind a PNG's pixels where there is none among the kinds of chunks before them, which `seen` names;
+    empty for none. The file stands at the first IDAT.
+
+    Raises `UnsupportedFormat` for an animation of more than the picture: one frame is a still picture where that frame
+    is the picture itself.
+    """
+    if b"acTL" in seen and b"fcTL" not in seen:
+        raise UnsupportedFormat(_ANIMATION)
+    exif = b""
+    for _ in range(_CHUNKS_MAX):
         head = file.read(8)
         if len(head) < 8 or head[4:] == b"IEND":
             break
-        if head[4:] in {b"fcTL", b"fdAT"}:
+        (length,) = struct.unpack(">I", head[:4])
+        behind = file.tell() + length + 4
+        if b"acTL" in seen and head[4:] in {b"fcTL", b"fdAT"}:
             raise UnsupportedFormat(_ANIMATION)
-        file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
-    if not framed:
-        raise UnsupportedFormat(_ANIMATION)
+        if head[4:] == b"eXIf" and b"eXIf" not in seen and not exif and length <= _LATE_EXIF_BYTES_MAX:
+            exif = file.read(length)
+        file.seek(behind)
+    return exif
 
 
 def _space_of(data: bytes) -> Literal["srgb", "p3"]:

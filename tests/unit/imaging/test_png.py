@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import Image, ImageOps
 
 from imagemarket.imaging.decoding import decode
+from imagemarket.imaging.inspection import inspect
 from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.colour import as_srgb, difference, rgb_profile, swatches
 
-BEHIND_HEADER = 33
+BEHIND_HEADER, BEFORE_END = 33, 12
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -59,6 +60,45 @@ def test_an_animation_whose_frames_are_not_the_picture_alone_is_refused(
         path.write_bytes(data)
         with pytest.raises(UnsupportedFormat, match="animation"):
             decode(path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_behind_the_pixels_counts_like_exif_before_them(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0110], exif[0x0132] = orientation, "ACME One", "2024:05:06 07:08:09"
+    chunk = _chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    before, behind = _with(tmp_path / "a.png", chunk), _with(tmp_path / "b.png", chunk, at=-BEFORE_END)
+    expected, found = inspect(before), inspect(behind)
+    assert found.technical == expected.technical
+    assert found.technical.camera == "ACME One"
+    assert (
+        (found.width, found.height)
+        == (expected.width, expected.height)
+        == ((240, 160) if orientation < 5 else (160, 240))
+    )
+    assert found.master == expected.master
+    with Image.open(behind) as opened:
+        assert difference(decode(behind).picture, ImageOps.exif_transpose(opened))[1] < 1
+
+
+@pytest.mark.parametrize(
+    "exif", [b"", b"II", b"II*\0\xff\xff\0\0", b"no exif", b"MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\x09\0\0"]
+)
+def test_broken_exif_behind_the_pixels_is_passed_over(tmp_path: Path, exif: bytes) -> None:
+    found = inspect(_with(tmp_path / "a.png", _chunk(b"eXIf", exif), at=-BEFORE_END))
+    assert (found.width, found.height) == (240, 160)
+
+
+def test_of_exif_before_and_behind_the_pixels_the_first_counts(tmp_path: Path) -> None:
+    first, second = (
+        _chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0" + turned + bytes(6)) for turned in (b"\1", b"\6")
+    )
+    path = _with(tmp_path / "a.png", first)
+    data = path.read_bytes()
+    path.write_bytes(data[:-BEFORE_END] + second + data[-BEFORE_END:])
+    assert decode(path).width == 240
+    path.write_bytes(_with(path, second, at=-BEFORE_END).read_bytes())
+    assert decode(path).width == 160
 
 
 @pytest.mark.parametrize("length", [0, 2, 3, 5])
