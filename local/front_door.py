@@ -28,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -188,7 +188,7 @@ class FrontDoor:
         if api_id is None:
             return _problem(503, "Not deployed", "Nothing is deployed yet: run ./market up", Retry_After="5")
         body = b""
-        async for chunk in request.stream():
+        async for chunk in _sent(request):
             body += chunk
             if len(body) > _MAX_BODY_BYTES:
                 return _problem(413, "Content too large", f"A request body holds at most {_MAX_BODY_BYTES} bytes")
@@ -340,6 +340,15 @@ def server_of(app: ASGIApp, port: int) -> uvicorn.Config:
         lifespan="on",
         timeout_keep_alive=75,  # longer than callers keep one unused, so that none is closed under a request
     )
+
+
+async def _sent(request: Request) -> AsyncIterator[bytes]:
+    """What the client sends. Raises `_Refused` where it goes away meanwhile, whom the answer does not reach."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise _Refused(400, "Cut short", "The request ended before its body did") from None
 
 
 def make_app(aws: str, outputs: Path) -> Starlette:

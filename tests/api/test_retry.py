@@ -164,6 +164,10 @@ def test_a_key_tells_how_its_try_stands(room: Room) -> None:
     assert (status, problem["type"]) == (409, "/v1/problems/conflict")
     assert "rejected" in problem["detail"]
 
+    room.retry(job.image_id, {"size_bytes": 3000}, key="next")
+    status, problem, _ = room.retry(job.image_id, other, key="k")
+    assert status == 409, "it is another try's bytes that are waited for"
+
 
 def test_an_original_that_lifecycle_took_is_asked_for_again(room: Room) -> None:
     job = room.ended("DependencyUnavailable")

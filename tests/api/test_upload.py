@@ -127,6 +127,18 @@ def test_an_idempotency_key_whose_upload_was_given_up_is_over(call: Call, contri
     assert "given up" in problem["detail"]
 
 
+def test_an_idempotency_key_whose_upload_waits_for_other_bytes_says_so(
+    call: Call, contributor: Caller, database: Database
+) -> None:
+    key = {"Idempotency-Key": "abc"}
+    _, first = call("POST", "/v1/images/upload", announcement(), key, contributor)
+    with database.transaction() as connection:
+        connection.execute("UPDATE images SET announced_bytes = announced_bytes + 1")
+    status, problem = call("POST", "/v1/images/upload", announcement(), key, contributor)
+    assert (status, problem["image_id"]) == (409, first["image_id"])
+    assert "other bytes" in problem["detail"]
+
+
 @pytest.mark.parametrize("changes", [{"sha256": "ab" * 32}, {"size_bytes": 25}], ids=["form", "parts"])
 @pytest.mark.usefixtures("small_parts")
 def test_where_the_bytes_go_is_signed_anew_for_an_idempotency_key(

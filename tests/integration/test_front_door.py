@@ -242,6 +242,14 @@ def test_limits_are_named(door: TestClient) -> None:
     assert (wide.status_code, wide.json()["title"]) == (431, "Headers too large")
 
 
+def test_who_goes_away_while_sending_leaves_no_traceback(standing: int, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_connection(("127.0.0.1", standing), 10) as client:
+        client.sendall(b"POST /v1/auth/login HTTP/1.1\r\nHost: market.test\r\nContent-Length: 500\r\n\r\n{")
+    assert raw(standing, b"/v1/health")[0] == 201
+    time.sleep(0.2)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_headers_pass_as_bytes(standing: int) -> None:
     status, body = raw(standing, b"/v1/health", "User-Agent: Mein Programm für Bilder".encode("latin-1"))
     assert status == 201

@@ -17,7 +17,13 @@ from psycopg.types.json import Jsonb
 
 from functions.notifications_api.handler import handler
 from imagemarket import wiring
-from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT, ENDPOINT_IN_FLIGHT, Deliveries, WebhookWorker
+from imagemarket.notifications.delivery import (
+    ACCOUNT_IN_FLIGHT,
+    CHALLENGES_IN_FLIGHT,
+    ENDPOINT_IN_FLIGHT,
+    Deliveries,
+    WebhookWorker,
+)
 from imagemarket.notifications.files import FileMailer
 from imagemarket.notifications.models import (
     CHALLENGES_PER_HOUR,
@@ -724,20 +730,21 @@ def test_a_receiver_that_drips_keeps_nobody_else_waiting(
         assert one.most_at_once + two.most_at_once <= ACCOUNT_IN_FLIGHT
 
 
-@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize(("accounts", "deleted"), [(1, False), (1, True), (4, False)])
 def test_challenges_that_drip_keep_nobody_else_waiting(
-    room: Room, owner: UUID, receiver: Receiver, database: Database, deleted: bool
+    room: Room, owner: UUID, receiver: Receiver, database: Database, accounts: int, deleted: bool
 ) -> None:
-    """One account has many webhooks challenged at once, and may delete each while its challenge is under way."""
+    """Many webhooks are challenged at once, and each may be deleted while its challenge is under way."""
     room.worker._sender = WebhookSender(TargetRules(loopback=True), timeout_seconds=5)
-    slow = a_contributor(database)
+    slow = [a_contributor(database) for _ in range(accounts)]
     with receiving() as dripping:
         dripping.drips = b"x: y\r\n"
         dripping.drip_seconds = 7
         hooked(room, owner, receiver)
         made = [
-            room.webhooks.create(slow, WebhookRequest(url=f"{dripping.url}/{number}"), idempotency_key=None)
-            for number in range(8)
+            room.webhooks.create(account, WebhookRequest(url=f"{dripping.url}/{number}"), idempotency_key=None)
+            for account in slow
+            for number in range(8 // accounts)
         ]
         room.change(an_image(database, owner), "approved")
         room.tell()
@@ -749,7 +756,7 @@ def test_challenges_that_drip_keep_nobody_else_waiting(
                 ):
                     if ended.wait(0.05):
                         return
-                room.webhooks.delete(slow, webhook.id)
+                room.webhooks.delete(slow[0], webhook.id)
 
         ended = threading.Event()
         deleting = threading.Thread(target=delete_what_is_challenged)
@@ -763,8 +770,21 @@ def test_challenges_that_drip_keep_nobody_else_waiting(
                 deleting.join()
         assert receiver.types() == ["image.approved"]
         assert heard_after < 5, "before the first of the slow ones was given up"
-        assert dripping.most_at_once <= 2, "the next may begin before the receiver sees the end of the last"
+        most = min(accounts, CHALLENGES_IN_FLIGHT)
+        assert dripping.most_at_once <= 2 * most, "the next may begin before the receiver sees the end of the last"
     assert database.fetch_all("SELECT * FROM webhook_calls") == []
+
+
+def test_who_asked_for_few_challenges_is_challenged_before_those_who_asked_for_many(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    for account in [a_contributor(database) for _ in range(3)]:
+        for number in range(3):
+            room.webhooks.create(account, WebhookRequest(url=f"{receiver.url}/{number}"), idempotency_key=None)
+    made = room.webhooks.create(owner, WebhookRequest(url=receiver.url), idempotency_key=None)
+    room.wakes.messages.clear()
+    assert room.deliveries.wake_challenges() == CHALLENGES_IN_FLIGHT
+    assert room.wakes.messages[0] == {"webhook_id": str(made.id)}
 
 
 def test_the_schedule_wakes_every_account_before_any_the_second_time(

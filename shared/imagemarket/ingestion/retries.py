@@ -65,10 +65,11 @@ class Retries:
         made: list[tuple[RetryTicket, IngestionJob | None]] = []
 
         def work(connection: Connection[Row]) -> dict[str, object]:
-            made.append(self._again(connection, contributor_id, image_id, request))
-            return {"image_id": str(image_id)}  # a form is signed anew: the first lasts for an hour
+            ticket, job, run = self._again(connection, contributor_id, image_id, request)
+            made.append((ticket, job))
+            return {"image_id": str(image_id), "run": run}  # a form is signed anew: the first lasts for an hour
 
-        self._idempotency.run(
+        answer = self._idempotency.run(
             account_id=contributor_id,
             operation="retry",
             key=idempotency_key,
@@ -76,13 +77,13 @@ class Retries:
             work=work,
         )
         if not made:
-            return self._asked_for(contributor_id, image_id)
+            return self._asked_for(contributor_id, image_id, run=answer.get("run"))
         ticket, job = made[-1]
         if job is not None:  # after the commit: the steps look for the new run
             self._start(job)
         return ticket
 
-    def _asked_for(self, contributor_id: UUID, image_id: UUID) -> RetryTicket:
+    def _asked_for(self, contributor_id: UUID, image_id: UUID, *, run: int | None) -> RetryTicket:
         image = self._uploads.own(contributor_id, image_id)
         status = ImageStatus(image["status"])
         if status in {ImageStatus.REJECTED, ImageStatus.PROCESSING_FAILED}:
@@ -91,6 +92,8 @@ class Retries:
             )
         if image["object_version"] is not None:
             return RetryTicket(image_id=image_id, status=status)
+        if run is not None and image["run"] != run:
+            raise Conflict("The try that this Idempotency-Key asked for is over: another one waits for its bytes.")
         return RetryTicket(
             image_id=image_id,
             status=status,
@@ -107,7 +110,8 @@ class Retries:
 
     def _again(
         self, connection: Connection[Row], contributor_id: UUID, image_id: UUID, request: RetryRequest
-    ) -> tuple[RetryTicket, IngestionJob | None]:
+    ) -> tuple[RetryTicket, IngestionJob | None, int]:
+        """The ticket, what is to be started now, and the number of the run."""
         image = self._may_be_tried_again(connection, contributor_id, image_id)
         # That all was cleaned up holds until other bytes are there, too.
         connection.execute("DELETE FROM processing_steps WHERE image_id = %s AND step <> %s", (image_id, COMPENSATE))
@@ -122,7 +126,7 @@ class Retries:
                 (current_trace_header(), image_id),
             ).fetchone()
             assert row is not None
-            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), IngestionJob.of(row)
+            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), IngestionJob.of(row), row["run"]
         size = request.size_bytes or image["announced_bytes"]
         announced = image["announced_sha256"]
         same_file = request.size_bytes is None and image["status"] == "processing_failed"
@@ -144,15 +148,19 @@ class Retries:
             sha256=sha256,
             multipart_id=multipart_id,
         )
-        return RetryTicket(
-            image_id=image_id, status=ImageStatus.PROCESSING, upload=upload, expires_in=UPLOAD_EXPIRES_SECONDS
-        ), None
+        return (
+            RetryTicket(
+                image_id=image_id, status=ImageStatus.PROCESSING, upload=upload, expires_in=UPLOAD_EXPIRES_SECONDS
+            ),
+            None,
+            image["run"] + 1,
+        )
 
     @staticmethod
     def _may_be_tried_again(connection: Connection[Row], contributor_id: UUID, image_id: UUID) -> Row:
         image = connection.execute(
             "SELECT status, rejection, s3_original_key, object_version, content_type, announced_bytes,"
-            " announced_sha256 FROM images WHERE id = %s AND contributor_id = %s FOR UPDATE",
+            " announced_sha256, run FROM images WHERE id = %s AND contributor_id = %s FOR UPDATE",
             (image_id, contributor_id),
         ).fetchone()
         if image is None:

@@ -51,8 +51,8 @@ class Uploads:
         """Writes the image's row and says where its bytes go; of a key that announced one already, again and for
         another hour.
 
-        Raises `Conflict` where that one was given up, `TooManyOpenUploads`, `UploadAllowanceUsed`, and what
-        `IdempotencyKeys.run` raises.
+        Raises `Conflict` where that one was given up or waits for other bytes, `TooManyOpenUploads`,
+        `UploadAllowanceUsed`, and what `IdempotencyKeys.run` raises.
         """
         made: list[UploadTicket] = []
 
@@ -67,7 +67,7 @@ class Uploads:
             request=request.model_dump(mode="json"),
             work=work,
         )
-        ticket = made[-1] if made else self._announced(contributor_id, UUID(answer["image_id"]))
+        ticket = made[-1] if made else self._announced(contributor_id, UUID(answer["image_id"]), request)
         annotate(image_id=str(ticket.image_id))
         count("UploadsAnnounced")
         return ticket
@@ -119,13 +119,16 @@ class Uploads:
             ),
         )
 
-    def _announced(self, contributor_id: UUID, image_id: UUID) -> UploadTicket:
+    def _announced(self, contributor_id: UUID, image_id: UUID, request: UploadRequest) -> UploadTicket:
+        def over(stands: str) -> Conflict:
+            return Conflict(f"The upload that this Idempotency-Key announced {stands}.", image_id=str(image_id))
+
         try:
             image = self.own(contributor_id, image_id)
         except ImageNotFound:
-            raise Conflict(
-                "The upload that this Idempotency-Key announced was given up; send a new key to announce another."
-            ) from None
+            raise over("was given up; send a new key to announce another") from None
+        if image["announced_bytes"] != request.size_bytes:
+            raise over("waits for other bytes now, which a retry announced")
         return UploadTicket(image_id=image_id, upload=self.way_up_again(image_id, image))
 
     def way_up_again(self, image_id: UUID, image: Row) -> PostUpload | MultipartUpload:
@@ -255,7 +258,7 @@ class Uploads:
         """The row of a contributor's own image. Raises `ImageNotFound`."""
         row = self._database.fetch_one(
             "SELECT status, s3_original_key, content_type, multipart_id, announced_bytes, announced_sha256,"
-            " object_version, refused_version FROM images WHERE id = %s AND contributor_id = %s",
+            " object_version, refused_version, run FROM images WHERE id = %s AND contributor_id = %s",
             (image_id, contributor_id),
         )
         if row is None:

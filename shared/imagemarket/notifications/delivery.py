@@ -45,6 +45,9 @@ ENDPOINT_IN_FLIGHT = 2
 """Deliveries of one webhook under way side by side; one alone while nothing comes through."""
 ACCOUNT_IN_FLIGHT = 3
 """Calls of one account under way side by side, whatever their webhooks; one of them at most is a challenge."""
+CHALLENGES_IN_FLIGHT = 2
+"""Challenges under way side by side, of all accounts together: fewer than there are workers, so that receivers of
+accounts that anybody may open keep nobody's deliveries waiting."""
 _LEASE = timedelta(seconds=60)
 """Longer than a worker lives for one delivery."""
 _AT_ONCE = 500
@@ -100,12 +103,16 @@ _PLACE_IS_FREE = """
     (SELECT count(*) FROM webhook_calls c WHERE c.account_id = e.account_id AND c.leased_until >= %(now)s)
         < %(of_account)s
 """
-# The challenge that waits longest of each account, or of one: they are sent one after the other.
-_CHALLENGES = """
-    SELECT DISTINCT ON (account_id) id FROM webhook_endpoints
-     WHERE verified_at IS NULL AND enabled AND challenge_requested_at <= %(now)s AND challenge_sent_at IS NULL
-       AND (%(account)s::uuid IS NULL OR account_id = %(account)s)
-     ORDER BY account_id, challenge_requested_at
+# The challenge that waits longest of each account; first those of accounts that asked for the fewest of late.
+_CHALLENGES = f"""
+    SELECT id FROM (
+        SELECT DISTINCT ON (account_id) id, account_id, challenge_requested_at FROM webhook_endpoints
+         WHERE verified_at IS NULL AND enabled AND challenge_requested_at <= %(now)s AND challenge_sent_at IS NULL
+         ORDER BY account_id, challenge_requested_at) first
+     ORDER BY (SELECT count(*) FROM webhook_challenges c
+                WHERE c.account_id = first.account_id AND c.at > %(now)s::timestamptz - interval '1 hour'),
+              challenge_requested_at
+     LIMIT {CHALLENGES_IN_FLIGHT}
 """
 
 
@@ -118,17 +125,18 @@ class Deliveries:
         self._clock = clock
 
     def wake(self) -> int:
-        """Wakes a worker for what is due now, a few of each account, and for a challenge of each account that was not
-        sent yet; how many that was."""
-        now = self._clock.now()
-        challenged = self._database.fetch_all(f"{_CHALLENGES} LIMIT {_AT_ONCE}", {"now": now, "account": None})
-        return self._wake(challenged, "webhook_id") + self._wake(self._database.fetch_all(_FAIRLY, {"now": now}))
+        """Wakes a worker for what is due now, a few of each account, and for challenges that were not sent yet; how
+        many that was."""
+        return self.wake_challenges() + self._wake(self._database.fetch_all(_FAIRLY, {"now": self._clock.now()}))
+
+    def wake_challenges(self) -> int:
+        """Wakes workers for challenges that wait, as many as may be under way."""
+        return self._wake(self._database.fetch_all(_CHALLENGES, {"now": self._clock.now()}), "webhook_id")
 
     def wake_account(self, account_id: UUID) -> int:
         """Wakes workers for what is due for one account, as many as may be at work for it."""
-        asked = {"now": self._clock.now(), "account": account_id}
-        return self._wake(self._database.fetch_all(_CHALLENGES, asked), "webhook_id") + self._wake(
-            self._database.fetch_all(_FAIRLY_OF_ACCOUNT, asked)
+        return self._wake(
+            self._database.fetch_all(_FAIRLY_OF_ACCOUNT, {"now": self._clock.now(), "account": account_id})
         )
 
     def wake_image(self, image_id: UUID) -> int:
@@ -216,14 +224,17 @@ class WebhookWorker:
         now = self._clock.now()
         with self._database.transaction() as connection:
             _lock_webhooks_beside(connection, webhook_id)
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('webhook challenges'))")
             webhook = connection.execute(
                 "UPDATE webhook_endpoints e SET challenge_sent_at = %(now)s"
                 " WHERE id = %(id)s AND enabled AND verified_at IS NULL AND challenge IS NOT NULL"
                 f"  AND challenge_sent_at IS NULL AND {_PLACE_IS_FREE}"
                 "   AND NOT EXISTS (SELECT FROM webhook_calls c WHERE c.account_id = e.account_id AND c.challenge"
                 "                     AND c.leased_until >= %(now)s)"
+                "   AND (SELECT count(*) FROM webhook_calls c WHERE c.challenge AND c.leased_until >= %(now)s)"
+                "       < %(in_all)s"
                 " RETURNING *",
-                {"now": now, "id": webhook_id, "of_account": ACCOUNT_IN_FLIGHT},
+                {"now": now, "id": webhook_id, "of_account": ACCOUNT_IN_FLIGHT, "in_all": CHALLENGES_IN_FLIGHT},
             ).fetchone()
             if webhook is None:
                 logger.info("nothing to challenge", endpoint_id=str(webhook_id))
@@ -243,6 +254,7 @@ class WebhookWorker:
             _give_place_back(connection, call)
         count("WebhooksVerified" if error is None else "WebhooksNotVerified")
         logger.info("webhook challenged", endpoint_id=str(webhook_id), status=answer.status, error=error)
+        self._deliveries.wake_challenges()
         self._deliveries.wake_account(webhook["account_id"])
 
     # --- attempts --------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ _STATEMENTS = (
     "CREATE INDEX webhook_calls_account ON webhook_calls (account_id)",
     "GRANT SELECT, INSERT, DELETE ON webhook_calls TO imagemarket_notifier",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_calls TO imagemarket_operator",
+    "GRANT SELECT (account_id) ON webhook_challenges TO imagemarket_upkeep",
 )
 
 
@@ -28,4 +29,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("REVOKE SELECT (account_id) ON webhook_challenges FROM imagemarket_upkeep")
     op.execute("DROP TABLE webhook_calls")
