@@ -17,6 +17,10 @@ from imagemarket.ingestion.models import UploadRequest
 from imagemarket.platform.text import Text, clean_line, clean_lines
 from tests.unit.ingestion.test_upload_request import announcement
 
+ENGLAND, SCOTLAND, WALES = (
+    "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in region) + "\U000e007f"
+    for region in ("gbeng", "gbsct", "gbwls")
+)
 UNSEEN = [
     *(
         "t\u202egpj",
@@ -42,6 +46,47 @@ UNSEEN = [
         "a\ufffeb",
         "\ufe0fa",
     ),
+    *(
+        "c\ufe0fa\ufe0ft\ufe0f",
+        "c\U000e0101at",
+        "a\ufe00",
+        "1\ufe0f",
+        "1\ufe0fa",
+        "שלום\ufe0f",
+        "か\U000e0100",
+        "x\u0301\ufe0f",
+    ),
+    *(
+        "中\u200d国",
+        "日\u200c本",
+        "한\u200d국",
+        "ש\u200dל",
+        "ไ\u200dท",
+        "か\u200dな",
+        "ა\u200cბ",
+        "ሀ\u200dለ",
+        "中\ufe0f",
+        "中\ufe03",
+    ),
+    *(
+        "😀\ufe00",
+        "😀\ufe05",
+        "😀\U000e0101",
+        "👩\u200c👧",
+        "👩\u200d",
+        "👩\u200dक",
+        "中\u200d👧",
+        "°\u200d°",
+        "×\ufe0f",
+        "^\u200d^",
+    ),
+    *(
+        "a\U000e0067\U000e007f",
+        "🏴\U000e0067",
+        "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074",
+        "🏴\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f",
+    ),
+    *(f"{ENGLAND}\U000e007f", f"🏴{ENGLAND[1:]}{ENGLAND[1:]}", ENGLAND[1:], "a\u180bb", "क\u180b", "ᠠ\u200dक\ufe0f"),
     *("\u3164", "\u115f", "a\U000e0041b", "a\U000e0001", "\ud800", "a\udfffb", "\u034f", "a\ufe0f\ufe0f", "\u2800"),
 ]
 SEEN = [
@@ -55,6 +100,29 @@ SEEN = [
         "C# — “curly” quotes…",
         "5 × 7 €",
     ),
+    *(
+        f"flag {ENGLAND} of England",
+        f"{ENGLAND}{SCOTLAND}",
+        WALES,
+        "🏴",
+        "🏴\u200d☠\ufe0f",
+        "🙂\u200d↔\ufe0f",
+        "👩🏽\u200d🚀",
+    ),
+    *(
+        "⁉\ufe0f",
+        "ℹ\ufe0f",
+        "©\ufe0f",
+        "™\ufe0e",
+        "#\ufe0f⃣",
+        "☎\ufe0e",
+        "⛹🏽\u200d♀\ufe0f",
+        "葛\U000e0100城",
+        "辻\U000e0101",
+        "∩\ufe00",
+        "ᠠ\u180b",
+    ),
+    *("ශ්\u200dරී", "র\u200d্য", "ন\u200c্ন", "ខ\u200cា", "ܐ\u200cܒ", "က\ufe00"),
     *("می\u200cخواهم", "क्\u200dष", "👩\u200d👩\u200d👧", "❤\ufe0f", "👍🏽", "1\ufe0f⃣", "🏳\ufe0f\u200d🌈", "g\u030a"),
 ]
 

@@ -16,6 +16,36 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 _JOINERS = frozenset("\u200c\u200d")
+_JOINING = (
+    (0x0600, 0x0DFF),  # Arabic, Syriac, N'Ko; India's, of Devanagari to Sinhala
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x18AF),  # Khmer, Mongolian
+    (0x1900, 0x1BFF),  # of Limbu to Batak, Balinese and Sundanese among them
+    (0xA800, 0xA8FF),  # of Sylheti to Saurashtra
+    (0xA980, 0xA9FF),  # Javanese
+    (0xAA60, 0xAA7F),  # Burmese
+    (0xAAE0, 0xAAFF),  # Manipuri
+    (0xABC0, 0xABFF),
+    (0x10A00, 0x11FFF),  # the older ones of both families
+)
+"""Scripts whose letters take another shape beside each other, first and last sign of each range."""
+_EMOJI_SELECTORS = frozenset("\ufe0e\ufe0f")
+_OTHER_SIGNS = frozenset("\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030")
+"""Beside symbols, what has a coloured variant: punctuation and letters."""
+_KEYS, _KEYCAP = frozenset("#*0123456789"), "\u20e3"
+_SKINS = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFD))
+_OF_FIRST_VARIANTS = ((0x1000, 0x109F), (0xA840, 0xA87F), (0xAA60, 0xAA7F))
+"""Burmese and Phags-pa."""
+_MONGOLIAN, _MONGOLIAN_SELECTORS = ((0x1820, 0x18AA),), frozenset("\u180b\u180c\u180d\u180e\u180f")
+_FLAG = "\U0001f3f4"
+_FLAGS = tuple(
+    "".join([_FLAG, *(chr(0xE0000 + ord(letter)) for letter in region), "\U000e007f"])
+    for region in ("gbeng", "gbsct", "gbwls")
+)
+"""England's, Scotland's and Wales': a black flag with tags. There are no others (Unicode's RGI_Emoji_Tag_Sequence);
+any other tags are shown nowhere."""
+_FLAG_TAGS = len(_FLAGS[0]) - 1
 
 # Default_Ignorable_Code_Point of Unicode 16 and the signs that are drawn as a space, first and last of each range.
 _INVISIBLE = (
@@ -116,22 +146,48 @@ def _shows(each: str) -> bool:
 
 
 def _joins(text: str, place: int) -> bool:
-    """Whether an invisible sign has work to do where it stands: a joiner between letters of a script without Latin's
-    cases (Persian and Hindi need it) or between the signs of an emoji, a variation selector behind a sign."""
-    each, before = text[place], text[place - 1 : place]
-    if not before:
-        return False
-    if "\ufe00" <= each <= "\ufe0f" or "\U000e0100" <= each <= "\U000e01ef":
-        return _shows(before)
-    behind = text[place + 1 : place + 2]
-    return each in _JOINERS and _may_be_joined(before) and _may_be_joined(behind)
+    """Whether an invisible sign has work to do where it stands: a joiner between letters of a script that joins its
+    letters (Persian and Hindi need it) or between the signs of an emoji, a variation selector behind what has variants,
+    a tag in a flag."""
+    each, before, behind = text[place], text[place - 1 : place], text[place + 1 : place + 2]
+    if each in _EMOJI_SELECTORS:
+        return _is_sign(before) or (before in _KEYS and behind == _KEYCAP)
+    if each == "\ufe00" and (_is_mathematical(before) or _is_within(before, _OF_FIRST_VARIANTS)):
+        return True
+    if "\ufe00" <= each <= "\ufe02" or "\U000e0100" <= each <= "\U000e01ef":
+        return _is_within(before, _HAN)
+    if each in _MONGOLIAN_SELECTORS:
+        return _is_within(before, _MONGOLIAN)
+    if each == "\u200d" and _is_of_emoji(before) and _is_of_emoji(behind):
+        return True
+    if each in _JOINERS:
+        return _may_be_joined(before) and _may_be_joined(behind)
+    flag = text.rfind(_FLAG, max(0, place - _FLAG_TAGS), place)
+    return flag >= 0 and text.startswith(_FLAGS, flag)
+
+
+def _is_within(each: str, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return each != "" and any(first <= ord(each) <= last for first, last in ranges)
 
 
 def _may_be_joined(each: str) -> bool:
-    return each != "" and (
-        (unicodedata.category(each) in {"Lo", "So", "Sk", "Mn", "Mc"} and not _is_invisible(each))
-        or "\ufe0e" <= each <= "\ufe0f"
+    return (
+        _is_within(each, _JOINING)
+        and unicodedata.category(each) in {"Lo", "Lm", "Mn", "Mc"}
+        and not _is_invisible(each)
     )
+
+
+def _is_mathematical(each: str) -> bool:
+    return each >= "\u2190" and unicodedata.category(each) == "Sm"
+
+
+def _is_sign(each: str) -> bool:
+    return each in _OTHER_SIGNS or _is_mathematical(each) or (each >= "\u2190" and unicodedata.category(each) == "So")
+
+
+def _is_of_emoji(each: str) -> bool:
+    return each in _EMOJI_SELECTORS or each in _SKINS or _is_sign(each)
 
 
 @dataclass(frozen=True)

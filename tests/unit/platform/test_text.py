@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from imagemarket.platform.text import clean_line, clean_lines, what_shows
 
-AWKWARD = st.text(st.characters() | st.sampled_from("\u200d\u200c\ufe0f\u00ad\u034f\u202e\u0301\ud800\n\r\t e\u2764"))
+AWKWARD = st.text(
+    st.characters()
+    | st.sampled_from(
+        "\u200d\u200c\ufe0f\u00ad\u034f\u202e\u0301\ud800\n\r\t e\u2764"
+        "1\u20e3\u4e2d\u0915\u094d\U000e0100\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e007f"
+    )
+)
 
 
 @settings(deadline=None)
