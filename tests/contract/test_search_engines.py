@@ -552,6 +552,30 @@ def test_a_sign_belongs_to_the_name_beside_it(engine: Engine, asked: str, expect
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ("दिन", "दान", "भारत", "भरत", "कटोरा", "रक्त", "रकत"),  # Devanagari: vowels and the virama
+        ("காடு", "கடு", "বন", "বোন", "ผี", "ผา"),  # Tamil, Bengali, Thai
+    ],
+)
+def test_marks_belong_to_their_word(engine: Engine, names: tuple[str, ...]) -> None:
+    engine.write([*map(document, names)], [])
+    for name in names:
+        for asked in (name, f'"{name}"'):
+            assert matched(engine, asked) == [name], asked
+            assert engine.tally(asked, Filters()).total == 1, asked
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"), [("שָׁלוֹם", "שלום"), ("كِتَاب", "كتاب"), ("x\u0302-ray", "x-ray"), ("c\ufe0fat", "cat")]
+)
+def test_points_and_accents_do_not_matter(engine: Engine, written: str, asked: str) -> None:
+    engine.write([document(f"{written} 1"), document(f"{asked} 2"), document("Meadow")], [])
+    for each in (written, asked, f'"{asked}"', f'"{written}"'):
+        assert set(matched(engine, each)) == {f"{written} 1", f"{asked} 2"}, each
+
+
+@pytest.mark.parametrize(
     ("title", "asked", "other"),
     [
         ("猫の写真", "猫", "犬の写真"),

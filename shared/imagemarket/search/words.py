@@ -24,9 +24,26 @@ _SIGNS = str.maketrans(
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
 )
 _CLAUSE = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
+# Accents and points that do not matter, where no one letter holds them (NFKC): of Latin, Greek and Cyrillic, of Hebrew
+# and of Arabic, and those above signs.
+_ACCENTS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+)
+ACCENT = re.compile(f"[{_ACCENTS}]")
+# The other marks belong to their word, such as the vowels of Indic scripts: two words may differ in nothing else.
+_MARKS = "".join(
+    chr(code)
+    for codes in (range(0x700, 0x1E00), range(0xA800, 0xAC00), range(0x10A00, 0x11F60))
+    for code in codes
+    if unicodedata.category(chr(code))[0] == "M" and not ACCENT.match(chr(code))
+)
 _LETTERS = re.compile(r"[^\W_]")
+_WORD = f"[^\\W_](?:[^\\W_]|[{_MARKS}])*"
 # A word with what joins it to the next, or a name such as C#, C/C++ and .NET.
-_TERM = re.compile(r"(?:(?<![\w.])\.(?=net\b))?[^\W_]+(?:[-'./&+_][^\W_]+)*(?:(?:\+\+|#)(?!\w))?", re.IGNORECASE)
+_TERM = re.compile(
+    r"(?:(?<![\w.])\.(?=net\b))?WORD(?:[-'./&+_]WORD)*(?:(?:\+\+|#)(?!\w))?".replace("WORD", _WORD), re.IGNORECASE
+)
 _JOINTS = re.compile(r"[-'./&+_]")
 NAMED = {"#": "sharp", "++": "plusplus"}
 """Signs behind a word that tell a name from another word, and what is written in their place."""
@@ -48,8 +65,9 @@ STOP_WORDS = frozenset(
 
 
 def alike(text: str) -> str:
-    """The text with one form of each letter and sign: quotation marks and dashes are those of a typewriter."""
-    return unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
+    """The text with one form of each letter and sign: quotation marks and dashes are those of a typewriter, and accents
+    that are signs of their own are none."""
+    return ACCENT.sub("", unicodedata.normalize("NFKC", text.translate(_SIGNS))).translate(_SIGNS)
 
 
 @lru_cache(maxsize=4096)
@@ -75,12 +93,13 @@ def _units(part: str) -> list[str]:
     units: list[str] = []
     run = ""
     for letter in part:
-        if _UNSPACED.match(letter):
+        if unicodedata.category(letter)[0] == "M" and not run and units:
+            units[-1] += letter
+        elif _UNSPACED.match(letter):
             if run:
                 units.append(run)
                 run = ""
-            if unicodedata.category(letter)[0] == "L":  # not the marks above and below one
-                units.append(letter)
+            units.append(letter)
         else:
             run += letter
     return [*units, run] if run else units

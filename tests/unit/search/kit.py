@@ -35,7 +35,7 @@ from imagemarket.search.models import (
     same_vector,
 )
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.words import ACCENT, STOP_WORDS, Clause, Words, read, searchable
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -326,8 +326,8 @@ def words_of(text: str) -> list[str]:
 
 @cache
 def _split(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFD", text.lower())
-    return "".join(each if each.isalnum() else " " for each in plain if not unicodedata.combining(each)).split()
+    plain = ACCENT.sub("", unicodedata.normalize("NFD", text.lower()))
+    return "".join(each if each.isalnum() or unicodedata.category(each)[0] == "M" else " " for each in plain).split()
 
 
 def _weights(content: SearchDocument, cut: Callable[[str], list[str]]) -> dict[str, float]:
