@@ -171,11 +171,12 @@ class TiffDirectory:
             """Whether all of its entries lie within the file."""
             self.fields: dict[int, Field] = {}
             self.repeated: set[int] = set()
-            """Tags that it names more than once; the last one stands in `fields`."""
+            """Tags that it names more than once; the first one stands in `fields`, which is libtiff's."""
             for tag, kind, number, inline in entry.iter_unpack(table[: len(table) // entry.size * entry.size]):
                 if tag in self.fields:
                     self.repeated.add(tag)
-                self.fields[tag] = Field(kind, number, self._unpack("Q" if big else "I", inline)[0], inline)
+                else:
+                    self.fields[tag] = Field(kind, number, self._unpack("Q" if big else "I", inline)[0], inline)
             link = file.read(8 if big else 4)
             self.following = self._unpack("Q" if big else "I", link)[0] if len(link) == (8 if big else 4) else 0
             """Where the next directory of the chain lies; 0 behind the last."""
@@ -480,7 +481,7 @@ def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compres
     if photometric == _YCBCR and compression != _JPEG:
         raise UnsupportedFormat(f"The TIFF's colours are {name} of {stored} without JPEG compression; {remedy}.")
     in_planes = directory.numbers(_TAG_PLANES, (1,))[0] == 2
-    if in_planes and (bits < 8 or _TAG_TILES in directory.fields):
+    if in_planes and (bits < 8 or _TAG_TILE_WIDTH in directory.fields):
         raise UnsupportedFormat(
             f"The TIFF's colours are {name} of {stored} in planes{' of tiles' if bits >= 8 else ''}; save it with its"
             " channels together."

@@ -217,6 +217,49 @@ def test_a_palette_of_other_numbers_is_refused(tmp_path: Path, kind: int) -> Non
         decode(write_tiff(tmp_path / "a.tif", stored, photometric=PALETTE, fields=fields))
 
 
+def test_planes_of_tiles_are_named_where_their_places_stand_in_the_tags_of_strips(tmp_path: Path) -> None:
+    """As in TIFF 5.0 and some files since."""
+    pixels = (_values(3) * 255).round().astype(np.uint8)
+    path = _renamed(write_tiff(tmp_path / "a.tif", pixels, tile=32, planar=2), {324: 273, 325: 279})
+    with pytest.raises(UnsupportedFormat, match="in planes of tiles"):
+        decode(path)
+    path = _renamed(write_tiff(path, pixels, tile=32), {324: 273, 325: 279})
+    assert difference(decode(path).picture, Image.fromarray(pixels))[0] < 1
+
+
+@pytest.mark.parametrize(
+    ("tag", "other"), [(262, WHITE_IS_ZERO), (262, RGB), (262, CIELAB), (339, SIGNED), (258, 16), (259, 5), (256, 40)]
+)
+def test_of_a_tag_that_is_named_twice_the_first_counts(tmp_path: Path, tag: int, other: int) -> None:
+    """As it does to the decoder: else what was looked at would not be what is shown."""
+    grey = (_values(1)[..., 0] * 255).round().astype(np.uint8)
+    spare = {65000: (3, [other])}
+    once = {339: (3, [UNSIGNED])}
+    last = _renamed(write_tiff(tmp_path / "a.tif", grey, fields={**once, **spare}), {65000: tag})
+    assert difference(decode(last).picture, Image.fromarray(grey))[0] < 1
+    shown = _renamed(write_tiff(tmp_path / "b.tif", grey, fields={**once, 1: (3, [other])}), {1: tag})
+    alone = write_tiff(tmp_path / "c.tif", grey, fields={**once, tag: (3, [other])})
+
+    def ending(path: Path) -> object:
+        try:
+            return np.asarray(decode(path).picture).tobytes()
+        except ImageRejected as error:
+            return type(error), error.detail
+
+    assert ending(shown) == ending(alone)
+
+
+def _renamed(path: Path, tags: dict[int, int]) -> Path:
+    """Its directory's tags, where they stand."""
+    data = bytearray(path.read_bytes())
+    at = int.from_bytes(data[4:8], "little")
+    for entry in range(at + 2, at + 2 + 12 * int.from_bytes(data[at : at + 2], "little"), 12):
+        tag = int.from_bytes(data[entry : entry + 2], "little")
+        data[entry : entry + 2] = tags.get(tag, tag).to_bytes(2, "little")
+    path.write_bytes(data)
+    return path
+
+
 # --- which directory is the picture ----------------------------------------------------------------
 
 
