@@ -48,7 +48,10 @@ _DC, _PHOTOSHOP = "{http://purl.org/dc/elements/1.1/}", "{http://ns.adobe.com/ph
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 _CAMERA_TITLES = re.compile(
-    r"(\w+ )*digital (still )?camera|sony dsc|dcf ?1\.0|default|untitled|image ?description|screenshot|\w{0,5}_?\d{3,}",
+    r"(\w+ )*digital (still )?camera|sony dsc|samsung camera pictures|dcf ?1\.0|exif_jpeg_picture|<.*>|default|untitled"
+    r"|image ?description|screenshot|my picture|dav|edf|cof|oznor|r?hdr|sdr|mde|bty|ptr"
+    r"|(\w+[\\/])*(\w{0,5}_?\d{3,}(_\d+)*)"
+    r"|((\w+[\\/])*(\w{0,5}_?\d{3,}(_\d+)*|my picture))\.\w{3,4}",
     re.IGNORECASE,
 )
 """What cameras and programs write as an ImageDescription by themselves."""
@@ -298,16 +301,18 @@ def _from_xmp(packet: bytes) -> tuple[EmbeddedDescription, str | None]:
     if len(packet) > _PACKET_BYTES_MAX:
         return EmbeddedDescription(), None
     root: Element = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"))
-    properties: dict[str, Element | str] = {}
-    for described in root.iter(f"{_RDF}Description"):
-        for name, value in described.attrib.items():
-            properties.setdefault(name, value)
-        for child in described:
-            properties.setdefault(child.tag, child)
+    properties: dict[str, list[str]] = {}
+    # What is described further in is another picture, such as one that this was made of.
+    packed = root if root.tag == f"{_RDF}RDF" else root.find(f".//{_RDF}RDF")
+    for described in [] if packed is None else packed.findall(f"{_RDF}Description"):
+        found = [(name, [value]) for name, value in described.attrib.items()]
+        found += [(child.tag, _texts(child)) for child in described]
+        for name, values in found:
+            if not properties.get(name):
+                properties[name] = values
 
     def texts(name: str) -> list[str]:
-        value = properties.get(name)
-        return [] if value is None else [value] if isinstance(value, str) else _texts(value)
+        return properties.get(name, [])
 
     def first(name: str, most: int) -> str | None:
         return next((clean for each in texts(name) if (clean := _clean(each, most))), None)
@@ -339,7 +344,7 @@ def _texts(value: Element) -> list[str]:
 
 
 def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
-    """IPTC-IIM 4.2. Its texts are UTF-8 where 1:90 says so, or all of them are; else Windows' Latin."""
+    """IPTC-IIM 4.2. Its texts are in the alphabet that 1:90 says; else in UTF-8 where all are, or Windows' Latin."""
     fields: dict[tuple[int, int], list[bytes]] = {}
     at = 0
     while at + 5 <= len(block) and block[at] == 0x1C:
@@ -355,12 +360,17 @@ def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
             break
         fields.setdefault((record, dataset), []).append(block[at : at + size])
         at += size
-    declared = b"\x1b%G" in b"".join(fields.get((1, 90), []))
-    utf8 = declared or all(_is_utf8(each) for (record, _), values in fields.items() if record == 2 for each in values)
+    declared = b"".join(fields.get((1, 90), []))
+    letters = next((letters for escape, letters in _ALPHABETS.items() if escape in declared), _LATIN_LETTERS)
+    said = (each for (record, _), values in fields.items() if record == 2 for each in values)
+    utf8 = b"\x1b%G" in declared or (letters is _LATIN_LETTERS and all(_utf8(each) is not None for each in said))
 
     def texts(number: int, most: int) -> list[str]:
         values = fields.get((2, number), [])
-        decoded = (each.decode() if utf8 and _is_utf8(each) else _latin(each) for each in values)
+        decoded = (
+            text if utf8 and (text := _utf8(each)) is not None else "".join(letters[byte] for byte in each)
+            for each in values
+        )
         return [clean for each in decoded if (clean := _clean(each, most))]
 
     def first(number: int, most: int) -> str | None:
@@ -384,7 +394,8 @@ def _from_exif(fields: Mapping[int, Any]) -> tuple[EmbeddedDescription, str | No
         if not isinstance(value, bytes):
             return None
         value = value.split(b"\0")[0]
-        return _clean(value.decode() if _is_utf8(value) else _latin(value), most)
+        found = _utf8(value)
+        return _clean(_latin(value) if found is None else found, most)
 
     title = text(_TITLED, _TITLE_MAX)
     if title and (_CAMERA_TITLES.fullmatch(title) or not any(letter.isalpha() for letter in title)):
@@ -392,16 +403,29 @@ def _from_exif(fields: Mapping[int, Any]) -> tuple[EmbeddedDescription, str | No
     return EmbeddedDescription(creator=text(_ARTIST, _TEXT_MAX), copyright=text(_COPYRIGHT, _TITLE_MAX)), title
 
 
-def _is_utf8(data: bytes) -> bool:
+def _utf8(data: bytes) -> str | None:
+    """The text; None where it is no UTF-8. Behind letters of several bytes a last one may be cut, as the lengths of
+    IPTC's fields cut them, and is left out."""
     try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+        return data.decode()
+    except UnicodeDecodeError as error:
+        whole = data[: error.start]
+        cut = error.end == len(data) and error.reason == "unexpected end of data" and not whole.isascii()
+        return whole.decode() if cut else None
+
+
+def _letters(codec: str) -> tuple[str, ...]:
+    return tuple(bytes([each]).decode(codec, "ignore") or chr(each) for each in range(256))
 
 
 # Made here, since Python reads a codec from its file when it is first used, and a confined decoder opens none.
-_LATIN_LETTERS = tuple(bytes([each]).decode("cp1252", "ignore") or chr(each) for each in range(256))
+_LATIN_LETTERS = _letters("cp1252")
+_ALPHABETS = {
+    b"\x1b" + set_number + final: _letters(f"iso8859_{part}")
+    for final, part in zip(b"B C D L G F H M b".split(), (2, 3, 4, 5, 6, 7, 8, 9, 15), strict=True)
+    for set_number in (b"-", b".", b"/")
+}
+"""By how ISO 2022 announces them: the right halves of ISO 8859."""
 
 
 def _latin(data: bytes) -> str:

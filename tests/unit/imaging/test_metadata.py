@@ -223,3 +223,55 @@ def test_lengths_are_bounded_and_what_cannot_be_seen_is_left_out() -> None:
     assert len(found.keywords) == 50
     for cut in range(0, 400, 3):
         _of(_iptc((5, b"title"), (25, b"word"))[:cut])  # ends, whatever it finds
+
+
+# --- what others wrote ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("charset", "text", "codec"),
+    [
+        (b"\x1b-B", "Łódź żółw", "iso8859_2"),
+        (b"\x1b-L", "Москва", "iso8859_5"),
+        (b"\x1b.F", "Αθήνα", "iso8859_7"),
+        (b"\x1b-A", "Zürich", "iso8859_1"),
+    ],
+)
+def test_iptc_is_read_in_the_alphabet_that_it_declares(charset: bytes, text: str, codec: str) -> None:
+    assert _of(_iptc((5, text.encode(codec)), charset=charset)).title == text
+
+
+@pytest.mark.parametrize("charset", [b"\x1b%G", None])
+def test_a_letter_that_the_length_of_an_iptc_field_cut_is_left_out(charset: bytes | None) -> None:
+    found = _of(_iptc((5, "日本の美しい".encode()[:-1]), (25, "空".encode()), charset=charset))
+    assert (found.title, found.keywords) == ("日本の美し", ("空",))
+
+
+def test_what_a_picture_was_made_of_does_not_speak_for_it() -> None:
+    other = "<rdf:Description><dc:title><rdf:Alt><rdf:li>Other</rdf:li></rdf:Alt></dc:title></rdf:Description>"
+    packet = f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+     xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:m="http://ns.adobe.com/xap/1.0/mm/">
+     <rdf:Description><m:Pantry><rdf:Bag><rdf:li>{other}</rdf:li></rdf:Bag></m:Pantry><dc:title/></rdf:Description>
+     <rdf:Description><dc:title><rdf:Alt><rdf:li>Mine</rdf:li></rdf:Alt></dc:title></rdf:Description>
+    </rdf:RDF></x:xmpmeta>"""
+    assert _of(_jpeg(xmp=packet.encode())).title == "Mine"
+    assert _of(_jpeg(xmp=packet.replace("Mine", "").encode())).title is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "DCIM\\100MEDIA\\DJI_0012.JPG",
+            "SAMSUNG CAMERA PICTURES",
+            "Exif_JPEG_PICTURE",
+            "IMG_20200101_121212.jpg",
+            "dav",
+        ),
+        *("<KENOX S630  / Samsung S630>", "My picture.jpg", "rhdr"),
+    ],
+)
+def test_what_cameras_write_by_themselves_is_no_title(written: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = written
+    assert _of(_jpeg(exif=exif)).title is None
