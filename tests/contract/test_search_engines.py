@@ -807,7 +807,7 @@ def test_which_words_pictures_have(engine: Engine) -> None:
     [
         *("street without people", "street no people", "street (no people)", "street no-people", "street sans people"),
         *("street zero people", "street, nobody", "people-free street", "people free street", "street lacking people"),
-        "absence of people street",
+        *("absence of people street", "street,no people", "street\u2014no people", "street without all those people"),
     ],
 )
 def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
@@ -827,6 +827,8 @@ def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
         ("no problem", {"No problem"}),
         ("-problem", {"Not for sale", "To be, or not to be", "Crowded beach", "Beach", "Lake"}),
         ("beach not crowded", {"Beach"}),
+        ("beach,not crowded", {"Beach"}),
+        ("lake neither crowded nor beach", {"Lake"}),
     ],
 )
 def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str, expected: set[str]) -> None:

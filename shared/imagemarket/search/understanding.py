@@ -53,6 +53,12 @@ _NOT_FREE_OF = frozenset(
 """After "people free": what people do freely, and what costs nothing."""
 _OPENING, _MARKS = "([{", ".,;:!?()[]{}"
 _ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
+_WORDS_BETWEEN = _ARTICLES | frozenset(
+    {"all", "those", "these", "such", "some", "one", "lot", "lots", "of", "too", "much", "for", "my", "your", "our"}
+)
+"""What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
+_SAYS = frozenset({"is", "are", "was", "were", "am", "be", "it's", "that's", "do", "does", "did", "can", "will", "or"})
+"""Before "not" they make a sentence ("this is not a pipe", "with or without sugar"), which leaves nothing out."""
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
 _NOT_A_THING = STOP_WORDS | frozenset(
     {"you", "your", "him", "her", "them", "our", "who", "what", "why", "how", "when", "where", "which", "than", "from"}
@@ -91,6 +97,11 @@ _CATEGORIES = {
     for word in re.findall(r"[a-z]+", category.name.lower())
     if word not in _LITTLE
 }
+_GLUED = re.compile(r"((?!yes\W).*\w[)\]]?[,;|/]+|-+)(no|not|without)", re.IGNORECASE)
+"""A sign before a negation that is no part of it: "beach,no people", "beach -no people"."""
+_LONG_DASH = re.compile(r"(?<=\w)[\u2012-\u2015](?=(?:no|not|without)\s)", re.IGNORECASE)
+_GLUED_OTHERWISE = re.compile(r"\W(?:no|not|without)$")
+"""May be a negation or a name: "beach-no people", "yes-no question"."""
 _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
 """Quotes, a minus and `or` say exactly what is wanted."""
 _TOKEN = re.compile(r'(?:[^\s"]|"[^"]*"|")+')
@@ -158,15 +169,15 @@ class QueryReader:
         typed = query.q if asked.groups or asked.image_id else ""  # signs alone are no words
         if not typed or query.verbatim or asked.image_id:
             return Understood(typed, asked, query.filters())
-        text, filters, interpreted = alike(typed), query.filters(), []
+        text, filters, interpreted, denied = alike(typed), query.filters(), [], frozenset[str]()
         if self._reading.interpretation:
-            text, filters, interpreted = _without_unwanted(text, filters)
+            text, filters, interpreted, denied = _without_unwanted(alike(_LONG_DASH.sub(", ", typed)), filters)
         if _EXACT.search(text) or not read(text).plain:
             return Understood(text, read(text), filters, interpreted=tuple(interpreted))
         words = text.split()
         wanted = Wanted(words=frozenset(word.lower() for word in words))
         if self._reading.interpretation:
-            words, filters, more, wanted = _interpret(words, filters)
+            words, filters, more, wanted = _interpret(words, filters, denied)
             interpreted += more
         spelling = None
         if self._reading.spelling and (speller := self._speller()) is not None:
@@ -198,27 +209,35 @@ def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> 
     return {word: others for word, others in held.items() if others}
 
 
-def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[Interpretation]]:
+def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[Interpretation], frozenset[str]]:
     """Negations as a filter or a minus: "street without people", "beach no umbrellas", "crowd-free square", "nobody".
 
     No people becomes the filter, unless the query filters by people itself. Signs and symbols that say no ("no smoking
     sign") are looked for as they are called, and so is what nothing else stands beside ("no problem"): who wants the
-    whole catalogue but one thing writes a minus.
+    whole catalogue but one thing writes a minus. Where it is not sure what is left out, the words stay words. The last
+    that is returned are the words behind such a negation, by which no picture may gain.
     """
     told: list[Interpretation] = []
     chosen = filters
     unwanted: list[str] = []
     kept: list[str] = []
-    words = _TOKEN.findall(text)
+    denied: set[str] = set()
+    words = _tokens(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(word.lower() for word in words)
     place = 0
     while place < len(words):
         span, named = _negation(words[place:], shows_a_sign=shows_a_sign)
-        if not span or (kept and kept[-1].lower() == "or"):  # "with or without sugar", "to be or not to be"
+        before = kept[-1].lower() if kept else ""
+        sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
+        if not named or sentence:
+            if span:
+                denied |= {word.lower().strip(_MARKS) for word in words[place:]}
             kept.append(words[place])
             place += 1
             continue
         said = " ".join(words[place : place + span])
+        if words[place + span - 1].endswith(","):  # may be a list that goes on, or what is wanted beside
+            denied |= {word.lower().strip(_MARKS) for word in words[place + span :]} - set(_SHAPES)
         place += span
         for each in named:
             if each not in _PEOPLE:
@@ -229,12 +248,23 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
                 told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
     shown = any(not clause.excluded for group in read(" ".join(kept)).groups for clause in group)
     if unwanted and not shown and filters == chosen:
-        return text, chosen, []
-    return " ".join([*kept, *(f"-{each}" for each in unwanted)]), filters, told
+        return text, chosen, [], frozenset(word.lower().strip(_MARKS) for word in words)
+    return " ".join([*kept, *(f"-{each}" for each in unwanted)]), filters, told, frozenset(denied)
+
+
+def _tokens(text: str) -> list[str]:
+    """What stands between spaces, a negation by itself."""
+    found: list[str] = []
+    tokens = _TOKEN.findall(text)
+    for place, token in enumerate(tokens):
+        glued = _GLUED.fullmatch(token) if place + 1 < len(tokens) and '"' not in token else None
+        found += [part for part in glued.groups() if part.strip("-")] if glued else [token]
+    return found
 
 
 def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
-    """How many of the first words are a negation, and what it does not want; 0 where they are none."""
+    """How many of the first words are a negation, and what it does not want: nothing where that is not sure. 0 words
+    where they are none."""
     first = words[0].lower().lstrip(_OPENING)
     second = words[1].lower() if len(words) > 1 else ""
     bare = first.strip(_MARKS)
@@ -249,29 +279,67 @@ def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
         return 1, [behind]
     if second.strip(_MARKS) == "free" and first in _FREE_OF and not (words[2:] and words[2].lower() in _NOT_FREE_OF):
         return 2, [first]
-    strong = words[0].lstrip(_OPENING) == "NOT" or first in _WITHOUT
+    operator = words[0].lstrip(_OPENING) == "NOT"
+    strong = operator or first in _WITHOUT
     of = first in _WITHOUT_ANY_OF and (second == "of" or (first, second) == ("free", "from"))
     none = of or first in _NONE_OF
-    if not strong and not none and first not in {"no", "not"}:
-        return 0, []
+    if not strong and not none and first not in {"no", "not", "neither"}:
+        return (1 if _GLUED_OTHERWISE.search(first) else 0), []
+    passed_over = _WORDS_BETWEEN if (strong or none) and not operator else _ARTICLES
     place = 2 if of else 1
-    named: list[str] = []
-    while place < len(words):
-        word = words[place].lower().strip(_MARKS)
-        if word in _ARTICLES:
-            place += 1
-            continue
-        called = not strong and (shows_a_sign or word in _FORBIDDEN or word.isdigit())
-        thing = bool(_PHRASE.fullmatch(word)) or (word.isalnum() and word not in _NOT_A_THING and not called)
-        if not thing or (none and not _often_absent(word)):
-            break
-        named.append(word)
+    while place < len(words) and words[place].lower() in passed_over:
         place += 1
-        if place + 1 < len(words) and words[place].lower() in {"and", "or", "nor"}:
+    place, named = _list(words, place)
+    following = words[place].lower().strip(_MARKS) if place < len(words) else ""
+    for word in named:
+        called = not strong and (shows_a_sign or word in _FORBIDDEN or word.isdigit())
+        if called or word in _SHAPES or (none and not _often_absent(word)):
+            return 1, []
+    if not named or (first == "neither" and len(named) < 2) or (following in _FORBIDDEN and not operator):
+        return 1, []
+    if not operator and not words[place - 1].endswith(tuple(_MARKS)) and _may_be_one_name(named[-1], following):
+        return 1, []
+    return place, named
+
+
+def _list(words: list[str], place: int) -> tuple[int, list[str]]:
+    """The things that begin at a place, which "and", "or" or "nor" joins, and where they end. Commas join them where
+    "or" or "nor" does so at last: "no people, black and white" is no such list."""
+    named: list[str] = []
+    sure, joined = (place, named[:]), True
+    while place < len(words) and (thing := _thing(words[place])):
+        named.append(thing)
+        comma = words[place].endswith(",")
+        place += 1
+        if joined:
+            sure = (place, named[:])
+        joint = words[place].lower() if place < len(words) else ""
+        joined = joint in {"or", "nor"} or (joint == "and" and named == sure[1])
+        if joined:
             place += 1
-            continue
-        break
-    return (place, named) if named else (0, [])
+            while place < len(words) and words[place].lower() in _ARTICLES:
+                place += 1
+        elif not comma:
+            break
+    return sure
+
+
+def _thing(word: str) -> str:
+    """What a word names that a picture may show; empty where nothing."""
+    bare = word.lower().lstrip(_OPENING).rstrip(_MARKS)
+    groups = read(bare).groups
+    one = len(groups) == 1 and len(groups[0]) == 1 and groups[0][0].write() == bare and not groups[0][0].excluded
+    return bare if one and bare not in _NOT_A_THING else ""
+
+
+def _may_be_one_name(word: str, following: str) -> bool:
+    """Whether a word may only tell more of the next: "parked cars", "no right turn"; what often is absent and what is
+    many does not."""
+    if not following or following in _WITHOUT | _NOBODY or word.startswith('"'):
+        return False
+    if following in STOP_WORDS:
+        return following == "of"
+    return not _often_absent(word) and (not word.endswith("s") or word.endswith("ss"))
 
 
 def _often_absent(word: str) -> bool:
@@ -286,9 +354,12 @@ def _corrected(words: list[str], speller: Speller, present: Callable[[Collection
     return [word if word in kept else better.get(word, word) for word in words]
 
 
-def _interpret(words: list[str], filters: Filters) -> tuple[list[str], Filters, list[Interpretation], Wanted]:
+def _interpret(
+    words: list[str], filters: Filters, denied: frozenset[str]
+) -> tuple[list[str], Filters, list[Interpretation], Wanted]:
     """A shape becomes a filter and is no word any more, unless the query filters by shape itself; colours
-    and categories stay words, and pictures that have them come further up."""
+    and categories stay words, and pictures that have them come further up. Words of a negation that was not read
+    (`denied`) do nothing of this."""
     kept: list[str] = []
     told: list[Interpretation] = []
     shape: str | None = None
@@ -296,7 +367,7 @@ def _interpret(words: list[str], filters: Filters) -> tuple[list[str], Filters, 
     while place < len(words):
         word, following = words[place].lower(), words[place + 1].lower() if place + 1 < len(words) else ""
         named = _SHAPES.get(word) or (_SHAPES_OF_A_PICTURE.get(word) if following in _FORMATS else None)
-        if named and shape is None and not filters.orientation:
+        if named and word not in denied and shape is None and not filters.orientation:
             shape = named
             span = 2 if following in _FORMATS else 1
             said = " ".join(words[place : place + span])
@@ -305,7 +376,7 @@ def _interpret(words: list[str], filters: Filters) -> tuple[list[str], Filters, 
             continue
         kept.append(words[place])
         place += 1
-    lower = [word.lower() for word in kept]
+    lower = [word.lower() for word in kept if word.lower().strip(_MARKS) not in denied]
     colours = {word: COLOURS[word] for word in lower if word in COLOURS}
     categories = {word: _CATEGORIES[word] for word in lower if word in _CATEGORIES}
     told += [Interpretation(words=w, parameter="color", value=v, effect="boost") for w, v in colours.items()]

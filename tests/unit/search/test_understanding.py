@@ -108,6 +108,35 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("-problem", "-problem", None),
         ("NOT problem", "NOT problem", None),
         ("no people no umbrellas", "-umbrellas", False),
+        ("beach,no people", "beach,", False),
+        ("beach/no people", "beach/", False),
+        ("beach \u2013no people", "beach", False),
+        ("beach\u2014no people", "beach,", False),
+        ("beach-no people", "beach-no people", None),
+        ("yes/no question", "yes/no question", None),
+        ("cat not t-shirt", "cat -t-shirt", None),
+        ("office without wi-fi", "office -wi-fi", None),
+        ("programming not c#", "programming -c#", None),
+        ("beach no people, cars, or text", "beach -cars -text", False),
+        ("no people, black and white", "black and white", False),
+        ("beach neither cat nor dog", "beach -cat -dog", None),
+        ("neither cat", "neither cat", None),
+        ("beach without any of those people", "beach", False),
+        ("beach without a lot of people", "beach", False),
+        ("beach without too many people", "beach", False),
+        ("beach except for the people", "beach", False),
+        ("beach without one person", "beach", False),
+        ("beach without my dog", "beach -dog", None),
+        ("street without parked cars", "street without parked cars", None),
+        ("beach no living people", "beach no living people", None),
+        ("cat not vertical", "cat not vertical", None),
+        ("no dogs allowed", "no dogs allowed", None),
+        ("no people allowed", "no people allowed", None),
+        ("park no dogs or cats allowed", "park no dogs or cats allowed", None),
+        ("this is not a pipe", "this is not a pipe", None),
+        ("no right turn", "no right turn", None),
+        ("no added sugar", "no added sugar", None),
+        ("beach without umbrellas sunset", "beach sunset -umbrellas", None),
     ],
 )
 def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None:
@@ -117,6 +146,23 @@ def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None
     assert told == ([("false", "filter")] if people is False else [])
     assert "people" not in understood.wanted.categories or people is None
     assert read(asked, verbatim=True).filters.people is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("cat not vertical", "no vertical", "not square format", "street without parked blue cars", "yes-no people"),
+        *("no food allowed", "beach-no people", "this is not a red pipe", "house not for sports", "no living people"),
+        *("no people, food", "no horizontal blue food", "neither vertical nor blue"),
+    ],
+)
+def test_nothing_gains_by_what_stands_behind_a_no(asked: str) -> None:
+    understood = read(asked)
+    assert not understood.filters.orientation
+    assert not understood.wanted.categories
+    assert not understood.wanted.colours
+    denied = {"vertical", "people", "food", "blue", "red", "pipe", "sports", "cars"}
+    assert not understood.wanted.words & denied
 
 
 @pytest.mark.parametrize(
@@ -141,6 +187,12 @@ def test_what_words_leave_out_is_told(asked: str, told: list[tuple[str, str]]) -
 
 def test_no_people_gives_way_to_the_filter() -> None:
     assert interpreted("street without people", people=True) == ("street", True)
+
+
+def test_a_shape_behind_no_people_is_wanted() -> None:
+    for asked in ("no people, vertical", "no people vertical", "vertical no people"):
+        filters = read(asked).filters
+        assert (filters.people, filters.orientation) == (False, ["portrait"]), asked
 
 
 def test_navy_and_cyan_are_colours_of_their_own() -> None:
