@@ -566,10 +566,13 @@ def _clause(clause: Clause) -> str:
     return ("!" if clause.excluded else "") + _forms(clause)
 
 
+def _lexeme(word: str) -> str:
+    """Quoted, whatever is in it."""
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
 def _forms(clause: Clause) -> str:
-    forms = [
-        (" <-> " if form.side_by_side else " & ").join(f"'{word}'" for word in form.words) for form in clause.forms
-    ]
+    forms = [(" <-> " if form.side_by_side else " & ").join(map(_lexeme, form.words)) for form in clause.forms]
     return "(" + " | ".join(f"({form})" for form in forms) + ")"
 
 
@@ -609,7 +612,7 @@ def _typed(words: Words) -> str:
     """Any of the very words that were typed."""
     clauses = [clause for group in words.groups for clause in group if not clause.excluded and not clause.added]
     typed = {word for clause in clauses for form in clause.forms for word in form.words}
-    return " | ".join(f"'{word}'" for word in sorted(typed) if word.lower() not in STOP_WORDS)
+    return " | ".join(_lexeme(word) for word in sorted(typed) if word.lower() not in STOP_WORDS)
 
 
 def columns_of(document: SearchDocument) -> dict[str, Any]:

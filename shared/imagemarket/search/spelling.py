@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagemarket.search.synonyms import offensive
+
 if TYPE_CHECKING:
     from symspellpy import SymSpell
 
@@ -84,10 +86,17 @@ def _deletes(words: Mapping[str, int]) -> SymSpell:
     from symspellpy import SymSpell
 
     made = SymSpell(max_dictionary_edit_distance=2, prefix_length=_PREFIX)
-    frequent = sorted(words.items(), key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
+    # What offends is nobody's correction.
+    unsaid = offensive()
+    said = ((word, images) for word, images in words.items() if word not in unsaid)
+    frequent = sorted(said, key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
     for word, images in frequent:
         made.create_dictionary_entry(word, images + 1)  # one more than an English word that no picture has
-    others = (word for word in english_words() if len(word) >= _ONE_SLIP_FROM and word not in words)
+    others = (
+        word
+        for word in english_words()
+        if len(word) >= _ONE_SLIP_FROM and word not in words and word not in offensive()
+    )
     for word in islice(others, MOST_WORDS - len(frequent)):
         made.create_dictionary_entry(word, 1)
     return made

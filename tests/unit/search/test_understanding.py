@@ -457,3 +457,17 @@ def test_the_shipped_lists_are_sound() -> None:
 def test_a_line_of_neither_form_is_named(line: str) -> None:
     with pytest.raises(ValueError, match="line 2"):
         synonyms.read_list(f"a, b\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["girl behind a tree", "portrait of john", "chilly morning", "main street", "swallow bird"],
+)
+def test_a_name_or_another_sense_has_no_synonyms(asked: str) -> None:
+    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: ())
+    assert [each for each in understood.synonyms if each.word not in {"girl", "street", "bird"}] == []
+
+
+@pytest.mark.parametrize("typed", ["basitard", "whoer", "uqeer", "siht", "ngegro"])
+def test_what_offends_is_nobodys_correction(typed: str) -> None:
+    assert Speller({"bastard": 3, "queer": 2, "boat": 1}).nearest(typed) not in synonyms.offensive()
