@@ -382,7 +382,13 @@ def test_all_words_are_wanted_and_any_is_enough_when_nothing_has_them_all(engine
     assert engine.tally("purple tower", Filters()).total == 0
 
 
-@pytest.mark.parametrize("asked", ["!!!", "\U0001f642", "' OR 1=1 --", "a:*b & | ( <->", '"', "-", "%s %(x)s {}"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("!!!", "\U0001f642", "' OR 1=1 --", "a:*b & | ( <->", '"', "-", "%s %(x)s {}", "d'c#"),
+        *("rock'n'c++", "x'|'boat2'|'c#", "'.net'|'c"),
+    ],
+)
 def test_signs_are_no_commands(engine: Engine, asked: str) -> None:
     engine.write([document("Red boat")], [])
     assert matched(engine, asked) == []

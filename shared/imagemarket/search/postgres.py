@@ -558,7 +558,7 @@ class _Asked:
 
 
 def tsquery_of(groups: Iterable[tuple[Clause, ...]]) -> str:
-    """The words as `to_tsquery` reads them; they are letters and digits alone, so nothing in them is a command."""
+    """The words as `to_tsquery` reads them: letters, digits and marks alone, so nothing in them is a command."""
     return " & ".join("(" + " | ".join(map(_clause, group)) + ")" for group in groups)
 
 
