@@ -60,8 +60,8 @@ def offensive() -> frozenset[str]:
 
 
 def without_synonyms() -> frozenset[str]:
-    """Words that stand for no other and for which no other stands: those that offend, and those for who people are. An
-    aborigine is no way to look for native plants."""
+    """Words that stand for no other and for which no other stands: those that offend, those for who people are, and
+    those whose first sense is another than pictures have. An aborigine is no way to look for native plants."""
     return offensive() | _lines(PERSONS)
 
 
