@@ -93,7 +93,7 @@ def test_the_graph_and_comparing_all_find_the_true_nearest(
 
 
 class Turns:
-    """A way to PostgreSQL that counts how often the client speaks and then waits."""
+    """A way to a server that counts how often the client speaks and then waits."""
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
@@ -113,6 +113,7 @@ class Turns:
 
     def _carry(self, client: socket.socket, server: socket.socket) -> None:
         answered = True
+        said = b""
         with client, server, contextlib.suppress(ConnectionError):  # either may be closed with data on its way
             while True:
                 for ready in select.select([client, server], [], [])[0]:
@@ -120,19 +121,42 @@ class Turns:
                     if not data:
                         return
                     if ready is client:
+                        turns, said = self._turns(said + data, answered)
                         with self._counting:  # a search has several connections in use at once
-                            self.number += answered
+                            self.number += turns
                     answered = ready is server
                     (server if ready is client else client).sendall(data)
+
+    def _turns(self, said: bytes, answered: bool) -> tuple[int, bytes]:
+        """How often the client waits for what it said, and what of it has to be seen together with what follows.
+        `answered` is whether the server spoke last."""
+        return int(answered), b""
 
     def close(self) -> None:
         self._server.close()
 
 
+class PostgresTurns(Turns):
+    """Counts the messages that PostgreSQL's client waits for (PostgreSQL, "Message Formats"): Sync and Query. Bytes
+    alone would tell otherwise by chance: a pipeline is sent in pieces, answered from 8 KiB on before it is whole, and
+    followed by a Flush that nobody waits for."""
+
+    def _turns(self, said: bytes, answered: bool) -> tuple[int, bytes]:
+        turns = 0
+        while len(said) > 4:
+            typed = said[0] != 0  # what opens a connection has no type, and begins with its length
+            length = typed + int.from_bytes(said[typed : typed + 4], "big")
+            if len(said) < length:
+                break
+            turns += said[:1] in {b"S", b"Q"}
+            said = said[length:]
+        return turns, said
+
+
 @pytest.fixture
 def turns(database_url: str) -> Iterator[tuple[PostgresSearch, Turns]]:
     told = conninfo_to_dict(database_url)
-    turns = Turns(str(told.get("host", "127.0.0.1")), int(told.get("port", 5432) or 5432))
+    turns = PostgresTurns(str(told.get("host", "127.0.0.1")), int(told.get("port", 5432) or 5432))
     database = Database(lambda: make_conninfo(database_url, host="127.0.0.1", port=turns.port))
     yield PostgresSearch(database), turns
     database.close()

@@ -30,7 +30,7 @@ from imagemarket.search.understanding import QueryReader
 from local.layout import LOOPBACK, free_port
 from tests.contract.test_search_engines import Refreshed
 from tests.integration import engine_process
-from tests.integration.test_search_postgres import Turns
+from tests.integration.test_search_postgres import PostgresTurns, Turns
 from tests.unit.search.kit import MODEL, random_documents, random_unit
 from tests.unit.search.test_service import service
 
@@ -152,10 +152,10 @@ _WHOLE_SEARCHES = {
 
 
 @pytest.fixture
-def counted(database_url: str, open_turns: Callable[[str], Turns]) -> Iterator[tuple[Database, Turns]]:
+def counted(database_url: str) -> Iterator[tuple[Database, Turns]]:
     """A database whose connections are open, and the count of its round trips."""
     told = conninfo_to_dict(database_url)
-    turns = open_turns(f"http://{told.get('host', LOOPBACK)}:{told.get('port') or 5432}")
+    turns = PostgresTurns(str(told.get("host", LOOPBACK)), int(told.get("port") or 5432))
     database = Database(
         lambda: make_conninfo(database_url, host=LOOPBACK, port=turns.port), max_connections=_CONNECTIONS
     )
@@ -163,6 +163,7 @@ def counted(database_url: str, open_turns: Callable[[str], Turns]) -> Iterator[t
         list(pool.map(lambda _: database.fetch_one("SELECT pg_sleep(0.2)"), range(_CONNECTIONS)))
     yield database, turns
     database.close()
+    turns.close()
 
 
 def test_a_whole_search_on_postgresql(counted: tuple[Database, Turns], valkey_url: str) -> None:
