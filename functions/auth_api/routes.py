@@ -251,9 +251,9 @@ def login(body: SignIn, request: Request, response: Response) -> TokenView:
     responses=problem_responses(InvalidRefreshToken, InvalidRequest, DependencyUnavailable),
 )
 def refresh(body: RefreshTokenBody, response: Response) -> TokenView:
-    """Each refresh token can be used once; a request doubled within 10 seconds is answered all the
-    same, with one more successor. The use of one successor retires the others. Using a token later, or one
-    that was retired, means that somebody holds a copy, and ends the session for everyone."""
+    """Each refresh token can be used once; a request that is sent again within 15 minutes, before a successor
+    was used, is answered all the same, with one more successor. The use of one successor retires the others. Using a
+    token later, or one that was retired, means that somebody holds a copy, and ends the session for everyone."""
     _no_store(response)
     return _token_view(wiring.identity().refresh(body.refresh_token.get_secret_value()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from imagemarket.identity.attempts import AttemptLimiter, neighbourhood_of
@@ -40,8 +40,10 @@ from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.platform.text import clean_line
 
-REFRESH_GRACE = timedelta(seconds=10)
-"""How long a replaced refresh token is still taken for a doubled request rather than for theft."""
+REFRESH_GRACE = ACCESS_TOKEN_LIFETIME
+"""How long a replaced refresh token is still taken for a doubled request, or for one whose answer was lost, rather than
+for theft: until its holder has to refresh again. However late the second of two requests is handled, it is no longer
+than that after the first. Shorter would find no copy sooner: the use of a successor does, at any time."""
 MAX_LIVE_IN_FAMILY = 4
 """A doubled request leaves two live tokens until one is used; a client in a loop gets no more than this."""
 
@@ -56,10 +58,10 @@ class Identity:
     A session is a *family* of refresh tokens: the one given at sign-in and those that replaced it,
     each of which can be used once. Whoever uses one a second time holds a copy, be it the thief or
     the owner, so the whole family ends. The exception is a request that a client or a network sent
-    twice: within `REFRESH_GRACE` of its use a token is answered with one more successor, as long as
-    no successor has been used. Both are live until one is used; that retires the other, and the use
-    of a retired one is proof of two holders at any time, be it a moment later. So a copy taken within
-    the grace is found out as soon as both sides have refreshed once more.
+    twice, or again for want of an answer: within `REFRESH_GRACE` of its use a token is answered with one
+    more successor, as long as no successor has been used. Both are live until one is used; that retires the
+    other, and the use of a retired one is proof of two holders at any time, be it a moment later. So a copy
+    taken within the grace is found out as soon as both sides have refreshed once more.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
+from imagemarket.notifications.messages import request_and_page
 from imagemarket.notifications.ports import Mail, Mailer
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
@@ -96,7 +97,7 @@ def account_mail_of(request_id: UUID, purpose: str, token: str | None, *, to: st
         subject = "Confirm your e-mail address"
         lines = [
             "Somebody opened an account at imagemarket with this address. If it was you, confirm it within a day:",
-            f'POST {base_url}/v1/auth/confirm\n{{"token": "{token}"}}',
+            request_and_page(f'POST /v1/auth/confirm {{"token": "{token}"}}', "confirmEmail", base_url=base_url),
             "If it was not you, do nothing: no news will be sent to this address.",
         ]
     elif purpose == "reset_password":
@@ -104,13 +105,18 @@ def account_mail_of(request_id: UUID, purpose: str, token: str | None, *, to: st
         lines = [
             "Somebody asked to set a new password for your account at imagemarket.",
             "If it was you, do it within an hour:",
-            f'POST {base_url}/v1/auth/password/reset\n{{"token": "{token}", "password": "…"}}',
+            request_and_page(
+                f'POST /v1/auth/password/reset {{"token": "{token}", "password": "…"}}',
+                "resetPassword",
+                base_url=base_url,
+            ),
             "If it was not you, do nothing: your password stays as it is.",
         ]
     else:
         subject = "Your password was changed"
         lines = [
             "The password of your account at imagemarket was changed, and all its sessions were ended.",
-            f"If it was not you, set a new one: POST {base_url}/v1/auth/password/forgot",
+            "If it was not you, set a new one: "
+            + request_and_page("POST /v1/auth/password/forgot", "forgotPassword", base_url=base_url),
         ]
     return Mail(to=to, subject=subject, text="\n\n".join(lines) + "\n", message_id=f"{request_id}@imagemarket")

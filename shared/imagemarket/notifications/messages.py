@@ -29,6 +29,12 @@ _IN_DIGEST = {
 }
 
 
+def request_and_page(request: str, operation: str, *, base_url: str) -> str:
+    """A request for programs, and a page about it that people can open: most routes want a token or a body, so that
+    whoever followed a link to one would find a refusal. The request is a path, which no mailbox makes a link of."""
+    return f"{request}\n{base_url}/v1/docs#{operation} says how."
+
+
 def webhook_body(type_: str, at: datetime, data: dict[str, Any]) -> bytes:
     """The same bytes at each attempt: `{"type", "timestamp", "data"}` as Standard Webhooks 1.0 recommends."""
     document = {"type": type_, "timestamp": at.astimezone(UTC).isoformat().replace("+00:00", "Z"), "data": data}
@@ -41,24 +47,27 @@ def mail_of(notification_id: UUID, type_: str, data: dict[str, Any], *, to: str,
         subject = "Your webhook was disabled"
         lines = [
             f"Your webhook {data['url']} is not called any more: {data['because']}.",
-            f"Mend it and enable it again: PUT {base_url}/v1/webhooks/{data['webhook_id']}",
+            "Mend it and enable it again: "
+            + request_and_page(f"PUT /v1/webhooks/{data['webhook_id']}", "changeWebhook", base_url=base_url),
         ]
     else:
         subject, sentence = _WORDS[type_]
         reason = (data.get("reason") or {}).get("detail")
         # In one line: what looks like further paragraphs would be read as ours.
         title = f"“{' '.join(str(data['title']).split())}”"
-        lines = [sentence, title, *([reason] if reason else []), f"{base_url}/v1/images/{data['image_id']}/status"]
+        more = request_and_page(f"GET /v1/images/{data['image_id']}/status", "getImageStatus", base_url=base_url)
+        lines = [sentence, title, *([reason] if reason else []), f"Signed in, you are told more: {more}"]
     return Mail(to=to, subject=subject, text="\n\n".join(lines) + "\n", message_id=f"{notification_id}@imagemarket")
 
 
 def digest_of(numbers: Mapping[str, int], *, to: str, at: datetime, account_id: UUID, base_url: str) -> Mail:
     """The e-mail that tells of many notifications: how many there are of each type."""
     lines = [f"{_IN_DIGEST[type_]}: {number}" for type_, number in sorted(numbers.items())]
+    all_of_it = request_and_page("GET /v1/notifications", "listNotifications", base_url=base_url)
     return Mail(
         to=to,
         subject="News of your pictures",
-        text="\n".join(["Since the last mail:", "", *lines, "", f"All of it: {base_url}/v1/notifications"]) + "\n",
+        text="\n".join(["Since the last mail:", "", *lines, "", f"All of it: {all_of_it}"]) + "\n",
         message_id=f"digest-{account_id}-{at.astimezone(UTC):%Y%m%d%H%M}@imagemarket",
     )
 
