@@ -1,16 +1,21 @@
 """The AWS emulator as a process that keeps what it knows on disk while it runs.
 
-By itself it writes that down only when it is asked to stop, so a kill would lose every stack.
+By itself it writes that down only when it is asked to stop, so a kill would lose every stack. And its S3 leaves out of
+events to EventBridge which version they tell of, as AWS's says: of several forms posted at once, each event would be
+taken for one of the version that is current.
 
 python -m local.durable_emulator
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
 import time
+from contextvars import ContextVar
+from typing import Any
 
 from local.layout import LOOPBACK
 
@@ -34,10 +39,37 @@ def _keep_saving() -> None:
         time.sleep(max(_EVERY_S, _REST_PER_WORK * (time.monotonic() - began)))
 
 
+_version: ContextVar[str | None] = ContextVar("version", default=None)
+"""Of the object that an event is being made of."""
+
+
+def name_versions_in_events() -> None:
+    """Has the emulator's S3 name the version in what it tells EventBridge: the emulator hands it as far as the place
+    where the event is made."""
+    from ministack.services import eventbridge, s3
+
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event  # noqa: SLF001 - there is no other place for it
+
+    def fire_of_a_version(*arguments: Any, version_id: str | None = None, **more: Any) -> None:
+        _version.set(version_id)  # in a context of its own: each event has a thread
+        fire(*arguments, version_id=version_id, **more)
+
+    def dispatch_with_version(event: dict[str, Any], *arguments: Any) -> Any:
+        version = _version.get()
+        if version is not None and event.get("Source") == "aws.s3":
+            detail = json.loads(event["Detail"])
+            detail["object"].setdefault("version-id", version)
+            event = {**event, "Detail": json.dumps(detail)}
+        return dispatch(event, *arguments)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire_of_a_version, dispatch_with_version  # noqa: SLF001
+
+
 def main() -> None:
     from ministack import app
 
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line for each service and save says nothing
+    name_versions_in_events()
     threading.Thread(target=_keep_saving, daemon=True, name="saving").start()
     app.main()
 

@@ -64,3 +64,29 @@ def test_functions_are_ended_and_nothing_beside_them(tmp_path: Path) -> None:
         finally:
             for each in [*root.children(recursive=True), root]:
                 each.kill()
+
+
+def test_events_of_forms_posted_at_once_name_the_version_that_each_tells_of() -> None:
+    """In a process of its own, as the emulator is changed for good."""
+    script = textwrap.dedent("""
+        import json, threading
+        from ministack.services import eventbridge, s3
+        told = []
+        eventbridge._dispatch_event = lambda event: told.append(json.loads(event["Detail"])["object"])
+        from local.durable_emulator import name_versions_in_events
+        name_versions_in_events()
+        s3._bucket_notifications["b"] = "<EventBridgeConfiguration/>"
+        versions = [f"v{number}" for number in range(20)] + [None]
+        for version in versions:
+            s3._fire_s3_event_async("b", f"of-{version}", "s3:ObjectCreated:Post", version_id=version)
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(60)
+        assert sorted(each["key"] for each in told) == sorted(f"of-{version}" for version in versions), told
+        for each in told:
+            assert each["key"] == f"of-{each.get('version-id')}", each
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=local.layout.REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
