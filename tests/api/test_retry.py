@@ -159,6 +159,10 @@ def test_a_key_tells_how_its_try_stands(room: Room) -> None:
     other = {"size_bytes": 2000, "sha256": "ab" * 32}
     first = room.retry(job.image_id, other, key="k")[:2]
     assert room.retry(job.image_id, other, key="k")[:2] == first
+    room.originals.put(job.key, b"other bytes", content_type="image/jpeg")
+    arrived = first[1] | {"upload": None, "expires_in": None}
+    assert room.retry(job.image_id, other, key="k")[:2] == (202, arrived), "unnoticed as yet"
+    room.originals.delete_version(job.key, room.originals.head(job.key).version_id or "")
     handler(http_event("DELETE", f"/v1/images/{job.image_id}/upload", caller=room.owner), None)
     status, problem, _ = room.retry(job.image_id, other, key="k")
     assert (status, problem["type"]) == (409, "/v1/problems/conflict")

@@ -152,6 +152,47 @@ def test_where_the_bytes_go_is_signed_anew_for_an_idempotency_key(
     assert call("POST", "/v1/images/upload", announcement(**changes), key, contributor) == first
 
 
+@pytest.mark.parametrize("noticed", [False, True], ids=["before its event", "approved"])
+@pytest.mark.parametrize("changes", [{"sha256": "ab" * 32}, {"size_bytes": 25}], ids=["form", "parts"])
+@pytest.mark.usefixtures("small_parts")
+def test_an_idempotency_key_whose_bytes_are_there_gives_nowhere_to_send_them(
+    call: Call,
+    contributor: Caller,
+    database: Database,
+    store: MemoryObjectStore,
+    changes: dict[str, Any],
+    noticed: bool,
+) -> None:
+    """What is sent to a form again is deleted, and the addresses of parts lead nowhere once they were joined."""
+    key = {"Idempotency-Key": "abc"}
+    _, first = call("POST", "/v1/images/upload", announcement(**changes), key, contributor)
+    store.put(f"originals/{contributor.account_id}/{first['image_id']}.jpg", b"the bytes", content_type="image/jpeg")
+    store.uploads.clear()
+    if noticed:
+        with database.transaction() as connection:
+            connection.execute("UPDATE images SET object_version = 'v1', status = 'approved'")
+    status, again = call("POST", "/v1/images/upload", announcement(**changes), key, contributor)
+    assert status == 201
+    assert again == {
+        "image_id": first["image_id"],
+        "status": "approved" if noticed else "processing",
+        "upload": None,
+        "expires_in": None,
+    }
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_idempotency_key_whose_parts_were_thrown_away_says_so(
+    call: Call, contributor: Caller, store: MemoryObjectStore
+) -> None:
+    key = {"Idempotency-Key": "abc"}
+    call("POST", "/v1/images/upload", announcement(size_bytes=25), key, contributor)
+    store.uploads.clear()
+    status, problem = call("POST", "/v1/images/upload", announcement(size_bytes=25), key, contributor)
+    assert (status, problem["type"]) == (409, "/v1/problems/conflict")
+    assert "new key" in problem["detail"]
+
+
 def test_a_refusal_names_field_and_limit(call: Call, contributor: Caller) -> None:
     status, problem = call("POST", "/v1/images/upload", announcement(size_bytes=300 * 1024**2), caller=contributor)
     assert status == 422

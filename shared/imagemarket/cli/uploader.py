@@ -248,9 +248,10 @@ class Uploader:
             entry = replace(entry, image_id=ticket["image_id"], parts={})
         self._put(sha256, entry)
         upload = ticket["upload"]
-        if upload["method"] == "multipart":
+        # Without a way up an earlier run's bytes are there.
+        if upload is not None and upload["method"] == "multipart":
             entry = self._send_parts(picture, sha256, entry, upload)
-        else:
+        elif upload is not None:
             self._send_form(picture, entry, upload, body)
         entry = replace(entry, state="sent", parts={})
         self._put(sha256, entry)

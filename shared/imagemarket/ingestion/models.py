@@ -158,11 +158,15 @@ class MultipartUpload(BaseModel):
 
 
 class UploadTicket(BaseModel):
-    """Where the bytes go, and for how many seconds."""
+    """Where the bytes go, and for how many seconds. Of an `Idempotency-Key` whose picture has arrived there is nothing
+    to send: how it fares tells `GET /v1/images/{image_id}/status`."""
 
     image_id: UUID
-    upload: Annotated[PostUpload | MultipartUpload, Field(discriminator="method")]
-    expires_in: int = UPLOAD_EXPIRES_SECONDS
+    status: ImageStatus = ImageStatus.PROCESSING
+    upload: Annotated[PostUpload | MultipartUpload, Field(discriminator="method")] | None = Field(
+        description="null where the bytes are there already."
+    )
+    expires_in: int | None = UPLOAD_EXPIRES_SECONDS
 
 
 class RetryRequest(BaseModel):

@@ -94,11 +94,9 @@ class Retries:
             return RetryTicket(image_id=image_id, status=status)
         if run is not None and image["run"] != run:
             raise Conflict("The try that this Idempotency-Key asked for is over: another one waits for its bytes.")
+        upload = self._uploads.way_up_again(image_id, image)
         return RetryTicket(
-            image_id=image_id,
-            status=status,
-            upload=self._uploads.way_up_again(image_id, image),
-            expires_in=UPLOAD_EXPIRES_SECONDS,
+            image_id=image_id, status=status, upload=upload, expires_in=UPLOAD_EXPIRES_SECONDS if upload else None
         )
 
     def _start(self, job: IngestionJob) -> None:

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.allowances import UploadAllowance
 from imagemarket.ingestion.models import (
     MULTIPART_ABOVE_BYTES,
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 
+_ABORTED = "The multipart upload was aborted"
+
+
 class Uploads:
     """The upload use cases. No image byte passes through here: clients talk to the object store."""
 
@@ -49,7 +53,7 @@ class Uploads:
 
     def announce(self, contributor_id: UUID, request: UploadRequest, *, idempotency_key: str | None) -> UploadTicket:
         """Writes the image's row and says where its bytes go; of a key that announced one already, again and for
-        another hour.
+        another hour, unless the bytes are there.
 
         Raises `Conflict` where that one was given up or waits for other bytes, `TooManyOpenUploads`,
         `UploadAllowanceUsed`, and what `IdempotencyKeys.run` raises.
@@ -129,10 +133,28 @@ class Uploads:
             raise over("was given up; send a new key to announce another") from None
         if image["announced_bytes"] != request.size_bytes:
             raise over("waits for other bytes now, which a retry announced")
-        return UploadTicket(image_id=image_id, upload=self.way_up_again(image_id, image))
+        upload = self.way_up_again(image_id, image)
+        return UploadTicket(
+            image_id=image_id,
+            status=ImageStatus(image["status"]),
+            upload=upload,
+            expires_in=UPLOAD_EXPIRES_SECONDS if upload else None,
+        )
 
-    def way_up_again(self, image_id: UUID, image: Row) -> PostUpload | MultipartUpload:
-        """Where the bytes of an announced image go, by its row."""
+    def way_up_again(self, image_id: UUID, image: Row) -> PostUpload | MultipartUpload | None:
+        """Where the bytes of an announced image go, by its row; None where they are there already, be it unnoticed.
+
+        Raises `Conflict` where the parts were thrown away, whose addresses would lead nowhere.
+        """
+        if self._has_arrived(image):
+            return None
+        if image["multipart_id"] is not None:
+            try:
+                self._originals.list_parts(image["s3_original_key"], image["multipart_id"])
+            except NotFound:
+                if self._has_arrived(image):  # joined a moment ago
+                    return None
+                raise Conflict(f"{_ABORTED}; announce it again with a new key.", image_id=str(image_id)) from None
         sha256 = image["announced_sha256"]
         return self.way_up(
             image_id,
@@ -199,7 +221,7 @@ class Uploads:
         except NotFound:
             if self._exists(key, other_than=image["refused_version"]):
                 return
-            raise Conflict("The multipart upload was aborted; announce the image again.") from None
+            raise Conflict(f"{_ABORTED}; announce the image again.") from None
         expected = dict(part_sizes(image["announced_bytes"]))
         named = {part.number: part.etag.strip('"') for part in parts}
         wrong = [
@@ -222,6 +244,11 @@ class Uploads:
             if not self._exists(key, other_than=image["refused_version"]):
                 raise
 
+    def _has_arrived(self, image: Row) -> bool:
+        return image["object_version"] is not None or self._exists(
+            image["s3_original_key"], other_than=image["refused_version"]
+        )
+
     def _exists(self, key: str, *, other_than: str | None) -> bool:
         """Whether there is a current version, other than the one that was refused."""
         try:
@@ -237,13 +264,12 @@ class Uploads:
         Raises `ImageNotFound`, and `Conflict` once processing has begun.
         """
         image = self.own(contributor_id, image_id)
-        refused = image["refused_version"]
-        if image["object_version"] is not None or self._exists(image["s3_original_key"], other_than=refused):
+        if self._has_arrived(image):
             raise _arrived(image["status"])
         if image["multipart_id"] is not None:
             self._originals.abort_multipart(image["s3_original_key"], image["multipart_id"])
         with self._database.transaction() as connection:
-            if refused is None:
+            if image["refused_version"] is None:
                 # Bytes that arrive from here on belong to no image; their event deletes them.
                 gone = connection.execute(
                     "DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,)
