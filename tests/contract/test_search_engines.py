@@ -12,7 +12,9 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from httpx import Headers
 from qdrant_client import QdrantClient
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from benchmarks.material.edge import EdgeClient
 from imagemarket.catalog.models import ImageType, LicenseType
@@ -21,11 +23,12 @@ from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete, NotFound
 from imagemarket.platform.ids import new_id
+from imagemarket.search import opensearch as opensearch_engine
 from imagemarket.search import postgres
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import DocumentRendition, Filters, Hit, Removal, SearchDocument, SearchQuery, Sort
 from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
-from imagemarket.search.ports import DocumentReader, KeywordEngine, VectorEngine
+from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryRefused, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
 from imagemarket.search.understanding import QueryReader
@@ -1097,6 +1100,14 @@ def test_how_words_are_read(
     assert set(matched(engine, asked)) == found
 
 
+@pytest.mark.parametrize("asked", ["猫" * 200, '"' + "猫" * 198 + '"', "猫犬" * 100, '"' + "a " * 99 + '"'])
+def test_the_same_letter_over_and_over_takes_no_time(engine: Engine, asked: str) -> None:
+    """A ranking that looks for a phrase anew from every place takes seconds a document."""
+    texts = ("猫" * 1999, "猫犬" * 999, "a " * 999)
+    engine.write([document(f"Picture {number}", description=text) for text in texts for number in range(5)], [])
+    assert len(matched(engine, asked)) == 5
+
+
 # --- what one engine alone promises --------------------------------------------------------------
 
 
@@ -1149,6 +1160,57 @@ def test_an_engine_that_is_away_says_that_it_may_be_tried_again() -> None:
             engine.nearest(pointing(0), MODEL, Filters(), limit=1)
         with pytest.raises(DependencyUnavailable):
             engine.write([document()], [])
+
+
+@_REAL
+@pytest.mark.parametrize("asked", ["&", "(" * 200_000], ids=["no query", "too deep"])
+def test_postgresql_refuses_a_question_that_it_cannot_take(
+    database: Database, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    engine = PostgresSearch(database)
+    engine.write([document("Red boat")], [])
+    monkeypatch.setattr(postgres, "tsquery_of", lambda groups: asked)
+    for ask in (
+        lambda: engine.match("boat", Filters(), sort=Sort.RELEVANCE, limit=1),
+        lambda: engine.tally("boat", Filters()),
+        lambda: engine.having("boat", [new_id()]),
+        lambda: engine.present(["boat"]),
+    ):
+        with pytest.raises(QueryRefused):
+            ask()
+
+
+@_REAL
+def test_opensearch_refuses_a_question_that_it_cannot_take(
+    opensearch: Refreshed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opensearch.write([document("Red boat")], [])
+    monkeypatch.setattr(opensearch_engine, "_MOST_CLAUSES", 100_000)
+    many = " ".join(f"w{number}" for number in range(100))
+    with pytest.raises(QueryRefused):
+        opensearch.match(f"{many} boat-house", Filters(), sort=Sort.RELEVANCE, limit=1)
+
+
+def test_qdrant_refuses_a_question_that_it_cannot_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = QdrantClient(":memory:")
+    engine = QdrantEngine(client)
+    engine.write([document("Red boat")], [])
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise UnexpectedResponse(400, "Bad Request", b"{}", Headers())
+
+    monkeypatch.setattr(client, "query_points", refuse)
+    with pytest.raises(QueryRefused):
+        engine.nearest(pointing(0), MODEL, Filters(), limit=1)
+
+
+@_REAL
+@pytest.mark.parametrize("name", ["postgres", "opensearch"])
+def test_a_vector_of_another_length_is_refused(request: pytest.FixtureRequest, database: Database, name: str) -> None:
+    engine: Any = PostgresSearch(database) if name == "postgres" else request.getfixturevalue(name)
+    engine.write([document("Red boat")], [])
+    with pytest.raises(QueryRefused):
+        engine.nearest([1.0, 0.0], MODEL, Filters(), limit=1)
 
 
 @_REAL

@@ -29,8 +29,9 @@ BREAKER_WINDOW_SECONDS = 30.0
 BREAKER_OPEN_SECONDS = 60.0
 RETRY_DELAYS = (1.0, 2.0, 4.0)
 
-Reason = Literal["late", "failed", "open", "full"]
-"""Why a dependency gave no answer: it took too long, it raised, its breaker is open, its pool is full."""
+Reason = Literal["late", "failed", "refused", "open", "full"]
+"""Why a dependency gave no answer: it took too long, it raised, it refused what it was asked, its breaker is open, its
+pool is full."""
 
 
 class Unanswered(Exception):
@@ -141,16 +142,19 @@ class Dependency:
         waiting: int = 16,
         breaker: Breaker | None = None,
         blameless: tuple[type[Exception], ...] = (),
+        refusals: tuple[type[Exception], ...] = (),
     ) -> None:
         """`seconds` is how long an answer is waited for, `first_seconds` how long the first one of this process,
         while it connects and loads. `waiting` calls may queue behind the `workers`. Errors of `blameless`
-        types are the caller's own: they pass through and count as answers."""
+        types are the caller's own: they pass through and count as answers. Errors of `refusals` types say that this one
+        question cannot be answered: for the breaker they are answers too."""
         self.name = name
         self.breaker = breaker or Breaker()
         self._seconds = seconds
         self._first_seconds = seconds if first_seconds is None else first_seconds
         self._answered = False
         self._blameless = blameless
+        self._refusals = refusals
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._places = threading.BoundedSemaphore(workers + waiting)
 
@@ -179,7 +183,7 @@ class Dependency:
         """Tells the breaker how it went, also when nobody waits for the answer any more."""
         try:
             found = work()
-        except self._blameless:
+        except (*self._blameless, *self._refusals):
             self._went(asked, well=True)
             raise
         except Exception:
@@ -210,6 +214,8 @@ class Dependency:
             raise self._unanswered("late") from None
         except self._blameless:
             raise
+        except self._refusals as error:
+            raise self._unanswered("refused", error) from error
         except Exception as error:
             # A traceback is for what nobody expects; that a dependency is away is said in one line.
             raise self._unanswered("failed", None if isinstance(error, MarketError) else error) from error

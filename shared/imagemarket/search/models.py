@@ -507,8 +507,9 @@ class Degradation(BaseModel):
     """A part of the search that did not answer, and what that means for this answer."""
 
     part: Part
-    reason: Literal["late", "failed", "open", "full"] = Field(
-        description="It took too long, it failed, it is left alone after failing, or it has too much to do."
+    reason: Literal["late", "failed", "refused", "open", "full"] = Field(
+        description="It took too long, it failed, it refused this query, it is left alone after failing, or it has too"
+        " much to do."
     )
     effect: str = Field(description="What this answer lacks.")
 

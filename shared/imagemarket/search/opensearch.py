@@ -28,12 +28,13 @@ from imagemarket.search.models import (
     Tally,
     same_vector,
 )
+from imagemarket.search.ports import QueryRefused
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import STOP_WORDS, Clause, Form, Words, read, searchable
 
 if TYPE_CHECKING:
     from boto3 import Session
-    from opensearchpy import OpenSearch
+    from opensearchpy import OpenSearch, TransportError
 
 ALIAS = "images"
 """The name that everybody reads and writes by."""
@@ -445,7 +446,7 @@ class OpenSearchEngine:
         return [documents[name] for name in map(str, image_ids) if name in documents]
 
     def _search(self, body: dict[str, Any], *, size: int, source: list[str] | bool = False) -> Any:
-        with _answering():
+        with _answering(question=True):
             return self._client.search(
                 index=self._name,
                 body={**body, "size": size, "_source": source},
@@ -614,9 +615,17 @@ def _chosen(filters: Filters) -> dict[str, dict[str, Any]]:
     return chosen
 
 
+def _is_refusal(error: TransportError) -> bool:
+    """Whether the engine cannot read the question, or finds it too long (413) or too much, which it calls a 500."""
+    told: Any = error.info if isinstance(error.info, dict) else {}
+    causes = told["error"].get("root_cause", ()) if isinstance(told.get("error"), dict) else ()
+    return error.status_code in {400, 413} or any(each["type"].startswith("too_many_") for each in causes)
+
+
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Turns what the client raises when the engine does not answer into an error of the house."""
+def _answering(*, question: bool = False) -> Iterator[None]:
+    """Turns what the client raises into errors of the house: the engine does not answer, or does not take a
+    question."""
     from opensearchpy import ConnectionError as NoConnection
     from opensearchpy import TransportError
 
@@ -625,6 +634,8 @@ def _answering() -> Iterator[None]:
     except NoConnection as error:
         raise DependencyUnavailable("The search engine is not answering; try again.") from error
     except TransportError as error:
+        if question and _is_refusal(error):
+            raise QueryRefused("The search engine does not take this question.") from error
         if error.status_code not in {408, 429, 500, 502, 503, 504}:
             raise
         raise DependencyUnavailable("The search engine is not answering; try again.") from error

@@ -1,4 +1,8 @@
-"""What the search needs of its engines. Every engine passes the same contract tests."""
+"""What the search needs of its engines. Every engine passes the same contract tests.
+
+Whatever reads raises `DependencyUnavailable` where the engine does not answer, and `QueryRefused` where it answers that
+it cannot take the question.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,10 @@ from uuid import UUID
 
 from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
 from imagemarket.search.words import Words
+
+
+class QueryRefused(Exception):
+    """An engine is well and does not take this one question: asking again changes nothing."""
 
 
 class DocumentSink(Protocol):

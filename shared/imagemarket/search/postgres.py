@@ -7,12 +7,14 @@ import re
 import struct
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from uuid import UUID
 
 from imagemarket.platform.database import Database, Row
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.colours import cells_near, cells_of
 from imagemarket.search.facets import MOST_CONTRIBUTORS, counted, ordered
 from imagemarket.search.models import (
@@ -26,6 +28,7 @@ from imagemarket.search.models import (
     Sort,
     Tally,
 )
+from imagemarket.search.ports import QueryRefused
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.words import NAMED, NAMED_BEFORE, STOP_WORDS, Clause, Words, read, searchable
 
@@ -252,7 +255,7 @@ class PostgresSearch:
         if sort is Sort.RELEVANCE and not text:
             sort = Sort.NEWEST
         score = "0"
-        with self._database.session() as connection:
+        with _asking(), self._database.session() as connection:
             if text:
                 matching, score = self._matching(connection, text, condition, parameters)
                 condition = f"{matching} AND {condition}"
@@ -300,7 +303,7 @@ class PostgresSearch:
         """See `KeywordEngine.tally`."""
         condition, parameters = condition_of(filters)
         widened = {facet: condition_of(wider)[0] for facet, wider in filters.widened().items()}
-        with self._database.session() as connection:
+        with _asking(), self._database.session() as connection:
             if text:
                 matching, _ = self._matching(connection, text, condition, parameters)
                 condition = f"{matching} AND {condition}"
@@ -325,21 +328,22 @@ class PostgresSearch:
         narrowed = "d.words @@ asked.words"
         if asked.exactly:
             narrowed = f"(numnode(asked.words) = 0 OR {narrowed})"
-        rows = self._database.fetch_all(
-            f"""
-            WITH {asked.common_table}
-            SELECT d.image_id FROM asked, search_documents d
-             WHERE d.listed AND d.image_id = ANY(%(ids)b) AND {asked.held(narrowed)}
-            """,
-            {**asked.parameters, "ids": list(image_ids)},
-        )
+        with _asking():
+            rows = self._database.fetch_all(
+                f"""
+                WITH {asked.common_table}
+                SELECT d.image_id FROM asked, search_documents d
+                 WHERE d.listed AND d.image_id = ANY(%(ids)b) AND {asked.held(narrowed)}
+                """,
+                {**asked.parameters, "ids": list(image_ids)},
+            )
         return {row["image_id"] for row in rows}
 
     def present(self, words: Collection[str]) -> set[str]:
         """See `KeywordEngine.present`. One round trip, however many words."""
         condition, parameters = condition_of(Filters())
         parameters |= {"words": list(words), "queries": [tsquery_of(read(word).groups) for word in words]}
-        with self._database.session() as connection, connection.pipeline():
+        with _asking(), self._database.session() as connection, connection.pipeline():
             connection.execute(_BY_INDEX)
             cursor = connection.execute(
                 cast(
@@ -382,7 +386,8 @@ class PostgresSearch:
         found: str = row["words"]
         parameters |= asked.parameters
         parameters["words"] = found if row["found"] or not words.plain else found.replace(" & ", " | ")
-        score = "ts_rank_cd(words, %(words)s::tsquery, 1)"
+        parameters["ranked"] = _unordered(parameters["words"])
+        score = "ts_rank_cd(words, %(ranked)s::tsquery, 1)"
         if set(_LEXEME.findall(row["typed"])) - set(_LEXEME.findall(found)):
             parameters["typed"] = row["typed"]
             score += f" + {_VERY_WORD} * ts_rank_cd(words, %(typed)s::tsquery, 1)"
@@ -409,7 +414,7 @@ class PostgresSearch:
         if exclude is not None:
             condition += " AND d.image_id <> %(exclude)s"
             parameters["exclude"] = exclude
-        with self._database.session() as connection:
+        with _asking(), self._database.session() as connection:
             _take_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
             exact_up_to = EXACT_UP_TO if filters.narrow else WIDE_EXACT_UP_TO
@@ -502,6 +507,34 @@ def _documents() -> TypeAdapter[list[SearchDocument]]:
 
 
 _LEXEME = re.compile(r"'(?:[^']|'')*'")
+_CHAIN = re.compile(rf"{_LEXEME.pattern}(?: <(?:-|\d+)> {_LEXEME.pattern})+")
+
+
+def _unordered(words: str) -> str:
+    """A tsquery that asks for the words of phrases in any place, each once.
+
+    Scores are taken by it: they reward words that are near by themselves, and would look for a phrase anew from every
+    place of a document, so that one letter 200 times against a text of that letter took seconds a document.
+    """
+    return _CHAIN.sub(lambda chain: " & ".join(dict.fromkeys(_LEXEME.findall(chain[0]))), words)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Tells what PostgreSQL does not take (data it cannot read, no query to it, beyond its limits such as the depth of
+    its stack; "PostgreSQL Error Codes", classes 22, 42601 and 54) from its not answering."""
+    from psycopg import DataError, OperationalError
+    from psycopg.errors import SyntaxError as NoQuery
+
+    try:
+        yield
+    except (DataError, NoQuery) as error:
+        raise QueryRefused("The database does not take this question.") from error
+    except DependencyUnavailable as error:
+        reason = error.__cause__
+        if isinstance(reason, OperationalError) and (reason.sqlstate or "").startswith("54"):
+            raise QueryRefused("The database does not take this question.") from error
+        raise
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from uuid import UUID
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.colours import cells_near, cells_of
 from imagemarket.search.models import DIMENSIONS, Filters, Hit, Removal, SearchDocument, same_vector
+from imagemarket.search.ports import QueryRefused
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -229,7 +230,7 @@ class QdrantEngine:
 
         again = q.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
         acorn = q.AcornSearchParams(enable=True, max_selectivity=_ACORN_BELOW)
-        with _answering():
+        with _answering(question=True):
             if not self._there():
                 return []
             found = self._client.query_points(
@@ -374,8 +375,9 @@ def _equal(field: str, *, value: Any) -> q.Filter:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Turns what the client raises when the engine does not answer into an error of the house."""
+def _answering(*, question: bool = False) -> Iterator[None]:
+    """Turns what the client raises into errors of the house: the engine does not answer, or does not take a question
+    (400 and 422: none that it can read, or beyond its limits; 413: too long)."""
     from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
     try:
@@ -383,6 +385,8 @@ def _answering() -> Iterator[None]:
     except ResponseHandlingException as error:
         raise DependencyUnavailable("The vector engine is not answering; try again.") from error
     except UnexpectedResponse as error:
+        if question and error.status_code in {400, 413, 422}:
+            raise QueryRefused("The vector engine does not take this question.") from error
         if error.status_code not in {408, 429, 500, 502, 503, 504}:
             raise
         raise DependencyUnavailable("The vector engine is not answering; try again.") from error

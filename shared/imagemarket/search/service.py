@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 from imagemarket.platform.clock import Clock, SystemClock
-from imagemarket.platform.errors import ImageNotFound, SearchUnavailable
+from imagemarket.platform.errors import ImageNotFound, InvalidRequest, MarketError, SearchUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.resilience import (
     BREAKER_OPEN_SECONDS,
@@ -53,7 +53,14 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.pages import Answer, PageCache, key_of
-from imagemarket.search.ports import DocumentReader, EncodedQuery, KeywordEngine, QueryEncoder, VectorEngine
+from imagemarket.search.ports import (
+    DocumentReader,
+    EncodedQuery,
+    KeywordEngine,
+    QueryEncoder,
+    QueryRefused,
+    VectorEngine,
+)
 from imagemarket.search.ranking import WINDOW, gains, lifted
 from imagemarket.search.understanding import QueryReader, Understood, Wanted
 from imagemarket.search.words import STOP_WORDS, Clause, Words, searchable
@@ -92,6 +99,8 @@ class _Course:
     """What happened to one request: the time it has left and the parts that did not answer."""
 
     budget: TimeBudget
+    by_words: bool = False
+    """Whether words were asked for, which an engine may refuse."""
     meaning: tuple[EncodedQuery, str] | None = None
     """What the words mean and to which model, once they were encoded."""
     unknown: tuple[str, ...] = ()
@@ -118,8 +127,12 @@ class _Course:
         """Whether asking again soon can help: not where a part is left alone, or has too much to do."""
         return any(refused.reason == "failed" for refused in self.refusals.values())
 
-    def unavailable(self) -> SearchUnavailable:
-        """503, with the time at which the first of the parts is asked again."""
+    def unavailable(self) -> MarketError:
+        """503, with the time at which the first of the parts is asked again; 422 where all there is are refusals of the
+        words, which asking again does not change."""
+        if self.by_words and all(refused.reason == "refused" for refused in self.refusals.values()):
+            detail = "cannot be searched as it stands; use fewer or simpler words"
+            return InvalidRequest(f"q: {detail}.", errors=[{"in": "query", "field": "q", "detail": detail}])
         waits = [refused.retry_after for refused in self.refusals.values()]
         seconds = max(_RETRY_AFTER_SECONDS, int(min(waits, default=0.0)) + 1 if any(waits) else 0)
         return SearchUnavailable(
@@ -202,6 +215,7 @@ class Search:
                 first_seconds=patience.first_seconds,
                 breaker=Breaker(open_seconds=patience.open_seconds),
                 blameless=(ImageNotFound,),
+                refusals=(QueryRefused,),
             )
             for part in ("keyword", "vector", "encoder", "documents", "facets")
         }
@@ -212,8 +226,8 @@ class Search:
         """A page of results; `address` is whose search it is, to count it once. `computing` is called once before the
         page is computed, where it is not kept, and may refuse that.
 
-        Raises `InvalidCursor`, what `computing` raises, or `SearchUnavailable` when no engine answers and no page of
-        before is left."""
+        Raises `InvalidCursor`, what `computing` raises, `InvalidRequest` when the engines refuse the words, or
+        `SearchUnavailable` when no engine answers and no page of before is left."""
         position = self._position(query)
         return self._served(
             "search",
@@ -452,6 +466,7 @@ class Search:
     # --- ranking ---------------------------------------------------------------------------------
 
     def _found(self, query: SearchQuery, position: Position | None, course: _Course) -> tuple[Answer, _Ranking]:
+        course.by_words = bool(query.q)
         asked = self._queries.read(query, partial(self._present, course))
         by_words = (
             not asked.words.groups or query.mode is Mode.KEYWORD or query.sort is not Sort.RELEVANCE

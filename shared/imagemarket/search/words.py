@@ -276,7 +276,7 @@ def _read(text: str) -> Words:
             else:
                 groups.append((clause,))
             joins = False
-    return Words(tuple(_written_in_one(groups)))
+    return Words(tuple(dict.fromkeys(tuple(dict.fromkeys(group)) for group in _written_in_one(groups))))
 
 
 def _written_in_one(groups: list[tuple[Clause, ...]]) -> list[tuple[Clause, ...]]:

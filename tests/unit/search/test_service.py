@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from imagemarket.catalog.models import ImageType
 from imagemarket.platform.clock import ManualClock
-from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidCursor, SearchUnavailable
+from imagemarket.platform.errors import (
+    DependencyUnavailable,
+    ImageNotFound,
+    InvalidCursor,
+    InvalidRequest,
+    SearchUnavailable,
+)
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.events import SearchEvent
@@ -30,7 +36,7 @@ from imagemarket.search.models import (
     SimilarQuery,
     Sort,
 )
-from imagemarket.search.ports import EncodedQuery
+from imagemarket.search.ports import EncodedQuery, QueryRefused
 from imagemarket.search.service import Patience, Search
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 
@@ -90,6 +96,41 @@ def test_a_hit_says_what_a_client_shows(engine: MemorySearch) -> None:
     assert len(hit.renditions) == 6
     assert {r.url for r in hit.renditions} == {f"https://cdn.test/media/{r.key}" for r in shown.renditions}
     assert (page.mode, page.degraded, page.estimated_total, page.next_cursor) == ("keyword", [], 1, None)
+
+
+class Refusing(MemorySearch):
+    """Takes no words; everything else it answers."""
+
+    def match(self, text: Any, filters: Filters, **details: Any) -> list[Hit]:
+        if text:
+            raise QueryRefused("no such question")
+        return super().match(text, filters, **details)
+
+
+@pytest.mark.parametrize("mode", [Mode.HYBRID, Mode.KEYWORD])
+def test_what_one_engine_refuses_another_answers_and_says_so(mode: Mode) -> None:
+    engine = Refusing()
+    engine.write(random_documents(9), [])
+    search = service(engine)
+    for _ in range(9):  # more than open a breaker
+        page = search.search(SearchQuery(q="boat", mode=mode))
+        assert (page.mode, [(each.part, each.reason) for each in page.degraded]) == (
+            "semantic",
+            [("keyword", "refused")],
+        )
+    assert search.search(SearchQuery()).degraded == []
+
+
+def test_what_no_engine_takes_is_the_querys_fault_and_no_outage() -> None:
+    engine = Refusing()
+    engine.write(random_documents(9), [])
+    search = service(engine)
+    for _ in range(9):
+        with pytest.raises(InvalidRequest, match="q: cannot be searched") as refused:
+            search.search(SearchQuery(q="boat", sort=Sort.NEWEST))
+        assert not isinstance(refused.value, InvalidCursor)
+        assert refused.value.extensions["errors"][0]["field"] == "q"
+    assert search.search(SearchQuery()).degraded == []
 
 
 @given(limit=st.integers(1, 70), mode=st.sampled_from(Mode), text=st.sampled_from(["", "boat", "lake boat"]))
