@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
 from imagemarket.imaging.headers import Header, orientation_of, read_header
+from imagemarket.imaging.jpeg_stream import JpegStream
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.platform.errors import (
     ImageRejected,
@@ -173,22 +174,30 @@ def _decode(source: Source, found: str) -> Decoded:
     _check_sides(header.width, header.height)
     _check_cost(header)
     vips = load_decoder()
+    stream = None if header.jpeg is None else JpegStream(source.reader(), header.jpeg)
     try:
+        vips.vips_lib.vips_error_clear()
         where: dict[str, Any] = {"page": header.page} if found == "tiff" else {}
         if header.sub_ifd is not None:
             where["subifd"] = header.sub_ifd
-        loaded = getattr(vips.Image, _LOADERS[found])(source.for_vips(), fail_on=header.fail_on, **where, **_STREAMED)
+        given = source.for_vips() if stream is None else stream.source(vips)
+        loaded = getattr(vips.Image, _LOADERS[found])(given, fail_on=header.fail_on, **where, **_STREAMED)
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
         if header.late_exif:
             loaded = loaded.copy()
             loaded.set_type(vips.GValue.blob_type, _EXIF, header.late_exif)
             loaded.set_type(vips.GValue.gint_type, _ORIENTATION, orientation_of(header.late_exif))
-        return _upright(found, loaded, _scaled(vips, source, found, loaded, header))
+        decoded = _upright(found, loaded, _scaled(vips, stream, loaded, header))
     except vips.Error as error:
         if "out of memory" in str(error):
             raise MemoryError from error
         raise UnreadableImage("The file is damaged or cut short: it could not be decoded to its end.") from error
+    if stream is not None:
+        if b"VipsJpeg" in vips.ffi.string(vips.vips_lib.vips_error_buffer()):
+            raise UnreadableImage("The JPEG is damaged or cut short: it cannot be decoded without gaps.")
+        stream.check_used()
+    return decoded
 
 
 def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
@@ -200,15 +209,13 @@ def _upright(found: str, loaded: pyvips.Image, scaled: pyvips.Image) -> Decoded:
     return Decoded(found, width, height, _to_pillow(scaled), exif=exif, turned=orientation > 1)
 
 
-def _scaled(vips: Any, source: Source, found: str, loaded: pyvips.Image, header: Header) -> pyvips.Image:
+def _scaled(vips: Any, stream: JpegStream | None, loaded: pyvips.Image, header: Header) -> pyvips.Image:
     """Within the master's bounds, upright, in sRGB."""
     picture = loaded
-    if found == "jpeg":  # the only one of the three that is cheaper to decode at a fraction of its size
-        # by hand, for `thumbnail_source` passes over `fail_on`; half of the way is left to the better filter
-        shrink = next(
-            (each for each in (8, 4, 2) if max(loaded.width, loaded.height) >= 2 * each * MASTER_LONG_EDGE), 1
-        )
-        picture = vips.Image.jpegload_source(source.for_vips(), shrink=shrink, fail_on="truncated", **_STREAMED)
+    if stream is not None:  # the only one of the three that is cheaper to decode at a fraction of its size
+        # by hand, for `thumbnail_source` passes over `fail_on`
+        shrink = _shrink(header)
+        picture = vips.Image.jpegload_source(stream.source(vips), shrink=shrink, fail_on="truncated", **_STREAMED)
     inks = loaded.interpretation == "cmyk"
     if header.channels:
         picture = picture[: header.channels]
@@ -225,6 +232,15 @@ def _scaled(vips: Any, source: Source, found: str, loaded: pyvips.Image, header:
     if picture.format == "float":
         picture = _from_floats(picture)
     return picture.thumbnail_image(MASTER_LONG_EDGE, **how)
+
+
+def _shrink(header: Header) -> int:
+    """By how much a JPEG is to be made smaller while it is decoded: half of the way is left to the better filter, and
+    of its last rows one has to remain, or they would not be decoded."""
+    assert header.jpeg is not None
+    last = (header.height - 1) % header.jpeg.rows_at_once + 1
+    longer = max(header.width, header.height)
+    return next((each for each in (8, 4, 2) if longer >= 2 * each * MASTER_LONG_EDGE and each <= last), 1)
 
 
 def _fits(picture: pyvips.Image, *, inks: bool) -> bool:

@@ -11,9 +11,10 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
+from imagemarket.imaging.jpeg_stream import JpegParts
 from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 
 METADATA_BYTES_MAX = 64_000_000
@@ -29,6 +30,10 @@ _PLACES_MAX = 1_000_000
 _SEGMENTS_MAX = 10_000
 _CHUNKS_MAX = 100_000
 """Of a PNG with its pixels, which lie in many."""
+_JPEG_PROGRESSIVE = 0xC2
+_JPEG_FRAMES = frozenset({0xC0, 0xC1, _JPEG_PROGRESSIVE})
+_JPEG_LEFT_OUT = frozenset({*range(0xE3, 0xEE), 0xEF, 0xFE})
+"""Applications' segments and comments that no decoder asks for."""
 _LATE_EXIF_BYTES_MAX = 1_000_000
 _PNG_STREAMED_ROWS = 2
 _PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
@@ -126,6 +131,7 @@ class Header:
     """TIFF: how many of its channels say how it looks, where masks and the like come behind them."""
     fail_on: Literal["truncated", "error", "warning"] = "truncated"
     """What ends the decoding: damage that libvips would paint over in black."""
+    jpeg: JpegParts | None = None
 
 
 @dataclass(frozen=True)
@@ -291,6 +297,7 @@ def _jpeg(file: BinaryIO) -> Header:
     file.seek(2)
     metadata = 0
     frame: tuple[int, bytes] | None = None
+    head, transform = bytearray(b"\xff\xd8"), 0
     for _ in range(_SEGMENTS_MAX):
         byte = file.read(1)
         while byte and byte != b"\xff":  # decoders skip what stands between segments; so must this
@@ -308,35 +315,68 @@ def _jpeg(file: BinaryIO) -> Header:
         (length,) = struct.unpack(">H", file.read(2))
         if length < 2:
             break
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            frame = marker, file.read(length - 2)
-        elif marker == 0xDA:
-            if frame is None:
-                break
-            return _jpeg_frame(*frame, scan_components=struct.unpack(">B", file.read(1))[0])
-        else:
+        if marker in _JPEG_LEFT_OUT:
             metadata += length
             _check_metadata(metadata, 0)
             file.seek(length - 2, 1)
+            continue
+        data = file.read(length - 2)
+        if len(data) < length - 2:
+            break
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            if marker not in _JPEG_FRAMES:
+                raise UnsupportedFormat(
+                    "The JPEG is arithmetic-coded, lossless or hierarchical; save it as a baseline or progressive one."
+                )
+            frame = marker, data
+        elif marker == 0xDA:
+            if frame is None:
+                break
+            header, parts = _jpeg_frame(*frame, scan=data)
+            if not parts.progressive:  # some write zeros there, which are read as what has to stand there
+                data = data[: 1 + 2 * data[0]] + b"\0\x3f\0"
+            head += b"\xff\xda" + struct.pack(">H", len(data) + 2) + data
+            if transform:  # what libjpeg does with one that it does not know, but with a warning
+                known = {3: b"\0\1", 4: b"\0\2"}.get(len(parts.components))
+                if known and head[transform] not in known:
+                    head[transform] = known[1]
+            return replace(header, jpeg=replace(parts, head=bytes(head), scan_at=file.tell()))
+        else:
+            metadata += length
+            _check_metadata(metadata, 0)
+        if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) > 5:
+            data = data[:5] + b"\1" + data[6:]  # read like any version, but warned of
+        if marker == 0xEE and data[:5] == b"Adobe" and len(data) > 11:
+            transform = len(head) + 4 + 11
+        head += bytes((0xFF, marker)) + struct.pack(">H", length) + data
     raise UnreadableImage("The JPEG has no picture in it.")
 
 
-def _jpeg_frame(marker: int, data: bytes, *, scan_components: int) -> Header:
+def _jpeg_frame(marker: int, data: bytes, *, scan: bytes) -> tuple[Header, JpegParts]:
     precision, height, width, components = struct.unpack(">BHHB", data[:6])
     if precision != 8:
         raise UnsupportedFormat(f"The JPEG has {precision} bits a channel; save it with 8, or as a TIFF.")
-    if not (width and height and components) or len(data) < 6 + 3 * components:
+    if not (width and height and components) or len(data) < 6 + 3 * components or len(scan) < 1:
         raise UnreadableImage("The JPEG has no picture in it.")
     factors = [(data[6 + 3 * place + 1] >> 4 or 1, data[6 + 3 * place + 1] & 15 or 1) for place in range(components)]
     widest, tallest = max(across for across, _ in factors), max(down for _, down in factors)
     samples = sum(width * across / widest * height * down / tallest for across, down in factors)
-    several_scans = marker in {0xC2, 0xC6, 0xCA, 0xCE} or scan_components < components
-    return Header(
+    several_scans = marker == _JPEG_PROGRESSIVE or scan[0] < components
+    header = Header(
         width,
         height,
         pixel_bytes=components,
         held_bytes=int(2 * samples) if several_scans else 64 * width * components,
         remedy="save it as a baseline JPEG, not a progressive one",
+    )
+    return header, JpegParts(
+        head=b"",
+        scan_at=0,
+        scan=scan,
+        components=frozenset(data[6 : 6 + 3 * components : 3]),
+        progressive=marker == _JPEG_PROGRESSIVE,
+        several_scans=several_scans,
+        rows_at_once=8 * tallest,
     )
 
 

@@ -1,0 +1,150 @@
+"""What a decoder is given of a JPEG, so that nothing that it says of damage is missed, and nothing harmless is said.
+
+libjpeg decodes any scan to a picture: where data is missing or means nothing, it warns once and paints on. libvips
+counts these warnings, shows the first, and looks no further once the last row is there. So the decoder gets a head that
+gives no cause for a warning; then each one is damage. Of the one scan of a plain JPEG the last bytes are handed out
+singly, so that it is known whether the picture took them all. Of several scans libjpeg reads each to its end itself,
+and whether all are there is found by their headers (ITU-T T.81, B.2.3 and G.1).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from imagemarket.platform.errors import UnreadableImage
+
+_START_OF_SCAN, _END = 0xDA, 0xD9
+_MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
+"""Within a scan: what is neither a stuffed 0xFF nor a restart."""
+_SCANS_MAX = 10_000
+_STEP = 1 << 20
+_SINGLY = 64
+"""Bytes before a scan's end: libjpeg reads eight ahead."""
+_PADDING = 2
+"""Some files bring their scan to an even length."""
+_COEFFICIENTS = 64
+
+
+@dataclass(frozen=True)
+class JpegParts:
+    """A JPEG's head without what decoders would warn of, and what is to be known of the scans behind it."""
+
+    head: bytes
+    """Up to the data of the first scan."""
+    scan_at: int
+    """Where that data lies in the file."""
+    scan: bytes
+    """That scan's header, without its length."""
+    components: frozenset[int]
+    """By the numbers that scans name them by."""
+    progressive: bool
+    several_scans: bool
+    rows_at_once: int
+    """Of pixels that are decoded together."""
+
+
+class JpegStream:
+    """The parts of a JPEG in an open file, handed out to libvips."""
+
+    def __init__(self, file: BinaryIO, parts: JpegParts) -> None:
+        self._file, self._parts = file, parts
+        size = file.seek(0, os.SEEK_END)
+        self._size = len(parts.head) + size - parts.scan_at
+        self._at = 0
+        self._kept: list[Any] = []
+        if parts.several_scans:
+            try:
+                _check_scans(file, parts)
+            except struct.error as error:
+                raise UnreadableImage("The JPEG ends within the header of a scan.") from error
+            self._single: int | None = None
+        else:
+            end = _next_marker(file, parts.scan_at)
+            self._single = self._size if end is None else len(parts.head) + end - parts.scan_at
+            """The end of the only scan, as it is handed out."""
+
+    def source(self, vips: Any) -> Any:
+        """The stream from its beginning; the one before is read no further."""
+        self._at = 0
+        source = vips.SourceCustom()
+        source.on_read(self._read)
+        source.on_seek(self._seek)
+        self._kept.append(source)  # libvips does not keep what answers it
+        return source
+
+    def check_used(self) -> None:
+        """Raises `UnreadableImage` where a picture that is decoded to its last row left data of its scan over."""
+        if self._single is not None and self._single - self._at > _PADDING:
+            raise UnreadableImage("The JPEG is damaged: its picture is complete before its data ends.")
+
+    def _read(self, most: int) -> bytes:
+        at, head = self._at, self._parts.head
+        if at < len(head):
+            data = head[at : at + most]
+        else:
+            if self._single is not None and at < self._single:
+                most = max(1, min(most, self._single - _SINGLY - at))
+            self._file.seek(self._parts.scan_at + at - len(head))
+            data = self._file.read(most)
+        self._at += len(data)
+        return data
+
+    def _seek(self, offset: int, whence: int) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+
+def _next_marker(file: BinaryIO, at: int) -> int | None:
+    """Where the first marker from there on lies that ends a scan; None where there is none."""
+    file.seek(at)
+    open_end = b""
+    while piece := file.read(_STEP):
+        data = open_end + piece
+        if found := _MARKER.search(data):
+            return at + found.start()
+        open_end = data[len(data.rstrip(b"\xff")) :]
+        at += len(data) - len(open_end)
+    return None
+
+
+def _scan_headers(file: BinaryIO, parts: JpegParts) -> Iterator[bytes]:
+    """Each scan's header, without its length."""
+    yield parts.scan
+    at: int | None = parts.scan_at
+    for _ in range(_SCANS_MAX):
+        at = _next_marker(file, at)
+        if at is None:
+            return
+        file.seek(at)
+        marker = file.read(1)
+        while marker == b"\xff":
+            marker = file.read(1)
+            at += 1
+        if marker == bytes([_END]):
+            return
+        (length,) = struct.unpack(">H", file.read(2))
+        if marker == bytes([_START_OF_SCAN]):
+            yield file.read(length - 2)
+        at += 1 + length
+
+
+def _check_scans(file: BinaryIO, parts: JpegParts) -> None:
+    """Every bit of every coefficient of every component comes in some scan."""
+    missing = {component: [_COEFFICIENTS] * _COEFFICIENTS for component in parts.components}
+    for header in _scan_headers(file, parts):
+        if not header or len(header) < 4 + 2 * header[0]:
+            raise UnreadableImage("A scan of the JPEG has no header: it is damaged or cut short.")
+        named = header[1 : 1 + 2 * header[0] : 2]
+        first, last, precision = header[1 + 2 * header[0] :][:3] if parts.progressive else (0, _COEFFICIENTS - 1, 0)
+        for component in missing.keys() & set(named):
+            for coefficient in range(first, min(last + 1, _COEFFICIENTS)):
+                missing[component][coefficient] = precision & 15
+    if any(map(any, missing.values())):
+        raise UnreadableImage(
+            "The JPEG comes in several scans, and not all that it takes to show it whole are there: it is cut short."
+        )
