@@ -37,6 +37,8 @@ _JPEG_LEFT_OUT = frozenset({*range(0xE3, 0xEE), 0xEF, 0xFE})
 _LATE_EXIF_BYTES_MAX = 1_000_000
 _PNG_STREAMED_ROWS = 2
 _PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
+_PNG_COLOURS = frozenset({b"iCCP", b"cICP"})
+"""Chunks that decoders pass over where they are damaged, though the picture looks other without them."""
 _UNFOLD_STEP = 1_000_000
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type; a palette unfolds."""
@@ -408,6 +410,13 @@ def _png(file: BinaryIO) -> Header:
         behind = file.tell() + length + 4
         if head[4:] == b"acTL" and struct.unpack(">I", file.read(4))[0] > 1:
             raise UnsupportedFormat(_ANIMATION)
+        if head[4:] in _PNG_COLOURS:
+            chunk = file.read(length + 4)
+            if zlib.crc32(head[4:] + chunk[:-4]).to_bytes(4, "big") != chunk[-4:]:
+                raise UnreadableImage(
+                    f"The PNG's {head[4:].decode()} chunk, which says what its colours mean, is damaged."
+                )
+            file.seek(-len(chunk), os.SEEK_CUR)
         if head[4:] == b"cICP":
             if length != 4:
                 raise UnreadableImage("The PNG's cICP chunk, which names its colours, is damaged or cut short.")
@@ -428,6 +437,7 @@ def _png(file: BinaryIO) -> Header:
         remedy="save it without interlacing",
         space=space,
         late_exif=late_exif,
+        fail_on="error",
     )
 
 

@@ -143,3 +143,71 @@ def test_srgb_and_display_p3_by_code_points_come_out_right_whatever_the_profile_
             assert mean < 1
             assert worst < 3
     assert np.asarray(as_srgb(pixels, pyvips.Image.profile_load("p3"))).tolist() != swatches().tolist()
+
+
+# --- damage ----------------------------------------------------------------------------------------
+
+_SIDES = (240, 160)
+
+
+def _parts(kind: int, *, level: int = 6, interlaced: bool = False) -> tuple[bytes, bytes]:
+    """A PNG up to its pixels, and these as one stream of zlib's: noise, so that every byte of it matters."""
+    width, height = _SIDES
+    row = 1 + width * {0: 1, 2: 3, 3: 1, 6: 4}[kind]
+    rows = bytearray(np.random.default_rng(7).integers(0, 200, (height, row), dtype=np.uint8).tobytes())
+    rows[::row] = bytes(height)
+    start = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, interlaced))
+    if kind == 3:
+        start += _chunk(b"PLTE", bytes(range(256)) * 3)
+    return start, zlib.compress(bytes(rows), level)
+
+
+def _whole(start: bytes, stream: bytes) -> bytes:
+    pieces = (stream[at : at + 4096] for at in range(0, len(stream), 4096))
+    return start + b"".join(_chunk(b"IDAT", piece) for piece in pieces) + _chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", [0, 2, 3, 6])
+@pytest.mark.parametrize("level", [0, 6])
+def test_pixels_that_are_damaged_or_cut_are_refused(kind: int, level: int, tmp_path: Path) -> None:
+    start, stream = _parts(kind, level=level)
+    half, whole = len(stream) // 2, _whole(start, stream)
+    (tmp_path / "a.png").write_bytes(whole)
+    assert decode(tmp_path / "a.png").picture.size == _SIDES
+    damaged = {
+        "closed early": _whole(start, stream[:half]),
+        "without the last bytes": _whole(start, stream[:-20]),
+        "a wrong sum": _whole(start, stream[:-4] + bytes(4)),
+        "no sum": _whole(start, stream[:-4]),
+        "zeros": _whole(start, stream[:half] + bytes(50) + stream[half + 50 :]),
+        "zeros, and sums of its chunks that tell": whole[:half] + bytes(50) + whole[half + 50 :],
+        "a piece that is not there": _whole(start, stream[:4096] + stream[8192:]),
+        "pieces that changed places": _whole(start, stream[:4096] + stream[8192:12288] + stream[4096:8192]),
+        "half of its rows": _whole(start, zlib.compress(zlib.decompress(stream)[: 80 * (len(stream) // 200)])),
+    }
+    for name, data in damaged.items():
+        (tmp_path / "a.png").write_bytes(data)
+        with pytest.raises(UnreadableImage):
+            pytest.fail(f"{name}: {decode(tmp_path / 'a.png').width}")
+
+
+@pytest.mark.parametrize("chunk", [b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"iCCP", b"cICP"])
+def test_a_chunk_of_how_it_looks_with_a_wrong_sum_is_refused(chunk: bytes, tmp_path: Path) -> None:
+    start, stream = _parts(3)
+    profile = b"a\0\0" + zlib.compress(rgb_profile("Display P3"))
+    start = start[:33] + _chunk(b"cICP", bytes((1, 13, 0, 1))) + _chunk(b"iCCP", profile) + start[33:]
+    whole = _whole(start + _chunk(b"tRNS", bytes(range(256))), stream)
+    (tmp_path / "a.png").write_bytes(whole)
+    assert decode(tmp_path / "a.png").picture.size == _SIDES
+    at = whole.index(chunk)
+    end = at + 4 + int.from_bytes(whole[at - 4 : at], "big")
+    (tmp_path / "a.png").write_bytes(whole[:end] + bytes(4) + whole[end + 4 :])
+    with pytest.raises(UnreadableImage, match="damaged"):
+        decode(tmp_path / "a.png")
+
+
+def test_a_text_with_a_wrong_sum_and_bytes_behind_the_end_are_passed_over(tmp_path: Path) -> None:
+    text = _chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)
+    path = _with(tmp_path / "a.png", text)
+    path.write_bytes(path.read_bytes() + b"behind the end")
+    assert difference(decode(path).picture, Image.fromarray(swatches()))[1] < 1
