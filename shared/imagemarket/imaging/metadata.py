@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import struct
-import unicodedata
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.models import EmbeddedDescription, TechnicalMetadata
+from imagemarket.platform.text import what_shows
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -434,7 +434,6 @@ def _latin(data: bytes) -> str:
 
 
 def _clean(text: str, most: int) -> str | None:
-    """Composed (NFC), without what cannot be seen, of bounded length; None where nothing is left."""
-    composed = unicodedata.normalize("NFC", text[: 4 * most])
-    seen = "".join(letter for letter in composed if letter.isprintable() or letter in "\n\t")
-    return seen.strip()[:most].strip() or None
+    """As a title may hold it: composed (NFC), without what cannot be seen, of bounded length; None where nothing is
+    left."""
+    return what_shows(text[: 4 * most], most, lines=True) or None

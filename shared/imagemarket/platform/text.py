@@ -102,6 +102,11 @@ def what_shows(value: str, most: int, *, lines: bool = False) -> str:
     return _cleaned(text)
 
 
+def without_invisible(text: str) -> str:
+    """The text without what nobody sees, wherever it stands; control characters and spaces stay."""
+    return "".join(each for each in text if not _is_invisible(each))
+
+
 def _cleaned(text: str) -> str:
     return text if any(_shows(each) for each in text) else ""
 

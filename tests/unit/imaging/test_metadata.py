@@ -16,6 +16,7 @@ from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import description_of, read_description
 from imagemarket.imaging.models import EmbeddedDescription
+from imagemarket.platform.text import clean_line
 from local.negatives import write_tiled_dng
 from tests.described import CAPTION, CREDIT, KEYWORD, TITLE, alternatives, keywords, with_iptc, xmp
 
@@ -223,6 +224,15 @@ def test_lengths_are_bounded_and_what_cannot_be_seen_is_left_out() -> None:
     assert len(found.keywords) == 50
     for cut in range(0, 400, 3):
         _of(_iptc((5, b"title"), (25, b"word"))[:cut])  # ends, whatever it finds
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u2800", "\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u200b", "\u00ad", "\u2066"]
+)
+def test_what_a_file_suggests_holds_nothing_that_a_title_may_not(unseen: str) -> None:
+    found = _of(_iptc((5, f"a{unseen}b".encode()), (25, unseen.encode()), (25, f"{unseen}word{unseen}".encode())))
+    assert found.title == clean_line("ab")
+    assert found.keywords == ("word",)
 
 
 # --- what others wrote ------------------------------------------------------------------------------
