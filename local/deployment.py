@@ -17,7 +17,7 @@ from local.opensearch import url_of as opensearch_url
 from local.postgres import USER
 from local.processes import MARK, without_aws
 from local.progress import Say
-from local.tooling import home_for_tools, node_environment
+from local.tooling import end_whole, home_for_tools, node_environment
 from local.valkey import url_of
 
 DATABASE = "imagemarket"
@@ -187,7 +187,7 @@ def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str
         try:
             status = process.wait()
         except BaseException:
-            process.terminate()
+            end_whole(process)
             raise
         finally:
             reader.join(timeout=10)

@@ -89,7 +89,7 @@ def run_logged(
                         hear(line.decode(errors="replace").rstrip())
                 status = process.wait()
         except BaseException:
-            _end_whole(process)
+            end_whole(process)
             raise
     if status != 0 or ended.is_set():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
@@ -106,7 +106,7 @@ def _ended_when(stalled: Callable[[], bool] | None, process: subprocess.Popen[by
         while stalled is not None and not over.wait(_STALLED_EVERY_S):
             if stalled():
                 ended.set()
-                _end_whole(process)
+                end_whole(process)
                 return
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -118,7 +118,7 @@ def _ended_when(stalled: Callable[[], bool] | None, process: subprocess.Popen[by
         thread.join()
 
 
-def _end_whole(process: subprocess.Popen[bytes]) -> None:
+def end_whole(process: subprocess.Popen[bytes]) -> None:
     """With what it started: npm is a script that starts Node, which would go on alone."""
     try:
         started = descendants(psutil.Process(process.pid))
