@@ -52,7 +52,8 @@ class Concurrency:
     per_queue: int
     """Batches of one queue in work at a time (2 at least, a limit of SQS event sources)."""
     webhooks: int
-    """Webhooks called at a time: more than `ACCOUNT_IN_FLIGHT`, so that no account's slow receivers take all."""
+    """Webhooks called at a time: twice as many as challenges and slow accounts may occupy (`SHARED_IN_FLIGHT`), so that
+    half of them are left to everybody else, and more than one account may (`ACCOUNT_IN_FLIGHT`)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from cdk.constructs.api import PAGES, ROUTES
 from cdk.constructs.assets import FUNCTIONS, function_names
 from functions.docs_api.handler import handler as answer_for_the_rest
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
-from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT
+from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT, SHARED_IN_FLIGHT
 from imagemarket.platform.roles import DatabaseRole
 from local.front_door import STATUS_IN_FLIGHT
 from local.layout import REPOSITORY
@@ -171,6 +171,7 @@ def test_consumers_give_back_single_messages_and_run_few_at_a_time(deployment: D
         at_once.append(mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"])
     assert sorted(at_once) == [2, 2, 2, 2, 4], "webhooks wait for strangers"
     assert max(at_once) > ACCOUNT_IN_FLIGHT, "no account's receivers take all that there are"
+    assert max(at_once) >= 2 * SHARED_IN_FLIGHT, "half are left to those who answer quickly"
 
 
 def _rule(deployment: Deployment, source: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ leased by one statement, which also writes the attempt down, so that one that br
 
 Nobody's receiver takes another's turn: few calls of one webhook and of one account are under way side by side, a
 webhook that does not answer rests, and what a full account could not begin is woken as soon as one of its own ends.
+Accounts whose receivers kept a call waiting share a few places, each in its turn: however many there are, most workers
+are left to the others.
 """
 
 from __future__ import annotations
@@ -45,9 +47,15 @@ ENDPOINT_IN_FLIGHT = 2
 """Deliveries of one webhook under way side by side; one alone while nothing comes through."""
 ACCOUNT_IN_FLIGHT = 3
 """Calls of one account under way side by side, whatever their webhooks; one of them at most is a challenge."""
-CHALLENGES_IN_FLIGHT = 2
-"""Challenges under way side by side, of all accounts together: fewer than there are workers, so that receivers of
-accounts that anybody may open keep nobody's deliveries waiting."""
+SHARED_IN_FLIGHT = 2
+"""Challenges and deliveries of slow accounts under way side by side, of all accounts together: no more than half of the
+workers, so that the other half is left to accounts whose receivers answer quickly."""
+CHALLENGES_IN_FLIGHT = 1
+"""Challenges among them, since anybody may open an account; one goes before a second delivery of slow accounts."""
+QUICK = timedelta(seconds=2)
+"""A receiver whose answer takes longer makes its account a slow one, whether it takes the delivery or not."""
+SLOW_FOR = timedelta(hours=1)
+"""How long an account is slow after such an answer."""
 _LEASE = timedelta(seconds=60)
 """Longer than a worker lives for one delivery."""
 _AT_ONCE = 500
@@ -70,6 +78,27 @@ _DUE = f"""
 """
 _CALLED = "e.enabled AND e.verified_at IS NOT NULL AND (e.rests_until IS NULL OR e.rests_until <= %(now)s)"
 
+_SLOW = "SELECT FROM webhook_slow_accounts s WHERE s.account_id = e.account_id AND s.slow_until > %(now)s"
+_SLOW_CALLS = """
+    (SELECT count(*) FROM webhook_calls c JOIN webhook_slow_accounts s USING (account_id)
+      WHERE NOT c.challenge AND c.leased_until >= %(now)s AND s.slow_until > %(now)s)
+"""
+_CHALLENGE_CALLS = "(SELECT count(*) FROM webhook_calls c WHERE c.challenge AND c.leased_until >= %(now)s)"
+_UNCHALLENGED = "verified_at IS NULL AND enabled AND challenge_requested_at <= %(now)s AND challenge_sent_at IS NULL"
+_SLOW_MAY_BE_CALLED = f"""
+    {_SLOW_CALLS} + CASE WHEN {_CHALLENGE_CALLS} > 0 OR EXISTS (SELECT FROM webhook_endpoints WHERE {_UNCHALLENGED})
+                    THEN 1 ELSE 0 END < %(shared)s
+"""
+# While a place is free, the oldest delivery of each slow account that has no call under way, first of the one that was
+# called the longest ago.
+_SLOW_IN_TURN = f"""
+    SELECT first.id, first.endpoint_id FROM webhook_slow_accounts s CROSS JOIN LATERAL (
+        SELECT d.id, d.endpoint_id FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id
+         WHERE e.account_id = s.account_id AND {_CALLED} AND {_DUE} ORDER BY d.due_at LIMIT 1) first
+     WHERE s.slow_until > %(now)s AND {_SLOW_MAY_BE_CALLED}
+       AND NOT EXISTS (SELECT FROM webhook_calls c WHERE c.account_id = s.account_id AND c.leased_until >= %(now)s)
+     ORDER BY s.called_at LIMIT %(shared)s
+"""
 # A few of each account, the oldest of each webhook first, and every account's first before anybody's second: however
 # much waits for one webhook, it takes no other's turn. The webhooks that something waits for are found by steps
 # through the index `webhook_deliveries_due`: one for each webhook, not one for each delivery.
@@ -88,7 +117,7 @@ _FAIRLY = f"""
           FROM webhook_endpoints e CROSS JOIN LATERAL (
               SELECT d.id, d.due_at, row_number() OVER (ORDER BY d.due_at) AS place FROM webhook_deliveries d
                WHERE d.endpoint_id = e.id AND {_DUE} ORDER BY d.due_at LIMIT {ENDPOINT_IN_FLIGHT}) due
-         WHERE {_CALLED} AND e.id IN (SELECT endpoint_id FROM step)
+         WHERE {_CALLED} AND NOT EXISTS ({_SLOW}) AND e.id IN (SELECT endpoint_id FROM step)
     ) waiting WHERE place <= {ACCOUNT_IN_FLIGHT} ORDER BY place, due_at LIMIT {_AT_ONCE}
 """
 _FAIRLY_OF_ACCOUNT = f"""
@@ -107,7 +136,7 @@ _PLACE_IS_FREE = """
 _CHALLENGES = f"""
     SELECT id FROM (
         SELECT DISTINCT ON (account_id) id, account_id, challenge_requested_at FROM webhook_endpoints
-         WHERE verified_at IS NULL AND enabled AND challenge_requested_at <= %(now)s AND challenge_sent_at IS NULL
+         WHERE {_UNCHALLENGED}
          ORDER BY account_id, challenge_requested_at) first
      ORDER BY (SELECT count(*) FROM webhook_challenges c
                 WHERE c.account_id = first.account_id AND c.at > %(now)s::timestamptz - interval '1 hour'),
@@ -127,11 +156,18 @@ class Deliveries:
     def wake(self) -> int:
         """Wakes a worker for what is due now, a few of each account, and for challenges that were not sent yet; how
         many that was."""
-        return self.wake_challenges() + self._wake(self._database.fetch_all(_FAIRLY, {"now": self._clock.now()}))
+        woken = self.wake_challenges() + self.wake_slow()
+        return woken + self._wake(self._database.fetch_all(_FAIRLY, {"now": self._clock.now()}))
 
     def wake_challenges(self) -> int:
         """Wakes workers for challenges that wait, as many as may be under way."""
         return self._wake(self._database.fetch_all(_CHALLENGES, {"now": self._clock.now()}), "webhook_id")
+
+    def wake_slow(self) -> int:
+        """Wakes workers for the slow accounts whose turn it is."""
+        return self._wake(
+            self._database.fetch_all(_SLOW_IN_TURN, {"now": self._clock.now(), "shared": SHARED_IN_FLIGHT})
+        )
 
     def wake_account(self, account_id: UUID) -> int:
         """Wakes workers for what is due for one account, as many as may be at work for it."""
@@ -181,7 +217,8 @@ class WebhookWorker:
         """Handles one message of the queue `webhooks`: `{"delivery_id"}`, or `{"webhook_id"}` for a challenge.
 
         Does nothing when the delivery is not due, is being attempted, has ended, waits for an earlier one of its
-        image, or when enough is under way for its webhook or its account. Raises `DependencyUnavailable`.
+        image, or when enough is under way for its webhook or its account. For a delivery of a slow account, the slow
+        account whose turn it is is called. Raises `DependencyUnavailable`.
         """
         if "webhook_id" in message:
             self._challenge(UUID(message["webhook_id"]))
@@ -223,18 +260,23 @@ class WebhookWorker:
         """Sends the challenge that was asked for, once; the webhook is active when it comes back."""
         now = self._clock.now()
         with self._database.transaction() as connection:
+            _lock_shared_places(connection)
             _lock_webhooks_beside(connection, webhook_id)
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext('webhook challenges'))")
             webhook = connection.execute(
                 "UPDATE webhook_endpoints e SET challenge_sent_at = %(now)s"
                 " WHERE id = %(id)s AND enabled AND verified_at IS NULL AND challenge IS NOT NULL"
                 f"  AND challenge_sent_at IS NULL AND {_PLACE_IS_FREE}"
                 "   AND NOT EXISTS (SELECT FROM webhook_calls c WHERE c.account_id = e.account_id AND c.challenge"
                 "                     AND c.leased_until >= %(now)s)"
-                "   AND (SELECT count(*) FROM webhook_calls c WHERE c.challenge AND c.leased_until >= %(now)s)"
-                "       < %(in_all)s"
+                f"  AND {_CHALLENGE_CALLS} < %(in_all)s AND {_CHALLENGE_CALLS} + {_SLOW_CALLS} < %(shared)s"
                 " RETURNING *",
-                {"now": now, "id": webhook_id, "of_account": ACCOUNT_IN_FLIGHT, "in_all": CHALLENGES_IN_FLIGHT},
+                {
+                    "now": now,
+                    "id": webhook_id,
+                    "of_account": ACCOUNT_IN_FLIGHT,
+                    "in_all": CHALLENGES_IN_FLIGHT,
+                    "shared": SHARED_IN_FLIGHT,
+                },
             ).fetchone()
             if webhook is None:
                 logger.info("nothing to challenge", endpoint_id=str(webhook_id))
@@ -251,11 +293,13 @@ class WebhookWorker:
                 " WHERE id = %s AND challenge = %s AND verified_at IS NULL",
                 (error, ended if error is None else None, ended, webhook_id, webhook["challenge"]),
             )
+            slow = _remember_how_quick(connection, call, answer, ended)
             _give_place_back(connection, call)
         count("WebhooksVerified" if error is None else "WebhooksNotVerified")
         logger.info("webhook challenged", endpoint_id=str(webhook_id), status=answer.status, error=error)
-        self._deliveries.wake_challenges()
-        self._deliveries.wake_account(webhook["account_id"])
+        self._wake_for_shared_places()
+        if not slow:
+            self._deliveries.wake_account(webhook["account_id"])
 
     # --- attempts --------------------------------------------------------------------------------
 
@@ -263,8 +307,14 @@ class WebhookWorker:
         now = self._clock.now()
         with self._database.transaction() as connection:
             of = connection.execute(
-                "SELECT endpoint_id FROM webhook_deliveries WHERE id = %s", (delivery_id,)
+                f"SELECT d.id, d.endpoint_id, EXISTS ({_SLOW}) AS slow"
+                "  FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.id = %(id)s",
+                {"id": delivery_id, "now": now},
             ).fetchone()
+            slow = of is not None and of["slow"]
+            if slow:
+                _lock_shared_places(connection)
+                of = connection.execute(_SLOW_IN_TURN, {"now": now, "shared": SHARED_IN_FLIGHT}).fetchone()
             if of is None:
                 return None
             _lock_webhooks_beside(connection, of["endpoint_id"])
@@ -280,17 +330,22 @@ class WebhookWorker:
                 " RETURNING d.id, d.attempts, d.image_id, d.endpoint_id, d.notification_id, e.url, e.secret,"
                 "   e.previous_secret, e.previous_secret_until, e.account_id, n.type, n.data, n.created_at",
                 {
-                    "id": delivery_id,
+                    "id": of["id"],
                     "now": now,
                     "until": now + _LEASE,
                     "of_endpoint": ENDPOINT_IN_FLIGHT,
-                    "of_account": ACCOUNT_IN_FLIGHT,
+                    "of_account": 1 if slow else ACCOUNT_IN_FLIGHT,
                 },
             ).fetchone()
             if leased is None:
                 return None
             leased["number"] = self._begin(connection, leased, now)
             leased["call"] = _take_place(connection, leased["account_id"], now, challenge=False)
+            leased["slow"] = slow
+            if slow:
+                connection.execute(
+                    "UPDATE webhook_slow_accounts SET called_at = %s WHERE account_id = %s", (now, leased["account_id"])
+                )
             return leased
 
     def _begin(self, connection: Connection[Row], leased: Row, now: datetime) -> int | None:
@@ -348,6 +403,7 @@ class WebhookWorker:
                 )
             else:
                 self._blame(connection, leased, answer, now)
+            slow = _remember_how_quick(connection, leased["call"], answer, now)
             _give_place_back(connection, leased["call"])
         outcome = "Delivered" if answer.delivered else "Failed"
         count(f"WebhookAttempts.{outcome}")
@@ -362,7 +418,14 @@ class WebhookWorker:
         )
         if wait is not None:
             self._deliveries.wake_later(leased["id"], wait)
-        self._deliveries.wake_account(leased["account_id"])  # what waited for this one, or for its place
+        if slow or leased["slow"]:
+            self._wake_for_shared_places()
+        else:
+            self._deliveries.wake_account(leased["account_id"])  # what waited for this one, or for its place
+
+    def _wake_for_shared_places(self) -> None:
+        self._deliveries.wake_challenges()
+        self._deliveries.wake_slow()
 
     def _end(self, connection: Connection[Row], leased: Row, status: str, now: datetime) -> None:
         connection.execute(
@@ -432,6 +495,11 @@ def _lock_webhooks_beside(connection: Connection[Row], webhook_id: UUID) -> None
     )
 
 
+def _lock_shared_places(connection: Connection[Row]) -> None:
+    """Before any webhook is locked: who has them goes on to those of whatever account has its turn."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('shared webhook places'))")
+
+
 def _take_place(connection: Connection[Row], account_id: UUID, now: datetime, *, challenge: bool) -> UUID:
     """A place of the account, until it is given back or whoever took it must have died."""
     call = new_id()
@@ -441,6 +509,23 @@ def _take_place(connection: Connection[Row], account_id: UUID, now: datetime, *,
         (call, account_id, challenge, now + _LEASE),
     )
     return call
+
+
+def _remember_how_quick(connection: Connection[Row], call: UUID, answer: Answer, now: datetime) -> bool:
+    """Whether the account of a call that ended is a slow one, if need be from now on."""
+    if timedelta(milliseconds=answer.milliseconds) > QUICK:
+        connection.execute(
+            "INSERT INTO webhook_slow_accounts AS s (account_id, slow_until, called_at)"
+            " SELECT account_id, %(until)s, %(now)s FROM webhook_calls WHERE id = %(call)s"
+            " ON CONFLICT (account_id) DO UPDATE SET slow_until = excluded.slow_until",
+            {"call": call, "now": now, "until": now + SLOW_FOR},
+        )
+    row = connection.execute(
+        "SELECT FROM webhook_slow_accounts s JOIN webhook_calls c USING (account_id)"
+        " WHERE c.id = %s AND s.slow_until > %s",
+        (call, now),
+    ).fetchone()
+    return row is not None
 
 
 def _give_place_back(connection: Connection[Row], call: UUID) -> None:
