@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Workers(WebhookSender):
         self.under_way.append(call)
         self.calls.append(call)
         self._turn.release()
-        assert call.over.wait(60)
+        assert call.over.wait(600)
         return Answer(int(took.total_seconds() * 1000), status=200)
 
     def _work(self, message: dict[str, Any]) -> None:
@@ -73,6 +73,12 @@ class Workers(WebhookSender):
             threading.Thread(target=self._work, args=(message,), daemon=True).start()
             assert self._turn.acquire(timeout=60)
 
+    def end(self, call: Call) -> None:
+        """Has a receiver answer; what follows of it has happened then."""
+        self.under_way.remove(call)
+        call.over.set()
+        assert self._turn.acquire(timeout=60)
+
     def run(self, until: datetime | None = None) -> None:
         """Until that moment, or until nothing is under way."""
         self.take_up()
@@ -81,9 +87,7 @@ class Workers(WebhookSender):
             if until is not None and first.ends > until:
                 break
             self.room.clock.advance(first.ends - self.room.clock.now())
-            self.under_way.remove(first)
-            first.over.set()
-            assert self._turn.acquire(timeout=60)
+            self.end(first)
             self.take_up()
         if until is not None:
             self.room.clock.advance(until - self.room.clock.now())
@@ -97,9 +101,12 @@ def room(database: Database, tmp_path: Path) -> Room:
 
 
 @pytest.fixture
-def workers(room: Room) -> Workers:
-    room.worker._sender = Workers(room, WORKERS)
-    return room.worker._sender
+def workers(room: Room) -> Iterator[Workers]:
+    room.worker._sender = workers = Workers(room, WORKERS)
+    yield workers
+    room.wakes.take()
+    while workers.under_way:  # nobody is left behind
+        workers.end(workers.under_way[0])
 
 
 def an_account(room: Room, takes: timedelta, webhooks: int = 1) -> UUID:
