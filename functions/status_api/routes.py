@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from imagemarket import wiring
 from imagemarket.ingestion.models import ImageProgress, StatusQuery
 from imagemarket.platform.errors import Forbidden, ImageNotFound, InvalidRequest, TokenExpired
-from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role
+from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role, seconds_since
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -37,6 +37,7 @@ def get_image_status(
     image_id: UUID,
     caller: Annotated[Caller, Depends(require_role("contributor", "admin"))],
     query: Annotated[StatusQuery, Query()],
+    request: Request,
     response: Response,
 ) -> ImageProgress:
     """For the image's contributor and for admins; a rejection carries a machine code and a sentence.
@@ -46,7 +47,11 @@ def get_image_status(
     response.headers["Cache-Control"] = "no-store"
     owner = None if caller.role == "admin" else caller.account_id
     answer = wiring.progress_of_images().wait(
-        image_id, contributor_id=owner, account_id=caller.account_id, seconds=query.wait
+        image_id,
+        contributor_id=owner,
+        account_id=caller.account_id,
+        seconds=query.wait,
+        waited=seconds_since(request),
     )
     if answer.retry_after is not None:
         response.headers["Retry-After"] = str(answer.retry_after)

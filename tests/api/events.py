@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,8 +59,8 @@ def http_event(
         "requestId": f"test-{uuid4()}",
         "routeKey": f"{method} {path}",
         "stage": "$default",
-        "time": "01/Jan/2026:00:00:00 +0000",
-        "timeEpoch": 1767225600000,
+        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+        "timeEpoch": int(time.time() * 1000),
     }
     if isinstance(caller, Caller):
         caller = {"account_id": str(caller.account_id), "role": caller.role, "token_id": "test"}

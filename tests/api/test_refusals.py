@@ -12,7 +12,7 @@ from imagemarket.catalog.models import ImageType
 from imagemarket.platform.http import FieldError, FieldLimit
 from imagemarket.platform.validation import _LIMIT_WORDS
 from local.layout import REPOSITORY
-from tests.api.events import caller, json_of
+from tests.api.events import caller, http_event, json_of
 from tests.api.routes import Route, break_every_engine, every_route
 
 PAGES_FOR_PEOPLE = {"getDocs"}
@@ -99,6 +99,72 @@ def test_a_limit_is_told_in_words_of_this_api(name: str, query: str, limit: dict
     (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
     (error,) = errors_of(route, query)
     assert error.get("limit") == limit
+
+
+NUMBERS = [
+    *(("listNotifications", f"limit={value}", "must be a whole number in digits") for value in ("nan", "-inf", "1e3")),
+    ("listNotifications", "limit=" + "9" * 5000, "has too many digits"),
+    *(
+        ("searchImages", f"min_aspect_ratio={value}", "must be a number")
+        for value in ("nan", "inf", "-Infinity", "+nan")
+    ),
+    ("searchImages", "min_aspect_ratio=1e400", "must be at most 100.0"),
+]
+
+
+@pytest.mark.parametrize(("name", "query", "detail"), NUMBERS)
+def test_what_is_no_number_has_no_limit(name: str, query: str, detail: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    (error,) = errors_of(route, query)
+    assert error["detail"] == detail
+    assert ("limit" in error) == ("at most" in detail)
+
+
+@pytest.mark.parametrize("route", every_route())
+def test_a_parameter_is_given_once_where_it_takes_one_value(route: Route) -> None:
+    for parameter in route.operation.get("parameters", []):
+        if parameter["in"] != "query":
+            continue
+        kinds = {each.get("type") for each in (parameter["schema"], *parameter["schema"].get("anyOf", []))}
+        query = "&".join([f"{parameter['name']}=1"] * 2)
+        if "array" in kinds:
+            assert all("more than once" not in error["detail"] for error in _errors_if_any(route, query))
+        else:
+            (error,) = errors_of(route, query)
+            assert (error["in"], error["field"]) == ("query", parameter["name"])
+            assert error["detail"] == "is given more than once, and takes one value"
+
+
+def _errors_if_any(route: Route, query: str) -> list[dict[str, Any]]:
+    answer = route.handle(route.event(query=query))
+    return json_of(answer).get("errors") or []
+
+
+@pytest.mark.parametrize("name", ["listNotifications", "listWebhooks", "searchImages"])
+@pytest.mark.parametrize("query", ["=1", "=1&=2"])
+def test_a_parameter_without_a_name_is_none_of_the_body(name: str, query: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    for error in errors_of(route, query):
+        assert (error["in"], error["field"]) == ("query", "")
+        assert error["detail"].startswith("is no parameter of this request")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ('{"size_bytes": ' + "9" * 5000 + "}", "holds a number of too many digits"),
+        ('{"size_bytes": -' + "9" * 5000 + "}", "holds a number of too many digits"),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"a":' * 40_000, "is nested too deeply"),
+        (b'{"title": "\xff"}', "must be JSON in UTF-8"),
+    ],
+    ids=["digits", "below zero", "lists", "objects", "latin-1"],
+)
+def test_a_body_that_no_parser_takes_says_why(body: str | bytes, detail: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "announceUpload")
+    answer = route.handle(http_event("POST", route.path, body, caller=caller("contributor")))
+    assert answer["statusCode"] == 422
+    assert json_of(answer)["errors"] == [{"in": "body", "field": "body", "detail": detail}]
 
 
 BODIES = [

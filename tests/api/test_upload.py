@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -395,6 +396,41 @@ def test_a_wait_ends_before_the_gateway_gives_up(
     monkeypatch.setattr(progress_module, "LONGEST_WAIT_SECONDS", 0.2)
     status, progress = call("GET", f"/v1/images/{image}/status", query="wait=30", caller=contributor)
     assert (status, progress["status"]) == (200, "processing")
+
+
+@pytest.mark.parametrize(("waited", "held"), [(0, True), (9, True), (19.9, True), (20, False), (33, False)])
+def test_a_wait_counts_from_when_the_gateway_took_the_request(
+    call: Call, database: Database, contributor: Caller, monkeypatch: pytest.MonkeyPatch, waited: float, held: bool
+) -> None:
+    """A process that had to start first takes its time of the gateway's 29 seconds, too."""
+    image = arrived(database, contributor)
+    slept: list[float] = []
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    service = wiring.progress_of_images()
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    service.wait(image, contributor_id=None, account_id=contributor.account_id, seconds=30, waited=waited, sleep=sleep)
+    assert sum(slept) == pytest.approx(max(0, 20 - waited))
+    assert bool(slept) == held
+
+
+def test_the_gateways_time_is_what_a_wait_counts_from(
+    call: Call, database: Database, contributor: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = arrived(database, contributor)
+    event = http_event("GET", f"/v1/images/{image}/status", caller=contributor, query="wait=30")
+    event["requestContext"]["timeEpoch"] -= 40_000
+    waits: list[Any] = []
+    service = wiring.progress_of_images()
+    wait = service.wait
+    monkeypatch.setattr(service, "wait", lambda *a, **k: waits.append(k) or wait(*a, **k))
+    monkeypatch.setattr(wiring, "progress_of_images", lambda: service)
+    assert status_handler(event, None)["statusCode"] == 200
+    assert waits[0]["waited"] >= 40
 
 
 def test_nobody_waits_for_bytes_that_have_not_come(call: Call, database: Database, contributor: Caller) -> None:

@@ -239,7 +239,9 @@ def no_idiom(told: dict[str, Any]) -> None:
     [
         ("colour=red", "colour", "is no parameter of this request; did you mean color?"),
         ("orientaton=square", "orientaton", "did you mean orientation?"),
-        ("limit=many", "limit", "must be a whole number"),
+        ("limit=many", "limit", "must be a whole number in digits"),
+        ("limit=1e3", "limit", "must be a whole number in digits"),
+        ("limit=1&limit=2", "limit", "is given more than once, and takes one value"),
         ("limit=101", "limit", "must be at most 100"),
         ("color=redd", "color", "must be one of"),
         ("orientation=round", "orientation", "must be one of landscape, portrait or square"),

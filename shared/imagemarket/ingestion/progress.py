@@ -16,8 +16,8 @@ from imagemarket.platform.errors import ImageNotFound
 from imagemarket.platform.leases import Leases
 
 LONGEST_WAIT_SECONDS = 20
-"""How long a request for progress is held: the gateway gives up after 29 seconds, and a held request occupies a
-function and its memory."""
+"""How long a request for progress is held, from when the gateway took it: the gateway gives up after 29 seconds, and a
+held request occupies a function and its memory."""
 WAITS_OF_AN_ACCOUNT = 2
 """How many requests are held at once for one account; the function runs for a few at a time."""
 ASK_AGAIN_SECONDS = 2
@@ -90,9 +90,11 @@ class ProgressOfImages:
         contributor_id: UUID | None,
         account_id: UUID,
         seconds: int,
+        waited: float = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Answer:
-        """The progress as soon as processing has ended, or after `seconds` (`LONGEST_WAIT_SECONDS` at most).
+        """The progress as soon as processing has ended, or after `seconds` (`LONGEST_WAIT_SECONDS` at most), of which
+        the request has `waited` some before it came here.
 
         At once before the bytes have arrived, which may never happen, and when `account_id` waits
         `WAITS_OF_AN_ACCOUNT` times already, or all accounts together as often as may be. Raises `ImageNotFound`.
@@ -102,7 +104,7 @@ class ProgressOfImages:
             return Answer(found)
         if not _has_arrived(found):
             return Answer(found, ASK_AGAIN_SECONDS)
-        deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
+        deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS) - waited
         with (
             self._waits.taken(str(account_id), seconds=_LEASE_SECONDS) as of_the_account,
             self._waits_of_all.taken("all", seconds=_LEASE_SECONDS) as of_all,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar, cast
@@ -34,7 +35,7 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
 from imagemarket.platform.gateway import lambda_handler as lambda_handler  # noqa: PLC0414
 from imagemarket.platform.telemetry import count, duration, logger
-from imagemarket.platform.validation import field_errors, shown
+from imagemarket.platform.validation import GIVEN_AGAIN, field_errors, shown, takes_several
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -159,6 +160,13 @@ def client_address(request: Request) -> str:
     return ((event.get("requestContext") or {}).get("http") or {}).get("sourceIp") or "unknown"
 
 
+def seconds_since(request: Request) -> float:
+    """How long ago the gateway took the request, which may have waited for a process to start; 0 outside a gateway."""
+    event = request.scope.get("aws.event") or {}
+    taken = (event.get("requestContext") or {}).get("timeEpoch")
+    return max(0.0, time.time() - taken / 1000) if taken else 0.0
+
+
 def request_id(scope: Scope) -> str:
     """The gateway's id of this request."""
     event = scope.get("aws.event") or {}
@@ -201,7 +209,7 @@ def _told(errors: Sequence[Any], known: Callable[[str], Any]) -> InvalidRequest:
     first = fields[0]
     more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
     stop = "" if first["detail"].endswith("?") and not more else "."
-    return InvalidRequest(f"{first['field']}: {first['detail']}{more}{stop}", errors=fields)
+    return InvalidRequest(f"{first['field'] or 'a name of no letters'}: {first['detail']}{more}{stop}", errors=fields)
 
 
 def wrong_content_type(content_type: str, *taken: str) -> InvalidRequest:
@@ -220,6 +228,14 @@ def read_json(model: type[_Model], body: bytes) -> _Model:
     except ValidationError as error:
         found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
         raise _told(found, lambda _: model) from error
+
+
+def _why_not_read(error: BaseException | None) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "must be JSON in UTF-8"
+    return "holds a number of too many digits" if isinstance(error, ValueError) else "must be JSON"
 
 
 def is_json(content_type: str) -> bool:
@@ -246,8 +262,22 @@ def _take_no_parameters(_: Annotated[_NoParameters, Query()]) -> None:
     """FastAPI dependency of a route that takes none, which FastAPI would let pass whatever comes."""
 
 
+def _take_each_once(request: Request) -> None:
+    """FastAPI dependency of every route: without it, all but the last of what is given again would be passed over."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    known = getattr(_model_of(request, "query"), "model_fields", {})
+    findings = [
+        {"type": GIVEN_AGAIN, "loc": ("query", name), "msg": ""}
+        for name, times in given.items()
+        if times > 1 and name in known and not takes_several(known[name].annotation)
+    ]
+    if findings:
+        raise RequestValidationError(findings)
+
+
 class StrictRoute(APIRoute):
-    """A route that refuses a query parameter it does not know, naming the nearest that it does.
+    """A route that refuses a query parameter it does not know, naming the nearest that it does, and one that is given
+    again where it takes one value.
 
     Its query is read into one model, which forbids what is beyond it; else a TypeError is raised where the route is
     made. A page for people takes anything: links to it gather what others count clicks by.
@@ -260,10 +290,10 @@ class StrictRoute(APIRoute):
         models = [each.field_info.annotation for each in self.dependant.query_params]
         if any(getattr(model, "model_config", {}).get("extra") != "forbid" for model in models):
             raise TypeError(f"{path}: its query is to be one model that forbids what it does not know")
-        if not models:
-            options["dependencies"] = [*(options.get("dependencies") or ()), Depends(_take_no_parameters)]
-            options["responses"] = problem_responses(InvalidRequest) | (options.get("responses") or {})
-            super().__init__(path, endpoint, **options)
+        check = _take_each_once if models else _take_no_parameters
+        options["dependencies"] = [*(options.get("dependencies") or ()), Depends(check)]
+        options["responses"] = problem_responses(InvalidRequest) | (options.get("responses") or {})
+        super().__init__(path, endpoint, **options)
 
 
 class _Head:
@@ -455,8 +485,8 @@ def create_api(
     def on_http_error(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
             return _problem_response(request, NotFound("No route of this API has that path."))
-        if error.status_code == 400:  # FastAPI's word for a body that is no text at all, or too deep for its parser
-            detail = "must be JSON in UTF-8 that is not nested deeply"
+        if error.status_code == 400:  # FastAPI's word for a body that its parser breaks off at
+            detail = _why_not_read(error.__cause__)
             told = {"in": "body", "field": "body", "detail": detail}
             return _problem_response(request, InvalidRequest(f"body: {detail}.", errors=[told]))
         if error.status_code == 405:

@@ -12,6 +12,10 @@ _TOLD_LETTERS = 100
 
 Json = dict[str, Any]
 
+GIVEN_AGAIN = "given_again"
+"""The finding of ours about a parameter that is repeated and takes one value, of which another reader may see the
+first and this one the last."""
+
 
 class BeyondLimit(ValueError):
     """What a validator of ours raises where a value breaks a limit that clients can read: `limit` has the words of
@@ -59,7 +63,7 @@ def _name(place: str, path: Sequence[Any]) -> str:
             name += "" if place == "query" else f"[{step}]"
         else:
             name += ("." if name else "") + shown(str(step))
-    return name or "body"
+    return name if path else "body"
 
 
 def shown(text: str) -> str:
@@ -103,6 +107,8 @@ def _kind(error: Mapping[str, Any]) -> str:
     kind: str = error["type"]
     if kind in {"too_short", "too_long"} and isinstance(error.get("input"), str):  # so pydantic has it of secrets
         return f"string_{kind}"
+    if kind in _BOUNDS and str(error.get("input")).strip("+- ").lower() in {"nan", "inf", "infinity"}:
+        return "finite_number"
     return kind
 
 
@@ -123,8 +129,6 @@ def _sentence(error: Mapping[str, Any], place: str, path: Sequence[Any], known: 
         sentence, single = _LIMITS[kind]
         limit = context.get("min_length", context.get("max_length"))
         return single if limit == 1 else sentence.format(limit=limit)
-    if kind in _BOUNDS and str(error.get("input")).strip("+-").lower() in {"nan", "inf", "infinity"}:
-        kind = "finite_number"
     if kind in _BOUNDS:
         return _BOUNDS[kind].format(**context)
     for beginning, sentence in _KINDS.items():
@@ -147,6 +151,8 @@ _BOUNDS = {
 _KINDS = {
     "string_unicode": "holds half of a surrogate pair, which is no character",
     "string": "must be text",
+    "int_parsing_size": "has too many digits",
+    "int_parsing": "must be a whole number in digits",
     "int": "must be a whole number",
     "float": "must be a number",
     "finite_number": "must be a number",
@@ -160,12 +166,20 @@ _KINDS = {
     "dict": "must be a JSON object",
     "json": "must be JSON",
     "none_required": "must be left out",
+    GIVEN_AGAIN: "is given more than once, and takes one value",
 }
 
 
 def _alternatives(expected: str) -> list[str]:
     """Out of the library's `'a', 'b' or 'c'`."""
     return re.findall(r"'((?:[^'\\]|\\.)*)'", expected) or [expected]
+
+
+def takes_several(annotation: Any) -> bool:
+    """Whether a parameter of this type may be repeated."""
+    if get_origin(annotation) in {Annotated, Union, types.UnionType}:
+        return any(takes_several(each) for each in get_args(annotation))
+    return (get_origin(annotation) or annotation) in {list, set, frozenset, tuple}
 
 
 def _unknown(place: str, path: Sequence[Any], known: Callable[[str], Any]) -> str:
