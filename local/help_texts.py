@@ -14,7 +14,7 @@ from contextlib import redirect_stdout, suppress
 from typing import Any
 from unittest.mock import patch
 
-from local import __main__ as market
+from local import commands as market
 from local.layout import REPOSITORY, Layout
 
 FOLDER = REPOSITORY / "local" / "help"

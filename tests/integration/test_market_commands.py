@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from imagemarket.cli.closed_pipe import READER_GONE
-from local import __main__ as market
+from local import commands as market
 from local import function_logs, help_texts
 from local.function_logs import Line
 from local.layout import REPOSITORY, Layout, write_private
@@ -236,7 +236,7 @@ def test_an_up_that_is_told_to_end_takes_its_deployment_along_and_can_be_run_aga
 import sys
 import time
 from pathlib import Path
-from local import __main__ as market, deployment
+from local import commands as market, deployment
 from local.layout import Layout
 
 def deploys(layout, arguments):

@@ -72,7 +72,7 @@ def test_no_page_knows_which_python_somebody_has() -> None:
 
 def test_the_pages_name_only_commands_of_market() -> None:
     """`./market X`, in code; what is no command of its own goes to the product's command line."""
-    from local.__main__ import USAGE
+    from local.commands import USAGE
 
     own = set(re.findall(r"^  ([a-z]+) ", USAGE, flags=re.MULTILINE))
     products = {"contact-sheet", "dlq", "images", "models", "search", "upload", "users", "verify", "watermark"}
