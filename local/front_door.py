@@ -15,7 +15,7 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -215,7 +215,8 @@ class FrontDoor:
         finally:
             slots.release()
         response = Response(content, status_code=answer.status_code)
-        if request.method == "HEAD":  # the length is that of GET's answer, or is left out (RFC 9110, 8.6)
+        # HEAD's length is that of GET's answer, or is left out (RFC 9110, 8.6); a redirect of the API has no body.
+        if request.method == "HEAD" and not 300 <= answer.status_code < 400:
             length = answer.headers.get("content-length", "0")
             del response.headers["content-length"]
             if length != "0":
@@ -244,9 +245,9 @@ class FrontDoor:
             answer = await self._client.send(upstream, stream=True)
         except httpx.TransportError as error:
             return _no_answer(error)
-        if answer.status_code in {403, 404}:
+        if answer.status_code >= 400:
             await answer.aclose()
-            return _problem(404, "Not found", "There is no such rendition")
+            return _no_rendition(answer)
         return StreamingResponse(
             answer.aiter_raw(),
             status_code=answer.status_code,
@@ -256,6 +257,18 @@ class FrontDoor:
             },
             background=BackgroundTask(answer.aclose),
         )
+
+
+def _no_rendition(answer: httpx.Response) -> JSONResponse:
+    """What the store refuses, in words of this door."""
+    if answer.status_code in {403, 404}:
+        return _problem(404, "Not found", "There is no such rendition")
+    if answer.status_code == 416:
+        size = answer.headers.get("content-range", "bytes */*")
+        return _problem(416, "Range not satisfiable", "The rendition ends before this range", Content_Range=size)
+    if answer.status_code < 500:
+        return _problem(answer.status_code, HTTPStatus(answer.status_code).phrase, "The store refuses the request")
+    return _problem(503, "No answer", "The store of the local cloud is not well", Retry_After="2")
 
 
 @lru_cache(maxsize=4)
@@ -279,6 +292,9 @@ async def _refuse(request: Request, error: Exception) -> Response:
         problem = _problem(error.status_code, error.title, error.detail)
     elif error.status_code == 404:
         problem = _problem(404, "Not found", "Nothing of the local cloud has this address; the API begins at /v1")
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        problem = _problem(405, "Method not allowed", f"Taken here: {allowed}", Allow=allowed)
     else:
         problem = _problem(error.status_code, error.detail, error.detail, **dict(error.headers or {}))
     problem.headers.update(_OF_OTHER_ORIGINS)
@@ -313,7 +329,7 @@ class _Protocol(H11Protocol):
         status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             refusal = _not_http(status)
-            headers = [*refusal.raw_headers, (b"connection", b"close")]
+            headers = [*self.server_state.default_headers, *refusal.raw_headers, (b"connection", b"close")]
             answer = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
             for event in (answer, h11.Data(data=bytes(refusal.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
@@ -323,6 +339,8 @@ class _Protocol(H11Protocol):
 def _not_http(status: int) -> JSONResponse:
     if status == 431:
         refusal = _problem(431, "Headers too large", f"Headers take at most {_MAX_HEADER_BYTES} bytes together")
+    elif status == 501:
+        refusal = _problem(501, "Not implemented", "Transfer-Encoding is understood as chunked alone")
     else:
         refusal = _problem(status, HTTPStatus(status).phrase, "This is no HTTP request: RFC 9112 says how one is made")
     refusal.headers.update(_OF_OTHER_ORIGINS)
@@ -336,6 +354,7 @@ def server_of(app: ASGIApp, port: int) -> uvicorn.Config:
         host="127.0.0.1",
         port=port,
         http=_Protocol,
+        ws="none",  # who asks to go on by another protocol is answered by this one (RFC 9110, 7.8)
         log_level="warning",
         lifespan="on",
         timeout_keep_alive=75,  # longer than callers keep one unused, so that none is closed under a request
@@ -351,6 +370,14 @@ async def _sent(request: Request) -> AsyncIterator[bytes]:
         raise _Refused(400, "Cut short", "The request ended before its body did") from None
 
 
+class _Api(Route):
+    """A route of every method, also of those that nobody has heard of: which ones a path takes, the API knows."""
+
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(path, endpoint)
+        self.methods = None
+
+
 def make_app(aws: str, outputs: Path) -> Starlette:
     door = FrontDoor(aws, outputs)
 
@@ -360,17 +387,16 @@ def make_app(aws: str, outputs: Path) -> Starlette:
         yield
         await door.close()
 
-    every_method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(
         routes=[
             Route("/", _home),
             Route("/media/{key:path}", door.media, methods=["GET", "HEAD"]),
-            Route("/images/{rest:path}", door.api, methods=every_method),
-            Route("/terms", door.api, methods=every_method),
-            Route("/terms/{rest:path}", door.api, methods=every_method),
-            Route("/v1", door.api, methods=every_method),
-            Route("/v1/{rest:path}", door.api, methods=every_method),
-            Route("/.well-known/{rest:path}", door.api, methods=every_method),
+            _Api("/images/{rest:path}", door.api),
+            _Api("/terms", door.api),
+            _Api("/terms/{rest:path}", door.api),
+            _Api("/v1", door.api),
+            _Api("/v1/{rest:path}", door.api),
+            _Api("/.well-known/{rest:path}", door.api),
         ],
         exception_handlers={HTTPException: _refuse},
         middleware=[Middleware(_OneFraming)],

@@ -45,8 +45,17 @@ async def _api(request: Request) -> Response:
     return answer
 
 
+async def _moved(request: Request) -> Response:
+    _ = request
+    return Response(status_code=308, headers={"location": "/v1/search"})
+
+
 async def _object(request: Request) -> Response:
     key = request.path_params["key"]
+    if "range" in request.headers:
+        return Response("<Error/>", 416, {"content-range": "bytes */6"}, media_type="application/xml")
+    if key.endswith("broken.webp"):
+        return Response("<Error/>", 500, media_type="application/xml")
     if not key.endswith(".webp"):
         return Response("<Error/>", status_code=404, media_type="application/xml")
     headers = {"cache-control": "immutable", "x-amz-meta-origin": "secret", "x-amz-version-id": "v1"}
@@ -75,7 +84,8 @@ def serving(app: Any, *, as_door: bool = False) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[str]:
     routes = [
-        Route("/_aws/execute-api/api1/$default/{rest:path}", _api, methods=["GET", "HEAD", "POST"]),
+        Route("/_aws/execute-api/api1/$default/v1/moved", _moved, methods=["GET", "HEAD"]),
+        Route("/_aws/execute-api/api1/$default/{rest:path}", _api, methods=["GET", "HEAD", "POST", "TRACE", "FOO"]),
         Route("/pictures/{key:path}", _object),
         Route("/{rest:path}", _anything_else, methods=["GET", "POST", "PUT", "DELETE"]),
     ]
@@ -290,6 +300,45 @@ def test_refusals_are_problems(door: TestClient) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("method", ["TRACE", "FOO"])
+def test_which_methods_a_path_takes_the_api_says(door: TestClient, method: str) -> None:
+    assert door.request(method, "/v1/search").json()["method"] == method
+    for path in ("/", "/media/thumbnails/a.webp"):
+        answer = door.request(method, path)
+        assert (answer.status_code, answer.json()["status"]) == (405, 405)
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [("thumbnails/a.webp", {"range": "bytes=99-"}, 416), ("thumbnails/broken.webp", {}, 503)],
+)
+def test_what_the_store_refuses_is_told_in_words_of_this_door(
+    door: TestClient, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = door.get(f"/media/{path}", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers.get("content-range") == ("bytes */6" if status == 416 else None)
+
+
+def test_who_asks_for_a_websocket_is_answered_as_anybody(standing: int) -> None:
+    upgrade = (b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    lines = [b"Host: x", b"Connection: Upgrade, close", *upgrade]
+    for target, status in ((b"/v1/search", 201), (b"/nowhere", 404)):
+        answer = exchange(standing, b"\r\n".join([b"GET " + target + b" HTTP/1.1", *lines]) + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_a_redirect_says_that_it_has_no_body(standing: int, method: bytes) -> None:
+    answer = exchange(standing, method + b" /v1/moved HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    told = dict(fields(answer))
+    assert (told["location"], told["content-length"]) == ("/v1/search", "0")
+    assert "transfer-encoding" not in told
+
+
 _LOGIN = b"POST /v1/auth/login HTTP/1.1\r\nHost: x\r\n"
 _SECOND = b"GET /v1/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -332,8 +381,10 @@ def test_what_is_no_request_is_refused_as_a_problem_too(standing: int, sent: byt
     answer = exchange(standing, sent)
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
     assert {("content-type", "application/problem+json"), ("connection", "close")} <= set(fields(answer))
+    assert Counter(name for name, _ in fields(answer))["date"] == 1
     document = json.loads(answer.partition(b"\r\n\r\n")[2])
     assert (document["type"], document["status"]) == ("about:blank", status)
+    assert ("chunked" in document["detail"]) == (status == 501)
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE"])
