@@ -266,3 +266,26 @@ sys.exit(market.main())
     assert process.returncode == 130
     assert "Run the same command again" in said
     assert not psutil.pid_exists(int(pid.read_text()))
+
+
+@pytest.mark.parametrize("loading", ["rich", "imagemarket", "local.cloud"])
+def test_an_interrupt_while_the_commands_are_loaded_ends_without_a_traceback(tmp_path: Path, loading: str) -> None:
+    """Whatever is being loaded just then; here it says so itself, which needs no luck."""
+    finder = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {loading!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+"""
+    (tmp_path / "sitecustomize.py").write_text(finder)
+    path = os.pathsep.join([str(tmp_path), str(REPOSITORY), str(REPOSITORY / "shared")])
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "status"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
