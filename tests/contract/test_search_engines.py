@@ -1100,6 +1100,27 @@ def test_how_words_are_read(
     assert set(matched(engine, asked)) == found
 
 
+def test_one_and_several_find_each_other_the_very_word_first(engine: Engine) -> None:
+    pairs = ("woman women", "man men", "child children", "bus buses", "mouse mice", "wolf wolves", "leaf leaves")
+    pairs = (*pairs, "lens lenses", "iris irises", "knife knives", "cactus cacti")
+    engine.write([document(f"{word} here") for pair in pairs for word in pair.split()], [])
+    for pair in pairs:
+        one, several = (f"{word} here" for word in pair.split())
+        assert matched(engine, several.split()[0]) == [several, one], pair
+        assert matched(engine, one.split()[0].upper()) == [one, several], pair
+        assert matched(engine, f'"{several}"') == [several], "in quotes it is the very word"
+        assert not {one, several} & set(matched(engine, f"here -{several.split()[0]}")), pair
+
+
+@pytest.mark.parametrize(
+    "asked", ["hawaii", "Hawai\u02bbi", "hawai'i", "HAWAI\u2019I", "ha\u00adwaii", "\u2039hawaii\u203a"]
+)
+def test_an_okina_is_an_apostrophe_and_a_soft_hyphen_nothing(engine: Engine, asked: str) -> None:
+    titles = {"Hawai\u02bbi", "Hawaii at night", "Hawai'i beach"}
+    engine.write([document(title) for title in (*titles, "Hawk")], [])
+    assert set(matched(engine, asked)) == titles
+
+
 @pytest.mark.parametrize("asked", ["猫" * 200, '"' + "猫" * 198 + '"', "猫犬" * 100, '"' + "a " * 99 + '"'])
 def test_the_same_letter_over_and_over_takes_no_time(engine: Engine, asked: str) -> None:
     """A ranking that looks for a phrase anew from every place takes seconds a document."""

@@ -104,7 +104,7 @@ def what_shows(value: str, most: int, *, lines: bool = False) -> str:
 
 def without_invisible(text: str) -> str:
     """The text without what nobody sees, wherever it stands; control characters and spaces stay."""
-    return "".join(each for each in text if not _is_invisible(each))
+    return "".join(each for each in text if not is_invisible(each))
 
 
 def _cleaned(text: str) -> str:
@@ -131,7 +131,7 @@ def _wrong(text: str, place: int, allowed: str) -> str | None:
     if kind == "Cc":
         word = "a line break" if each in "\n\r\x0b\x0c\x85" else "a control character"
         return f"holds {word} (U+{ord(each):04X})"
-    if _is_noncharacter(each) or (_is_invisible(each) and not _joins(text, place)):
+    if _is_noncharacter(each) or (is_invisible(each) and not _joins(text, place)):
         word = "turns the direction of writing" if each in _BIDI else "cannot be seen"
         return f"holds U+{ord(each):04X} ({unicodedata.name(each, 'no character').lower()}), which {word}"
     return None
@@ -141,13 +141,14 @@ def _is_noncharacter(each: str) -> bool:
     return 0xFDD0 <= ord(each) <= 0xFDEF or ord(each) & 0xFFFE == 0xFFFE
 
 
-def _is_invisible(each: str) -> bool:
+def is_invisible(each: str) -> bool:
+    """Whether a character shows nothing by itself, as every joiner and variation selector."""
     place = bisect_right(_STARTS, ord(each)) - 1
     return place >= 0 and ord(each) <= _INVISIBLE[place][1]
 
 
 def _shows(each: str) -> bool:
-    return unicodedata.category(each)[0] not in "CMZ" and not _is_invisible(each)
+    return unicodedata.category(each)[0] not in "CMZ" and not is_invisible(each)
 
 
 def _joins(text: str, place: int) -> bool:
@@ -177,9 +178,7 @@ def _is_within(each: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 def _may_be_joined(each: str) -> bool:
     return (
-        _is_within(each, _JOINING)
-        and unicodedata.category(each) in {"Lo", "Lm", "Mn", "Mc"}
-        and not _is_invisible(each)
+        _is_within(each, _JOINING) and unicodedata.category(each) in {"Lo", "Lm", "Mn", "Mc"} and not is_invisible(each)
     )
 
 

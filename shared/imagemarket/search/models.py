@@ -26,7 +26,9 @@ from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
 from imagemarket.imaging.models import PaletteColour
+from imagemarket.platform.text import is_invisible
 from imagemarket.platform.validation import BeyondLimit
+from imagemarket.search.words import PARTING_NOTHING
 
 DIMENSIONS = 768
 """Length of every embedding; shorter ones are padded with zeros."""
@@ -372,7 +374,8 @@ class SearchQuery(Paging):
         max_length=200,
         validate_default=True,
         description="Words; what is in quotes is found just so, a minus or `NOT` excludes, `or` stands between"
-        " alternatives. Signs that nobody sees (control characters, zero width, direction) are read as spaces. An"
+        " alternatives. Signs that nobody sees (control characters, zero width, direction) are read as spaces, but for"
+        " soft hyphens and other signs within a word, which are nothing. An"
         " image's id finds that image.",
     )
     mode: Mode = Field(default=Mode.HYBRID, description="How words find pictures.")
@@ -392,8 +395,10 @@ class SearchQuery(Paging):
     def _plain(cls, value: str) -> str:
         import unicodedata
 
-        printable = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in value)
-        return " ".join(unicodedata.normalize("NFC", printable).split())
+        joined = "".join(each for each in value if each not in PARTING_NOTHING)
+        kinds = ((each, unicodedata.category(each)[0]) for each in joined)
+        seen = "".join(" " if kind == "C" or (is_invisible(each) and kind != "M") else each for each, kind in kinds)
+        return " ".join(unicodedata.normalize("NFC", seen).split())
 
     @field_validator("q")
     @classmethod

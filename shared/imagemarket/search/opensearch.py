@@ -535,7 +535,7 @@ def _query(words: Words, wanted: str) -> dict[str, Any]:
         if clause.excluded or clause.added or clause.phrase:
             continue
         if (cost := _cost(clause)) <= left:
-            very.append(_clause(clause, _AS_THEY_STAND))
+            very.append(_clause(clause, _AS_THEY_STAND, typed=True))
             left -= cost
     if not very:
         return asked
@@ -556,10 +556,11 @@ def _any_of(queries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return queries[0] if len(queries) == 1 else {"bool": {"should": list(queries), "minimum_should_match": 1}}
 
 
-def _clause(clause: Clause, fields: Sequence[str]) -> dict[str, Any]:
+def _clause(clause: Clause, fields: Sequence[str], *, typed: bool = False) -> dict[str, Any]:
+    """`typed` leaves out the forms that nobody typed."""
     if clause.phrase:  # is found just so
         fields = _AS_THEY_STAND
-    found = _any_of([_form(form, fields) for form in clause.forms])
+    found = _any_of([_form(form, fields) for form in clause.forms if not (typed and form.inflected)])
     return {"bool": {"must_not": [found]}} if clause.excluded else found
 
 

@@ -163,7 +163,7 @@ _TEXTS = f"""
 """All that is searched of a document in plain letters, with a sign that no text has between its fields."""
 
 _BETWEEN = rf"[^[:alnum:]{_BETWEEN_FIELDS}]"
-_APOSTROPHES = "['\u2018\u2019\u201b\u2032\u02bc`]"
+_APOSTROPHES = "['\u2018\u2019\u201b\u2032\u02b9\u02bb-\u02bf\ua78b\ua78c`]"
 _LONGEST_SPLIT = 40
 """Letters; a longer word is not looked for in parts."""
 
@@ -388,7 +388,8 @@ class PostgresSearch:
         parameters["words"] = found if row["found"] or not words.plain else found.replace(" & ", " | ")
         parameters["ranked"] = _unordered(parameters["words"])
         score = "ts_rank_cd(words, %(ranked)s::tsquery, 1)"
-        if set(_LEXEME.findall(row["typed"])) - set(_LEXEME.findall(found)):
+        inflected = any(form.inflected for group in words.groups for clause in group for form in clause.forms)
+        if inflected or set(_LEXEME.findall(row["typed"])) - set(_LEXEME.findall(found)):
             parameters["typed"] = row["typed"]
             score += f" + {_VERY_WORD} * ts_rank_cd(words, %(typed)s::tsquery, 1)"
         return asked.held("words @@ %(words)s::tsquery" if found or not asked.exactly else ""), score
@@ -644,7 +645,7 @@ def _written(word: str, between: str = "") -> str:
 def _typed(words: Words) -> str:
     """Any of the very words that were typed."""
     clauses = [clause for group in words.groups for clause in group if not clause.excluded and not clause.added]
-    typed = {word for clause in clauses for form in clause.forms for word in form.words}
+    typed = {word for clause in clauses for form in clause.forms if not form.inflected for word in form.words}
     return " | ".join(_lexeme(word) for word in sorted(typed) if word.lower() not in STOP_WORDS)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagemarket.search.synonyms import offensive
+from imagemarket.search.words import other_numbers
 
 if TYPE_CHECKING:
     from symspellpy import SymSpell
@@ -60,8 +61,9 @@ class Speller:
     def has(self, word: str) -> bool:
         """Whether pictures have a word, or its singular or plural."""
         plain = word.lower()
-        forms = {plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain}s", f"{plain}es"}
-        return bool(forms & self._known)
+        return not self._known.isdisjoint(
+            {plain, plain.removesuffix("es"), f"{plain}s", f"{plain}es", *other_numbers(plain)}
+        )
 
     def correct(self, word: str) -> str | None:
         """The word nearest to one that is not known, of equally near ones the catalogue's, of these the most

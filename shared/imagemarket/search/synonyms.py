@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from imagemarket.search.words import other_numbers
+
 _DATA = Path(__file__).with_name("data")
 WORDNET = _DATA / "wordnet.txt"
 EDITED = _DATA / "synonyms.txt"
@@ -87,8 +89,8 @@ def alternatives(words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) 
     for word in words:
         plain = word.lower()
         others = synonyms.get(plain)
-        if others is None and plain.endswith("s") and plain not in not_plurals():
-            others = synonyms.get(plain.removesuffix("s"))
+        if others is None and plain not in not_plurals():
+            others = next((synonyms[each] for each in other_numbers(plain) if each in synonyms), None)
         if others:
             found[word] = others[:MOST_SYNONYMS]
     return found

@@ -10,18 +10,29 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from uuid import UUID
+
+PLURALS = Path(__file__).with_name("data") / "plurals.txt"
 
 LONGEST = 100
 """Clauses that are read at most: as many as fit in a query."""
 
+PARTING_NOTHING = "\u00ad\u034f\u2060\ufeff"
+"""Signs within a word that say where it may be parted at the end of a line, and where not."""
+
 # Quotation marks and dashes of any keyboard; those that NFKC does not make alike itself.
 _SIGNS = str.maketrans(
     dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\u301f\u300c\u300d\u300e\u300f\uff02", '"')
+    | dict.fromkeys("\u2039\u203a\u275d\u275e\ufe41\ufe42\ufe43\ufe44\uff62\uff63", '"')
     | dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u0060\u00b4\u02bc\uff07", "'")
+    # the letters that Hawaiian, Arabic and others write as one, which people type as they can
+    | dict.fromkeys("\u02b9\u02bb\u02bd\u02be\u02bf\ua78b\ua78c\u275b\u275c", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
+    | dict.fromkeys(PARTING_NOTHING, "")
 )
 _CLAUSE = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
 # Accents and points that do not matter, where no one letter holds them (NFKC): of Latin, Greek and Cyrillic, of Hebrew
@@ -152,12 +163,33 @@ def searchable(text: str) -> str:
     return " ".join([*words, *joined])
 
 
+@cache
+def _inflections() -> Mapping[str, tuple[str, ...]]:
+    """Of words whose plural no stemmer makes one with its singular, the one of the other."""
+    lines = PLURALS.read_text(encoding="utf-8").splitlines()
+    pairs = [(plural, singular) for line in lines if line[0] != "#" for plural, singular in [line.split(": ")]]
+    found: dict[str, tuple[str, ...]] = {}
+    for plural, singulars in pairs:
+        for singular in singulars.split():
+            found[plural] = (*found.get(plural, ()), singular)
+            found[singular] = (*found.get(singular, ()), plural)
+    return found
+
+
+def other_numbers(word: str) -> tuple[str, ...]:
+    """What a word in lower case may be the plural of, and a plural of it that is made otherwise than by an s."""
+    regular = (word.removesuffix("s"),) if word.endswith("s") else ()
+    return (*regular, *_inflections().get(word, ()))
+
+
 @dataclass(frozen=True)
 class Form:
     """Plain words that a document must have, all of them, or side by side in this order."""
 
     words: tuple[str, ...]
     side_by_side: bool = False
+    inflected: bool = False
+    """Whether the plural or the singular of the word that was typed."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +226,9 @@ class Clause:
             return (Form(parts, side_by_side=self.phrase),)
         whole = _joined(terms[0], parts)
         if whole is None:
-            return (Form(parts, side_by_side=len(parts) > 1),)
+            others = _inflections().get(parts[0].lower(), ()) if len(parts) == 1 and not self.phrase else ()
+            inflected = (Form((other,), inflected=True) for other in others)
+            return (Form(parts, side_by_side=len(parts) > 1), *inflected)
         telling = [part for part in parts if len(part) > 1 and part.lower() not in STOP_WORDS]
         apart = (Form(parts, side_by_side=True),) if len(telling) > 1 else ()
         return (Form((whole,)), *apart)

@@ -312,7 +312,7 @@ def _score(words: Words, content: SearchDocument) -> float:
     asked = [form for group in words.groups for clause in group if not clause.excluded for form in clause.forms]
     return sum(
         max((stems.get(word, 0) for word in words_of(" ".join(form.words))), default=0)
-        + max((typed.get(word, 0) for word in _split(" ".join(form.words))), default=0)
+        + max((typed.get(word, 0) for word in _split(" ".join(form.words)) if not form.inflected), default=0)
         for form in asked
     )
 

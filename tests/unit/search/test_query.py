@@ -24,7 +24,16 @@ def test_everything_is_optional() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "searched"),
-    [("  red \n boat ", "red boat"), ("a\0b\x07c", "a b c"), ("cafe\u0301", "caf\u00e9"), ("\u200b", "")],
+    [
+        ("  red \n boat ", "red boat"),
+        ("a\0b\x07c", "a b c"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("\u200b", ""),
+        ("sun\u00adset", "sunset"),
+        ("\u00ad\u2060", ""),
+        ("\u3164\u2800 \u115f\uffa0", ""),
+        ("a\u3164b", "a b"),
+    ],
 )
 def test_words_are_made_plain(asked: str, searched: str) -> None:
     assert SearchQuery(q=asked).q == searched
