@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
-from imagemarket.imaging.headers import Header, orientation_of, read_header
+from imagemarket.imaging.headers import Header, check_sums, orientation_of, read_header
 from imagemarket.imaging.jpeg_stream import JpegStream
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.platform.errors import (
@@ -56,6 +56,8 @@ _PROFILE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
 """Of a device or a colour space; links of two devices, effects and named colours say nothing of a picture's."""
 _PROFILE_BETWEEN = frozenset({b"XYZ ", b"Lab "})
 """What such a profile leads to, from where the next one goes on."""
+_INTENTS = ("perceptual", "relative", "saturation")
+"""In the order in which they are tried: some profiles for print hold the tables of one alone."""
 _SIDEWAYS = 5
 _OPAQUE = 255
 _RAW_HALF, _RAW_WHOLE = 2 + 8 / 4 + 3 / 4 + 3 / 4, 2 + 8 + 3 + 3
@@ -173,6 +175,7 @@ def _decode(source: Source, found: str) -> Decoded:
     header = read_header(source.reader(), found)
     _check_sides(header.width, header.height)
     _check_cost(header)
+    check_sums(source.reader(), header)
     vips = load_decoder()
     stream = None if header.jpeg is None else JpegStream(source.reader(), header.jpeg)
     try:
@@ -224,14 +227,28 @@ def _scaled(vips: Any, stream: JpegStream | None, loaded: pyvips.Image, header: 
         picture.remove(_PROFILE)
         if header.space == "p3":
             picture.set_type(vips.GValue.blob_type, _PROFILE, vips.Image.profile_load(header.space))
-    how: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
-    if picture.get_typeof(_PROFILE) or inks:  # asked for in vain it costs as much as decoding
-        how |= {"output_profile": "srgb", "intent": "perceptual"}
+    return _thumbnail(vips, _from_floats(picture) if picture.format == "float" else picture, inks=inks)
+
+
+def _thumbnail(vips: Any, picture: pyvips.Image, *, inks: bool) -> pyvips.Image:
+    """Within the master's bounds, by the profile that it carries where LittleCMS can go by it."""
+    size: dict[str, Any] = {"height": MASTER_LONG_EDGE, "size": "down"}
+    if not (picture.get_typeof(_PROFILE) or inks):  # asked for in vain it costs as much as decoding
+        return picture.thumbnail_image(MASTER_LONG_EDGE, **size)
+    size |= {"output_profile": "srgb"}
     if inks:
-        how["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
-    if picture.format == "float":
-        picture = _from_floats(picture)
-    return picture.thumbnail_image(MASTER_LONG_EDGE, **how)
+        size["input_profile"] = "cmyk"  # for a file that names none: the common inks of print
+    if picture.get_typeof(_PROFILE):
+        for intent in _INTENTS:
+            try:
+                return picture.thumbnail_image(MASTER_LONG_EDGE, intent=intent, **size)
+            except vips.Error as error:
+                if "VipsIcc" not in str(error):
+                    raise
+        picture = picture.copy()
+        picture.remove(_PROFILE)
+        return _thumbnail(vips, picture, inks=inks)
+    return picture.thumbnail_image(MASTER_LONG_EDGE, intent=_INTENTS[0], **size)
 
 
 def _shrink(header: Header) -> int:
@@ -254,16 +271,34 @@ def _fits(picture: pyvips.Image, *, inks: bool) -> bool:
 
 
 def _from_floats(picture: pyvips.Image) -> pyvips.Image:
-    """0 to 1 as 16 bits. Floats mean linear light, unless a profile says what they mean."""
-    grey = picture.bands <= 2
+    """0 to 1 as 16 bits, within the master's bounds. Floats mean linear light, unless a profile says what they mean.
+
+    Raises `UnsupportedFormat` where one is no number, as is then each pixel of the small picture that it goes into:
+    nobody can say what it should look like.
+    """
+    grey, seen_through = picture.bands <= 2, picture.hasalpha()
+    alpha = _clamped(picture[picture.bands - 1 :]) if seen_through else None
+    colours = _clamped(picture[: picture.bands - 1] if seen_through else picture)
     if not picture.get_typeof(_PROFILE):
-        alpha = picture[picture.bands - 1 :] if picture.hasalpha() else None
-        colours = picture[: picture.bands - 1] if alpha is not None else picture
         # the sRGB transfer function, IEC 61966-2-1
-        curved = colours.clamp()
-        curved = (curved <= 0.0031308).ifthenelse(curved * 12.92, curved ** (1 / 2.4) * 1.055 - 0.055)
-        picture = curved.bandjoin(alpha) if alpha is not None else curved
-    return (picture * 65535 + 0.5).cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+        colours = (colours <= 0.0031308).ifthenelse(colours * 12.92, colours ** (1 / 2.4) * 1.055 - 0.055)
+    small = colours if alpha is None else colours.bandjoin(alpha).premultiply(max_alpha=1)
+    longer = max(small.width, small.height)
+    if longer > MASTER_LONG_EDGE:
+        small = small.resize(MASTER_LONG_EDGE / longer)
+    small = small.copy_memory()
+    if small.relational(small, "noteq").max():  # what is no number is not itself
+        raise UnsupportedFormat(
+            "The TIFF's floats are not all numbers (NaN stands among them); save it as RGB with 8 or 16 bits a channel."
+        )
+    if alpha is not None:
+        small = small.unpremultiply(max_alpha=1)
+    return (small * 65535 + 0.5).cast("ushort").copy(interpretation="grey16" if grey else "rgb16")
+
+
+def _clamped(floats: pyvips.Image) -> pyvips.Image:
+    """Between 0 and 1, and what is no number as it is."""
+    return floats.relational(floats, "equal").ifthenelse(floats.clamp(), floats)
 
 
 def _to_pillow(scaled: pyvips.Image) -> Image:

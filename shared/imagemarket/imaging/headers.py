@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import BinaryIO, Literal
 
 from imagemarket.imaging.jpeg_stream import JpegParts
@@ -39,7 +40,9 @@ _PNG_STREAMED_ROWS = 2
 _PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
 _PNG_COLOURS = frozenset({b"iCCP", b"cICP"})
 """Chunks that decoders pass over where they are damaged, though the picture looks other without them."""
-_UNFOLD_STEP = 1_000_000
+_UNFOLD_STEP, _UNFOLD_READ = 1_000_000, 1 << 16
+_PADDED = 4
+"""By how much tiles may be more than the picture that they cover."""
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type; a palette unfolds."""
 
@@ -91,7 +94,7 @@ _TIFF_READ_BESIDE = {
 or any other, which is left out. libvips gives colours back as they were before they were multiplied."""
 _TAG_SAMPLES, _TAG_ROWS_PER_STRIP, _TAG_STRIP_BYTES, _TAG_PLANES = 277, 278, 279, 284
 _TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 325
-_TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE = 338, 339, 34675
+_TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE, _TAG_FILL_ORDER = 338, 339, 34675, 266
 _TAG_KIND, _REDUCED_OR_MASK = 254, 1 | 4
 _TAG_OLD_KIND, _OLD_REDUCED = 255, 2
 _TAG_ORIENTATION, _TAG_COLOUR_MAP = 274, 320
@@ -103,6 +106,8 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT (RLE, fax 3 and 4), LZW, JPEG, Deflate, PackBits, and Deflate's older number."""
+_TIFF_HEAD_BYTES = 8
+_DEFLATE = frozenset({8, 32946})
 _ONLY_WARNED_OF = frozenset({2, 3, 4, 7})
 """CCITT and JPEG: what is missing or damaged in them is no error to libtiff, but a warning."""
 _UNSIGNED = 1
@@ -134,6 +139,8 @@ class Header:
     fail_on: Literal["truncated", "error", "warning"] = "truncated"
     """What ends the decoding: damage that libvips would paint over in black."""
     jpeg: JpegParts | None = None
+    deflated: tuple[tuple[int, int], ...] = ()
+    """TIFF: where its Deflate streams lie and how long they are, whose sums the decoder does not look at."""
 
 
 @dataclass(frozen=True)
@@ -536,10 +543,18 @@ def _check_colours(directory: TiffDirectory, *, samples: int, bits: int, compres
             f"The TIFF's colours are {name} of {stored} in planes{' of tiles' if bits >= 8 else ''}; save it with its"
             " channels together."
         )
+    order = directory.numbers(_TAG_FILL_ORDER, (1,))[0]
+    if order != 1 and bits > 1:  # the standard has it for one bit only, and readers differ in what they turn around
+        raise UnsupportedFormat(f"The TIFF's colours are {name} of {stored} in fill order {order}; {remedy}.")
+    extras = directory.numbers(_TAG_EXTRA_SAMPLES, (0,))
+    if any(extras) and (len(extras) > samples - colours or _MULTIPLIED in extras[1:]):
+        raise UnsupportedFormat(
+            f"The TIFF's colours are {name}, and what it says of the channels beside them contradicts itself, or has an"
+            f" opacity behind the first; save it without, or {remedy.removeprefix('save it ')}."
+        )
     if samples == colours:
         return colours, 0
-    first = directory.numbers(_TAG_EXTRA_SAMPLES, (0,))[0]
-    beside = first if first in _BESIDE else 0
+    beside = extras[0] if extras[0] in _BESIDE else 0
     # libvips reads grey as one plane, whatever the file says
     if (bits, kind) not in _TIFF_READ_BESIDE[beside].get(photometric, ()) or (in_planes and colours == 1):
         planes = " in planes" if in_planes else ""
@@ -569,8 +584,11 @@ def _tiff(file: BinaryIO) -> Header:
     colours, opacity = _check_colours(directory, samples=samples, bits=bits, compression=compression)
     size = file.seek(0, os.SEEK_END)
     for tag in (_TAG_STRIPS, _TAG_TILES):
-        if any(place >= size for place in directory.numbers(tag, most=_PLACES_MAX)):
+        places = directory.numbers(tag, most=_PLACES_MAX)
+        if any(place >= size for place in places):
             raise UnreadableImage("The TIFF's pixels lie beyond its end: it is damaged or cut short.")
+        if any(place < _TIFF_HEAD_BYTES or place == directory.at for place in places):
+            raise UnreadableImage("The TIFF's pixels are said to lie where its header does: it is damaged.")
     separate = directory.numbers(_TAG_PLANES, (1,))[0] == 2
     pixel_bits = bits * samples
     tile_width, tile_height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_TILE_WIDTH, _TAG_TILE_HEIGHT))
@@ -590,7 +608,40 @@ def _tiff(file: BinaryIO) -> Header:
         page=page,
         sub_ifd=sub_ifd,
         fail_on="warning" if compression in _ONLY_WARNED_OF else "error",
+        deflated=_deflated(directory) if compression in _DEFLATE else (),
     )
+
+
+def _deflated(directory: TiffDirectory) -> tuple[tuple[int, int], ...]:
+    """Where the pieces of a picture lie, and how long they are."""
+    pairs = [(_TAG_TILES, _TAG_TILE_BYTES), (_TAG_STRIPS, _TAG_STRIP_BYTES)]
+    pieces = (zip(*(directory.numbers(tag, most=_PLACES_MAX) for tag in pair), strict=False) for pair in pairs)
+    return tuple(dict.fromkeys(chain.from_iterable(pieces)))
+
+
+def check_sums(file: BinaryIO, header: Header) -> None:
+    """Raises `UnreadableImage` where a Deflate stream of a TIFF unfolds to other bytes than it was made of.
+
+    libtiff unfolds until a strip is full and does not come to the sum behind it (RFC 1950), so that this has to be done
+    once more; no further than the picture's own size in all.
+    """
+    room = header.width * header.height * header.pixel_bytes * _PADDED + _UNFOLD_STEP
+    for place, left in header.deflated:
+        file.seek(place)
+        stream = zlib.decompressobj()
+        try:
+            while not stream.eof and room > 0:
+                data = stream.unconsumed_tail
+                if not data:
+                    data = file.read(min(left, _UNFOLD_READ))
+                    left -= len(data)  # noqa: PLW2901
+                if not data:
+                    break
+                room -= max(len(stream.decompress(data, _UNFOLD_STEP)), len(data))
+        except zlib.error as error:
+            raise UnreadableImage(
+                "The TIFF's pixels are damaged or cut short: they are not what their sums say."
+            ) from error
 
 
 def _picture_of(file: BinaryIO) -> tuple[int, int | None, TiffDirectory]:

@@ -13,10 +13,12 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms, ImageOps
 
+from imagemarket.imaging import decoding
 from imagemarket.imaging.decoding import MASTER_LONG_EDGE, Decoded, decode
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.renditions import flattened, make_thumbnails, open_master
 from imagemarket.imaging.watermark import make_watermarked
+from imagemarket.platform.errors import UnsupportedFormat
 from local.pictures import paint_landscape
 from tests.edge import MAKERS, make_edge_file, sample_files
 from tests.unit.imaging.colour import SPACES, as_srgb, ciede2000, difference, grey_profile, rgb_profile, swatches
@@ -170,7 +172,7 @@ def test_floats_are_linear_light(tmp_path: Path, channels: int) -> None:
     if channels == 4:
         linear[..., 3] = level[..., 3]
     stored = linear.astype(np.float32)
-    stored[:4, :4] = [np.nan, np.inf, -np.inf, 40.0][:channels] if channels == 4 else 40.0  # brighter than white
+    stored[:4, :4] = [np.inf, 40.0, 1e38, 40.0][:channels]  # brighter than white
     reference = pixels.copy()
     reference[:4, :4] = 255
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
@@ -181,8 +183,46 @@ def test_floats_are_linear_light(tmp_path: Path, channels: int) -> None:
     mean, worst = difference(flattened(decoded.picture).crop(corner), expected.crop(corner))
     assert mean < 0.6
     assert worst < 2.5
-    if channels != 4:
-        assert decoded.picture.getpixel((1, 1)) == (255, 255, 255)
+    assert flattened(decoded.picture).getpixel((1, 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("profile", [False, True])
+def test_what_is_no_number_is_refused_by_name(
+    tmp_path: Path, channels: int, profile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floats = np.random.default_rng(4).random((300, 400, channels), dtype=np.float32)
+    by = rgb_profile("Display P3") if profile and channels > 1 else None
+    for edge in (1000, 60):
+        monkeypatch.setattr(decoding, "MASTER_LONG_EDGE", edge)
+        assert max(decode(_save(tmp_path / "a.tif", floats, by)).picture.size) == min(edge, 400)
+        for at in ((0, 0, 0), (299, 399, channels - 1), (123, 45, 0)):
+            broken = floats.copy()
+            broken[at] = np.nan
+            with pytest.raises(UnsupportedFormat, match="NaN"):
+                decode(_save(tmp_path / "b.tif", broken, by))
+
+
+def _without_tables(profile: bytes, *names: bytes) -> bytes:
+    """With tags that nobody knows in their place."""
+    changed = bytearray(profile)
+    for entry in range(132, 132 + 12 * int.from_bytes(profile[128:132], "big"), 12):
+        if profile[entry : entry + 4] in names:
+            changed[entry : entry + 3] = b"xxx"
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("missing", [(b"A2B0",), (b"A2B1",), (b"A2B0", b"A2B1"), (b"A2B0", b"A2B1", b"A2B2")])
+@pytest.mark.parametrize("kind", ["jpg", "tif"])
+def test_inks_by_a_profile_without_some_of_its_tables_look_like_those_by_the_others(
+    tmp_path: Path, missing: tuple[bytes, ...], kind: str
+) -> None:
+    picture = Image.fromarray(swatches(channels=4), "CMYK")
+    whole: bytes = pyvips.Image.profile_load("cmyk")
+    picture.save(tmp_path / f"a.{kind}", icc_profile=whole, quality=98)
+    picture.save(tmp_path / f"b.{kind}", icc_profile=_without_tables(whole, *missing), quality=98)
+    mean, _ = difference(decode(tmp_path / f"b.{kind}").picture, decode(tmp_path / f"a.{kind}").picture)
+    assert mean < 6  # another intent than the perceptual has other tables
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

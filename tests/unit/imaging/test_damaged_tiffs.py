@@ -17,13 +17,15 @@ _STRIPS, _STRIP_BYTES, _OLD_KIND = 273, 279, 255
 COMPRESSIONS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "group4", "group3"]
 
 
-def _tiff(compression: str) -> bytes:
+def _tiff(compression: str, fields: dict[int, int] | None = None) -> bytes:
     """Noise, so that every byte of it matters."""
     grey = np.random.default_rng(5).integers(0, 256, (240, 320), dtype=np.uint8)
     picture = Image.fromarray(grey)
     picture = picture.convert("1") if compression.startswith("group") else picture.convert("RGB")
     file = io.BytesIO()
-    picture.save(file, "TIFF", compression=None if compression == "raw" else compression, tiffinfo={278: 16})
+    picture.save(
+        file, "TIFF", compression=None if compression == "raw" else compression, tiffinfo={278: 16, **(fields or {})}
+    )
     return file.getvalue()
 
 
@@ -73,6 +75,33 @@ def test_a_strip_that_is_cut_or_not_there_is_refused(compression: str, tmp_path:
     ):
         (tmp_path / "a.tif").write_bytes(_set(data, _STRIP_BYTES, sizes))
         with pytest.raises(UnreadableImage, match="damaged or cut short"):
+            decode(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_deflate"])
+@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize("which", [0, 7, 14])
+def test_a_strip_with_another_sum_than_its_bytes_is_refused(
+    compression: str, predictor: int, which: int, tmp_path: Path
+) -> None:
+    """libtiff does not come to the sum: a strip is full before it."""
+    data = bytearray(_tiff(compression, {317: predictor}))
+    place, size = _strips(bytes(data))[which]
+    data[place + size - 1] ^= 1
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(UnreadableImage, match="damaged"):
+        decode(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("at", [0, 4, 7])
+def test_a_strip_that_is_said_to_lie_in_the_header_is_refused(compression: str, at: int, tmp_path: Path) -> None:
+    data = _tiff(compression)
+    places = [place for place, _ in _strips(data)]
+    (directory,) = struct.unpack_from("<I", data, 4)
+    for elsewhere in (at, directory):
+        (tmp_path / "a.tif").write_bytes(_set(data, _STRIPS, [*places[:3], elsewhere, *places[4:]]))
+        with pytest.raises(UnreadableImage, match="where its header does"):
             decode(tmp_path / "a.tif")
 
 

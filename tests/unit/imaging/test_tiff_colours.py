@@ -186,6 +186,13 @@ def test_ycbcr_as_jpeg_is_read(tmp_path: Path, subsampling: list[int], quality: 
         ({277: (3, [2]), 258: (3, [4, 4]), 262: (3, [1])}, "grey of 4-bit whole numbers with another channel beside"),
         ({262: (3, [1]), 338: (3, [2, 0]), 284: (3, [2])}, "grey of 8-bit whole numbers in planes with an opacity"),
         ({262: (3, [0]), 338: (3, [1, 0])}, "with an opacity that they are multiplied by beside them"),
+        *[
+            ({262: (3, [1]), 338: (3, extras)}, "grey, and what it says of the channels beside them contradicts itself")
+            for extras in ([0, 1], [2, 1], [1, 1], [1, 0, 0], [0, 0, 1], [2, 2, 2])
+        ],
+        ({338: (3, [1])}, "RGB, and what it says of the channels beside"),
+        ({338: (3, [2])}, "RGB, and what it says of the channels beside"),
+        ({266: (3, [2])}, "RGB of 8-bit whole numbers in fill order 2"),
         ({262: (3, [777])}, "photometric interpretation 777"),
         ({262: (3, [6]), 530: (3, [1, 1])}, "YCbCr of 8-bit whole numbers without JPEG"),
     ],
@@ -196,6 +203,22 @@ def test_colours_that_contradict_themselves_are_refused_by_name(
     pixels = (_values(3) * 255).round().astype(np.uint8)
     with pytest.raises(UnsupportedFormat, match=named):
         decode(write_tiff(tmp_path / "a.tif", pixels, fields=fields))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_bits_that_are_filled_from_the_other_end_are_read_one_a_pixel(tmp_path: Path, bits: int) -> None:
+    stored, fields = _stored(BLACK_IS_ZERO, bits, UNSIGNED, [])
+    path = write_tiff(
+        tmp_path / "a.tif", stored, bits=bits, photometric=BLACK_IS_ZERO, fields={**fields, 266: (3, [2])}
+    )
+    if bits > 1:
+        with pytest.raises(UnsupportedFormat, match=f"grey of {bits}-bit whole numbers in fill order 2"):
+            decode(path)
+        return
+    data, rows = bytearray(path.read_bytes()), 80 * 80 // 8
+    data[8 : 8 + rows] = bytes(int(f"{each:08b}"[::-1], 2) for each in data[8 : 8 + rows])
+    path.write_bytes(data)
+    assert difference(decode(path).picture, _expected(BLACK_IS_ZERO, bits, UNSIGNED))[0] < 1
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
