@@ -57,6 +57,8 @@ _NOT_PASSED_ON = frozenset(
 )
 _ANSWERED_ANEW = _NOT_PASSED_ON | {b"date", b"server"}
 """Of an answer: this door's own server says these."""
+_RANGES = re.compile(rb"bytes=[ \t]*(\d+-\d*|-\d+)([ \t]*,[ \t]*(\d+-\d*|-\d+))*[ \t]*", re.IGNORECASE)
+"""Any other `Range` counts as none (RFC 9110, 14.2), as a store in the cloud has it and the emulator does not."""
 _MEDIA_REQUEST_HEADERS = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 _MEDIA_HEADERS = (
     *("content-type", "content-length", "content-range", "accept-ranges"),
@@ -238,7 +240,11 @@ class FrontDoor:
         bucket = self._output("RenditionsBucket")
         if bucket is None or not key.startswith(_MEDIA_PREFIXES) or not _MEDIA_KEY.fullmatch(key):
             return _problem(404, "Not found", "There is no such rendition")
-        headers = [(name, value) for name, value in request.headers.raw if name.lower() in _MEDIA_REQUEST_HEADERS]
+        headers = [
+            (name, value)
+            for name, value in request.headers.raw
+            if name.lower() in _MEDIA_REQUEST_HEADERS and (name.lower() != b"range" or _RANGES.fullmatch(value))
+        ]
         url = _below(f"{self._aws}/{bucket}/", key.encode())
         upstream = httpx.Request(request.method, url, headers=headers)
         try:
@@ -322,6 +328,9 @@ class _OneFraming:
 
 class _Protocol(H11Protocol):
     """Answers what is no HTTP at all as the door answers everything else that it refuses."""
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: whoever asks for another protocol is answered in this one, and fills no log."""
 
     def send_400_response(self, msg: str) -> None:
         _ = msg  # the error itself, which is being handled, knows more

@@ -322,13 +322,26 @@ def test_what_the_store_refuses_is_told_in_words_of_this_door(
     assert answer.headers.get("content-range") == ("bytes */6" if status == 416 else None)
 
 
-def test_who_asks_for_a_websocket_is_answered_as_anybody(standing: int) -> None:
+@pytest.mark.parametrize(
+    ("said", "passed_on"),
+    [
+        *((said, True) for said in ("bytes=0-1", "Bytes=5-", "bytes=-1", "bytes=0-1, 3-")),
+        *((said, False) for said in ("x=1", "bytes=abc", "bytes=-", "bytes=", "bytes=1")),
+    ],
+)
+def test_what_is_no_range_of_bytes_counts_as_none(door: TestClient, said: str, passed_on: bool) -> None:
+    answer = door.get("/media/thumbnails/a.webp", headers={"range": said})
+    assert answer.status_code == (416 if passed_on else 200), "the store here takes no range at all"
+
+
+def test_who_asks_for_a_websocket_is_answered_as_anybody(standing: int, caplog: pytest.LogCaptureFixture) -> None:
     upgrade = (b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
     lines = [b"Host: x", b"Connection: Upgrade, close", *upgrade]
     for target, status in ((b"/v1/search", 201), (b"/nowhere", 404)):
         answer = exchange(standing, b"\r\n".join([b"GET " + target + b" HTTP/1.1", *lines]) + b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
