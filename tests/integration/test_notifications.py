@@ -180,6 +180,7 @@ def test_a_change_of_status_is_told_once_in_every_way(
     assert document["data"]["reason"] == {"code": reason["code"], "detail": reason["detail"]}, "and no other's image"
     assert datetime.fromisoformat(document["timestamp"]) == notification.created_at
     (mail,) = (tmp_path / "mail").iterdir()
+    assert f"GET /v1/images/{image}/status".encode() in mail.read_bytes(), "whole, to be copied"
     parsed = message_from_bytes(mail.read_bytes(), policy=policy.default)
     assert parsed["To"] == f"{owner}@example.com"
     assert parsed["Subject"] == "A picture of yours was rejected"

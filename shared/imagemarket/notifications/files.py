@@ -11,7 +11,8 @@ from imagemarket.platform.errors import DependencyUnavailable
 
 
 class FileMailer:
-    """Writes each e-mail as `{message id}.eml`; the same one again replaces its file."""
+    """Writes each e-mail as `{message id}.eml`, its text as it is, so that a token can be copied from it; the same
+    one again replaces its file."""
 
     def __init__(self, folder: Path, sender: str = "imagemarket <no-reply@localhost>") -> None:
         self._folder = folder
@@ -21,6 +22,6 @@ class FileMailer:
         path = self._folder / f"{re.sub(r'[^0-9A-Za-z.-]', '_', mail.message_id)}.eml"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(as_message(mail, self._sender).as_bytes())
+            path.write_bytes(as_message(mail, self._sender, encoding="8bit").as_bytes())
         except OSError as error:
             raise DependencyUnavailable("The mail folder cannot be written to.") from error

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from imagemarket.notifications.models import WEBHOOK_DISABLED
@@ -72,13 +72,13 @@ def digest_of(numbers: Mapping[str, int], *, to: str, at: datetime, account_id: 
     )
 
 
-def as_message(mail: Mail, sender: str) -> EmailMessage:
-    """The mail as RFC 5322 has it."""
+def as_message(mail: Mail, sender: str, *, encoding: Literal["8bit"] | None = None) -> EmailMessage:
+    """The mail as RFC 5322 has it; its text in an encoding that every server passes on, or in the one named."""
     message = EmailMessage()
     message["From"] = sender
     message["To"] = mail.to
     message["Subject"] = mail.subject
     message["Message-ID"] = f"<{mail.message_id}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
+    message.set_content(mail.text, cte=encoding)
     return message
