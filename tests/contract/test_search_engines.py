@@ -1113,6 +1113,23 @@ def test_one_and_several_find_each_other_the_very_word_first(engine: Engine) -> 
 
 
 @pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("owl -on", {"Owl in flight", "Cat and owl", "Owl off duty"}),
+        ("owl -off", {"Owl on a branch", "Owl in flight", "Cat and owl"}),
+        ("owl -(branch or flight)", {"Cat and owl", "Owl off duty"}),
+        ("owl NOT in the flight", {"Owl on a branch", "Cat and owl", "Owl off duty"}),
+        ("duty or NOT owl", {"Owl off duty", "Dog"}),
+        ("owl -branch,flight,duty", {"Cat and owl"}),
+    ],
+)
+def test_what_is_left_out(engine: Engine, asked: str, found: set[str]) -> None:
+    titles = ("Owl on a branch", "Owl in flight", "Cat and owl", "Owl off duty", "Dog")
+    engine.write([document(title) for title in titles], [])
+    assert set(matched(engine, asked)) == found
+
+
+@pytest.mark.parametrize(
     "asked", ["hawaii", "Hawai\u02bbi", "hawai'i", "HAWAI\u2019I", "ha\u00adwaii", "\u2039hawaii\u203a"]
 )
 def test_an_okina_is_an_apostrophe_and_a_soft_hyphen_nothing(engine: Engine, asked: str) -> None:

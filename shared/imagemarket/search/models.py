@@ -528,14 +528,19 @@ class Spelling(BaseModel):
 
 class Interpretation(BaseModel):
     """Words that were read as more than words: as a filter, as something that moves pictures up, or as what is not
-    wanted."""
+    wanted; and those that may have meant more and were not read so."""
 
     words: str
     parameter: Literal["orientation", "color", "category", "people", "q"] = Field(
         description="The parameter that says the same; `q` for a word or a phrase that is left out."
     )
-    value: str = Field(description="What that parameter would be; of `q`, the word or phrase with a minus.")
-    effect: Literal["filter", "boost", "exclusion"]
+    value: str = Field(
+        description="What that parameter would be; of `q`, the word or phrase with a minus, and of what was not read,"
+        " what would say it, or nothing."
+    )
+    effect: Literal["filter", "boost", "exclusion", "unread"] = Field(
+        description="`unread`: it may have meant to leave something out and was taken for words, or it is no words."
+    )
 
 
 class Synonyms(BaseModel):

@@ -30,7 +30,7 @@ from imagemarket.search.models import (
 )
 from imagemarket.search.ports import QueryRefused
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import NAMED, NAMED_BEFORE, STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.words import NAMED, NAMED_BEFORE, NEVER_ALONE, STOP_WORDS, Clause, Words, read, searchable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -614,9 +614,12 @@ def pattern_of(clause: Clause) -> str | None:
     """A regular expression that is true of `_TEXTS` where a phrase stands just so, as `words.searchable` reads them:
     what is no letter and no digit parts words, and may stand within one that is also written in several.
 
-    None for words of other scripts than Latin, of which the index has neither stems nor stop words.
+    None for words of other scripts than Latin, of which the index has neither stems nor stop words, and for a
+    single word that has no stem.
     """
     words = [word for form in clause.forms for word in form.words]
+    if len(words) == 1 and words[0].lower() in NEVER_ALONE:
+        return None
     if not all(char.isascii() or unicodedata.name(char, "").startswith("LATIN") for word in words for char in word):
         return None
     forms = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.hashes import COLOUR_NAMES
@@ -36,7 +37,7 @@ _PEOPLE = frozenset(
     {"people", "person", "persons", "human", "humans", "peoples", "anyone", "anybody", "somebody", "someone", "folks"}
 )
 _NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
-_OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo"})
+_OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo", "watermark"})
 """What "-free", "no-" and "zero" leave out; "sugar-free", "hands-free" and "zero gravity" name something."""
 _WITHOUT = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excluding", "except"})
 _NONE_OF = frozenset({"sans", "zero", "0", "lacking", "lacks"})
@@ -59,6 +60,8 @@ _WORDS_BETWEEN = _ARTICLES | frozenset(
 """What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
 _SAYS = frozenset({"is", "are", "was", "were", "am", "be", "it's", "that's", "do", "does", "did", "can", "will", "or"})
 """Before "not" they make a sentence ("this is not a pipe", "with or without sugar"), which leaves nothing out."""
+_ALL = frozenset({"all", "anything", "everything"})
+"""Before "without" or "except" they say that nothing else is asked."""
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
 _NOT_A_THING = STOP_WORDS | frozenset(
     {"you", "your", "him", "her", "them", "our", "who", "what", "why", "how", "when", "where", "which", "than", "from"}
@@ -168,7 +171,8 @@ class QueryReader:
         asked = read(query.q)
         typed = query.q if asked.groups or asked.image_id else ""  # signs alone are no words
         if not typed or query.verbatim or asked.image_id:
-            return Understood(typed, asked, query.filters())
+            told = (_unread(query.q),) if query.q and not typed else ()
+            return Understood(typed, asked, query.filters(), interpreted=told)
         text, filters, interpreted, denied = alike(typed), query.filters(), [], frozenset[str]()
         if self._reading.interpretation:
             text, filters, interpreted, denied = _without_unwanted(alike(_LONG_DASH.sub(", ", typed)), filters)
@@ -224,32 +228,48 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
     denied: set[str] = set()
     words = _tokens(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(word.lower() for word in words)
+    alone = False
     place = 0
     while place < len(words):
-        span, named = _negation(words[place:], shows_a_sign=shows_a_sign)
+        read_as = _negation(words[place:], shows_a_sign=shows_a_sign)
         before = kept[-1].lower() if kept else ""
         sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
-        if not named or sentence:
-            if span:
+        if not read_as.named or sentence:
+            if read_as.span:
                 denied |= {word.lower().strip(_MARKS) for word in words[place:]}
+            doubted = read_as.doubted or (read_as.named if sentence and words[place] != "NOT" else ())
+            told += [
+                _unread(" ".join(words[place : place + read_as.span]), each and f"-{each}") for each in doubted[:1]
+            ]
             kept.append(words[place])
             place += 1
             continue
-        said = " ".join(words[place : place + span])
-        if words[place + span - 1].endswith(","):  # may be a list that goes on, or what is wanted beside
-            denied |= {word.lower().strip(_MARKS) for word in words[place + span :]} - set(_SHAPES)
-        place += span
-        for each in named:
+        said = " ".join(words[place : place + read_as.span])
+        if words[place + read_as.span - 1].endswith(","):  # may be a list that goes on, or what is wanted beside
+            denied |= {word.lower().strip(_MARKS) for word in words[place + read_as.span :]} - set(_SHAPES)
+        place += read_as.span
+        if before in _ALL and read_as.strong:
+            kept.pop()
+            alone = True
+        alone = alone or (read_as.strong and len(read_as.named) > 1)
+        for each in read_as.named:
             if each not in _PEOPLE:
                 unwanted.append(each)
                 told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
             elif filters.people is None:
                 filters = Filters.model_validate(filters.model_dump() | {"people": False})
                 told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
-    shown = any(not clause.excluded for group in read(" ".join(kept)).groups for clause in group)
+    shown = alone or any(not clause.excluded for group in read(" ".join(kept)).groups for clause in group)
     if unwanted and not shown and filters == chosen:
-        return text, chosen, [], frozenset(word.lower().strip(_MARKS) for word in words)
+        without = {clause.write() for group in read(text).groups for clause in group if clause.excluded}
+        unread = [each if each.value in without else _unread(each.words, each.value) for each in told]
+        return text, chosen, unread, frozenset(word.lower().strip(_MARKS) for word in words)
     return " ".join([*kept, *(f"-{each}" for each in unwanted)]), filters, told, frozenset(denied)
+
+
+def _unread(words: str, instead: str = "") -> Interpretation:
+    """What was not read as more than words; `instead` would say what it may have meant."""
+    return Interpretation(words=words, parameter="q", value=instead, effect="unread")
 
 
 def _tokens(text: str) -> list[str]:
@@ -262,59 +282,82 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
-def _negation(words: list[str], *, shows_a_sign: bool) -> tuple[int, list[str]]:
-    """How many of the first words are a negation, and what it does not want: nothing where that is not sure. 0 words
-    where they are none."""
+class _Negation(NamedTuple):
+    """The beginning of some words, as a negation."""
+
+    span: int = 0
+    """How many of them it is, or may be; 0 where they are none."""
+    named: Sequence[str] = ()
+    """What it does not want: nothing where that is not sure."""
+    doubted: Sequence[str] = ()
+    """What it may not want, where that is not sure; "" where it is no thing."""
+    strong: bool = False
+    """Whether nobody is called so: "without", "neither ... nor", `NOT`."""
+
+
+def _negation(words: list[str], *, shows_a_sign: bool) -> _Negation:
     first = words[0].lower().lstrip(_OPENING)
     second = words[1].lower() if len(words) > 1 else ""
     bare = first.strip(_MARKS)
     if bare in _NOBODY:
-        return 1, ["people"]
+        return _Negation(1, ["people"])
     if first == "no" and second.strip(_MARKS) in {"one", "body"}:
-        return 2, ["people"]
+        return _Negation(2, ["people"])
     before, joint, behind = bare.partition("-")
     if joint and behind in {"free", "less"} and _often_absent(before):
-        return 1, [before]
+        return _Negation(1, [before])
     if joint and before in {"no", "non", *_NONE_OF} and _often_absent(behind):
-        return 1, [behind]
+        return _Negation(1, [behind])
     if second.strip(_MARKS) == "free" and first in _FREE_OF and not (words[2:] and words[2].lower() in _NOT_FREE_OF):
-        return 2, [first]
+        return _Negation(2, [first])
+    # "NOT FOR SALE" is a sentence in capitals, "mountains NOT in the mist" is none.
     operator = words[0].lstrip(_OPENING) == "NOT"
     strong = operator or first in _WITHOUT
     of = first in _WITHOUT_ANY_OF and (second == "of" or (first, second) == ("free", "from"))
     none = of or first in _NONE_OF
     if not strong and not none and first not in {"no", "not", "neither"}:
-        return (1 if _GLUED_OTHERWISE.search(first) else 0), []
+        return _Negation(1 if _GLUED_OTHERWISE.search(first) else 0)
     passed_over = _WORDS_BETWEEN if (strong or none) and not operator else _ARTICLES
     place = 2 if of else 1
-    while place < len(words) and words[place].lower() in passed_over:
+    while place < len(words) and (
+        words[place].lower() in passed_over or (operator and words[place] in STOP_WORDS and words[place].islower())
+    ):
         place += 1
-    place, named = _list(words, place)
+    place, named = _list(
+        words, place, commas=strong, joints={"and", "or", "nor"} if operator else {"and", "or", "OR", "nor"}
+    )
     following = words[place].lower().strip(_MARKS) if place < len(words) else ""
     for word in named:
         called = not strong and (shows_a_sign or word in _FORBIDDEN or word.isdigit())
         if called or word in _SHAPES or (none and not _often_absent(word)):
-            return 1, []
-    if not named or (first == "neither" and len(named) < 2) or (following in _FORBIDDEN and not operator):
-        return 1, []
+            return _Negation(1)
+    if operator and words[place : place + 1] == ["OR"]:
+        return _Negation()
+    if operator and not named and " ".join(words[1:place]).islower():
+        return _Negation(place, doubted=("",))
+    if not named or (following in _FORBIDDEN and not operator):
+        return _Negation(1)
+    if first == "neither" and len(named) < 2:
+        return _Negation(place, doubted=named)
     if not operator and not words[place - 1].endswith(tuple(_MARKS)) and _may_be_one_name(named[-1], following):
-        return 1, []
-    return place, named
+        return _Negation(place + 1, doubted=() if none else (f'"{named[-1]} {following}"',))
+    return _Negation(place, named, strong=strong or first == "neither")
 
 
-def _list(words: list[str], place: int) -> tuple[int, list[str]]:
-    """The things that begin at a place, which "and", "or" or "nor" joins, and where they end. Commas join them where
-    "or" or "nor" does so at last: "no people, black and white" is no such list."""
+def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]) -> tuple[int, list[str]]:
+    """The things that begin at a place, which `joints` join, and where they end. Commas join them where
+    "or" or "nor" does so at last, and with `commas` what is many or often absent: "no people, black and white" and
+    "without umbrellas, sunset" are no such lists."""
     named: list[str] = []
     sure, joined = (place, named[:]), True
     while place < len(words) and (thing := _thing(words[place])):
         named.append(thing)
         comma = words[place].endswith(",")
         place += 1
-        if joined:
+        if joined or (commas and len(named) - len(sure[1]) == 1 and _of_a_list(thing)):
             sure = (place, named[:])
-        joint = words[place].lower() if place < len(words) else ""
-        joined = joint in {"or", "nor"} or (joint == "and" and named == sure[1])
+        joint = words[place] if place < len(words) else ""
+        joined = joint in joints and (joint != "and" or named == sure[1])
         if joined:
             place += 1
             while place < len(words) and words[place].lower() in _ARTICLES:
@@ -322,6 +365,10 @@ def _list(words: list[str], place: int) -> tuple[int, list[str]]:
         elif not comma:
             break
     return sure
+
+
+def _of_a_list(thing: str) -> bool:
+    return _often_absent(thing) or (thing.endswith("s") and not thing.endswith("ss"))
 
 
 def _thing(word: str) -> str:

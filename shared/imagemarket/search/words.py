@@ -73,6 +73,14 @@ STOP_WORDS = frozenset(
     " there these they this to up us was we will with".split()
 )
 """Words that say nothing by themselves; both engines' own lists are near this one."""
+NEVER_ALONE = STOP_WORDS | frozenset(
+    "about above after again against all any because been before being below between both can did do does doing don"  # noqa: SIM905 - shorter
+    " down during each few from further had has have having he her here hers herself him himself his how i its itself"
+    " just me more most myself nor now off once only other our ours ourselves out over own same she should some than"
+    " theirs them themselves those through too under until very we were what when where which while who whom why you"
+    " your yours yourself yourselves".split()
+)
+"""With those that PostgreSQL passes over besides."""
 
 
 def alike(text: str) -> str:
@@ -129,6 +137,7 @@ def _pairs(one: str, other: str) -> bool:
     return bool(short) and (one + other).isalnum() and not (one + other).isdigit() and not short & (STOP_WORDS - _LONE)
 
 
+_NO = frozenset({"not", "without", "no"})
 _LONE = frozenset("st")
 """Stop words that are half a word before another, as in "t shirt"."""
 
@@ -288,23 +297,34 @@ def _read(text: str) -> Words:
     if _ID.fullmatch(text.strip()):
         return Words((), UUID(text.strip()))
     groups: list[tuple[Clause, ...]] = []
-    joins = negates = False
-    for minus, quoted, bare in _CLAUSE.findall(alike(text))[:LONGEST]:
+    joins = negates = within = False
+    said = _CLAUSE.findall(alike(text))[:LONGEST]
+    for place, (minus, quoted, bare) in enumerate(said):
         if not minus and not quoted and (bare.lower() == "or" or bare in {"NOT", "AND"}):
-            joins = bare.lower() == "or" and bool(groups)
+            following = said[place + 1][2] if place + 1 < len(said) else ""
+            # "with or without" and "ready or not" are no alternatives; "cat or NOT dog" is one
+            joins = (joins and bare == "NOT") or (
+                bare.lower() == "or" and bool(groups) and not within and following not in _NO
+            )
             negates = bare == "NOT"
             continue
         terms = [term for term in _TERM.findall(quoted or bare) if _parts(term)]
-        if negates and not quoted and all(term.lower() in STOP_WORDS for term in terms):
-            negates = not terms  # "NOT FOR SALE"
-        excluded = bool(minus) or negates
+        if negates and not quoted and terms and all(term.lower() in STOP_WORDS for term in terms):
+            if bare.islower():  # "NOT in the mist"
+                continue
+            negates = False  # "NOT FOR SALE"
+        within = within or (bool(minus) and bare.startswith("("))
+        excluded = bool(minus) or negates or within
+        within = within and ")" not in bare
         if not quoted and not minus:  # an alternative to nothing, by which nothing is found
             terms = [term for term in terms if term.lower() != "or"]
         if not terms:
             continue
         negates = False
-        for part in [" ".join(terms)] if quoted or excluded else terms:
-            clause = Clause(part, phrase=bool(quoted), excluded=excluded)
+        # "-dogs,birds" are two, and what is never looked for by itself is looked for as it stands
+        for part in [" ".join(terms)] if quoted or (excluded and "," not in bare) else terms:
+            stopped = excluded and all(word.lower() in NEVER_ALONE for word in part.split())
+            clause = Clause(part, phrase=bool(quoted) or stopped, excluded=excluded)
             if joins:
                 groups[-1] = (*groups[-1], clause)
             else:

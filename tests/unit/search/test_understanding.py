@@ -137,6 +137,21 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("no right turn", "no right turn", None),
         ("no added sugar", "no added sugar", None),
         ("beach without umbrellas sunset", "beach sunset -umbrellas", None),
+        ("street without people, cars, dogs", "street -cars -dogs", False),
+        ("without people, cars, dogs", "-cars -dogs", False),
+        ("beach without cats, dogs and birds", "beach -cats -dogs -birds", None),
+        ("beach without cats, sunset", "beach sunset -cats", None),
+        ("wall without text, logo, watermark", "wall -text -logo -watermark", None),
+        ("portrait without hat, red background", "portrait red background -hat", None),
+        ("no people, boats, sunset", "boats, sunset", False),
+        ("neither cats nor dogs", "-cats -dogs", None),
+        ("neither people nor cars", "-cars", False),
+        ("everything except dogs", "-dogs", None),
+        ("mountains NOT in the mist", "mountains -mist", None),
+        ("house NOT FOR SALE", "house NOT FOR SALE", None),
+        ("cat or not dog", "cat or not dog", None),
+        ("NOT cat OR dog", "NOT cat OR dog", None),
+        ("NOT (cat or dog) tree", "tree -cat -dog", None),
     ],
 )
 def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None:
@@ -183,6 +198,32 @@ def test_what_words_leave_out_is_told(asked: str, told: list[tuple[str, str]]) -
     assert [(each.words, each.value) for each in exclusions] == told
     assert {each.parameter for each in exclusions} <= {"q"}
     assert {value for _, value in told} <= {c.write() for group in understood.words.groups for c in group if c.excluded}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words", "instead"),
+    [
+        ("cat or not dog", "not dog", "-dog"),
+        ("street without parked cars", "without parked cars", '-"parked cars"'),
+        ("no right turn", "no right turn", '-"right turn"'),
+        ("no umbrellas", "no umbrellas", "-umbrellas"),
+        ("this is not a pipe", "not a pipe", "-pipe"),
+        ("owl NOT on", "NOT on", ""),
+        ("\U0001f431", "\U0001f431", ""),
+        ("?!", "?!", ""),
+    ],
+)
+def test_a_negation_that_is_not_read_is_told_and_how_to_say_it(asked: str, words: str, instead: str) -> None:
+    told = [(each.words, each.parameter, each.value) for each in read(asked).interpreted if each.effect == "unread"]
+    assert told == [(words, "q", instead)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["no smoking sign", "not for sale", "no problem", "NOT FOR SALE", "404 not found", "owl -on", "comic sans", ""],
+)
+def test_what_is_called_by_its_no_is_read_well(asked: str) -> None:
+    assert [each for each in read(asked).interpreted if each.effect == "unread"] == []
 
 
 def test_no_people_gives_way_to_the_filter() -> None:

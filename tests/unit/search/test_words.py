@@ -19,6 +19,17 @@ from imagemarket.search.words import Clause, read
         ("sky or harbour OR quay", [[Clause("sky"), Clause("harbour"), Clause("quay")]]),
         ("or sky or", [[Clause("sky")]]),
         ("semi-circle", [[Clause("semi-circle")]]),
+        ("mist NOT in the hills", [[Clause("mist")], [Clause("hills", excluded=True)]]),
+        ("owl -on", [[Clause("owl")], [Clause("on", phrase=True, excluded=True)]]),
+        ("owl -off", [[Clause("owl")], [Clause("off", phrase=True, excluded=True)]]),
+        (
+            "cat -(dog or bird) sea",
+            [[Clause("cat")], *[[Clause(w, excluded=True)] for w in ("dog", "bird")], [Clause("sea")]],
+        ),
+        ("cat -dogs,birds", [[Clause("cat")], *[[Clause(w, excluded=True)] for w in ("dogs", "birds")]]),
+        ("cat or NOT dog", [[Clause("cat"), Clause("dog", excluded=True)]]),
+        ("tea with or without milk", [[Clause(w)] for w in ("tea", "with", "without", "milk")]),
+        ("cat cat -dog -dog", [[Clause("cat")], [Clause("dog", excluded=True)]]),
         ("NOT FOR SALE", [[Clause("FOR")], [Clause("SALE")]]),
         ("red NOT sale", [[Clause("red")], [Clause("sale", excluded=True)]]),
         ('all"closed', [[Clause("all")], [Clause("closed")]]),
@@ -37,7 +48,7 @@ def test_how_a_text_is_read(text: str, groups: list[list[Clause]]) -> None:
         ("-a(b", '-"a b"'),
         ("C:\\temp rock'n'roll 66.5", "C temp rock'n'roll 66.5"),
         ("-(" * 100, ""),
-        ("Portland, OR! (or) sea -or.", "Portland sea -or"),
+        ("Portland, OR! (or) sea -or.", 'Portland sea -"or"'),
     ],
 )
 def test_signs_that_mean_nothing_are_left_out(text: str, written: str) -> None:
