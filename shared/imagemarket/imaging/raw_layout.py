@@ -7,6 +7,7 @@ with the file's end before LibRaw sees it.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import struct
@@ -41,6 +42,11 @@ _PADDING = 3
 
 _BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _BOX_DEPTH_MAX, _BOXES_MAX = 8, 10_000
+_CRAW_BYTES, _CODING_BYTES = 8 + 82, 32
+_CRX_TILE, _CRX_PLANE, _CRX_BAND, _CRX_NEWER = 0xFF01, 0xFF02, 0xFF03, 0x10
+_CRX_HEADERS_MAX = 16_000_000
+"""65,025 tiles of four planes of one band have 7 MB of headers; cameras write two tiles at most."""
+_CRX_WRONG = "The sizes of the tiles, planes and bands of the RAW file's picture do not add up: it is damaged."
 _RAF_PARTS_AT = 84
 _CUT = "The RAW file's pixels lie beyond its end: it is damaged or cut short."
 
@@ -209,6 +215,7 @@ def _check_boxes(file: _File) -> None:
         at, end, depth = waiting.pop()
         chunks: tuple[int, ...] = ()
         sizes: tuple[int, ...] = ()
+        coded = b""
         while at + 8 <= end:
             left -= 1
             if left < 0:
@@ -225,6 +232,8 @@ def _check_boxes(file: _File) -> None:
                 waiting.append((at + head, at + length, depth + 1))
             elif kind in {b"co64", b"stco"}:
                 chunks = _table(file, at + head + 4, at + length, "Q" if kind == b"co64" else "I")
+            elif kind == b"stsd":
+                coded = _coding_of(file, at + head, at + length)
             elif kind == b"stsz":
                 (each,) = file.numbers(">I", at + head + 4)
                 (count,) = file.numbers(">I", at + head + 8)
@@ -236,8 +245,64 @@ def _check_boxes(file: _File) -> None:
                 raise UnreadableImage(_CUT)
             if any(place + size > file.size for place, size in zip(chunks, sizes, strict=False)):
                 raise UnreadableImage(_CUT)
+            if coded:
+                headers = min(int.from_bytes(coded[-4:], "big"), sizes[0], _CRX_HEADERS_MAX)
+                file.file.seek(chunks[0])
+                _check_crx(coded, file.file.read(headers), sizes[0])
     if not samples:
         raise UnreadableImage("The RAW file holds no picture data.")
+
+
+def _coding_of(file: _File, at: int, end: int) -> bytes:
+    """How a track's pictures are coded, of what Canon's own coding says of itself; empty where they are of another."""
+    entry, coding = at + 8, at + 8 + _CRAW_BYTES
+    if coding + 8 + _CODING_BYTES > end or file.numbers(">4s", entry + 4) != (b"CRAW",):
+        return b""
+    kind, coded = file.numbers(f">4s{_CODING_BYTES}s", coding + 4)
+    return coded if kind == b"CMP1" else b""  # pyright: ignore[reportReturnType]
+
+
+def _check_crx(coded: bytes, front: bytes, size: int) -> None:
+    """What the headers in front of a sample say of the sizes of its tiles, their planes and the bands of these adds up,
+    and no plane is without data (as Laurent Clévy has described it, and LibRaw reads it; lossless or lossy).
+
+    LibRaw finds each by the sizes of those before it, and leaves a colour without data as memory had it.
+    """
+    width, height, across, down, _, planes, levels, _, headers = struct.unpack(">8x4I4BI", coded)
+    planes, bands = planes >> 4, 3 * (levels & 15) + 1
+    if not (across and down):
+        raise UnreadableImage(_CRX_WRONG)
+    data, left = io.BytesIO(front), size - headers
+    for _ in range(math.ceil(width / across) * math.ceil(height / down)):
+        newer, tile, beside = _crx_header(data, _CRX_TILE)
+        left -= tile
+        for _ in range(planes):
+            _, plane, _ = _crx_header(data, _CRX_PLANE)
+            tile -= plane
+            for _ in range(bands):
+                _, band, unused = _crx_header(data, _CRX_BAND)
+                plane -= band
+                if unused > band or (bands == 1 and unused == band):
+                    raise UnreadableImage("A plane of the RAW file's picture has no data: it is damaged.")
+            if plane < 0 or (plane and not newer):
+                raise UnreadableImage(_CRX_WRONG)
+        if tile < beside or (tile and not newer):
+            raise UnreadableImage(_CRX_WRONG)
+    if left < 0:
+        raise UnreadableImage(_CRX_WRONG)
+
+
+def _crx_header(data: BinaryIO, kind: int) -> tuple[bool, int, int]:
+    """Whether it is of the newer kind, how many bytes it is for, and how many of them are none of what it is for."""
+    found, length, size = struct.unpack(">HHI", data.read(8))
+    rest = data.read(length - 4)
+    if found not in {kind, kind | _CRX_NEWER} or length not in {8, 16} or len(rest) < length - 4:
+        raise UnreadableImage(_CRX_WRONG)
+    if length == 16 and kind == _CRX_TILE:
+        return True, size, sum(struct.unpack_from(">IH", rest, 4))
+    if length == 16:
+        return True, size, struct.unpack_from(">H", rest, 8)[0]
+    return found != kind, size, struct.unpack(">I", rest)[0] & 0x7FFFF if kind == _CRX_BAND else 0
 
 
 def _table(file: _File, at: int, end: int, code: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import rawpy
 
-from imagemarket.imaging import confinement, decoding
+from imagemarket.imaging import confinement, decoding, raw_layout
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
@@ -419,17 +419,25 @@ def test_the_sample_of_a_cr3_lies_in_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("planes", [[3], [0, 1, 2, 3]])
+@pytest.mark.parametrize("how", ["of no size", "all of it unused"])
 def test_a_plane_of_a_cr3_that_is_said_to_be_empty_shows_no_memory(
-    inspector: Inspector, tmp_path: Path, planes: list[int]
+    inspector: Inspector, tmp_path: Path, planes: list[int], how: str
 ) -> None:
     """LibRaw passes over it and leaves its colour as memory had it."""
     data = _grainy_cr3(tmp_path / "a.cr3")
     for plane in planes:
         band = _after(data, b"mdat") + 24 * (plane + 1)
         assert data[band : band + 4] == b"\xff\3\0\x08"
-        data = _replaced(data, band + 4, ">I", 0)
+        (size,) = struct.unpack_from(">I", data, band + 4)
+        if how == "of no size":
+            for place in (band + 4, band - 8):  # its own, its plane's, and what the tile has of it
+                data = _replaced(data, place, ">I", 0)
+            tile = _after(data, b"mdat") + 4
+            data = _replaced(data, tile, ">I", struct.unpack_from(">I", data, tile)[0] - size)
+        else:
+            data = _replaced(data, band + 8, ">I", size)
     (tmp_path / "a.cr3").write_bytes(data)
-    with pytest.raises(UnreadableImage, match="two pictures"):
+    with pytest.raises(UnreadableImage, match="A plane of the RAW file's picture has no data"):
         inspector.inspect(tmp_path / "a.cr3")
 
 
@@ -440,8 +448,87 @@ def test_a_plane_of_a_cr3_ends_within_the_file(inspector: Inspector, tmp_path: P
     of_plane, of_band = header + 4, header + 16
     at = of_plane if plane < 3 else of_band  # a plane's size says where the next begins
     (tmp_path / "a.cr3").write_bytes(_replaced(data, at, ">I", 0x7FFFFFFF))
-    with pytest.raises(UnreadableImage, match="no picture data that could be developed"):
+    with pytest.raises(UnreadableImage, match="do not add up"):
         inspector.inspect(tmp_path / "a.cr3")
+
+
+@pytest.mark.parametrize("off", [-8, -1, 1, 8, 1000])
+@pytest.mark.parametrize("at", [4, 12 + 4, 24 + 4, 12 + 3 * 24 + 4, 24 + 3 * 24 + 4])
+def test_what_the_headers_of_a_cr3_say_of_sizes_adds_up(tmp_path: Path, at: int, off: int) -> None:
+    data = _grainy_cr3(tmp_path / "a.cr3")
+    place = _after(data, b"mdat") + at
+    with pytest.raises(UnreadableImage, match="do not add up"):
+        _check(_replaced(data, place, ">I", struct.unpack_from(">I", data, place)[0] + off), "cr3")
+
+
+@pytest.mark.parametrize("at", [0, 12, 24, 2, 14, 26])
+def test_a_cr3_without_one_of_its_headers_is_refused(tmp_path: Path, at: int) -> None:
+    data = _grainy_cr3(tmp_path / "a.cr3")
+    with pytest.raises(UnreadableImage, match="do not add up"):
+        _check(_replaced(data, _after(data, b"mdat") + at, ">H", 0xFF05), "cr3")
+
+
+def test_a_cr3_has_as_many_tiles_as_its_sides_ask_for(tmp_path: Path) -> None:
+    data = _grainy_cr3(tmp_path / "a.cr3")
+    sides = _after(data, b"CMP1") + 8
+    with pytest.raises(UnreadableImage):
+        _check(_replaced(data, sides + 8, ">I", SIDES[1] // 2), "cr3")
+    with pytest.raises(UnreadableImage, match="do not add up"):
+        _check(_replaced(data, sides + 8, ">I", 0), "cr3")
+    with pytest.raises(UnreadableImage, match="do not add up"):
+        _check(_replaced(data, sides + 20, ">I", 2**31), "cr3")
+
+
+_M50_LOSSLESS = (
+    (0x00FF40B8, (0x00405528, 0x003FC8A8, 0x003FC6E8, 0x003F5C00)),
+    (0x0102AD98, (0x0040CB88, 0x0040EB50, 0x0040ED48, 0x00400978)),
+)
+_M50_LOSSY_BANDS = (0x1918, 0x1538, 0x16B0, 0x1610, 0x3308, 0x37F8, 0x2A10, 0x6878, 0x7688, 0x3408)
+
+
+def test_the_headers_that_cameras_write_add_up() -> None:
+    """Of a Canon EOS M50, by Laurent Clévy's description of the format: lossless in two tiles, and lossy bands."""
+    lossless = b"".join(
+        struct.pack(">HHIHH", 0xFF01, 8, size, number, 0)
+        + b"".join(
+            struct.pack(">HHIIHHII", 0xFF02, 8, plane, place << 28 | 1 << 27, 0xFF03, 8, plane, 0x200006)
+            for place, plane in enumerate(planes)
+        )
+        for number, (size, planes) in enumerate(_M50_LOSSLESS)
+    )
+    coded = struct.pack(">4H4I4BI", 0xFFFF, 0x30, 0x100, 0, 6288, 4056, 3144, 4056, 14, 0x40, 0, 0x80, 0xD8)
+    raw_layout._check_crx(coded, lossless, 0x201EF28)
+    with pytest.raises(UnreadableImage, match="do not add up"):
+        raw_layout._check_crx(coded, lossless, 0x201EF27)
+    plane = sum(_M50_LOSSY_BANDS)
+    assert plane == 0x20328
+    coded = struct.pack(">4H4I4BI", 0xFFFF, 0x30, 0x100, 0, 1624, 1080, 1624, 1080, 14, 0x40, 3, 0, 0x220)
+
+    def lossy(bands: tuple[int, ...], *, beside: int | None = None) -> bytes:
+        """In the older headers, or with a table of quantization in the newer ones."""
+        new = 0 if beside is None else 0x10
+        inner = struct.pack(">HHII", 0xFF02 + new, 8, plane, 0) + b"".join(
+            struct.pack(">HHIHHIHH", 0xFF13, 16, band, number << 12, 0, 0, 5, 0)
+            if new
+            else struct.pack(">HHII", 0xFF03, 8, band, number << 28 | 6)
+            for number, band in enumerate(bands)
+        )
+        inner = b"".join(inner[:8] + bytes([place << 4]) + inner[9:] for place in range(4))
+        tile = struct.pack(">HHI", 0xFF01 + new, 16 if new else 8, 4 * plane + (beside or 0))
+        return tile + (struct.pack(">HHIHH", 0, 0x4000, beside, 0, 0) if beside is not None else bytes(4)) + inner
+
+    for beside in (None, 4000):
+        headers = lossy(_M50_LOSSY_BANDS, beside=beside)
+        sized = coded[:28] + struct.pack(">I", len(headers))
+        size = len(headers) + 4 * plane + (beside or 0)
+        raw_layout._check_crx(sized, headers, size)
+        for wrong, room in (
+            (headers, size - 1),
+            (lossy((*_M50_LOSSY_BANDS[:-1], 0x9000), beside=beside), size),
+            (headers[:-1], size),
+        ):
+            with pytest.raises((UnreadableImage, struct.error)):
+                raw_layout._check_crx(sized, wrong, room)
 
 
 def test_the_data_of_a_cr3_changed_are_a_picture_or_a_refusal(inspector: Inspector, tmp_path: Path) -> None:
