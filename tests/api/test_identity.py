@@ -15,6 +15,7 @@ from functions.auth_api.handler import handler
 from functions.authorizer.handler import handler as authorize
 from imagemarket import wiring
 from imagemarket.identity.attempts import PER_ACCOUNT_AND_ADDRESS, REGISTRATIONS_PER_ADDRESS, STRANGERS_PER_ACCOUNT
+from imagemarket.identity.service import REFRESH_GRACE
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import RateLimiter
@@ -302,7 +303,7 @@ def test_no_log_line_and_no_metric_carries_a_token_or_a_password(
     authorize(http_event("GET", "/", headers={"authorization": f"Bearer {second['access_token']}x"}), None)
     authorize(http_event("GET", "/", headers={"authorization": f"Basic {second['access_token']}"}), None)
     send("GET", "/v1/auth/me", caller=authorized(second["access_token"]))
-    kit.clock.advance(timedelta(minutes=1))
+    kit.clock.advance(REFRESH_GRACE + timedelta(seconds=1))
     send("POST", "/v1/auth/refresh", {"refresh_token": first["refresh_token"]})
     send("POST", "/v1/auth/refresh", {"refresh_token": "y" * 201})
     send("POST", "/v1/auth/logout", {"refresh_token": second["refresh_token"]})
