@@ -625,23 +625,31 @@ def check_sums(file: BinaryIO, header: Header) -> None:
     libtiff unfolds until a strip is full and does not come to the sum behind it (RFC 1950), so that this has to be done
     once more; no further than the picture's own size in all.
     """
-    room = header.width * header.height * header.pixel_bytes * _PADDED + _UNFOLD_STEP
-    for place, left in header.deflated:
+    room = int(header.width * header.height * header.pixel_bytes * _PADDED) + _UNFOLD_STEP
+    for place, length in header.deflated:
         file.seek(place)
-        stream = zlib.decompressobj()
-        try:
-            while not stream.eof and room > 0:
-                data = stream.unconsumed_tail
-                if not data:
-                    data = file.read(min(left, _UNFOLD_READ))
-                    left -= len(data)  # noqa: PLW2901
-                if not data:
-                    break
-                room -= max(len(stream.decompress(data, _UNFOLD_STEP)), len(data))
-        except zlib.error as error:
-            raise UnreadableImage(
-                "The TIFF's pixels are damaged or cut short: they are not what their sums say."
-            ) from error
+        used = _summed(file, length, room)
+        if used is None:
+            raise UnreadableImage("The TIFF's pixels are damaged or cut short: they are not what their sums say.")
+        room -= used
+
+
+def _summed(file: BinaryIO, length: int, room: int) -> int | None:
+    """How many bytes a Deflate stream unfolds to, no further than there is room; None where it does not end, or its sum
+    is another one."""
+    stream, used = zlib.decompressobj(), 0
+    try:
+        while not stream.eof and used < room:
+            data = stream.unconsumed_tail
+            if not data:
+                data = file.read(min(length, _UNFOLD_READ))
+                length -= len(data)
+            if not data:
+                return None
+            used += max(len(stream.decompress(data, _UNFOLD_STEP)), len(data))
+    except zlib.error:
+        return None
+    return used
 
 
 def _picture_of(file: BinaryIO) -> tuple[int, int | None, TiffDirectory]:

@@ -85,10 +85,17 @@ def test_a_strip_with_another_sum_than_its_bytes_is_refused(
     compression: str, predictor: int, which: int, tmp_path: Path
 ) -> None:
     """libtiff does not come to the sum: a strip is full before it."""
-    data = bytearray(_tiff(compression, {317: predictor}))
-    place, size = _strips(bytes(data))[which]
-    data[place + size - 1] ^= 1
-    (tmp_path / "a.tif").write_bytes(data)
+    whole = _tiff(compression, {317: predictor})
+    place, size = _strips(whole)[which]
+    for back in (1, 4, 5, 6, 12):  # the last of its data, with the code that ends them, are damaged unseen otherwise
+        data = bytearray(whole)
+        data[place + size - back] ^= 0x41
+        (tmp_path / "a.tif").write_bytes(data)
+        with pytest.raises(UnreadableImage, match="damaged"):
+            decode(tmp_path / "a.tif")
+    sizes = [each for _, each in _strips(whole)]
+    sizes[which] -= 4
+    (tmp_path / "a.tif").write_bytes(_set(whole, _STRIP_BYTES, sizes))
     with pytest.raises(UnreadableImage, match="damaged"):
         decode(tmp_path / "a.tif")
 
