@@ -33,6 +33,10 @@ _CHUNKS_MAX = 100_000
 """Of a PNG with its pixels, which lie in many."""
 _JPEG_PROGRESSIVE = 0xC2
 _JPEG_FRAMES = frozenset({0xC0, 0xC1, _JPEG_PROGRESSIVE})
+_JPEG_AC = 0x10
+_JPEG_SHORTEST = {_JPEG_AC: 1, _JPEG_AC | 1: 0}
+"""What a code of zeros alone stands for in the tables that decoders have where a file brings none: a change by one in
+the first, for lightness, and that no more comes of a block in the second."""
 _JPEG_LEFT_OUT = frozenset({*range(0xE3, 0xEE), 0xEF, 0xFE})
 """Applications' segments and comments that no decoder asks for."""
 _LATE_EXIF_BYTES_MAX = 1_000_000
@@ -306,7 +310,7 @@ def _jpeg(file: BinaryIO) -> Header:
     file.seek(2)
     metadata = 0
     frame: tuple[int, bytes] | None = None
-    head, transform = bytearray(b"\xff\xd8"), 0
+    head, transform, shortest = bytearray(b"\xff\xd8"), 0, dict(_JPEG_SHORTEST)
     for _ in range(_SEGMENTS_MAX):
         byte = file.read(1)
         while byte and byte != b"\xff":  # decoders skip what stands between segments; so must this
@@ -349,16 +353,30 @@ def _jpeg(file: BinaryIO) -> Header:
                 known = {3: b"\0\1", 4: b"\0\2"}.get(len(parts.components))
                 if known and head[transform] not in known:
                     head[transform] = known[1]
-            return replace(header, jpeg=replace(parts, head=bytes(head), scan_at=file.tell()))
+            used = {_JPEG_AC | each & 15 for each in data[2 : 1 + 2 * data[0] : 2]}
+            zeros = parts.several_scans or not any(shortest.get(table, 0) for table in used)
+            return replace(header, jpeg=replace(parts, head=bytes(head), scan_at=file.tell(), may_hold_zeros=zeros))
         else:
             metadata += length
             _check_metadata(metadata, 0)
+        if marker == 0xC4:
+            shortest |= _codes_of_zeros(data)
         if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) > 5:
             data = data[:5] + b"\1" + data[6:]  # read like any version, but warned of
         if marker == 0xEE and data[:5] == b"Adobe" and len(data) > 11:
             transform = len(head) + 4 + 11
         head += bytes((0xFF, marker)) + struct.pack(">H", length) + data
     raise UnreadableImage("The JPEG has no picture in it.")
+
+
+def _codes_of_zeros(data: bytes) -> dict[int, int]:
+    """Of each Huffman table, by its class and number, what its code of zeros alone stands for, which is the first of
+    its symbols (ITU-T T.81, annex C)."""
+    tables, at = dict[int, int](), 0
+    while at + 17 < len(data):
+        tables[data[at]] = data[at + 17]
+        at += 17 + sum(data[at + 1 : at + 17])
+    return tables
 
 
 def _jpeg_frame(marker: int, data: bytes, *, scan: bytes) -> tuple[Header, JpegParts]:
@@ -382,6 +400,7 @@ def _jpeg_frame(marker: int, data: bytes, *, scan: bytes) -> tuple[Header, JpegP
         head=b"",
         scan_at=0,
         scan=scan,
+        may_hold_zeros=True,
         components=frozenset(data[6 : 6 + 3 * components : 3]),
         progressive=marker == _JPEG_PROGRESSIVE,
         several_scans=several_scans,

@@ -28,6 +28,7 @@ _SINGLY = 64
 _PADDING = 2
 """Some files bring their scan to an even length."""
 _COEFFICIENTS = 64
+_ZEROS = bytes(48)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class JpegParts:
     """By the numbers that scans name them by."""
     progressive: bool
     several_scans: bool
+    may_hold_zeros: bool
+    """Whether many zero bytes in a row can be a picture's: where zeros are the codes of what does not change, or scans
+    hold more than codes."""
     rows_at_once: int
     """Of pixels that are decoded together."""
 
@@ -67,6 +71,8 @@ class JpegStream:
             end = _next_marker(file, parts.scan_at)
             self._single = self._size if end is None else len(parts.head) + end - parts.scan_at
             """The end of the only scan, as it is handed out."""
+            if not parts.may_hold_zeros and _has_zeros(file, parts.scan_at, end or size):
+                raise UnreadableImage("The JPEG is damaged: there are zeros in place of a part of its picture.")
 
     def source(self, vips: Any) -> Any:
         """The stream from its beginning; the one before is read no further."""
@@ -110,6 +116,19 @@ def _next_marker(file: BinaryIO, at: int) -> int | None:
         open_end = data[len(data.rstrip(b"\xff")) :]
         at += len(data) - len(open_end)
     return None
+
+
+def _has_zeros(file: BinaryIO, at: int, end: int) -> bool:
+    """Whether there are more zeros between these places than any picture has whose codes of zeros are for changes: a
+    block whose every coefficient is the same takes less."""
+    file.seek(at)
+    before = b""
+    while piece := file.read(min(_STEP, end - at)):
+        at += len(piece)
+        if _ZEROS in before + piece:
+            return True
+        before = piece[1 - len(_ZEROS) :]
+    return False
 
 
 def _scan_headers(file: BinaryIO, parts: JpegParts) -> Iterator[bytes]:

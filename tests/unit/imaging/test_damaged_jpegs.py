@@ -73,6 +73,36 @@ def test_a_stretch_of_zeros_or_noise_in_a_scan_is_refused(kind: str, share: floa
         _refused(data[:at] + stretch + data[at + length :], tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["baseline", "whole chroma", "restarts", "grey", "inks"])
+def test_zeros_anywhere_in_a_scan_whose_codes_have_none_are_refused(kind: str, tmp_path: Path) -> None:
+    """Also where as many blocks come out of them as were there before, which no decoder notices."""
+    data = _jpeg(kind)
+    start = _scan_at(data)
+    for at in range(start, len(data) - 102, 997):
+        _refused(data[:at] + bytes(100) + data[at + 100 :], tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_picture_of_one_level_is_taken(kind: str, level: int, tmp_path: Path) -> None:
+    """With tables that fit it, its scan is nothing but zeros."""
+    file = io.BytesIO()
+    flat = Image.new("L", (1600, 1200), level).convert(_MODES.get(kind, "RGB"))
+    flat.save(file, "JPEG", **KINDS[kind])  # pyright: ignore[reportArgumentType]
+    assert (bytes(48) in file.getvalue()) == (kind in {"fitted tables", "progressive"})
+    assert _decoded(file.getvalue(), tmp_path).width == 1600
+
+
+@pytest.mark.parametrize("step", [-3, -1, 1])
+def test_a_picture_that_changes_evenly_is_taken(step: int, tmp_path: Path) -> None:
+    """Each block is darker than that before it by as much: codes of zeros that stand for changes."""
+    blocks = np.tile(128 + step * np.arange(40), 40)[None, :].repeat(8, axis=0)
+    even = np.clip(np.repeat(blocks, 8, axis=1), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(even[:, : 8 * 40].repeat(40, axis=0)).save(file, "JPEG", quality=100, optimize=True)
+    assert _decoded(file.getvalue(), tmp_path).picture.size == (320, 320)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "progressive"])
 def test_a_scan_that_goes_on_behind_the_picture_is_refused(kind: str, tmp_path: Path) -> None:
     data = _jpeg(kind)
