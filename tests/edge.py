@@ -101,6 +101,28 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:10_000])
 
 
+def _spoilt(path: Path, spoil: Callable[[bytes], bytes], **how: object) -> None:
+    """Whole to look at from outside."""
+    textured(_picture(11), 11).save(path, **how)  # pyright: ignore[reportArgumentType]
+    path.write_bytes(spoil(path.read_bytes()))
+
+
+def _closed_half_way(data: bytes) -> bytes:
+    return data[: len(data) // 2] + b"\xff\xd9"
+
+
+def _with_zeros(data: bytes) -> bytes:
+    half = len(data) // 2
+    return data[:half] + bytes(2000) + data[half + 2000 :]
+
+
+def _deflated_with_another_sum(path: Path) -> None:
+    pixels = zlib.compress(swatches(size=SIZE).tobytes())
+    spoilt = np.frombuffer(pixels[:-1] + bytes([pixels[-1] ^ 1]), np.uint8)[None]
+    fields = {256: (4, [SIZE[0]]), 257: (4, [SIZE[1]]), 258: (3, [8] * 3), 259: (3, [8]), 262: (3, [2]), 277: (3, [3])}
+    write_tiff(path, spoilt, rows_per_strip=SIZE[1], fields=fields)
+
+
 def _psd(path: Path) -> None:
     """Photoshop's header of 10x12 pixels, CMYK of 16 bits, and its pixels uncompressed."""
     header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 4, 12, 10, 16, 4)
@@ -162,6 +184,11 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "cmyk__inks.jpg": lambda path: _picture(5, "CMYK").save(path, quality=95, icc_profile=_CMYK),
     "corrupt-jpeg__first-segment-ends-elsewhere.jpg": lambda path: _broken_jpeg(path, 4, b"\0\x22"),
     "corrupt-jpeg__no-segment-follows.jpg": lambda path: _broken_jpeg(path, 3, b"\xd5" + bytes(400)),
+    "damaged-jpeg__closed-half-way.jpg": lambda path: _spoilt(path, _closed_half_way),
+    "damaged-jpeg__progressive-closed-half-way.jpg": lambda path: _spoilt(path, _closed_half_way, progressive=True),
+    "damaged-jpeg__zeros.jpg": lambda path: _spoilt(path, _with_zeros),
+    "damaged-png__zeros.png": lambda path: _spoilt(path, _with_zeros),
+    "damaged-tiff__another-sum.tif": _deflated_with_another_sum,
     "heic-12MP-gps__boxes.heic": lambda path: _boxes(path, b"heic", 4000),
     "huge-heic-200MP__boxes.heic": lambda path: _boxes(path, b"heix", 200_000),
     "icc__wide.jpg": lambda path: _picture(6).save(path, quality=95, icc_profile=rgb_profile("Display P3")),
@@ -191,6 +218,9 @@ REFUSED: dict[str, tuple[type[ImageRejected], ...]] = {
     "bomb-header-6e12px": (UnsupportedFormat,),
     "bomb-png-4.3e9px": (ImageTooLarge,),
     "corrupt-jpeg": (UnreadableImage, ImageTooNarrow),
+    "damaged-jpeg": (UnreadableImage,),
+    "damaged-png": (UnreadableImage,),
+    "damaged-tiff": (UnreadableImage,),
     "heic-12MP-gps": (UnsupportedFormat,),
     "huge-heic-200MP": (UnsupportedFormat,),
     "jp2": (UnsupportedFormat,),

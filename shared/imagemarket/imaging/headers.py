@@ -110,7 +110,6 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT (RLE, fax 3 and 4), LZW, JPEG, Deflate, PackBits, and Deflate's older number."""
-_TIFF_HEAD_BYTES = 8
 _DEFLATE = frozenset({8, 32946})
 _ONLY_WARNED_OF = frozenset({2, 3, 4, 7})
 """CCITT and JPEG: what is missing or damaged in them is no error to libtiff, but a warning."""
@@ -180,6 +179,7 @@ class TiffDirectory:
             if at is None:
                 (at,) = self._unpack("Q" if big else "I", head[8:16] if big else head[4:8])
             self.at = at
+            self.head_bytes = 16 if big else 8
             file.seek(base + at)
             (count,) = self._unpack("Q" if big else "H", file.read(8 if big else 2))
             if count > _ENTRIES_MAX:
@@ -606,7 +606,7 @@ def _tiff(file: BinaryIO) -> Header:
         places = directory.numbers(tag, most=_PLACES_MAX)
         if any(place >= size for place in places):
             raise UnreadableImage("The TIFF's pixels lie beyond its end: it is damaged or cut short.")
-        if any(place < _TIFF_HEAD_BYTES or place == directory.at for place in places):
+        if any(place < directory.head_bytes or place == directory.at for place in places):
             raise UnreadableImage("The TIFF's pixels are said to lie where its header does: it is damaged.")
     separate = directory.numbers(_TAG_PLANES, (1,))[0] == 2
     pixel_bits = bits * samples

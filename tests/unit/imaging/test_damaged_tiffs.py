@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image, TiffImagePlugin
 
 from imagemarket.imaging.decoding import decode
@@ -110,6 +111,21 @@ def test_a_strip_that_is_said_to_lie_in_the_header_is_refused(compression: str, 
         (tmp_path / "a.tif").write_bytes(_set(data, _STRIPS, [*places[:3], elsewhere, *places[4:]]))
         with pytest.raises(UnreadableImage, match="where its header does"):
             decode(tmp_path / "a.tif")
+
+
+def test_a_strip_in_the_longer_header_of_a_bigtiff_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    pyvips.Image.black(100, 80).tiffsave(str(path), bigtiff=True)
+    data = bytearray(path.read_bytes())
+    assert decode(path).width == 100
+    (directory,) = struct.unpack_from("<Q", data, 8)
+    (entries,) = struct.unpack_from("<Q", data, directory)
+    for entry in range(directory + 8, directory + 8 + 20 * entries, 20):
+        if struct.unpack_from("<H", data, entry)[0] == _STRIPS:
+            struct.pack_into("<HQQ", data, entry + 2, 16, 1, 12)
+    path.write_bytes(data)
+    with pytest.raises(UnreadableImage, match="where its header does"):
+        decode(path)
 
 
 @pytest.mark.parametrize("entries", [0, 10, 767])
