@@ -226,6 +226,8 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
     unwanted: list[str] = []
     kept: list[str] = []
     denied: set[str] = set()
+    if text.count('"') % 2:  # one that nothing closes would take in what is added behind it
+        text = " ".join(text.rsplit('"', 1))
     words = _tokens(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(word.lower() for word in words)
     alone = False
@@ -261,10 +263,27 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
                 told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
     shown = alone or any(not clause.excluded for group in read(" ".join(kept)).groups for clause in group)
     if unwanted and not shown and filters == chosen:
-        without = {clause.write() for group in read(text).groups for clause in group if clause.excluded}
-        unread = [each if each.value in without else _unread(each.words, each.value) for each in told]
+        unread = _as_read(text, told)
         return text, chosen, unread, frozenset(word.lower().strip(_MARKS) for word in words)
-    return " ".join([*kept, *(f"-{each}" for each in unwanted)]), filters, told, frozenset(denied)
+    while unwanted and kept and (kept[-1].lower() == "or" or not read(kept[-1]).groups):
+        kept.pop()  # with what is left out it would be an alternative
+    without = [f"-{each}" for each in unwanted]
+    made = " ".join([*kept, *without])
+    if _as_read(made, told) != told:  # "cat or NOT in"
+        made = " ".join([*without, *kept])
+    return made, filters, _as_read(made, told), frozenset(denied)
+
+
+def _as_read(text: str, told: list[Interpretation]) -> list[Interpretation]:
+    """What is told, as unread what the text does not leave out of all results."""
+    excluded = (group[0] for group in read(text).groups if len(group) == 1 and group[0].excluded)
+    without = {f"-{clause.text.lower()}" for clause in excluded}
+    return [
+        _unread(each.words, each.value)
+        if each.effect == "exclusion" and each.value.replace('"', "") not in without
+        else each
+        for each in told
+    ]
 
 
 def _unread(words: str, instead: str = "") -> Interpretation:

@@ -301,10 +301,13 @@ def _read(text: str) -> Words:
     said = _CLAUSE.findall(alike(text))[:LONGEST]
     for place, (minus, quoted, bare) in enumerate(said):
         if not minus and not quoted and (bare.lower() == "or" or bare in {"NOT", "AND"}):
-            following = said[place + 1][2] if place + 1 < len(said) else ""
+            following = said[place + 1][2].lstrip("([{") if place + 1 < len(said) else ""
             # "with or without" and "ready or not" are no alternatives; "cat or NOT dog" is one
             joins = (joins and bare == "NOT") or (
-                bare.lower() == "or" and bool(groups) and not within and following not in _NO
+                bare.lower() == "or"
+                and bool(groups)
+                and not within
+                and (following == "NOT" or following.lower() not in _NO)
             )
             negates = bare == "NOT"
             continue

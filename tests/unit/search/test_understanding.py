@@ -151,6 +151,10 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("house NOT FOR SALE", "house NOT FOR SALE", None),
         ("cat or not dog", "cat or not dog", None),
         ("NOT cat OR dog", "NOT cat OR dog", None),
+        ("leaves OR | NOT on dog", "leaves -dog", None),
+        ("dogs no mist or NOT in", "-mist dogs or NOT in", None),
+        ('sea without "red boats" -"wolf', 'sea - wolf -"red boats"', None),
+        ("no dog NOT cat or -(dog and cat", "no dog NOT cat or -(dog and cat", None),
         ("NOT (cat or dog) tree", "tree -cat -dog", None),
     ],
 )
