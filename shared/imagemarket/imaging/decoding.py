@@ -196,6 +196,9 @@ def _decode(source: Source, found: str) -> Decoded:
         if "out of memory" in str(error):
             raise MemoryError from error
         raise UnreadableImage("The file is damaged or cut short: it could not be decoded to its end.") from error
+    finally:
+        if stream is not None:
+            stream.release()
     if stream is not None:
         if b"VipsJpeg" in vips.ffi.string(vips.vips_lib.vips_error_buffer()):
             raise UnreadableImage("The JPEG is damaged or cut short: it cannot be decoded without gaps.")

@@ -83,6 +83,10 @@ class JpegStream:
         self._kept.append(source)  # libvips does not keep what answers it
         return source
 
+    def release(self) -> None:
+        """Once nothing reads any more. What libvips calls back is held where no collector of garbage looks."""
+        self._kept.clear()
+
     def check_used(self) -> None:
         """Raises `UnreadableImage` where a picture that is decoded to its last row left data of its scan over."""
         if self._single is not None and self._single - self._at > _PADDING:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imagemarket.imaging import decoding
+from imagemarket.imaging import decoding, jpeg_stream
 from imagemarket.imaging.decoding import decode
 from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
 from tests.textures import textured
@@ -183,6 +186,24 @@ def test_what_cameras_add_is_no_damage(kind: str, harmless: str, tmp_path: Path)
     changed = HARMLESS[harmless](plain)
     assert changed != plain
     assert np.array_equal(np.asarray(_decoded(changed, tmp_path).picture), expected)
+
+
+def test_nothing_is_left_of_a_jpeg_once_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held for libvips holds what it is given, and is seen by no collector of garbage."""
+    streams = list[weakref.ref[jpeg_stream.JpegStream]]()
+
+    class Watched(jpeg_stream.JpegStream):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            streams.append(weakref.ref(self))
+
+    monkeypatch.setattr(decoding, "JpegStream", Watched)
+    whole = _jpeg("baseline")
+    _decoded(whole, tmp_path)
+    _refused(whole[: len(whole) // 2] + END, tmp_path)
+    _refused(whole[: len(whole) // 2], tmp_path)
+    gc.collect()
+    assert [each() for each in streams] == [None] * 3
 
 
 def test_zeros_in_place_of_a_scans_coefficients_are_read_as_all_of_them(tmp_path: Path) -> None:
