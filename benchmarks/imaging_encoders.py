@@ -191,7 +191,9 @@ def measure(options: argparse.Namespace) -> list[report.Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Bytes against quality for each format of the renditions.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="Bytes against quality for each format of the renditions."
+    )
     parser.add_argument("--photos", type=Path, default=PHOTOS)
     parser.add_argument("--most", type=int, default=MOST)
     parser.add_argument("--sweep", action="store_true", help="measure every setting, not only those in use")

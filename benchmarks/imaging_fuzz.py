@@ -403,7 +403,7 @@ def measure(options: argparse.Namespace) -> list[report.Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Hostile files by the thousand.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="Hostile files by the thousand.")
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")

@@ -118,7 +118,9 @@ def measured(path: Path | None) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="What the step Inspect holds at most for each odd file.")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description="What the step Inspect holds at most for each odd file."
+    )
     parser.add_argument("folder", type=Path, nargs="?", help="each file in it is inspected")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     report.add_json_option(parser)

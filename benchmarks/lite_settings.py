@@ -476,7 +476,7 @@ def _looked(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 when the builder holds other settings than those chosen."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "--photos", type=Path, required=True, metavar="DIR", help="captioned photos and their manifest.json"
     )

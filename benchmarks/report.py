@@ -76,7 +76,9 @@ def print_table(rows: Sequence[Row]) -> None:
 
 def main(measure: Callable[[], list[Row]], arguments: Sequence[str] | None = None) -> int:
     """A benchmark's command line; the exit status is 1 when a claim does not hold."""
-    parser = argparse.ArgumentParser(description=(sys.modules[measure.__module__].__doc__ or "").strip().split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, description=(sys.modules[measure.__module__].__doc__ or "").strip().split("\n")[0]
+    )
     add_json_option(parser)
     options = parser.parse_args(arguments)
     return finish(measure(), options.json)

@@ -439,7 +439,7 @@ def plot(rows: Sequence[report.Row], file: Path) -> None:
 
 def main() -> int:
     """The command line; the status is 1 when a claim does not hold."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--engine", choices=list(ENGINES), default="postgres")
     parser.add_argument("--documents", default="10000,100000", help="how many, one run each")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")

@@ -241,7 +241,7 @@ def _search(engine: PostgresSearch, vectors: Mapping[str, tuple[float, ...]], pa
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument("--documents", type=int, default=DOCUMENTS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     ours, others = parser.parse_known_args()

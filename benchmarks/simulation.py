@@ -116,7 +116,7 @@ def measure(runs: int = _RUNS) -> list[report.Row]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument("--runs", type=int, default=_RUNS, help="how many histories")
     options, rest = parser.parse_known_args()
 

@@ -108,7 +108,7 @@ class Outcome:
 
 def run_chaos(arguments: Sequence[str]) -> int:
     """The command. Status 1 when an image did not end as it should."""
-    parser = argparse.ArgumentParser(prog="./market chaos")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market chaos")
     parser.add_argument("--uploads", type=at_least(1), default=200, metavar="N", help="how many pictures (200)")
     parser.add_argument("--seed", type=int, default=1, help="which pictures, and which kills in which order")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what happened here")

@@ -31,7 +31,7 @@ _NEEDED = {"postgres": "PostgreSQL", "aws": "the AWS emulator", "front": "the fr
 
 
 def _up(layout: Layout, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="./market up")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market up")
     parser.add_argument(
         "--demo", type=Path, metavar="DIR", help="upload the pictures of this folder instead of the demo's"
     )
@@ -53,14 +53,14 @@ def _up(layout: Layout, arguments: Sequence[str]) -> int:
 
 
 def _down(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(prog="./market down").parse_args(arguments)
+    argparse.ArgumentParser(allow_abbrev=False, prog="./market down").parse_args(arguments)
     stopped = Cloud(layout).down()
     console.print("Stopped." if stopped else "Nothing was up.")
     return 0
 
 
 def _status(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(prog="./market status").parse_args(arguments)
+    argparse.ArgumentParser(allow_abbrev=False, prog="./market status").parse_args(arguments)
     table = Table("part", "state", "address", "pid", "memory", box=None, header_style="bold")
     standings = Cloud(layout).standings()
     for each in standings:
@@ -76,7 +76,7 @@ def _logs(layout: Layout, arguments: Sequence[str]) -> int:
 
     known = sorted(path.stem for path in layout.logs.glob("*.log"))
     functions = function_names()
-    parser = argparse.ArgumentParser(prog="./market logs")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market logs")
     parser.add_argument(
         "name",
         nargs="?",
@@ -143,7 +143,7 @@ def _refuse_where_down(layout: Layout, *names: str) -> None:
 
 
 def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="./market dashboard")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market dashboard")
     parser.add_argument("--minutes", type=at_least(1), default=15, help="how far back to look (default 15)")
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     chosen = parser.parse_args(arguments)
@@ -166,7 +166,7 @@ def _agreed(what: str) -> bool:
 
 
 def _reset(layout: Layout, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="./market reset")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market reset")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     if not parser.parse_args(arguments).yes and not _agreed(
         f"This removes every picture, account and setting of the state in {layout.state}."
@@ -179,7 +179,7 @@ def _reset(layout: Layout, arguments: Sequence[str]) -> int:
 
 
 def _env(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(prog="./market env").parse_args(arguments)
+    argparse.ArgumentParser(allow_abbrev=False, prog="./market env").parse_args(arguments)
     for name, value in Cloud(layout).environment().items():
         print(f"export {name}={shlex.quote(value)}")
     return 0

@@ -241,7 +241,7 @@ def _export(graph: Any, feeds: dict[str, Any], output: str, path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 0 when the captioner stands."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("name", choices=sorted(CAPTIONERS), help="which model")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder `captioner`")
     parser.add_argument(

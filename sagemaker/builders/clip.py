@@ -357,7 +357,7 @@ def _ids(tokenizer: Path, context: int) -> NDArray[np.int64]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 0 when the bundle stands."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("name", choices=sorted(CLIPS), help="which model")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
     parser.add_argument(

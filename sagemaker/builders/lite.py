@@ -399,7 +399,7 @@ def _jpeg(path: Path) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 0 when the bundle stands."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
     options = parser.parse_args(arguments)
     started = time.monotonic()

@@ -236,7 +236,7 @@ def rows(folder: Path, frequencies: Path) -> Iterator[tuple[str, str, str, str, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; writes the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--dict", type=Path, required=True, metavar="DIR", help="WordNet's database files")
     parser.add_argument("--frequencies", type=Path, required=True, metavar="FILE", help="words and their counts")
     options = parser.parse_args(arguments)

@@ -357,7 +357,7 @@ def configure(app: Starlette, host: str, port: int) -> uvicorn.Config:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; 1 when the model cannot be loaded."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("command", nargs="?", choices=["serve"], help="what SageMaker says to a container")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (%(default)s)")
