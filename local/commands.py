@@ -251,7 +251,7 @@ def _product(layout: Layout, arguments: Sequence[str]) -> int:
     elif Supervisor(layout).process("front") is None:
         del environment["MARKET_URL"]  # nobody would answer there
     # what a person set by hand (another MARKET_URL, say) wins
-    environment |= {name: value for name, value in os.environ.items() if name.startswith("MARKET_")}
+    environment |= {name: value for name, value in os.environ.items() if name.startswith("MARKET_") and value}
     os.environ.update(environment)
     named = "import sys; sys.argv[0] = './market'; from imagemarket.cli.__main__ import main; main()"
     os.execv(sys.executable, [sys.executable, "-c", named, *rest])  # noqa: S606

@@ -98,9 +98,15 @@ class Layout:
         last brought up on, at first 8080. Where one is `choosing`, `MARKET_PORT` says another.
 
         Raises:
-            LocalError: A variable holds what it cannot, names another port than the front door's, or was printed
-                by another clone's `./market env`.
+            LocalError: A variable holds what it cannot, names another port than the front door's or another stage
+                than this machine's, or was printed by another clone's `./market env`.
         """
+        stage = os.environ.get("MARKET_STAGE") or "local"
+        if stage != "local":
+            raise LocalError(
+                f"MARKET_STAGE is {stage!r}, and ./market is this machine's cloud alone, the stage local: unset it; "
+                "a deployment on AWS is reached by the command imagemarket"
+            )
         another = os.environ.get("MARKET_CLONE", "")
         if another and another != str(REPOSITORY):
             raise LocalError(

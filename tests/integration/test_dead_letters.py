@@ -116,6 +116,16 @@ def test_every_queue_is_listed_with_its_causes_and_nothing_stays_hidden(room: Ro
     assert room.sqs.visible(f"{INDEX}-dead") == 1
 
 
+def test_no_queue_at_all_is_no_sign_of_health(room: Room) -> None:
+    elsewhere: Any = room.sqs
+    queues = DeadQueues(sqs=elsewhere, lambdas=room.lambdas, events=room.lambdas, prefix="imagemarket-launch")
+    service = DeadLetters(queues=queues, replays=room.replays, clock=room.clock)
+    with pytest.raises(NotFound, match="no queue of dead letters at all"):
+        service.look(Choice())
+    with pytest.raises(NotFound, match="no queue of dead letters at all"):
+        service.replay(Choice(), replayed_by="ann")
+
+
 def test_a_message_whose_consumer_said_nothing_has_a_cause_too(room: Room) -> None:
     room.sqs.put(f"{UPLOADS}-dead", "killed")
     room.sqs.put(

@@ -19,6 +19,8 @@ SETTINGS_OUTPUT = "CommandSettings"
 """Output of the application stack: the settings that the commands read, as a JSON object of texts."""
 _GIVEN = "MARKET_DATABASE_SECRET_ARN"
 """Whoever sets the settings of a stage by hand sets this one, which every command reads that needs any."""
+_CLONE = "MARKET_CLONE"
+"""Set by `./market` alone, to the clone whose variables these are."""
 
 Stage = Annotated[
     str,
@@ -54,7 +56,7 @@ def use_stage(stage: str) -> None:
 
     Raises `CliError` when the stage is not deployed where the credentials lead.
     """
-    another = os.environ.get(STAGE_VARIABLE, stage) != stage
+    another = _stage_of_settings(stage) != stage
     if not another and os.environ.get(_GIVEN):
         os.environ[STAGE_VARIABLE] = stage
         return
@@ -79,9 +81,17 @@ def api_address(url: str | None, stage: str) -> str:
     if url:
         return url
     known = os.environ.get(URL_VARIABLE)
-    if known and os.environ.get(STAGE_VARIABLE, stage) == stage:
+    if known and _stage_of_settings(stage) == stage:
         return known
     return DEFAULT_URL if stage == "local" else _settings_of(stage)["MARKET_PUBLIC_BASE_URL"]
+
+
+def _stage_of_settings(stage: str) -> str:
+    """Whose the settings in the environment are; where nothing says so, this stage's.
+
+    Those that `./market env` printed are this machine's, whatever stage is named beside them later.
+    """
+    return "local" if os.environ.get(_CLONE) else os.environ.get(STAGE_VARIABLE) or stage
 
 
 def _settings_of(stage: str) -> dict[str, str]:

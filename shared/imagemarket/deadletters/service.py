@@ -55,8 +55,12 @@ class DeadLetters:
         self._sleep = sleep
 
     def queues(self, name: str | None = None) -> list[DeadQueue]:
-        """All queues, or the named one. Raises `NotFound` for a name that no queue has."""
+        """All queues, or the named one. Raises `NotFound` for a name that no queue has, and where there is no queue
+        at all: every deployment has some, so that none is no sign of health.
+        """
         found = self._queues.all()
+        if not found:
+            raise NotFound("There is no queue of dead letters at all: is this stage deployed where you look?")
         if name is None:
             return found
         chosen = [queue for queue in found if queue.name == name]
@@ -227,7 +231,7 @@ class DeadLetters:
 
 
 def _listed(queues: Sequence[DeadQueue]) -> str:
-    return ", ".join(queue.name for queue in queues) or "none at all in this stage"
+    return ", ".join(queue.name for queue in queues)
 
 
 def _message(queue: DeadQueue, raw: dict[str, Any]) -> DeadMessage:

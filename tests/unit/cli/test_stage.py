@@ -90,6 +90,24 @@ def test_settings_of_another_stage_are_not_mixed_in() -> None:
     assert os.environ["MARKET_PASSWORD"] == "secret"
 
 
+def test_this_machines_settings_are_no_other_stages_whatever_is_named_beside_them() -> None:
+    """As after `eval "$(./market env)"`: with them the queues of another stage would be looked for here."""
+    this_machines = {"MARKET_CLONE": "/clone", "MARKET_DATABASE_SECRET_ARN": "mine", "MARKET_URL": "http://here"}
+    os.environ.update(this_machines | {"MARKET_STAGE": "launch"})
+    assert api_address(None, "launch") == "https://api.example.com"
+    use_stage("launch")
+    assert (Settings().database_secret_arn, Settings().stage) == ("arn:db", "launch")
+    os.environ.update(this_machines | {"MARKET_STAGE": "scale"})
+    with pytest.raises(CliError, match="'scale' is not found"):
+        use_stage("scale")
+
+
+def test_a_stage_that_is_set_to_nothing_is_not_set() -> None:
+    os.environ.update({"MARKET_STAGE": "", "MARKET_DATABASE_SECRET_ARN": "mine"})
+    use_stage("local")
+    assert Settings().stage == "local"
+
+
 @pytest.mark.parametrize(("stage", "words"), [("local", "./market"), ("scale", "AWS_PROFILE")])
 def test_a_stage_that_is_not_there_says_what_to_do(stage: str, words: str) -> None:
     with pytest.raises(CliError, match=words):

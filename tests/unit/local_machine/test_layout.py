@@ -14,7 +14,7 @@ from local.layout import DEFAULT_PORT, REPOSITORY, Layout, LocalError, make_priv
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("MARKET_PORT", "MARKET_CLONE"):
+    for name in ("MARKET_PORT", "MARKET_CLONE", "MARKET_STAGE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MARKET_STATE", str(tmp_path))
     return tmp_path
@@ -52,6 +52,23 @@ def test_variables_of_another_clone_are_refused(state: Path, monkeypatch: pytest
     monkeypatch.setenv("MARKET_CLONE", "/somewhere/else")
     with pytest.raises(LocalError, match="/somewhere/else"):
         Layout.of_environment()
+
+
+@pytest.mark.parametrize("stage", ["launch", "x;y", "../..", "Local", " "])
+@pytest.mark.parametrize("choosing", [True, False])
+def test_another_stage_than_this_machines_is_refused(
+    state: Path, monkeypatch: pytest.MonkeyPatch, stage: str, choosing: bool
+) -> None:
+    """Its queues are none of this machine's, and an empty list of dead letters looks like health."""
+    monkeypatch.setenv("MARKET_STAGE", stage)
+    with pytest.raises(LocalError, match=r"MARKET_STAGE is .*the command imagemarket"):
+        Layout.of_environment(choosing=choosing)
+
+
+@pytest.mark.parametrize("stage", ["", "local"])
+def test_this_machines_stage_may_be_said(state: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    monkeypatch.setenv("MARKET_STAGE", stage)
+    assert Layout.of_environment().state == state
 
 
 def test_what_is_kept_is_its_owners_alone(tmp_path: Path) -> None:
