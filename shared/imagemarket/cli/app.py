@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import typer
 from typer.core import TyperGroup
@@ -20,14 +21,45 @@ from imagemarket.cli import (
     verify,
     watermark,
 )
-from imagemarket.cli.client import CliError
+from imagemarket.cli.client import CliError, is_utf8
 from imagemarket.cli.closed_pipe import until_nobody_reads
 from imagemarket.platform.telemetry import logger
 from imagemarket.platform.validation import sentence_of, shown
 
 
+def _hold_to_what_says_something(command: Any) -> None:
+    """Refuses, wherever a command takes them, an empty name for a file (a path made of it is the current folder, and
+    `"$DIR"` may be unset) and words that no JSON can carry."""
+    for below in getattr(command, "commands", {}).values():
+        _hold_to_what_says_something(below)
+    for parameter in command.params:
+        parameter.process_value = _only_of_words(parameter)
+
+
+def _only_of_words(parameter: Any) -> Any:
+    process = parameter.process_value
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    is_path = Path in {kind, *get_args(kind)}
+
+    def process_value(context: Any, value: Any) -> Any:
+        for word in value if isinstance(value, (list, tuple)) else [value]:
+            if not isinstance(word, str):
+                continue
+            if is_path and not word:
+                raise typer.BadParameter("an empty name is no file or folder", ctx=context, param=parameter)
+            if not is_path and not is_utf8(word):
+                raise typer.BadParameter(f"'{shown(word)}' is no UTF-8", ctx=context, param=parameter)
+        return process(context, value)
+
+    return process_value
+
+
 class _Commands(TyperGroup):
     """Says in our words what is wrong with a value: typer reads them with pydantic, and repeats its."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        _hold_to_what_says_something(self)
 
     def invoke(self, ctx: Any) -> Any:
         from pydantic import ValidationError

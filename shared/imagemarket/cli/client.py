@@ -54,6 +54,15 @@ class ApiProblem(CliError):
         return f"{self.detail} ({self.status} {self.slug})"
 
 
+def is_utf8(text: str) -> bool:
+    """Whether words of the command line or the environment, in which any bytes may stand, can be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _problem(response: httpx.Response) -> ApiProblem:
     try:
         document = response.json()
@@ -165,6 +174,15 @@ class Connections:
                 each.shutdown(socket.SHUT_RDWR)
 
 
+def _is_address(url: str) -> bool:
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):  # as of `http://[::1` and `http://a:port`
+        return False
+
+
 class MarketClient:
     """One API at one base URL; safe to share between threads.
 
@@ -178,8 +196,7 @@ class MarketClient:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if not _is_address(base_url):
             raise CliError(f"--url {base_url}: give the API's address, e.g. {DEFAULT_URL}")
         self.base_url = base_url.rstrip("/")
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)

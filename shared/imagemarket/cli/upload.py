@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +11,11 @@ import typer
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import URL_VARIABLE, MarketClient
 from imagemarket.cli.stage import Stage, api_address
+from imagemarket.cli.terminal import password_of
 
 if TYPE_CHECKING:
     from imagemarket.cli.pictures import PassedOver
 
-PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
 _COLOURS = {
     "approved": "green",
     "there": "green",
@@ -83,7 +82,7 @@ def upload(
         categories=tuple(categories or ()),
         tags=tuple(tags or ()),
     )
-    password = os.environ.get(PASSWORD_VARIABLE) or typer.prompt(f"Password of {account}", hide_input=True, err=True)
+    password = password_of(account)
     kept = Journal(journal or default_journal())
     try:
         for warning in kept.warnings:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
 from imagemarket.cli.stage import Stage, deployment
-
-PASSWORD_VARIABLE = "MARKET_PASSWORD"  # noqa: S105 - a variable's name
+from imagemarket.cli.terminal import password_of
 
 app = typer.Typer(name="users", help="Accounts, straight in the database.", no_args_is_help=True)
 
@@ -45,9 +43,7 @@ def create_admin(
             return
         password = None
         if not (promote and identity.exists(email)):
-            password = os.environ.get(PASSWORD_VARIABLE) or typer.prompt(
-                "Password", hide_input=True, confirmation_prompt=True
-            )
+            password = password_of(email, twice=True)
         account = identity.create_admin(email=email, password=password, display_name=name, promote=promote)
     typer.echo(f"{account.email} is an admin (account {account.id}).")
 

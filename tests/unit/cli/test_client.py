@@ -142,7 +142,7 @@ def test_silence_is_a_sentence() -> None:
                 ask("/v1/x")
 
 
-@pytest.mark.parametrize("url", ["api.test", "ftp://api.test", "http://"])
+@pytest.mark.parametrize("url", ["api.test", "ftp://api.test", "http://", "http://[::1", "http://a:port", "http://:80"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(CliError, match="give the API's address"):
         MarketClient(url)

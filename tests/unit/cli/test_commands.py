@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import Enum
+from getpass import GetPassWarning
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
@@ -60,8 +63,8 @@ class Calls:
 # --- wrong words ---------------------------------------------------------------------------------
 
 
-def _read_values() -> Iterator[tuple[list[str], str]]:
-    """Every place of every command that takes more than text: the command's words, and how the value is given."""
+def _read_values(*wanted: type) -> Iterator[tuple[list[str], str]]:
+    """Every place of every command that takes one of these: the command's words, and how the value is given."""
 
     def commands(group: Any, way: list[str]) -> Iterator[tuple[list[str], Any]]:
         for name, command in group.commands.items():
@@ -75,17 +78,55 @@ def _read_values() -> Iterator[tuple[list[str], str]]:
         for parameter in command.params:
             kind = kinds.get(parameter.name)
             inner = [each for each in (*get_args(kind), kind) if isinstance(each, type)]
-            if any(issubclass(each, UUID | int | float | Enum) and each is not bool for each in inner):
+            if any(issubclass(each, wanted) and each is not bool for each in inner):
                 yield words, next((each for each in parameter.opts if each.startswith("--")), "")
 
 
-@pytest.mark.parametrize(("words", "option"), [*_read_values()], ids="".join)
+@pytest.mark.parametrize(("words", "option"), [*_read_values(UUID, int, float, Enum)], ids="".join)
 def test_a_value_that_is_none_is_refused_in_our_words(words: list[str], option: str) -> None:
     done = run(*words, *([option] if option else []), "nope")
     assert done.exit_code == 2
     said = " ".join(done.output.replace("\u2502", " ").split())
     assert "'nope' must be " in said or "'nope' is not one of " in said
     assert "Input should" not in said
+
+
+@pytest.mark.parametrize(("words", "option"), [*_read_values(Path), (["upload", "there.jpg"], "")], ids="".join)
+def test_an_empty_name_is_no_file_or_folder(words: list[str], option: str) -> None:
+    """As of a variable that is not set: a path made of it would be the current folder."""
+    done = run(*words, *([option] if option else []), "")
+    said = " ".join(done.output.replace("\u2502", " ").split())
+    assert (done.exit_code, "an empty name is no file or folder" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(
+    "words", [["search", "\udcff\udcfe"], ["upload", ".", "--as", "\udcff"], ["upload", ".", "--tag", "caf\udce9"]]
+)
+def test_words_that_are_no_utf8_are_refused(words: list[str]) -> None:
+    done = run(*words)
+    assert (done.exit_code, "is no UTF-8" in done.output) == (2, True), done.output
+
+
+@pytest.mark.parametrize("words", [["upload", "a.jpg", "--as", "a@b.c"], ["users", "create-admin", "a@b.c"]])
+def test_without_a_terminal_a_password_is_asked_for_by_its_variable(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def asked(question: str, **_: Any) -> str:
+        warnings.warn("Can not control echo on the terminal.", GetPassWarning, stacklevel=2)
+        return question
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    monkeypatch.setattr("imagemarket.cli.terminal.typer.prompt", asked)
+    monkeypatch.setattr(wiring, "identity", Calls)
+    monkeypatch.delenv("MARKET_PASSWORD", raising=False)
+    done = run(*words)
+    assert isinstance(done.exception, CliError)
+    assert "set MARKET_PASSWORD" in str(done.exception)
+    monkeypatch.setenv("MARKET_PASSWORD", "caf\udce9")
+    done = run(*words)
+    assert isinstance(done.exception, CliError)
+    assert "is no UTF-8" in str(done.exception)
 
 
 @pytest.mark.parametrize(
