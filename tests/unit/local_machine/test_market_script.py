@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from local.layout import REPOSITORY
+from local.processes import UNPRIVILEGED_ID
 
 HELP = REPOSITORY / "local" / "help"
 GROUPS = {"dlq", "images", "models", "search", "users", "watermark"}
@@ -152,6 +155,84 @@ def test_a_shell_that_evaluates_the_variables_too_early_runs_nothing(clone: Path
 def test_the_version_needs_no_environment(clone: Path) -> None:
     done = _run(clone, "--version")
     assert done.stdout.startswith("imagemarket 0.1.0")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--version", "x"), ("help", "up", "extra"), ("--help", "dlq", "list", "x"), ("help", "dlq", "nosuch")],
+)
+def test_a_word_too_many_is_not_passed_over(clone: Path, arguments: tuple[str, ...]) -> None:
+    done = _run(clone, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert arguments[-1] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_program_that_is_missing_is_named(clone: Path, tmp_path: Path) -> None:
+    """Without it the script would take what failed for something else, a full disk say."""
+    shell = shutil.which("sh")
+    assert shell is not None
+    (tmp_path / "empty").mkdir()
+    for command in ("status", "up", "--version"):
+        done = subprocess.run(
+            [shell, str(clone / "market"), command],
+            env={"PATH": str(tmp_path / "empty")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "was not found on PATH" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (clone / ".market").exists()
+
+
+_ASKED = ("up", "down", "status", "logs", "reset --yes", "env", "dashboard", "test", "bench imaging", "search cat")
+
+
+@pytest.fixture
+def somebody_elses() -> Iterator[Path]:
+    """A clone that everybody may enter, whose `.market` is another user's alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        for folder in ("local", "requirements"):
+            (Path(name) / folder).mkdir()
+        shutil.copy(REPOSITORY / "market", name)
+        shutil.copytree(HELP, Path(name) / "local" / "help")
+        made = Path(name) / ".market"
+        made.mkdir(mode=0o700)
+        if os.geteuid() != 0:
+            made.chmod(0)
+        yield Path(name)
+        for folder in (made, made / "state"):
+            if folder.exists():
+                folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("words", _ASKED)
+@pytest.mark.parametrize("place", [".market", ".market/state"])
+def test_another_users_clone_is_said_to_be_one(somebody_elses: Path, words: str, place: str) -> None:
+    """Not that nothing was started there, and not that all of it was removed."""
+    made = somebody_elses / ".market"
+    if place != ".market":
+        made.chmod(0o755)
+        (somebody_elses / place).mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+    command = [str(somebody_elses / "market"), *words.split()]
+    if os.geteuid() == 0:
+        command = ["setpriv", f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups", *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    owner = made.owner()
+    assert f"{place} belongs to {owner} and cannot be read" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_in_the_place_of_the_state_folder_is_said_to_be_one(clone: Path) -> None:
+    (clone / ".market").touch()
+    done = _run(clone, "status")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ".market is no folder" in done.stderr
 
 
 def test_a_path_with_a_colon_is_refused_at_once(clone: Path) -> None:
