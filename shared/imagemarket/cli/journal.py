@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
+import stat
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from imagemarket.cli.client import CliError
 
@@ -55,8 +57,18 @@ class Entry:
 _BEGINNING = b'{"account_id": "'
 
 
+_LONGEST_LINE = 1024**2
+_MOST_STRANGE_LINES = 1000
+_NAMED_LINES = 20
+
+
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Opens what can be read to its end and written to: a file, or what keeps nothing."""
+    handle = os.open(path, flags, 0o600)
+    if stat.S_ISREG(os.fstat(handle).st_mode) or Path(path).samefile(os.devnull):
+        return handle
+    os.close(handle)
+    raise CliError(f"the journal {path} is no file (--journal)")
 
 
 def default_journal() -> Path:
@@ -80,7 +92,7 @@ class Journal:
         self.warnings: list[str] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = open(path, "ab+", buffering=0, opener=_private)  # noqa: SIM115
+            self._file: io.FileIO = open(path, "ab+", buffering=0, opener=_private)  # noqa: SIM115
         except OSError as error:
             raise CliError(f"the journal {path} cannot be written: {error.strerror} (--journal)") from None
         try:
@@ -96,24 +108,43 @@ class Journal:
 
     def _read(self) -> None:
         self._file.seek(0)
-        text = self._file.read()
-        whole, _, torn = text.rpartition(b"\n")
-        unread = []
-        for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
-            try:
-                record = json.loads(line)
-                self._entries[str(record["account_id"]), str(record["sha256"])] = Entry.of(record)
-            except (ValueError, TypeError, KeyError, RecursionError):
-                unread.append(str(number))
-        if not self._entries and (unread or not (torn.startswith(_BEGINNING) or _BEGINNING.startswith(torn))):
+        reader = io.BufferedReader(self._file)
+        line, whole, number, unread = b"", 0, 0, []
+        try:
+            while piece := reader.readline(_LONGEST_LINE):
+                line = (line + piece)[: _LONGEST_LINE + 1]  # of a longer one, which is none of ours, the beginning
+                if not piece.endswith(b"\n"):
+                    continue
+                whole, number = reader.tell(), number + 1
+                if not self._take(line):
+                    unread.append(number)
+                line = b""
+                if not self._entries and len(unread) > _MOST_STRANGE_LINES:
+                    break
+        finally:
+            reader.detach()
+        if not self._entries and (unread or not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line))):
             raise CliError(f"{self._path} is a file of another kind and no journal (--journal)")
         if unread:
+            named = ", ".join(map(str, unread[:_NAMED_LINES]))
+            more = f" and {len(unread) - _NAMED_LINES} more" if len(unread) > _NAMED_LINES else ""
             self.warnings.append(
-                f"The journal {self._path} has lines that are none of its own and are ignored: {', '.join(unread)}."
+                f"The journal {self._path} has lines that are none of its own and are ignored: {named}{more}."
             )
-        if torn:
+        if line:
             self.warnings.append(f"The last line of the journal {self._path} was cut off and is ignored.")
-            self._file.truncate(len(text) - len(torn))
+            self._file.truncate(whole)
+
+    def _take(self, line: bytes) -> bool:
+        """Whether the line is an entry, which is then known."""
+        if len(line) > _LONGEST_LINE:
+            return False
+        try:
+            record = json.loads(line)
+            self._entries[str(record["account_id"]), str(record["sha256"])] = Entry.of(record)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return False
+        return True
 
     def close(self) -> None:
         """Lets another run use the file."""

@@ -9,6 +9,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -16,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
-from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES
+from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag
 from imagemarket.platform.text import what_shows
-from imagemarket.platform.validation import sentence_of
+from imagemarket.platform.validation import sentence_of, shown
 
 METADATA_NAME = "metadata.json"
+_MOST_NOTES = 64 * 1024**2
 _TITLE_MAX, _DESCRIPTION_MAX, _TAG_MAX = 255, 2000, 100
 _ACCEPTED = "JPEG, PNG, TIFF and RAW files are"
 _OTHER_KINDS: Mapping[frozenset[str], str] = {
@@ -47,7 +49,7 @@ class PictureNotes(BaseModel):
 
     title: Annotated[str, Field(min_length=1, max_length=_TITLE_MAX)] | None = None
     description: Annotated[str, Field(max_length=_DESCRIPTION_MAX)] | None = None
-    tags: Annotated[list[str], Field(max_length=MAX_TAGS)] | None = None
+    tags: Annotated[list[Annotated[str, Field(max_length=_TAG_MAX)]], Field(max_length=MAX_TAGS)] | None = None
     categories: Annotated[list[str], Field(max_length=MAX_CATEGORIES)] | None = None
     credit: str | None = None
     """Who made it and under what terms; becomes the last line of the description."""
@@ -112,15 +114,20 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
                 if reason:
                     passed_over.append(PassedOver(name, reason))
                 else:
-                    pictures.setdefault(found.resolve(), _picture(found, name, notes.of(name)))
+                    pictures.setdefault(_place(found), _picture(found, name, notes.of(name)))
             if notes is not given:
                 passed_over += notes.unused()
         else:
             name = readable(path.name)
-            pictures.setdefault(path.resolve(), _picture(path, name, (given or _Notes.beside(path.parent)).of(name)))
+            pictures.setdefault(_place(path), _picture(path, name, (given or _Notes.beside(path.parent)).of(name)))
     if given is not None:
         passed_over += given.unused()
     return list(pictures.values()), passed_over
+
+
+def _place(path: Path) -> Path:
+    """A file named in two ways has one; a link and what it leads to have two, as two files of the same bytes."""
+    return path.parent.resolve() / path.name
 
 
 def readable(name: str) -> str:
@@ -193,6 +200,16 @@ def _unfit(path: Path, size: int) -> str | None:
     return None
 
 
+def _told_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object none of whose keys says something that another one says otherwise. Raises `CliError`."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if (composed := unicodedata.normalize("NFC", key)) in seen:
+            raise CliError(f"{path}: {key} stands twice; say all of it in one place")
+        seen.add(composed)
+    return dict(pairs)
+
+
 class _Notes:
     """What a metadata file says, by file name in composed form."""
 
@@ -203,15 +220,24 @@ class _Notes:
 
     @classmethod
     def beside(cls, folder: Path) -> _Notes:
-        """A folder's own notes; none where it has no such file."""
+        """A folder's own notes; none where it has nothing of this name. Raises `CliError`."""
         own = folder / METADATA_NAME
-        return cls.read(own) if own.is_file() else cls(own, {})
+        if not os.path.lexists(own):
+            return cls(own, {})
+        if why := not_a_file(own):
+            raise CliError(f"{own}: {why}, and what it should say of the pictures is missing")
+        return cls.read(own)
 
     @classmethod
     def read(cls, path: Path) -> _Notes:
         """Raises `CliError` naming the file, the picture and the field."""
         try:
-            document = json.loads(path.read_bytes())  # which knows UTF-8, 16 and 32, each with or without a mark
+            with path.open("rb") as file:
+                content = file.read(_MOST_NOTES + 1)
+            if len(content) > _MOST_NOTES:
+                raise CliError(f"{path}: has more than {_MOST_NOTES // 1024**2} MiB")
+            # it knows UTF-8, 16 and 32, each with or without a mark
+            document = json.loads(content, object_pairs_hook=partial(_told_once, path))
         except OSError as error:
             raise CliError(f"{path}: cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
@@ -259,12 +285,12 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
     credit = what_shows(notes.credit or "", _DESCRIPTION_MAX, lines=True)
     room = max(0, _DESCRIPTION_MAX - (len(credit) + 2 if credit else 0))
     description = _first(room, notes.description, embedded.description, lines=True)
-    tags = notes.tags if notes.tags is not None else list(embedded.keywords)
+    tags = notes.tags if notes.tags is not None else embedded.keywords
     categories = notes.categories if notes.categories is not None else list(defaults.categories)
     return {
         "title": _first(_TITLE_MAX, notes.title, embedded.title, title_from(picture.name), "Untitled"),
         "description": f"{description}\n\n{credit}".strip() if credit else description,
-        "tags": _distinct([*tags, *defaults.tags])[:MAX_TAGS],
+        "tags": _tags(tags, defaults),
         "categories": categories,
         "filename": _filename(picture.name),
         "content_type": CONTENT_TYPES[_extension(picture.path)][0],
@@ -286,6 +312,34 @@ def _first(most: int, *texts: str | None, lines: bool = False) -> str:
     """The first that says something, as the API takes it."""
     shown = (what_shows(text or "", most, lines=lines) for text in texts)
     return next((text for text in shown if text), "")
+
+
+def tags_of_all(words: Sequence[str]) -> tuple[str, ...]:
+    """Tags for every picture, as the API takes them. Raises `CliError` for one that would be sent otherwise, and for
+    too many."""
+    try:
+        tags = dict.fromkeys(TypeAdapter(list[Tag]).validate_python(list(words)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CliError(f"--tag {shown(words[int(first['loc'][0])])!r} {sentence_of(first)}") from None
+    if len(tags) > MAX_TAGS:
+        raise CliError(f"--tag: {len(tags)} tags are too many; a picture has at most {MAX_TAGS}")
+    return tuple(tags)
+
+
+def check_tags(pictures: Sequence[Picture], defaults: Defaults) -> None:
+    """Raises `CliError` for a picture whose notes leave no room for the tags of all."""
+    for picture in pictures:
+        number = len(_distinct([*(picture.notes.tags or ()), *defaults.tags]))
+        if number > MAX_TAGS:
+            raise CliError(f"{picture.name}: has {number} tags with those of --tag; at most {MAX_TAGS} are accepted")
+
+
+def _tags(own: Sequence[str], defaults: Defaults) -> list[str]:
+    """Its own and those of all; where the keywords in a picture are too many, the last ones of them are left out."""
+    of_all = _distinct(defaults.tags)
+    further = [tag for tag in _distinct(own) if tag not in of_all]
+    return further[: MAX_TAGS - len(of_all)] + of_all
 
 
 def _distinct(words: Sequence[str]) -> list[str]:

@@ -67,21 +67,22 @@ def upload(
     from rich.console import Console
 
     from imagemarket.cli.journal import Journal, default_journal
-    from imagemarket.cli.pictures import Defaults, find_pictures
+    from imagemarket.cli.pictures import Defaults, check_tags, find_pictures, tags_of_all
     from imagemarket.cli.uploader import Uploader, check_before_sending
 
     console = Console(stderr=True)
-    pictures, passed_over = find_pictures(paths, metadata)
-    _say_passed_over(console, passed_over)
-    if not pictures:
-        console.print("There is no picture to upload.")
-        raise typer.Exit(1)
     defaults = Defaults(
         image_type=image_type,
         license_types=tuple(license_types or (LicenseType.STANDARD,)),
         categories=tuple(categories or ()),
-        tags=tuple(tags or ()),
+        tags=tags_of_all(tags or ()),
     )
+    pictures, passed_over = find_pictures(paths, metadata)
+    check_tags(pictures, defaults)
+    _say_passed_over(console, passed_over)
+    if not pictures:
+        console.print("There is no picture to upload.")
+        raise typer.Exit(1)
     password = password_of(account)
     kept = Journal(journal or default_journal())
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -124,3 +125,45 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CliError, match="--journal"):
         Journal(tmp_path / "file" / "j.jsonl")
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full", "named", "unnamed"])
+def test_what_is_no_file_is_no_journal(tmp_path: Path, path: str) -> None:
+    reading, writing = os.pipe()
+    os.mkfifo(tmp_path / "named")
+    (tmp_path / "unnamed").symlink_to(f"/dev/fd/{writing}")
+    with pytest.raises(CliError, match="--journal"):
+        Journal(tmp_path / path)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_keeps_nothing_is_one_that_remembers_nothing() -> None:
+    for _ in range(2):
+        journal = Journal(Path(os.devnull))
+        assert journal.get("account", SHA) is None
+        journal.put("account", SHA, Entry("sent", "k", 1.0))
+        assert journal.warnings == []
+        journal.close()
+
+
+def test_only_a_little_is_read_at_a_time(tmp_path: Path) -> None:
+    path = kept(tmp_path / "j.jsonl", Entry("sent", "k", 1.0))
+    whole = path.read_bytes()
+    with path.open("ab") as file:  # as a machine that lost its power leaves it
+        file.truncate(2**23)
+    journal = Journal(path)
+    assert journal.get("account", SHA) == Entry("sent", "k", 1.0)
+    assert [warning for warning in journal.warnings if "last line" in warning] == journal.warnings != []
+    journal.close()
+    assert path.read_bytes() == whole
+    path.write_bytes(b"\0" * 2**21 + b"\n" + whole + b"x\n" * 30)
+    journal = Journal(path)
+    assert journal.get("account", SHA) == Entry("sent", "k", 1.0)
+    assert "1, 3, 4" in journal.warnings[0]
+    assert "and 11 more" in journal.warnings[0]
+    journal.close()
+    other = tmp_path / "other"
+    other.write_bytes(b"x\n" * 10_000)
+    with pytest.raises(CliError, match="no journal"):
+        Journal(other)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +22,10 @@ from imagemarket.cli.pictures import (
     Picture,
     PictureNotes,
     announcement_of,
+    check_tags,
     find_pictures,
     readable,
+    tags_of_all,
     title_from,
 )
 from imagemarket.cli.upload import _say_passed_over
@@ -108,6 +112,70 @@ def test_one_picture_named_twice_is_sent_once(tmp_path: Path) -> None:
     assert len(pictures) == 1
 
 
+def test_a_link_to_a_picture_is_told_of_as_another_file_of_the_same_bytes(tmp_path: Path) -> None:
+    """What sends them says that the second has the bytes of the first."""
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    (tmp_path / "c.jpg").symlink_to("a.jpg")
+    assert [each.name for each in find_pictures([tmp_path])[0]] == ["a.jpg", "c.jpg"]
+    assert [each.name for each in find_pictures([tmp_path / "c.jpg", tmp_path / "a.jpg"])[0]] == ["c.jpg", "a.jpg"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "linked").symlink_to("other")
+    ways = [tmp_path / "a.jpg", tmp_path / "other" / ".." / "a.jpg", tmp_path / "linked" / ".." / "a.jpg"]
+    assert [each.name for each in find_pictures(ways)[0]] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("made", ["folder", "dangling", "round", "pipe"])
+def test_notes_that_cannot_be_read_send_nothing_without_them(tmp_path: Path, made: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    notes = tmp_path / "metadata.json"
+    if made == "folder":
+        notes.mkdir()
+    elif made == "pipe":
+        os.mkfifo(notes)
+    else:
+        notes.symlink_to("metadata.json" if made == "round" else "nowhere")
+    for named in (tmp_path, tmp_path / "a.jpg"):
+        with pytest.raises(CliError, match=r"metadata\.json: .*what it should say of the pictures is missing"):
+            find_pictures([named])
+
+
+def test_notes_without_end_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("imagemarket.cli.pictures._MOST_NOTES", 2 * 1024**2)
+    with pytest.raises(CliError, match="more than 2 MiB"):
+        find_pictures([tmp_path], Path("/dev/zero"))
+
+
+def test_tags_for_all_are_sent_as_they_are_or_not_at_all(tmp_path: Path) -> None:
+    assert tags_of_all(["Sea", "sea", " red  boat "]) == ("sea", "red boat")
+    assert len(tags_of_all([str(number) for number in range(50)] * 2)) == 50
+    assert tags_of_all(["x" * 100]) == ("x" * 100,)
+    for words, told in (
+        ([str(number) for number in range(51)], "51 tags are too many; a picture has at most 50"),
+        (["sea", "x" * 101], "takes at most 100 characters"),
+        (["x" * 2000], "takes at most 100 characters"),
+        (["sea", ""], "must not be empty"),
+        (["\u200b"], "cannot be seen"),
+        (["left\u202egpj"], "turns the direction"),
+        (["caf\udce9"], "surrogate"),
+    ):
+        with pytest.raises(CliError) as refused:
+            tags_of_all(words)
+        assert told in str(refused.value)
+    own = [str(number) for number in range(50)]
+    picture = a_picture(tmp_path / "a.jpg", tags=own)
+    check_tags([picture], Defaults(tags=("0",)))
+    with pytest.raises(CliError, match=r"a\.jpg: has 51 tags with those of --tag; at most 50"):
+        check_tags([picture], Defaults(tags=("sea",)))
+
+
+def test_keywords_in_a_picture_leave_room_for_tags_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keywords = SimpleNamespace(title=None, description=None, keywords=[str(number) for number in range(60)])
+    monkeypatch.setattr("imagemarket.imaging.metadata.read_description", lambda _: keywords)
+    tags = announced(a_picture(tmp_path / "a.jpg"), Defaults(tags=("sea", "3"))).tags
+    assert len(tags) == 50
+    assert {"sea", "3", "0"} <= set(tags)
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("key_form", ["NFC", "NFD"])
 def test_notes_are_found_however_accents_are_written(tmp_path: Path, form: Any, key_form: Any) -> None:
@@ -131,6 +199,10 @@ def test_notes_are_found_however_accents_are_written(tmp_path: Path, form: Any, 
         ('{"a.jpg": {"title": ""}}', "a.jpg / title: must not be empty"),
         ('{"a.jpg": {"tags": "boats"}}', "a.jpg / tags: must be a list"),
         ('{"a.jpg": {"title": "\\ud800"}}', "a.jpg / title"),
+        ('{"a.jpg": {"title": "A"}, "b.jpg": {}, "a.jpg": {"title": "B"}}', "a.jpg stands twice"),
+        ('{"\\u00e9.jpg": {}, "e\\u0301.jpg": {}}', "stands twice"),
+        ('{"a.jpg": {"title": "A", "title": "B"}}', "title stands twice"),
+        (json.dumps({"a.jpg": {"tags": ["x" * 101]}}), "a.jpg / tags / 0: takes at most 100 characters"),
     ],
 )
 def test_bad_notes_name_the_file_the_picture_and_the_field(tmp_path: Path, content: str, words: str) -> None:
@@ -173,7 +245,8 @@ def test_whatever_is_said_the_api_takes(
     tmp_path_factory: pytest.TempPathFactory, title: str, description: str, tags: list[str], credit: str | None
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    picture = a_picture(folder / "any.jpg", title=title[:255], description=description, tags=tags, credit=credit)
+    said = {"title": title[:255], "description": description, "tags": [tag[:100] for tag in tags], "credit": credit}
+    picture = a_picture(folder / "any.jpg", **said)
     request = announced(picture)
     assert request.title
 
