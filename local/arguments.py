@@ -5,14 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+_MOST = 10**9
+"""More than anything that is counted here; what takes the numbers has limits of its own beyond it."""
+
+
+_DIGITS = 30
+"""Of longer numbers Python makes none, or slowly."""
+
 
 def at_least(least: int) -> Callable[[str], int]:
-    """A whole number, not less than this."""
+    """A whole number, not less than this, and not more than anybody means."""
 
     def read(text: str) -> int:
-        if not text.strip().removeprefix("+").isdecimal() or int(text) < least:
+        digits = text.strip().removeprefix("+")
+        number = 0 if not digits.isdecimal() else int(digits) if len(digits) <= _DIGITS else _MOST + 1
+        if not digits.isdecimal() or number < least:
             raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, {least} or more")
-        return int(text)
+        if number > _MOST:
+            raise argparse.ArgumentTypeError(f"{text[:_DIGITS]!r} is too much: {_MOST} at most")
+        return number
 
     return read
 

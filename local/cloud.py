@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from local import deployment
@@ -47,14 +47,18 @@ _FREE_DISK_MIB = 1024
 @contextmanager
 def _only_one(layout: Layout) -> Iterator[None]:
     """One `up`, `down` or `reset` of a state at a time; the kernel lets go of the lock when its holder dies."""
-    make_private(layout.run)
-    with (layout.run / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            console.print("Another ./market is at work on this state; waiting for it …")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    path = layout.run / "lock"
+    while True:
+        make_private(layout.run)
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                console.print("Another ./market is at work on this state; waiting for it …")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+                yield
+                return  # else a reset took the folder away: another would take the new one beside us
 
 
 class Cloud:
@@ -126,9 +130,10 @@ class Cloud:
             sources=[REPOSITORY / "local" / "front_door.py"],
         )
 
-    def up(self, *, search: str | None = None) -> None:
+    def up(self, *, search: str | None = None, then: Callable[[], None] = lambda: None) -> None:
         """Start what is missing, deploy what changed. Safe to interrupt and to run again. `search` chooses
-        the engine that finds pictures by words; its index is then made anew."""
+        the engine that finds pictures by words; its index is then made anew. `then` is done before another `down` or
+        `reset` of this state may begin."""
         with _only_one(self.layout):
             self._check_room()
             self._move_off_taken_ports()
@@ -138,6 +143,7 @@ class Cloud:
             self._start_all()
             if changed and search is not None:
                 self._reindex(search)
+            then()
 
     def _choose_search(self, engine: str) -> bool:
         unused = self._opensearch(self.layout.ports()["opensearch"])
@@ -243,25 +249,29 @@ class Cloud:
     def down(self) -> int:
         """Stop every part, last started first, and what they left. How many were up."""
         with _only_one(self.layout):
-            stopped = 0
-            for part in reversed(self.parts()):
-                if self.supervisor.process(part.name) is None:
-                    continue
-                with step(f"Stopping {part.title}"):
-                    stopped += self.supervisor.stop(part)
-            self.supervisor.sweep_strays()
-            clear_scratch(self.layout)
-            return stopped
+            return self._stop_all()
+
+    def _stop_all(self) -> int:
+        stopped = 0
+        for part in reversed(self.parts()):
+            if self.supervisor.process(part.name) is None:
+                continue
+            with step(f"Stopping {part.title}"):
+                stopped += self.supervisor.stop(part)
+        self.supervisor.sweep_strays()
+        clear_scratch(self.layout)
+        return stopped
 
     def reset(self) -> None:
         """Stop everything and remove the state: database, objects, accounts. The environment stays."""
-        self.down()
-        for folder in (
-            *(self.layout.data, self.layout.logs, self.layout.run),
-            *(self.layout.state / "cdk.out", self.layout.state / "mail"),
-        ):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.layout.outputs_file.unlink(missing_ok=True)
+        with _only_one(self.layout):
+            self._stop_all()
+            self.layout.outputs_file.unlink(missing_ok=True)
+            for folder in (
+                *(self.layout.data, self.layout.logs, self.layout.state / "cdk.out", self.layout.state / "mail"),
+                self.layout.run,  # with the lock, last
+            ):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def standings(self) -> list[Standing]:
         return [self.supervisor.standing(part) for part in self.parts()]

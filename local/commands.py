@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import errno
 import os
 import shlex
 import signal
@@ -45,8 +46,7 @@ def _up(layout: Layout, arguments: Sequence[str]) -> int:
 
     began = time.monotonic()
     cloud = Cloud(layout)
-    cloud.up(search=chosen.search)
-    load_demo(cloud, chosen.demo)
+    cloud.up(search=chosen.search, then=lambda: load_demo(cloud, chosen.demo))
     console.print(f"\nUp in {time.monotonic() - began:.0f} s.")
     tell(cloud)
     return 0
@@ -62,6 +62,9 @@ def _down(layout: Layout, arguments: Sequence[str]) -> int:
 def _status(layout: Layout, arguments: Sequence[str]) -> int:
     argparse.ArgumentParser(allow_abbrev=False, prog="./market status").parse_args(arguments)
     table = Table("part", "state", "address", "pid", "memory", box=None, header_style="bold")
+    if not layout.data.exists():
+        raise LocalError("nothing was started here: run ./market up")
+    _refuse_where_moved(layout)
     standings = Cloud(layout).standings()
     for each in standings:
         state = "[green]up[/green]" if each.ready else "[yellow]not ready[/yellow]" if each.pid else "[red]down[/red]"
@@ -133,13 +136,26 @@ def _function_logs(layout: Layout, function: str | None, about: str, count: int 
 
 
 def _refuse_where_down(layout: Layout, *names: str) -> None:
-    """Raises `LocalError` unless these parts of the stack are up."""
+    """Raises `LocalError` unless these parts of the stack are up, and know where the clone lies."""
     supervisor = Supervisor(layout)
-    down = [title for name, title in _NEEDED.items() if name in names and supervisor.process(name) is None]
+    down = {name: title for name, title in _NEEDED.items() if supervisor.process(name) is None}
     if len(down) == len(_NEEDED):
         raise LocalError("the local cloud is down: start it with ./market up")
-    if down:
-        raise LocalError(f"the local cloud is not whole ({', '.join(down)} down): repair it with ./market up")
+    if missing := [title for name, title in down.items() if name in names]:
+        raise LocalError(f"the local cloud is not whole ({', '.join(missing)} down): repair it with ./market up")
+    _refuse_where_moved(layout)
+
+
+def _refuse_where_moved(layout: Layout) -> None:
+    if Supervisor(layout).moved():
+        raise LocalError("the clone was moved while its cloud was up, which looks for its files elsewhere: ./market up")
+
+
+def _refuse_where_not_deployed(layout: Layout, *names: str) -> None:
+    """Raises `LocalError` unless these parts are up and the first deployment has ended."""
+    _refuse_where_down(layout, *names)
+    if not layout.outputs():
+        raise LocalError("nothing is deployed yet: run ./market up")
 
 
 def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
@@ -147,9 +163,7 @@ def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=at_least(1), default=15, help="how far back to look (default 15)")
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     chosen = parser.parse_args(arguments)
-    _refuse_where_down(layout, "aws")
-    if not layout.outputs():
-        raise LocalError("nothing is deployed yet: run ./market up")
+    _refuse_where_not_deployed(layout, "aws")
     from local.dashboard import show
 
     return show(layout, minutes=chosen.minutes, once=chosen.once)
@@ -180,6 +194,8 @@ def _reset(layout: Layout, arguments: Sequence[str]) -> int:
 
 def _env(layout: Layout, arguments: Sequence[str]) -> int:
     argparse.ArgumentParser(allow_abbrev=False, prog="./market env").parse_args(arguments)
+    if not layout.data.exists():
+        raise LocalError("nothing was started here: run ./market up")
     for name, value in Cloud(layout).environment().items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
@@ -240,15 +256,16 @@ def product_commands() -> set[str]:
 def _product(layout: Layout, arguments: Sequence[str]) -> int:
     """The product's own command line, pointed at the local stack."""
     rest = ["--help"] if list(arguments) == ["--help-product"] else list(arguments)
-    environment = Cloud(layout).environment()
-    if not _works_without_stack(rest, environment["MARKET_URL"]):
+    works_without_stack = _works_without_stack(rest, layout.base_url)
+    if not works_without_stack:
         try:
-            _refuse_where_down(layout, *_NEEDED)
+            _refuse_where_not_deployed(layout, *_NEEDED)
         except LocalError:
             if rest[0] not in product_commands():
                 raise LocalError(f"there is no command {rest[0]}: ./market help names them") from None
             raise
-    elif Supervisor(layout).process("front") is None:
+    environment = Cloud(layout).environment()
+    if works_without_stack and Supervisor(layout).process("front") is None:
         del environment["MARKET_URL"]  # nobody would answer there
     # what a person set by hand (another MARKET_URL, say) wins
     environment |= {name: value for name, value in os.environ.items() if name.startswith("MARKET_") and value}
@@ -287,8 +304,21 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+_TOLD = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+    errno.ELOOP,
+}
+"""What is wrong with a file or folder that is named: a person puts it right."""
+
+
 def main() -> int:
-    return until_nobody_reads(_run)
+    try:
+        return until_nobody_reads(_run)
+    except OSError as error:
+        if error.errno not in _TOLD or error.filename is None:
+            raise
+        print(f"market: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _run() -> int:

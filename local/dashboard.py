@@ -82,7 +82,7 @@ class Feed:
 
     def lines(self) -> list[str]:
         """EMF lines of the last minutes."""
-        since = int((time.time() - 60 * self._minutes) * 1000)
+        since = max(0, int((time.time() - 60 * self._minutes) * 1000))
         groups = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{_PREFIX}-")
         return [
             event["message"]

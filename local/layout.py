@@ -66,6 +66,20 @@ def _remembered_port(state: Path) -> int | None:
         return None
 
 
+def _refuse_anothers(*folders: Path) -> None:
+    """What cannot be looked into is not empty. Raises `LocalError`."""
+    for folder in folders:
+        if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+            raise LocalError(f"{folder} belongs to {_owner_of(folder)} and cannot be read: run ./market as its owner")
+
+
+def _owner_of(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except KeyError:  # nobody of this machine
+        return f"the user {folder.stat().st_uid}"
+
+
 def port_is_free(port: int) -> bool:
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,6 +129,9 @@ class Layout:
             )
         made = REPOSITORY / ".market"
         state = Path(os.environ.get("MARKET_STATE") or made).expanduser().resolve()
+        if state.exists() and not state.is_dir():
+            raise LocalError(f"{state} (MARKET_STATE) is no folder")
+        _refuse_anothers(state, state / "state", state / "run")
         said, remembered = port_of(os.environ.get("MARKET_PORT", "")), _remembered_port(state)
         if not choosing and said and remembered and said != remembered:
             raise LocalError(

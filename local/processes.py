@@ -91,6 +91,14 @@ class Supervisor:
         """Where the part listens, when it is up."""
         return None if self.process(name) is None else self._known(name).get("port")
 
+    def moved(self) -> bool:
+        """Whether a part that is up was started while the state lay elsewhere: it looks there for what it needs."""
+        for path in self._layout.run.glob("*.json"):
+            state = self._known(path.stem).get("state", "")
+            if state and self.process(path.stem) is not None and not _same_folder(Path(state), self._layout.state):
+                return True
+        return False
+
     def _known(self, name: str) -> dict[str, Any]:
         try:
             return json.loads((self._layout.run / f"{name}.json").read_text())
@@ -164,6 +172,7 @@ class Supervisor:
                     "create_time": process.create_time(),
                     "fingerprint": part.fingerprint(),
                     "port": part.port,
+                    "state": str(self._layout.state),
                 }
             ),
         )
@@ -218,6 +227,13 @@ class Supervisor:
 def _private(path: str, flags: int) -> int:
     """An opener of files that their owner alone may read."""
     return os.open(path, flags, 0o600)
+
+
+def _same_folder(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def command_line(process: psutil.Process) -> list[str]:

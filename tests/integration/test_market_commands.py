@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO
 
 import psutil
 import pytest
 
+import local.cloud
 from imagemarket.cli.closed_pipe import READER_GONE
 from local import commands as market
 from local import function_logs, help_texts
+from local.cloud import Cloud
 from local.function_logs import Line
 from local.layout import REPOSITORY, Layout, write_private
+from local.processes import Supervisor
 
 
 @pytest.fixture
@@ -82,6 +90,148 @@ def test_what_needs_no_stack_is_not_refused(
     assert begun[0][-len(words) :] == list(words)
 
 
+@pytest.fixture
+def whole_stack(state: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every part is up, as far as the records of the state say: this process stands in for all of them."""
+    process = psutil.Process()
+    known = {"pid": process.pid, "create_time": process.create_time(), "state": str(state)}
+    for name in market._NEEDED:
+        write_private(state / "run" / f"{name}.json", json.dumps(known))
+    write_private(state / "state" / "ports.json", "{}")
+    return state
+
+
+PRODUCTS = [("dlq", "list"), ("verify",), ("images", "stuck"), ("search", "cat"), ("upload", "/tmp"), ("categories",)]
+
+
+@pytest.mark.parametrize("words", [*PRODUCTS, ("dashboard", "--once")])
+def test_before_the_first_deployment_has_ended_a_command_says_so_in_a_line(
+    whole_stack: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert _say(monkeypatch, *words) == 1
+    assert capsys.readouterr().out == "market: nothing is deployed yet: run ./market up\n"
+
+
+@pytest.mark.parametrize("words", [*PRODUCTS, ("dashboard", "--once"), ("status",), ("logs", "search_api")])
+def test_after_the_clone_was_moved_under_its_stack_a_command_says_so_in_a_line(
+    whole_stack: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    write_private(whole_stack / "outputs.json", json.dumps({"stack": {"ApiUrl": "x"}}))
+    moved = whole_stack.rename(whole_stack.with_name(f"{whole_stack.name}-moved"))
+    monkeypatch.setenv("MARKET_STATE", str(moved))
+    assert _say(monkeypatch, *words) == 1
+    said = capsys.readouterr().out
+    assert "the clone was moved" in said
+    assert "./market up" in said
+    assert said.count("\n") == 1
+
+
+def test_a_state_that_another_path_leads_to_was_not_moved(
+    whole_stack: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    link = tmp_path.with_name(f"{tmp_path.name}-link")
+    link.symlink_to(whole_stack)
+    assert not Supervisor(Layout(made=link, state=link, port=1)).moved()
+
+
+@pytest.mark.parametrize("words", [("status",), ("env",), ("logs",), *PRODUCTS])
+def test_what_only_reads_makes_no_state(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("MARKET_STATE", str(tmp_path / "new"))
+    assert _say(monkeypatch, *words) == (0 if words == ("logs",) else 1)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/below", "/proc/x"])
+@pytest.mark.parametrize("command", ["status", "up", "down", "env", "reset --yes"])
+def test_a_state_where_none_can_be_is_refused_in_a_line(
+    tmp_path: Path,
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    place: str,
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("MARKET_STATE", str(tmp_path / place))
+    assert _say(monkeypatch, *command.split()) == 1
+    said = capsys.readouterr()
+    assert (said.out + said.err).startswith("market: ")
+    assert (said.out + said.err).count("\n") == 1
+
+
+def test_a_state_of_another_user_is_said_to_be_one(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != state)
+    for command in ("status", "down", "up", "logs", "env", "dashboard", "verify"):
+        assert _say(monkeypatch, command) == 1
+        assert f"belongs to {state.owner()} and cannot be read" in capsys.readouterr().out
+
+
+def test_where_every_part_is_down_none_is_said_to_be_missing(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _say(monkeypatch, "logs", "search_api") == 1
+    assert capsys.readouterr().out == "market: the local cloud is down: start it with ./market up\n"
+
+
+@pytest.mark.parametrize(
+    "program", [("local", "status"), ("local", "help"), ("imagemarket.cli", "--help"), ("imagemarket.cli", "dlq")]
+)
+def test_a_command_whose_output_cannot_be_written_says_so_in_a_line(state: Path, program: tuple[str, ...]) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", *program],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "What there is to write cannot be written: No space left on device\n"
+
+
+def test_a_reset_waits_until_the_demo_of_an_up_has_ended(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(made=state, state=state, port=8080)
+    held: list[bool] = []
+
+    def demo() -> None:
+        with (layout.run / "lock").open("w") as lock, contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.append(False)
+            return
+        held.append(True)
+
+    cloud = Cloud(layout)
+    for name in ("_check_room", "_move_off_taken_ports", "_start_all"):
+        monkeypatch.setattr(Cloud, name, lambda _: None)
+    cloud.up(then=demo)
+    assert held == [True]
+
+
+def test_who_waited_while_a_reset_took_the_lock_away_takes_the_new_one(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(made=state, state=state, port=8080)
+    real, taken = fcntl.flock, []
+
+    def flock(lock: IO[str], how: int) -> None:
+        real(lock, how)
+        taken.append(lock)
+        if len(taken) == 1:  # whoever held it until now was a reset
+            shutil.rmtree(layout.run)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with local.cloud._only_one(layout):
+        assert (layout.run / "lock").exists()
+    assert len(taken) == 2
+
+
 def test_reset_asks_and_removes_nothing_without_a_yes(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,8 +251,6 @@ def test_reset_asks_and_removes_nothing_without_a_yes(
 def test_up_on_a_taken_port_is_refused_before_anything_is_stopped(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import local.cloud
-
     Layout(made=state, state=state, port=18123).remember_port()
     stopped: list[str] = []
     monkeypatch.setattr(local.cloud.Supervisor, "stop", lambda _, part: stopped.append(part.name))
@@ -168,6 +316,8 @@ def test_what_a_command_takes_is_told_without_an_environment_as_with_one() -> No
         (("logs", "--lines", "-5"), "'-5' must be a whole number, 1 or more"),
         (("logs", "--lines", "ten"), "'ten' must be a whole number, 1 or more"),
         (("dashboard", "--minutes", "0"), "'0' must be a whole number, 1 or more"),
+        (("logs", "--lines", "9" * 20), "is too much: 1000000000 at most"),
+        (("dashboard", "--minutes", "9" * 5000), "is too much: 1000000000 at most"),
         (("chaos", "--uploads", "-1"), "'-1' must be a whole number, 1 or more"),
     ],
 )
