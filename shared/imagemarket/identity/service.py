@@ -44,8 +44,9 @@ REFRESH_GRACE = ACCESS_TOKEN_LIFETIME
 """How long a replaced refresh token is still taken for a doubled request, or for one whose answer was lost, rather than
 for theft: until its holder has to refresh again. However late the second of two requests is handled, it is no longer
 than that after the first. Shorter would find no copy sooner: the use of a successor does, at any time."""
-MAX_LIVE_IN_FAMILY = 4
-"""A doubled request leaves two live tokens until one is used; a client in a loop gets no more than this."""
+MAX_LIVE_IN_FAMILY = 16
+"""A doubled request leaves two live tokens until one is used. More than this no client asks for that keeps its session:
+whoever does holds a copy, and would else keep its owner out by taking every place of the grace."""
 
 _ANOTHER_MAIL = "The token is unknown, was used, or is over; have another mail sent."
 _SIGN_IN_AGAIN = "The refresh token cannot be used; sign in again at POST /v1/auth/login."
@@ -61,7 +62,8 @@ class Identity:
     twice, or again for want of an answer: within `REFRESH_GRACE` of its use a token is answered with one
     more successor, as long as no successor has been used. Both are live until one is used; that retires the
     other, and the use of a retired one is proof of two holders at any time, be it a moment later. So a copy
-    taken within the grace is found out as soon as both sides have refreshed once more.
+    taken within the grace is found out as soon as both sides have refreshed once more. One token exchanged more
+    than `MAX_LIVE_IN_FAMILY` times counts as a copy too, so that no side can crowd out the other unseen.
     """
 
     def __init__(
@@ -278,8 +280,8 @@ class Identity:
     def refresh(self, refresh_token: str) -> TokenPair:
         """Exchanges a refresh token for a new pair; the account's role is read anew.
 
-        Raises `InvalidRefreshToken`: unknown, over, revoked, or used before. In the last case the
-        family is revoked.
+        Raises `InvalidRefreshToken`: unknown, over, revoked, used before, or sent too often. In the last two cases
+        the family is revoked.
         """
         with self._store.locked_family(token_digest(refresh_token)) as family:
             pair = None if family is None else self._exchange(family)
@@ -295,7 +297,12 @@ class Identity:
             return None
         if presented.replaced_at is None:
             family.use(now)
-        elif presented.used_at is None or now - presented.used_at > REFRESH_GRACE or family.successor_used():
+        elif (
+            presented.used_at is None
+            or now - presented.used_at > REFRESH_GRACE
+            or family.successor_used()
+            or family.live() >= MAX_LIVE_IN_FAMILY
+        ):
             family.revoke(now)
             logger.warning(
                 "a replaced refresh token was used again: session ended",
@@ -303,8 +310,6 @@ class Identity:
                 family_id=str(presented.family_id),
             )
             count("RefreshTokenReuse")
-            return None
-        elif family.live() >= MAX_LIVE_IN_FAMILY:
             return None
         token, kept = self._refresh_token(account_id=presented.account_id, family_id=presented.family_id)
         family.add(replace(kept, parent_sha256=presented.sha256))

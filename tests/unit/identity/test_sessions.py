@@ -114,10 +114,29 @@ def test_a_token_whose_successor_is_in_use_is_forgiven_no_more(kit: Kit) -> None
     assert refused(kit, owners)
 
 
-def test_a_client_in_a_loop_gets_only_so_many(kit: Kit) -> None:
+def test_a_token_sent_over_and_over_ends_its_session_and_no_other(kit: Kit, caplog: pytest.LogCaptureFixture) -> None:
+    token, other = kit.login().refresh_token, kit.login().refresh_token
+    given = [kit.identity.refresh(token).refresh_token for _ in range(MAX_LIVE_IN_FAMILY)]
+    assert "session ended" not in caplog.text
+    assert refused(kit, token)
+    assert "session ended" in caplog.text
+    assert all(refused(kit, each) for each in given)
+    assert not refused(kit, other)
+
+
+@pytest.mark.parametrize("times", range(1, MAX_LIVE_IN_FAMILY + 1))
+def test_a_thief_who_takes_the_grace_keeps_no_session_from_its_owner(kit: Kit, times: int) -> None:
+    """However often the copy was sent before: either the owner goes on, or nobody does."""
     token = kit.login().refresh_token
-    answers = [refused(kit, token) for _ in range(MAX_LIVE_IN_FAMILY + 3)]
-    assert answers.count(False) == MAX_LIVE_IN_FAMILY
+    thiefs = [kit.identity.refresh(token).refresh_token for _ in range(times)]
+    try:
+        owners = kit.identity.refresh(token).refresh_token
+    except InvalidRefreshToken:
+        assert all(refused(kit, each) for each in thiefs)
+    else:
+        owners = kit.identity.refresh(owners).refresh_token
+        assert refused(kit, thiefs[0])
+        assert refused(kit, owners), "the copy was found out"
 
 
 def test_a_session_that_rests_for_thirty_days_is_over(kit: Kit) -> None:
@@ -188,7 +207,7 @@ class Sessions(RuleBasedStateMachine):
         except InvalidRefreshToken:
             assert not usable or given.retired_at is not None, "a live token was refused"
             assert not doubled or crowded or not usable, "a doubled request was refused"
-            if usable and not doubled:
+            if usable and (crowded or not doubled):
                 self.ended.add(given.session)
             return multiple()
         assert usable, "a token of an ended session, or an expired one, was taken"
