@@ -59,6 +59,24 @@ def test_what_offends_is_suggested_to_nobody(table: SuggestionTable) -> None:
     assert suggest(table, "golden") == ["golden hour"]
 
 
+def test_what_could_be_a_contact_or_a_secret_is_suggested_to_nobody(table: SuggestionTable, database: Database) -> None:
+    table.write(
+        [
+            document("Golden password is Hunter2!x", tags=("golden ghp_abcdef", "golden 555-123-4567", "golden hour")),
+            document("Golden Boeing 747-400", tags=("akiazzqfodnn7example", "golden 1920s")),
+        ],
+        [],
+    )
+    assert suggest(table, "golden") == ["golden 1920s", "Golden Boeing 747-400", "golden hour"]
+    assert suggest(table, "akiazzqfodnn7exampel") == []
+    assert {"hunter2", "akiazzqfodnn7example"}.isdisjoint(table.words(100))  # no slip is put right to one either
+    with database.transaction() as connection:  # one that was kept before the rule knew it
+        connection.execute(
+            "INSERT INTO suggestions (phrase, shown, images) VALUES ('token=ab12cd34', 'token=ab12cd34', 1)"
+        )
+    assert suggest(table, "token") == []
+
+
 def test_a_correction_is_said(table: SuggestionTable) -> None:
     table.write([document("Golden sunset", tags=("sunset",))], [])
     suggestions = Suggestions(table, lambda: Speller(table.words(1000)))

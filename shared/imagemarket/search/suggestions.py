@@ -17,6 +17,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Dependency, Unanswered
 from imagemarket.platform.text import without_invisible
+from imagemarket.search.confidential import confidential
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.spelling import Speller, english_words, words_of
@@ -231,7 +232,9 @@ class SuggestionTable:
             " ORDER BY weight DESC, phrase LIMIT %(limit)s",
             {"beginning": beginning, "pattern": pattern, "limit": limit},
         )
-        return [Suggestion.model_validate(row) for row in rows if not offends(row["text"])]
+        return [
+            Suggestion.model_validate(row) for row in rows if not offends(row["text"]) and not confidential(row["text"])
+        ]
 
     def words(self, most: int) -> dict[str, int]:
         """The catalogue's most frequent words with the number of pictures that have each."""
@@ -243,13 +246,14 @@ class SuggestionTable:
 
 def _phrases(document: SearchDocument) -> dict[str, str]:
     """What an image suggests, and how each is written."""
-    written = [document.title, *document.tags[:_TAGS]]
+    written = [each for each in (document.title, *document.tags[:_TAGS]) if not confidential(each)]
     found = {phrase_of(each): " ".join(each.split())[:_PHRASE_LETTERS] for each in written}
     return {phrase: shown for phrase, shown in found.items() if len(phrase) > 1}
 
 
 def _words(document: SearchDocument) -> set[str]:
-    text = " ".join((document.title, *document.tags))
+    """The words that an image adds to the catalogue's, by which others' slips are corrected."""
+    text = " ".join(each for each in (document.title, *document.tags) if not confidential(each))
     return {word for word in words_of(text) if len(word) in _WORD_LETTERS}
 
 
