@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import report
 from benchmarks.material.samples import SAMPLES
+from local.arguments import file_to_write
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -197,7 +198,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--photos", type=Path, default=PHOTOS)
     parser.add_argument("--most", type=int, default=MOST)
     parser.add_argument("--sweep", action="store_true", help="measure every setting, not only those in use")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here, and every setting beside")
+    parser.add_argument(
+        "--json", type=file_to_write, metavar="FILE", help="also write the rows here, and every setting beside"
+    )
     options = parser.parse_args(arguments)
     return report.finish(measure(options), options.json)
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.arguments import file_to_write
+
 Row = dict[str, Any]
 
 
@@ -86,7 +88,7 @@ def main(measure: Callable[[], list[Row]], arguments: Sequence[str] | None = Non
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """`--json FILE`, for a benchmark with a command line of its own."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="also write the rows here")
 
 
 def finish(rows: Sequence[Row], file: Path | None) -> int:

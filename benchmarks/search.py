@@ -32,6 +32,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.migrations import upgrade
 from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
 from imagemarket.search.postgres import PostgresSearch, condition_of
+from local.arguments import file_to_write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -442,8 +443,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--engine", choices=list(ENGINES), default="postgres")
     parser.add_argument("--documents", default="10000,100000", help="how many, one run each")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw how time grows, from the rows of every --from")
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="also write the rows here")
+    parser.add_argument(
+        "--plot", type=file_to_write, metavar="FILE", help="draw how time grows, from the rows of every --from"
+    )
     parser.add_argument("--from", type=Path, action="append", default=[], dest="earlier", help="rows of earlier runs")
     options = parser.parse_args()
     rows = [row for file in options.earlier for row in json.loads(file.read_text(encoding="utf-8"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 _MOST = 10**9
 """More than anything that is counted here; what takes the numbers has limits of its own beyond it."""
@@ -33,3 +34,20 @@ def said(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty (a variable that is not set?)")
     return text.strip()
+
+
+def file_to_write(text: str) -> Path:
+    """A file that can be written, known before the work whose outcome it takes; what stands in it stays until then."""
+    path = Path(text)
+    there = path.exists()
+    try:
+        if not there or path.is_file():
+            path.open("ab").close()
+            if not there:
+                path.unlink()
+        elif path.is_dir():
+            raise argparse.ArgumentTypeError(f"{text!r} is a folder: name a file in it")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {why}") from error
+    return path

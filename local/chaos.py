@@ -33,7 +33,7 @@ import psutil
 from rich.table import Table
 
 from imagemarket.platform.database import Database
-from local.arguments import at_least
+from local.arguments import at_least, file_to_write
 from local.cloud import Cloud
 from local.demo.load import make_accounts
 from local.emulator import aws_client, clear_scratch
@@ -111,7 +111,7 @@ def run_chaos(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market chaos")
     parser.add_argument("--uploads", type=at_least(1), default=200, metavar="N", help="how many pictures (200)")
     parser.add_argument("--seed", type=int, default=1, help="which pictures, and which kills in which order")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what happened here")
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="also write what happened here")
     chosen = parser.parse_args(arguments)
     made = REPOSITORY / ".market"
     cloud = Cloud(Layout(made=made, state=made / "chaos", port=free_port()))

@@ -225,7 +225,7 @@ def _bench(layout: Layout, arguments: Sequence[str]) -> int:
             print(f"  {name:18} {says}")
         return 0 if not arguments or arguments[0] in {"-h", "--help"} else 2
     environment = os.environ | Cloud(layout).environment()
-    command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
+    command = [sys.executable, "-m", "local.benchmark", *arguments]
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that they ignore it
     running = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
 
