@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -23,7 +24,9 @@ from imagemarket.cli import (
 )
 from imagemarket.cli.client import CliError, is_utf8
 from imagemarket.cli.closed_pipe import until_nobody_reads
+from imagemarket.cli.terminal import say
 from imagemarket.platform.telemetry import logger
+from imagemarket.platform.text import made_visible
 from imagemarket.platform.validation import sentence_of, shown
 
 
@@ -70,6 +73,7 @@ class _Commands(TyperGroup):
             if isinstance(refused.__cause__, ValidationError):
                 first = refused.__cause__.errors()[0]
                 refused.message = f"{shown(str(first['input']))!r} {sentence_of(first)}"
+            refused.message = made_visible(refused.message)
             raise
 
 
@@ -96,6 +100,9 @@ app.command("categories")(catalogue.categories)
 def main() -> None:
     """Runs the command line; what a person can put right is one line on stderr and status 1."""
     logger.setLevel("ERROR")  # a person reads this terminal, and stdout is for answers
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a title is told also where the terminal has not its letters
     sys.exit(until_nobody_reads(_run))
 
 
@@ -103,6 +110,6 @@ def _run() -> int:
     try:
         app()
     except CliError as error:
-        typer.echo(f"imagemarket: {error}", err=True)
+        say(f"imagemarket: {error}", err=True)
         return 1
     return 0

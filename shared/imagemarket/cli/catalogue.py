@@ -12,6 +12,7 @@ import typer
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import URL_VARIABLE, Connections, MarketClient
 from imagemarket.cli.stage import Stage, api_address
+from imagemarket.cli.terminal import cell, say
 
 Url = Annotated[str | None, typer.Option(help=f"The API's address; {URL_VARIABLE} by default.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer instead of a table.")]
@@ -59,9 +60,9 @@ def search(
         typer.echo(json.dumps(answer, indent=2))
         return
     for line in _remarks(answer):
-        typer.echo(line)
+        say(line)
     if not answer["results"]:
-        typer.echo("Nothing found.")
+        say("Nothing found.")
         return
     rows = [
         (
@@ -75,7 +76,7 @@ def search(
         for rank, each in enumerate(answer["results"], start=1)
     ]
     show(("#", "title", "score", "categories", "contributor", "image id"), rows)
-    typer.echo(f"{len(rows)} of about {answer.get('estimated_total', len(rows))} ({answer.get('mode', '')})")
+    say(f"{len(rows)} of about {answer.get('estimated_total', len(rows))} ({answer.get('mode', '')})")
     if open_sheet or sheet:
         _results_sheet(answer["results"], sheet, show=open_sheet)
 
@@ -120,7 +121,7 @@ def _results_sheet(results: list[dict[str, Any]], path: Path | None, *, show: bo
         path = Path(tempfile.mkdtemp(prefix="imagemarket-")) / "search.png"
     drawn.save(path, "PNG")
     seen = show and results_sheet.show(path)
-    typer.echo(f"Contact sheet: {path}{' (opened)' if seen else ''}")
+    say(f"Contact sheet: {path}{' (opened)' if seen else ''}")
 
 
 def categories(url: Url = None, as_json: AsJson = False, stage: Stage = "local") -> None:
@@ -142,14 +143,13 @@ def _name(contributor: Any) -> str:
 def show(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print a table; wide enough for ids where nobody looks at a terminal."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in heads:
         table.add_column(head, no_wrap=head != "title", overflow="fold" if head == "title" else "ellipsis")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(cell(each) for each in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)

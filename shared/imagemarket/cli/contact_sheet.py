@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imagemarket.cli.client import CliError
+from imagemarket.cli.terminal import counted, say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,7 +70,7 @@ def contact_sheet(
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     for each in passed_over:
-        typer.echo(f"passed over {each.name}: {each.reason}", err=True)
+        say(f"passed over {each.name}: {each.reason}", err=True)
     if not files:
         raise CliError(f"{folder}: there are no files in it")
     with Inspector() as inspector:
@@ -80,9 +81,9 @@ def contact_sheet(
             page.save(target, quality=88)
         except OSError as error:
             raise CliError(f"{target}: cannot be written ({error.strerror or error})") from None
-        typer.echo(str(target))
+        say(str(target))
     refused = sum(cell.refused for cell in cells)
-    typer.echo(f"{len(cells)} files, {len(cells) - refused} accepted, {refused} refused")
+    say(f"{counted(len(cells), 'file')}, {len(cells) - refused} accepted, {refused} refused")
 
 
 def _cell(inspector: Inspector, path: Path, name: str) -> Cell:

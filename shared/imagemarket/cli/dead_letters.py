@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import typer
 
 from imagemarket.cli.client import CliError
 from imagemarket.cli.stage import Stage, deployment
+from imagemarket.cli.terminal import cell, confirm, counted, say
+from imagemarket.platform.validation import shown
 
 if TYPE_CHECKING:
     from imagemarket.deadletters.models import Choice, DeadMessage, Line, Report
@@ -45,7 +48,10 @@ def _duration(text: str) -> timedelta:
     if found is None:
         raise typer.BadParameter(f"{text!r} is not a time such as 90s, 30m, 2h or 3d")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
+    try:
+        return timedelta(**{unit: int(found[1])})
+    except (OverflowError, ValueError):  # also of more digits than are read
+        raise typer.BadParameter(f"{shown(text)} is longer than any time that is counted") from None
 
 
 _Queue = Annotated[
@@ -218,43 +224,54 @@ def show(
         (chosen,) = found
         image = wiring.image_inspector().image(chosen.image_id) if chosen.image_id else None
     if as_json:
-        document = chosen.model_dump(mode="json") | {"image": image.model_dump(mode="json") if image else None}
+        document = chosen.model_dump(mode="json", exclude={"attributes"}) | {
+            "attributes": {name: _attribute(given) for name, given in chosen.attributes.items()},
+            "image": image.model_dump(mode="json") if image else None,
+        }
         typer.echo(json.dumps(document, indent=2))
         return
     _show_message(chosen)
     if chosen.image_id and image is None:
-        typer.echo("\nThe image has no row: it was never announced, or its upload was given up.")
+        say("")
+        say("The image has no row: it was never announced, or its upload was given up.")
     if image is None:
         return
-    typer.echo(f"\nImage {image.image_id} of contributor {image.contributor_id}")
-    typer.echo(f"  {image.title!r}: {image.status}, version {image.version}, changed {_age(image.updated_at)} ago")
+    say("")
+    say(f"Image {image.image_id} of contributor {image.contributor_id}")
+    say(f"  {image.title!r}: {image.status}, version {image.version}, changed {_age(image.updated_at)} ago")
     if image.rejection:
-        typer.echo(f"  {image.rejection.get('code')}: {image.rejection.get('detail')}")
+        say(f"  {image.rejection.get('code')}: {image.rejection.get('detail')}")
     for step in image.steps:
         why = f"  {step.error.get('error')}: {step.error.get('detail', '')}" if step.error else ""
-        typer.echo(f"  {step.step:<18} {step.status} ({step.attempts})" + why)
+        say(f"  {step.step:<18} {step.status} ({step.attempts})" + why)
     if image.execution:
-        typer.echo(f"Execution {image.execution}: {image.execution_status}")
+        say(f"Execution {image.execution}: {image.execution_status}")
     for event in image.history:
         why = f"  {event.error or ''} {(event.cause or '')[:200]}".rstrip()
-        typer.echo(f"  {event.at:%Y-%m-%d %H:%M:%S} {event.event}{why}")
+        say(f"  {event.at:%Y-%m-%d %H:%M:%S} {event.event}{why}")
+
+
+def _attribute(given: dict[str, Any]) -> dict[str, Any]:
+    """As `export` writes it: bytes in base64."""
+    return {key: base64.b64encode(each).decode() if isinstance(each, bytes) else each for key, each in given.items()}
 
 
 def _show_message(message: DeadMessage) -> None:
-    typer.echo(f"Message {message.id} in {message.queue}, sent {_age(message.sent_at)} ago")
+    say(f"Message {message.id} in {message.queue}, sent {_age(message.sent_at)} ago")
     cause = message.cause
     where = f" in {cause.function}" if cause.function else ""
     request = f", request {cause.request_id}" if cause.request_id else ""
-    typer.echo(f"Cause: {cause.error}{where}{request}\n  {cause.detail}")
+    say(f"Cause: {cause.error}{where}{request}")
+    say("  " + cause.detail.replace("\n", "\n  "), lines=True)
     if message.replays:
-        typer.echo(f"Replayed: {message.replays} times, last by {message.replayed_by}; it died again")
+        say(f"Replayed: {message.replays} times, last by {message.replayed_by}; it died again")
     for name, attribute in message.attributes.items():
-        typer.echo(f"Attribute {name}: {attribute.get('StringValue', '(bytes)')}")
+        say(f"Attribute {name}: {attribute.get('StringValue', '(bytes)')}")
     try:
         body = json.dumps(json.loads(message.body), indent=2)
     except (ValueError, RecursionError):  # no JSON, or nested deeper than anything of ours
         body = message.body
-    typer.echo(f"Body:\n{body}")
+    say(f"Body:\n{body}", lines=True)
 
 
 # --- acting ------------------------------------------------------------------------------------------
@@ -323,7 +340,7 @@ def purge(
     with _dead_letters(stage) as service:
         number = sum(len(view.messages) for view in service.look(choice))
         if number and not yes:
-            typer.confirm(f"Remove {number} dead letters of stage {stage}?", abort=True, err=True)
+            confirm(f"Remove {counted(number, 'dead letter')} of stage {stage}?")
         target = to or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
         report = _purge(service, choice, target) if number else None
     if report is None:
@@ -331,7 +348,7 @@ def purge(
 
         report = Report()
     elif not as_json:
-        typer.echo(f"They are in {target}.")
+        say(f"They are in {target}.")
     _tell(report, as_json=as_json)
 
 
@@ -388,6 +405,11 @@ def import_(
         lines = sys.stdin.readlines() if str(source) == "-" else source.read_text(encoding="utf-8").splitlines()
     except OSError as problem:
         raise CliError(f"{source}: {problem.strerror}") from problem
+    except UnicodeDecodeError:
+        raise CliError(f"{source}: is no file of dead letters, which is UTF-8") from None
+    if not as_json and not any(line.strip() for line in lines):
+        say(f"There is no dead letter in {source}.")
+        return
     with _dead_letters(stage) as service:
         report = service.bring_back(lines)
     _tell(report, as_json=as_json)
@@ -444,19 +466,19 @@ def _tell(report: Report, *, as_json: bool) -> None:
         typer.echo(json.dumps(document, indent=2))
     else:
         if not report.lines:
-            typer.echo("No dead letter matches; `list` shows which there are.")
+            say("No dead letter matches; `list` shows which there are.")
         for outcome, number in report.counts.items():
             causes = Counter(line.error for line in report.lines if line.outcome == outcome).most_common()
-            typer.echo(f"{number} {_SAID[outcome]}: " + ", ".join(f"{count} {error}" for error, count in causes))
+            say(f"{number} {_SAID[outcome]}: " + ", ".join(f"{count} {error}" for error, count in causes))
         told = [line for line in report.lines if line.reason]
         for line in told[:_TOLD_AT_MOST]:
-            typer.echo(f"  {line.queue} {line.message_id} {line.error}: {line.reason}", err=True)
+            say(f"  {line.queue} {line.message_id} {line.error}: {line.reason}", err=True)
         if len(told) > _TOLD_AT_MOST:
-            typer.echo(f"  and {len(told) - _TOLD_AT_MOST} more; --json names each", err=True)
+            say(f"  and {len(told) - _TOLD_AT_MOST} more; --json names each", err=True)
         if report.counts.get("replayed"):
-            typer.echo("Whether that helped, `list` says when they have been tried three times.", err=True)
+            say("Whether that helped, `list` says when they have been tried three times.", err=True)
         if report.counts.get("refused"):
-            typer.echo("Refused messages are replayed with --force; look at one with `show` first.", err=True)
+            say("Refused messages are replayed with --force; look at one with `show` first.", err=True)
     if not report.clean:
         raise typer.Exit(SOMETHING_LEFT)
 
@@ -471,14 +493,13 @@ def _age(moment: datetime) -> str:
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in heads:
         table.add_column(head, no_wrap=True)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(cell(each) for each in row))
     console = Console()
     console = console if console.is_terminal and console.width >= 100 else Console(width=160)
     console.print(table)

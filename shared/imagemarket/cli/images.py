@@ -11,6 +11,7 @@ import typer
 
 from imagemarket.cli.catalogue import show
 from imagemarket.cli.stage import Stage, deployment
+from imagemarket.cli.terminal import confirm, say
 
 app = typer.Typer(name="images", help="Pictures that need a person, straight in the deployment.", no_args_is_help=True)
 
@@ -36,7 +37,7 @@ def takedown(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local"
 
     with deployment(stage):
         wiring.withdrawal().take_down(image_id, reason=reason, actor=by or getuser())
-    typer.echo(f"{image_id} is taken down.")
+    say(f"{image_id} is taken down.")
 
 
 @app.command("restore")
@@ -46,7 +47,7 @@ def restore(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local")
 
     with deployment(stage):
         status = wiring.withdrawal().restore(image_id, reason=reason, actor=by or getuser())
-    typer.echo(f"{image_id} is {status.value} again.")
+    say(f"{image_id} is {status.value} again.")
 
 
 @app.command("delete")
@@ -61,10 +62,10 @@ def delete(
     from imagemarket import wiring
 
     if not yes:
-        typer.confirm(f"Delete {image_id} for good?", abort=True)
+        confirm(f"Delete {image_id} for good?")
     with deployment(stage):
         wiring.withdrawal().delete(image_id, reason=reason, actor=by or getuser())
-    typer.echo(f"{image_id} is deleted.")
+    say(f"{image_id} is deleted.")
 
 
 @app.command("history")
@@ -75,7 +76,7 @@ def history(image_id: Id, stage: Stage = "local") -> None:
     with deployment(stage):
         rows = wiring.withdrawal().history(image_id)
     if not rows:
-        typer.echo("Nothing was ever done to this image.")
+        say("Nothing was ever done to this image.")
         return
     show(
         ("at", "action", "by", "reason", "from", "to"),
@@ -115,11 +116,11 @@ def show_image(
     evidence = found.pop("evidence")
     rejection = found.pop("rejection")
     for name, value in found.items():
-        typer.echo(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
+        say(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
     if rejection:
-        typer.echo(f"rejection: {rejection['detail']} ({rejection['code']})")
+        say(f"rejection: {rejection['detail']} ({rejection['code']})")
     if not evidence:
-        typer.echo("Nothing speaks for a copy.")
+        say("Nothing speaks for a copy.")
         return
     show(
         ("earlier image", "verdict", "found by", "bits", "cosine", "points", "same", "cells", "status", "contributor"),
@@ -177,6 +178,6 @@ def stuck(
     if rows:
         show(("image id", "run", "last heard", "execution", "action"), [tuple(map(str, row.values())) for row in rows])
     else:
-        typer.echo("No image is stuck.")
+        say("No image is stuck.")
     if done is not None:
-        typer.echo(", ".join(f"{outcome.replace('_', ' ')}: {number}" for outcome, number in done.items()))
+        say(", ".join(f"{outcome.replace('_', ' ')}: {number}" for outcome, number in done.items()))

@@ -14,6 +14,7 @@ import typer
 from imagemarket.cli.client import CliError
 from imagemarket.cli.closed_pipe import shell_status
 from imagemarket.cli.stage import Stage, deployment
+from imagemarket.cli.terminal import say
 
 app = typer.Typer(name="models", help="Model bundles, and which of them is in use.", no_args_is_help=True)
 
@@ -68,7 +69,7 @@ def list_models(stage: Stage = "local") -> None:
     with deployment(stage):
         standings = wiring.reembedding().standings()
     for standing in standings:
-        typer.echo(f"{standing.model_version}  {standing.pictures} pictures{'  in use' if standing.in_use else ''}")
+        say(f"{standing.model_version}  {standing.pictures} pictures{'  in use' if standing.in_use else ''}")
 
 
 @app.command("reembed")
@@ -86,11 +87,11 @@ def reembed(
     """
     from imagemarket import wiring
 
-    def say(made: int, refused: int) -> None:
-        typer.echo(f"{made} vectors made" + (f", {refused} pictures refused" if refused else ""))
+    def tell(made: int, refused: int) -> None:
+        say(f"{made} vectors made" + (f", {refused} pictures refused" if refused else ""))
 
     with deployment(stage):
         reembedding = wiring.reembedding(endpoint)
-        made = reembedding.run(to, say) if switch else reembedding.fill(to, say)
+        made = reembedding.run(to, tell) if switch else reembedding.fill(to, tell)
         wiring.outbox_relay().drain()
-    typer.echo(f"{made} vectors of {to} were made" + ("; searches compare them now." if switch else "."))
+    say(f"{made} vectors of {to} were made" + ("; searches compare them now." if switch else "."))

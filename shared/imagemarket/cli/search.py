@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from imagemarket.cli import catalogue
 from imagemarket.cli.stage import Stage, deployment
+from imagemarket.cli.terminal import say
 
 if TYPE_CHECKING:
     from imagemarket.search.upkeep import Differences
@@ -60,7 +61,7 @@ def _each(stage: str, engine: str | None, *, reindexing: bool, repair: bool) -> 
         upkeep = wiring.search_upkeep()
         for name in [engine] if engine else upkeep.engines:
             found = upkeep.reindex(name) if reindexing else upkeep.verify(name, repair=repair)
-            typer.echo(_told(name, found, repaired=repair))
+            say(_told(name, found, repaired=repair))
             differ = differ or found.any
     return differ
 

@@ -11,7 +11,8 @@ import typer
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import URL_VARIABLE, MarketClient
 from imagemarket.cli.stage import Stage, api_address
-from imagemarket.cli.terminal import password_of
+from imagemarket.cli.terminal import cell, counted, password_of
+from imagemarket.platform.text import made_visible
 
 if TYPE_CHECKING:
     from imagemarket.cli.pictures import PassedOver
@@ -87,7 +88,7 @@ def upload(
     kept = Journal(journal or default_journal())
     try:
         for warning in kept.warnings:
-            console.print(warning, style="yellow", markup=False)
+            console.print(made_visible(warning), style="yellow", markup=False)
         with MarketClient(api_address(url, stage)) as client:
             client.sign_in(account, password)
             check_before_sending(client, pictures, defaults)
@@ -115,7 +116,7 @@ def _say_passed_over(console: Any, passed_over: Sequence[PassedOver]) -> None:
         by_reason.setdefault(each.reason, []).append(each.name)
     for reason, names in by_reason.items():
         told = f"Passed over, {reason}: {', '.join(names)}."
-        console.print(told, style="dim", markup=False, highlight=False)
+        console.print(made_visible(told), style="dim", markup=False, highlight=False)
 
 
 class _Shown:
@@ -161,16 +162,13 @@ class _Shown:
         self._ended += 1
         self._bars.update(self._results, completed=self._ended, count=f"{self._ended}/{self._files}")
         if not outcome.is_good:
-            from rich.markup import escape
-
-            self._console.print(f"[red]{outcome.status}[/red] {escape(outcome.name)}: {escape(outcome.reason)}")
+            self._console.print(f"[red]{cell(outcome.status)}[/red] {cell(outcome.name)}: {cell(outcome.reason)}")
 
 
 def _table(outcomes: list[Any]) -> None:
     from collections import Counter
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -183,13 +181,18 @@ def _table(outcomes: list[Any]) -> None:
         colour = _COLOURS.get(each.status, "red")
         seconds = "" if each.seconds is None else f"{each.seconds:.1f}"
         table.add_row(
-            escape(each.name), f"[{colour}]{each.status}[/{colour}]", escape(each.reason), each.image_id or "", seconds
+            cell(each.name),
+            f"[{colour}]{cell(each.status)}[/{colour}]",
+            cell(each.reason),
+            cell(each.image_id or ""),
+            seconds,
         )
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
     console.print(table)
-    counted = Counter(each.status for each in outcomes)
+    by_status = Counter(each.status for each in outcomes)
     console.print(
-        f"{len(outcomes)} files: " + ", ".join(f"{number} {status}" for status, number in counted.most_common())
+        f"{counted(len(outcomes), 'file')}: "
+        + ", ".join(f"{number} {cell(status)}" for status, number in by_status.most_common())
     )

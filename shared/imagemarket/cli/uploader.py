@@ -434,7 +434,10 @@ def check_before_sending(client: MarketClient, pictures: Sequence[Picture], defa
     upload, categories that there are not. Raises `CliError`."""
     role = client.account.get("role")
     if role != "contributor":
-        raise CliError(f"{client.account.get('email')} is the account of a {role}; only a contributor's uploads")
+        article = "an" if str(role).startswith(("a", "e", "i", "o", "u")) else "a"
+        raise CliError(
+            f"{client.account.get('email')} is the account of {article} {role}; only a contributor's uploads"
+        )
     wanted: dict[str, list[str]] = {category: ["--category"] for category in defaults.categories}
     for picture in pictures:
         for category in picture.notes.categories or ():

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imagemarket.cli.stage import Stage, deployment
-from imagemarket.cli.terminal import password_of
+from imagemarket.cli.terminal import password_of, say
 
 app = typer.Typer(name="users", help="Accounts, straight in the database.", no_args_is_help=True)
 
@@ -39,13 +39,13 @@ def create_admin(
     with deployment(stage):
         identity = wiring.identity()
         if if_missing and identity.is_admin(email):
-            typer.echo(f"{email} is an admin already.")
+            say(f"{email} is an admin already.")
             return
         password = None
         if not (promote and identity.exists(email)):
             password = password_of(email, twice=True)
         account = identity.create_admin(email=email, password=password, display_name=name, promote=promote)
-    typer.echo(f"{account.email} is an admin (account {account.id}).")
+    say(f"{account.email} is an admin (account {account.id}).")
 
 
 @app.command("confirm")
@@ -60,4 +60,4 @@ def confirm(
 
     with deployment(stage):
         account = wiring.identity().confirm_by_operator(email)
-    typer.echo(f"{account.email} is confirmed.")
+    say(f"{account.email} is confirmed.")

@@ -11,6 +11,7 @@ import typer
 
 from imagemarket.cli.catalogue import show
 from imagemarket.cli.stage import Stage, deployment
+from imagemarket.cli.terminal import say
 
 
 def verify(
@@ -43,7 +44,7 @@ def verify(
                 [(str(each.image_id or ""), each.kind, each.detail, words[each.mended]) for each in found],
             )
         kinds = Counter(each.kind for each in found)
-        typer.echo(
+        say(
             ", ".join(f"{kind}: {number}" for kind, number in sorted(kinds.items())) or "Everything is as it should be."
         )
     if any(not each.mended for each in found):

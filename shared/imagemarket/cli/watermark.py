@@ -14,6 +14,7 @@ import typer
 
 from imagemarket.cli.client import URL_VARIABLE, ApiProblem, CliError, MarketClient
 from imagemarket.cli.stage import STAGE_VARIABLE, api_address
+from imagemarket.cli.terminal import say
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -72,21 +73,21 @@ def read(
         if as_json:
             typer.echo(json.dumps({"image_id": None, "lies_over": found.lies_over}))
         else:
-            typer.echo(_nothing(found, against, address), err=True)
+            say(_nothing(found, against, address), err=True)
         raise typer.Exit(NO_MARK)
     image = _image(found.image_id, address) if address else None
     if as_json:
         told = {"image_id": found.image_id, "scale": found.scale, "upright": found.upright, "image": image}
         typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(f"image {found.image_id}")
+    say(f"image {found.image_id}")
     if image:
-        typer.echo(f"“{image['title']}” by {image['contributor']['name']}")
+        say(f"“{image['title']}” by {image['contributor']['name']}")
     elif address:
-        typer.echo("The market does not show this image (any more).")
+        say("The market does not show this image (any more).")
     if found.scale is not None:
         size = f"{found.scale:.0%} of the preview's size"
-        typer.echo(f"The copy has {size}{'' if found.upright else ' and is mirrored or turned'}.")
+        say(f"The copy has {size}{'' if found.upright else ' and is mirrored or turned'}.")
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,16 @@ def what_shows(value: str, most: int, *, lines: bool = False) -> str:
     return _cleaned(text)
 
 
+def made_visible(value: str, *, lines: bool = False) -> str:
+    """The text as a terminal may get it: each character that `clean_line` (with `lines`, `clean_lines`) refuses, and
+    of one line also the tab, as its escape."""
+    allowed = "\n\t" if lines else ""
+    return "".join(
+        each if _wrong(value, place, allowed) is None else each.encode("unicode_escape").decode()
+        for place, each in enumerate(value)
+    )
+
+
 def without_invisible(text: str) -> str:
     """The text without what nobody sees, wherever it stands; control characters and spaces stay."""
     return "".join(each for each in text if not is_invisible(each))

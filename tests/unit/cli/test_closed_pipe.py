@@ -53,6 +53,22 @@ def test_a_command_whose_reader_has_gone_ends_without_a_word(script: str) -> Non
     assert _run(script, reader=False) == (READER_GONE, "")
 
 
+@pytest.mark.parametrize("script", PRINTING[:-1])
+def test_an_answer_that_finds_no_room_is_told_in_a_line(script: str) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-c", _BEFORE + script + _AFTER],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY / "shared")},
+            timeout=60,
+            check=False,
+        )
+    told = "What there is to write cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 @pytest.mark.parametrize(
     ("ending", "status"), [("return 0", 0), ("return 3", 3), ("sys.exit(3)", 3), ("sys.exit()", 0)]
 )

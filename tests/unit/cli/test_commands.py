@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import sys
@@ -17,15 +18,20 @@ from uuid import UUID
 
 import httpx
 import pytest
+from rich.console import Console
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from imagemarket import wiring
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.cli import catalogue, models
+from imagemarket.cli import catalogue, models, upload
 from imagemarket.cli.__main__ import main
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError, MarketClient
+from imagemarket.cli.pictures import PassedOver
+from imagemarket.cli.terminal import say
+from imagemarket.cli.uploader import Outcome
+from imagemarket.deadletters.models import Cause, DeadMessage
 from imagemarket.ingestion.verification import Difference
 from imagemarket.platform.errors import ImageNotFound
 
@@ -144,6 +150,103 @@ def test_a_refused_value_is_told_with_what_it_must_be(words: list[str], told: st
     done = run(*words)
     assert done.exit_code == 2
     assert told in " ".join(done.output.replace("\u2502", " ").split())
+
+
+# --- what comes from outside -----------------------------------------------------------------------
+
+SLY = "a\x1b[31m\u202egpj\nb\x9b2J"
+SHOWN = "a\\x1b[31m\\u202egpj\\nb\\x9b2J"
+
+
+def test_every_text_is_printed_by_what_makes_it_visible() -> None:
+    """But for JSON, which has escapes of its own."""
+    for path in Path(catalogue.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call) or path.name == "terminal.py":
+                continue
+            if ast.unparse(call.func) in {"typer.echo", "typer.secho", "print"}:
+                assert ast.unparse(call.args[0]).startswith("json.dumps("), (path, call.lineno)
+            assert not ast.unparse(call.func).endswith("escape"), (path, call.lineno)
+
+
+def test_what_would_steer_a_terminal_is_shown_as_its_escape(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(SLY)
+    catalogue.show(("title",), [(SLY,)])
+    outcome = Outcome(SLY, "failed", SLY, SLY)
+    upload._table([outcome])
+    upload._say_passed_over(Console(width=1000), [PassedOver(SLY, SLY)])
+    shown = upload._Shown(Console(width=1000), [])
+    shown.ended(outcome)
+    told = capsys.readouterr().out
+    assert told.count(SHOWN) == 1 + 1 + 3 + 2 + 2
+    assert set(told) & {"\x1b", "\u202e", "\x9b"} == set()
+    say("two\nlines\r", lines=True)
+    assert capsys.readouterr().out == "two\nlines\\r\n"
+    say("\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")  # Persian needs its joiner
+    assert "\u200c" in capsys.readouterr().out
+
+    def fail() -> None:
+        raise CliError(SLY)
+
+    monkeypatch.setattr("imagemarket.cli.app.app", fail)
+    monkeypatch.setattr(sys, "argv", ["imagemarket"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == f"imagemarket: {SHOWN}\n"
+
+
+def test_a_file_named_like_an_option_steers_no_terminal() -> None:
+    done = run("upload", "--x\x1b[31m", "--as", "a@b.c")
+    assert done.exit_code == 2
+    assert "\x1b[31m.jpg" not in done.output
+    assert "\\x1b[31m" in done.output
+
+
+def test_a_dead_letter_with_bytes_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = DeadMessage(
+        id="abc",
+        queue="uploads",
+        body=SLY,
+        attributes={"b": {"DataType": "Binary", "BinaryValue": b"\xff"}, "s": {"StringValue": SLY}},
+        sent_at=datetime(2026, 1, 2, tzinfo=UTC),
+        cause=Cause(error=SLY, detail=SLY),
+    )
+    view = SimpleNamespace(messages=[letter], queue=SimpleNamespace(name="uploads", held=0))
+    monkeypatch.setattr(wiring, "dead_letters", lambda: Calls(look=[view]))
+    document = json.loads(run("dlq", "show", "abc", "--json").output)
+    assert document["attributes"]["b"] == {"DataType": "Binary", "BinaryValue": "/w=="}
+    for words in (["show", "abc"], ["list"], ["list", "--messages"]):
+        told = run("dlq", *words).output
+        assert "\\x1b[31m" in told
+        assert set(told) & {"\x1b", "\u202e", "\x9b"} == set()
+
+
+def test_removing_dead_letters_without_a_terminal_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = SimpleNamespace(messages=[1])
+    service = Calls(look=[view])
+    monkeypatch.setattr(wiring, "dead_letters", lambda: service)
+    done = run("dlq", "purge", "--all", input="")
+    assert "--yes" in str(done.exception)
+    assert "Remove 1 dead letter of" in done.output
+    assert run("dlq", "purge", "--all", input="n\n").exit_code == 1
+    assert {name for name, _, _ in service.seen} == {"look"}
+    assert "--yes" in str(run("images", "delete", str(IMAGE), "--reason", "x", input="").exception)
+
+
+@pytest.mark.parametrize("time", ["99999999999d", "9" * 5000 + "s"])
+def test_a_time_beyond_counting_is_refused(time: str) -> None:
+    done = run("dlq", "list", "--older-than", time)
+    assert (done.exit_code, "longer than any time" in " ".join(done.output.split())) == (2, True), done.output
+
+
+def test_an_empty_file_holds_no_dead_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "dead_letters", Calls)
+    (tmp_path / "empty").write_bytes(b"\n")
+    assert "There is no dead letter in" in run("dlq", "import", str(tmp_path / "empty")).output
+    (tmp_path / "other").write_bytes(b"\xff")
+    assert "UTF-8" in str(run("dlq", "import", str(tmp_path / "other")).exception)
 
 
 # --- verify --------------------------------------------------------------------------------------
