@@ -162,7 +162,7 @@ def test_every_text_is_printed_by_what_makes_it_visible() -> None:
     """But for JSON, which has escapes of its own."""
     for path in Path(catalogue.__file__).parent.glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(call, ast.Call) or path.name == "terminal.py":
+            if not isinstance(call, ast.Call) or path.name in {"terminal.py", "closed_pipe.py"}:
                 continue
             if ast.unparse(call.func) in {"typer.echo", "typer.secho", "print"}:
                 assert ast.unparse(call.args[0]).startswith("json.dumps("), (path, call.lineno)
