@@ -111,6 +111,8 @@ _TYPE_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q",
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 """None, CCITT (RLE, fax 3 and 4), LZW, JPEG, Deflate, PackBits, and Deflate's older number."""
 _DEFLATE = frozenset({8, 32946})
+_SENSORS, _CAMERAS_COMPRESSIONS = frozenset({32803, 34892}), frozenset({32767, 34713})
+"""Photometric interpretations of what a sensor saw, and how Sony and Nikon compress it."""
 _ONLY_WARNED_OF = frozenset({2, 3, 4, 7})
 """CCITT and JPEG: what is missing or damaged in them is no error to libtiff, but a warning."""
 _UNSIGNED = 1
@@ -255,15 +257,30 @@ class TiffDirectory:
         )
 
     def raw_format(self) -> str | None:
-        """DNG, NEF and ARW are TIFF files; their first directory tells them apart."""
+        """DNG, NEF and ARW are TIFF files; their first directory tells them apart, and whether a sensor's data lies
+        below: programs keep the camera's name in a TIFF that they make of its picture."""
         if _TAG_DNG_VERSION in self.fields:
             return "dng"
-        if _TAG_SUB_IFDS in self.fields:
-            maker = self.text(_TAG_MAKE).upper()
-            return next(
-                (name for prefix, name in (("NIKON", "nef"), ("SONY", "arw")) if maker.startswith(prefix)), None
-            )
-        return None
+        if _TAG_SUB_IFDS not in self.fields:
+            return None
+        maker = self.text(_TAG_MAKE).upper()
+        found = next((name for prefix, name in (("NIKON", "nef"), ("SONY", "arw")) if maker.startswith(prefix)), None)
+        return found if found is None or self._is_of_camera() else None
+
+    def _is_of_camera(self) -> bool:
+        """Whether it begins a RAW: with a preview of old JPEG or marked as reduced, or with a sensor's data in it or
+        below it, or what lies below cannot be read."""
+        if not _is_whole(self) or _is_sensors(self) or self.numbers(_TAG_COMPRESSION, (1,))[0] not in _COMPRESSIONS:
+            return True
+        try:
+            below = [
+                TiffDirectory(self._file, at, base=self._base)
+                for at in self.numbers(_TAG_SUB_IFDS, most=_PAGES_MAX)
+                if at
+            ]
+            return any(not each.whole or _is_sensors(each) for each in below)
+        except UnreadableImage:
+            return True
 
 
 def orientation_of(exif: bytes) -> int:
@@ -705,6 +722,11 @@ def _is_whole(directory: TiffDirectory) -> bool:
     if _TAG_KIND in directory.fields:
         return not directory.numbers(_TAG_KIND, (0,))[0] & _REDUCED_OR_MASK
     return directory.numbers(_TAG_OLD_KIND, (0,))[0] != _OLD_REDUCED
+
+
+def _is_sensors(directory: TiffDirectory) -> bool:
+    photometric, compression = (directory.numbers(tag, (0,))[0] for tag in (_TAG_PHOTOMETRIC, _TAG_COMPRESSION))
+    return photometric in _SENSORS or compression in _CAMERAS_COMPRESSIONS
 
 
 def _checked(directory: TiffDirectory) -> TiffDirectory:

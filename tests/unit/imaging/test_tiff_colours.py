@@ -11,6 +11,7 @@ import pyvips
 from PIL import Image
 
 from imagemarket.imaging.decoding import decode
+from imagemarket.imaging.formats import sniff
 from imagemarket.platform.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.colour import as_srgb, difference
 from tests.unit.imaging.tiffs import write_tiff
@@ -323,3 +324,34 @@ def test_where_all_are_reduced_the_largest_is_the_picture(tmp_path: Path) -> Non
     assert decode(_join(tmp_path / "a.tif", first={}, second=REDUCED)).width == 80
     write_tiff(tmp_path / "b.tif", np.full((60, 80, 3), 40, np.uint8), fields=REDUCED)
     assert decode(tmp_path / "b.tif").width == 80
+
+
+@pytest.mark.parametrize("make", [b"NIKON CORPORATION\0", b"SONY\0"])
+@pytest.mark.parametrize("kind", [{}, {254: (4, [0])}, {254: (4, [2])}])
+def test_a_cameras_name_in_a_tiff_with_smaller_pages_makes_no_raw_of_it(
+    tmp_path: Path, make: bytes, kind: dict[int, tuple[int, list[int]]]
+) -> None:
+    named = {271: (2, list(make)), 330: (4, [0])}
+    decoded = decode(_join(tmp_path / "a.tif", first={**named, **kind}, second=REDUCED))
+    assert (decoded.format, decoded.width) == ("tiff", 80)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (REDUCED, {}),
+        ({259: (3, [6])}, {}),
+        ({}, {262: (3, [32803])}),
+        ({}, {262: (3, [34892])}),
+        ({}, {259: (3, [34713])}),
+        ({}, {259: (3, [32767])}),
+        ({262: (3, [32803])}, REDUCED),
+    ],
+)
+def test_a_preview_first_or_a_sensors_data_below_it_makes_a_raw(
+    tmp_path: Path, first: dict[int, tuple[int, list[int]]], second: dict[int, tuple[int, list[int]]]
+) -> None:
+    for make, found in ((b"Nikon\0", "nef"), (b"SONY\0", "arw"), (b"Canon\0", "tiff")):
+        named = {271: (2, list(make)), 330: (4, [0])}
+        with _join(tmp_path / "a.tif", first={**named, **first}, second=second).open("rb") as file:
+            assert sniff(file) == found
