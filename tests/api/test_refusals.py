@@ -105,11 +105,32 @@ NUMBERS = [
     *(("listNotifications", f"limit={value}", "must be a whole number in digits") for value in ("nan", "-inf", "1e3")),
     ("listNotifications", "limit=" + "9" * 5000, "has too many digits"),
     *(
-        ("searchImages", f"min_aspect_ratio={value}", "must be a number")
-        for value in ("nan", "inf", "-Infinity", "+nan")
+        ("searchImages", f"min_aspect_ratio={value}", "must be a number in digits, such as 1.5")
+        for value in ("nan", "inf", "-Infinity", "+nan", "1e400")
     ),
-    ("searchImages", "min_aspect_ratio=1e400", "must be at most 100.0"),
+    ("searchImages", "min_aspect_ratio=" + "9" * 400, "must be at most 100"),
+    ("searchImages", "min_aspect_ratio=100.5", "must be at most 100"),
+    ("searchImages", "min_aspect_ratio=0", "must be at least 0.01"),
+    ("searchImages", "min_score=-1&q=a", "must be at least 0"),
+    ("searchByImage", "min_score=1.5", "must be at most 1"),
 ]
+MISSPELT = (
+    "1_0",
+    "+1",
+    "%2B1",
+    "%201",
+    "1%20",
+    "1%0a",
+    "%0a1",
+    "1.",
+    "1,0",
+    "1e0",
+    "0x1",
+    "-0",
+    "--1",
+    "%D9%A1",
+    "1%00",
+)
 
 
 @pytest.mark.parametrize(("name", "query", "detail"), NUMBERS)
@@ -117,7 +138,25 @@ def test_what_is_no_number_has_no_limit(name: str, query: str, detail: str) -> N
     (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
     (error,) = errors_of(route, query)
     assert error["detail"] == detail
-    assert ("limit" in error) == ("at most" in detail)
+    assert ("limit" in error) == (" at " in detail)
+
+
+@pytest.mark.parametrize("route", every_route())
+def test_a_number_is_written_in_digits(route: Route) -> None:
+    for parameter in route.operation.get("parameters", []):
+        kinds = {each.get("type") for each in (parameter["schema"], *parameter["schema"].get("anyOf", []))}
+        if parameter["in"] != "query" or not kinds & {"integer", "number"}:
+            continue
+        whole = "integer" in kinds
+        for value in (*MISSPELT, *(("1.0", "0.5") if whole else ("0.1_1", "-0.0", "0..5", "1.0.0"))):
+            told = errors_of(route, f"{parameter['name']}={value}")
+            (error,) = [each for each in told if each["field"] == parameter["name"]]
+            assert error["detail"].startswith(
+                "must be a whole number in digits" if whole else "must be a number in digits"
+            )
+        for value in ("1", "007") if whole else ("0.5", ".5", "1", "0.50"):
+            told = _errors_if_any(route, f"{parameter['name']}={value}")
+            assert all("digits" not in error["detail"] for error in told)
 
 
 @pytest.mark.parametrize("route", every_route())

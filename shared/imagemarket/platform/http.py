@@ -35,7 +35,7 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
 from imagemarket.platform.gateway import lambda_handler as lambda_handler  # noqa: PLC0414
 from imagemarket.platform.telemetry import count, duration, logger
-from imagemarket.platform.validation import GIVEN_AGAIN, field_errors, shown, takes_several
+from imagemarket.platform.validation import GIVEN_AGAIN, field_errors, misspelt_numbers, shown, takes_several
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -262,15 +262,20 @@ def _take_no_parameters(_: Annotated[_NoParameters, Query()]) -> None:
     """FastAPI dependency of a route that takes none, which FastAPI would let pass whatever comes."""
 
 
-def _take_each_once(request: Request) -> None:
-    """FastAPI dependency of every route: without it, all but the last of what is given again would be passed over."""
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    known = getattr(_model_of(request, "query"), "model_fields", {})
+def _take_as_written(request: Request) -> None:
+    """FastAPI dependency of every route: without it, all but the last of what is given again would be passed over, and
+    what only Python reads as a number taken for one."""
+    items = request.query_params.multi_items()
+    given = Counter(name for name, _ in items)
+    model = _model_of(request, "query")
+    known = getattr(model, "model_fields", {})
     findings = [
         {"type": GIVEN_AGAIN, "loc": ("query", name), "msg": ""}
         for name, times in given.items()
         if times > 1 and name in known and not takes_several(known[name].annotation)
     ]
+    again = {finding["loc"][1] for finding in findings}
+    findings += misspelt_numbers(model, ((name, value) for name, value in items if name not in again))
     if findings:
         raise RequestValidationError(findings)
 
@@ -290,7 +295,7 @@ class StrictRoute(APIRoute):
         models = [each.field_info.annotation for each in self.dependant.query_params]
         if any(getattr(model, "model_config", {}).get("extra") != "forbid" for model in models):
             raise TypeError(f"{path}: its query is to be one model that forbids what it does not know")
-        check = _take_each_once if models else _take_no_parameters
+        check = _take_as_written if models else _take_no_parameters
         options["dependencies"] = [*(options.get("dependencies") or ()), Depends(check)]
         options["responses"] = problem_responses(InvalidRequest) | (options.get("responses") or {})
         super().__init__(path, endpoint, **options)

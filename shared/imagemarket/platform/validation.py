@@ -9,6 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 _TOLD_LETTERS = 100
+_MINUS_NOTHING = r"(?!-[0.]+$)"
+_SPELT = {
+    int: ("int_parsing", re.compile(_MINUS_NOTHING + r"-?[0-9]+")),
+    float: ("float_parsing", re.compile(_MINUS_NOTHING + r"-?[0-9]*\.?[0-9]+")),
+}
+"""How numbers of an address are written. Python reads more (`1_0`, ` 10`, `+10`, `1.0` for a whole number), which a
+client means as something else or sends by mistake."""
 
 Json = dict[str, Any]
 
@@ -33,6 +40,18 @@ def field_errors(errors: Sequence[Mapping[str, Any]], known: Callable[[str], Any
     the address's own parameters alone are repeated: one of a body may be a password, one that nobody asked for a token.
     """
     return [_field_error(error, known) for error in errors]
+
+
+def misspelt_numbers(model: Any, given: Iterable[tuple[str, str]]) -> list[Json]:
+    """A finding for each of an address's parameters that the model reads as a number and that is not written as one.
+    One without a value is left to the model, which may take it as absent."""
+    fields = getattr(model, "model_fields", {})
+    findings: list[Json] = []
+    for name, value in given:
+        finding, spelling = _SPELT.get(_plain(fields[name].annotation) if name in fields else None, ("", None))
+        if value and spelling and not spelling.fullmatch(value):
+            findings.append({"type": finding, "loc": ("query", name), "msg": "", "input": value})
+    return findings
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:
@@ -86,9 +105,13 @@ def _limit_of(error: Mapping[str, Any]) -> Json:
     limit = getattr(context.get("error"), "limit", {})
     if kind in _LIMIT_WORDS:
         told, word = _LIMIT_WORDS[kind]
-        value = context.get(told)
-        limit = {word: int(value) if isinstance(value, float) and value.is_integer() else value}
+        limit = {word: _as_written(context.get(told))}
     return {"limit": limit} if limit else {}
+
+
+def _as_written(value: Any) -> Any:
+    """100 for 100.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _LIMIT_WORDS = {
@@ -130,7 +153,7 @@ def _sentence(error: Mapping[str, Any], place: str, path: Sequence[Any], known: 
         limit = context.get("min_length", context.get("max_length"))
         return single if limit == 1 else sentence.format(limit=limit)
     if kind in _BOUNDS:
-        return _BOUNDS[kind].format(**context)
+        return _BOUNDS[kind].format(**{name: _as_written(value) for name, value in context.items()})
     for beginning, sentence in _KINDS.items():
         if kind == beginning or kind.startswith(f"{beginning}_"):
             return sentence
@@ -154,6 +177,7 @@ _KINDS = {
     "int_parsing_size": "has too many digits",
     "int_parsing": "must be a whole number in digits",
     "int": "must be a whole number",
+    "float_parsing": "must be a number in digits, such as 1.5",
     "float": "must be a number",
     "finite_number": "must be a number",
     "bool": "must be true or false",
