@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -235,6 +236,32 @@ def test_many_at_a_time_come_through_as_one_does(market: Market, folder: Path, t
     (skipped,) = [each for each in outcomes if each.status == "skipped"]
     assert {skipped.name, skipped.reason.removeprefix("the same bytes as ")} == {"copy.jpg", "one.jpg"}
     assert market.statuses() == {"approved": 23}
+
+
+@pytest.mark.parametrize("from_request", [2, 5, 9])
+def test_a_market_that_is_gone_for_good_is_told_once_and_the_next_run_goes_on(
+    market: Market, folder: Path, tmp_path: Path, from_request: int
+) -> None:
+    market.cut = lambda number: "unsent" if number >= from_request else None
+    with pytest.raises(CliError, match=r"nothing answers at .* Run it again to go on"):
+        run(market, folder, tmp_path / "j.jsonl", parallel=1)
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert market.statuses() == {"approved": 3}
+
+
+def test_a_file_that_changes_while_it_is_sent_is_told_so(
+    market: Market, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(request: Any, body: bytes) -> httpx.Response:
+        with (folder / "one.jpg").open("ab") as file:
+            file.write(b"more")
+        return httpx.Response(400, text="<Error><Code>EntityTooLarge</Code></Error>")
+
+    (folder / "two.png").unlink()
+    (folder / "large.tif").unlink()
+    monkeypatch.setattr(market, "_stored", refused)
+    (outcome,) = run(market, folder, tmp_path / "j.jsonl")
+    assert (outcome.status, outcome.reason) == ("failed", "the file changed while it was sent; run it again")
 
 
 # --- the command -------------------------------------------------------------------------------------

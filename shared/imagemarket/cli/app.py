@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperGroup
@@ -85,6 +85,29 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    if not asked:
+        return
+    try:
+        say(f"imagemarket {version('imagemarket')}")
+    except PackageNotFoundError:
+        say("imagemarket, of a clone")
+    raise typer.Exit
+
+
+@app.callback()
+def imagemarket(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The marketplace's command line: try pictures out, upload and find them, look after what died."""
+
+
 app.add_typer(users.app, name="users")
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(images.app, name="images")

@@ -41,6 +41,10 @@ class Stopped(CliError):
         super().__init__("stopped; run it again to go on")
 
 
+class NobodyAnswers(CliError):
+    """There is no API at the address, or none any more."""
+
+
 @dataclass(eq=False)
 class ApiProblem(CliError):
     """A request the API refused: its status, the kind of problem and the API's own sentence."""
@@ -295,7 +299,7 @@ class MarketClient:
         try:
             response = self.patience.send(lambda: self._http.request(method, path, headers=headers, **options))
         except httpx.TransportError as error:
-            raise CliError(
+            raise NobodyAnswers(
                 f"nothing answers at {self.base_url} ({type(error).__name__}); is it up? --url or {URL_VARIABLE} choose"
                 " another address"
             ) from error

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from imagemarket.cli.client import ApiProblem, CliError, MarketClient, Stopped
+from imagemarket.cli.client import ApiProblem, CliError, MarketClient, NobodyAnswers, Stopped
 from imagemarket.cli.journal import Entry, Journal
 from imagemarket.cli.pictures import Defaults, Picture, announcement_of
 
@@ -138,11 +138,13 @@ class Uploader:
         self._in_flight: list[_InFlight] = []
         self._sending_done = threading.Event()
         self._outcomes: dict[Path, Outcome] = {}
+        self._gone: NobodyAnswers | None = None
 
     def run(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Sends what is missing, waits, and says what became of each picture, in their order.
 
         A picture's failure is its own outcome. Ctrl-C ends every wait within seconds; the journal knows the rest.
+        Raises `CliError` once nobody answers any more, however long the API was given.
         """
         senders = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
         watchers = ThreadPoolExecutor(1, thread_name_prefix="results")
@@ -159,7 +161,14 @@ class Uploader:
         finally:
             senders.shutdown(wait=True, cancel_futures=True)
             watchers.shutdown(wait=True)
+        if self._gone is not None:
+            raise CliError(f"{self._gone}. Run it again to go on: what has arrived is remembered") from self._gone
         return [self._outcomes[picture.path] for picture in pictures]
+
+    def _give_up(self, gone: NobodyAnswers) -> None:
+        self._gone = gone
+        self._stop.set()
+        self._client.stop(grace_seconds=_GRACE_SECONDS)
 
     # --- sending -----------------------------------------------------------------------------------
 
@@ -175,6 +184,9 @@ class Uploader:
             found = self._send(picture)
         except Stopped:
             return  # the run ends here, and the next one goes on with it
+        except NobodyAnswers as gone:
+            self._give_up(gone)
+            return
         except (CliError, OSError, httpx.HTTPError) as error:
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             found = Outcome(picture.name, "failed", said or type(error).__name__)
@@ -210,7 +222,14 @@ class Uploader:
         elif known is not None and self._is_over(known):
             known = None
         began = time.monotonic()
-        sent = self._announce_and_send(picture, sha256, known)
+        try:
+            sent = self._announce_and_send(picture, sha256, known)
+        except (Stopped, NobodyAnswers):
+            raise
+        except (CliError, httpx.HTTPError) as error:
+            if picture.path.stat().st_size == picture.size_bytes:
+                raise
+            raise CliError("the file changed while it was sent; run it again") from error
         return _InFlight(picture, sha256, sent, began=began)
 
     def _is_over(self, entry: Entry) -> bool:
@@ -371,6 +390,9 @@ class Uploader:
             progress = self._client.get(f"/v1/images/{image_id}/status")
         except Stopped:
             raise
+        except NobodyAnswers as gone:
+            self._give_up(gone)
+            return None
         except CliError as error:
             return Outcome(name, "failed", f"sent, but its status could not be read: {error}", image_id)
         status = progress["status"]

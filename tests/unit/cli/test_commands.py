@@ -249,6 +249,12 @@ def test_an_empty_file_holds_no_dead_letter(tmp_path: Path, monkeypatch: pytest.
     assert "UTF-8" in str(run("dlq", "import", str(tmp_path / "other")).exception)
 
 
+def test_the_version_is_told() -> None:
+    done = run("--version")
+    assert (done.exit_code, done.output.startswith("imagemarket")) == (0, True)
+    assert "Usage" in run().output
+
+
 # --- verify --------------------------------------------------------------------------------------
 
 
