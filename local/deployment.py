@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of, keeps_stacks
@@ -17,7 +18,7 @@ from local.opensearch import url_of as opensearch_url
 from local.postgres import USER
 from local.processes import MARK, without_aws
 from local.progress import Say
-from local.tooling import end_whole, home_for_tools, node_environment
+from local.tooling import end_whole, home_for_tools, node_environment, uninterrupted
 from local.valkey import url_of
 
 DATABASE = "imagemarket"
@@ -160,9 +161,9 @@ def _bound_functions(layout: Layout) -> None:
 def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str, str], say: Say) -> None:
     log = layout.logs / "deploy.log"
     make_private(log.parent)
-    with (
-        log.open("ab") as out,
-        subprocess.Popen(
+    with log.open("ab") as out, ExitStack() as starting:
+        starting.enter_context(uninterrupted())
+        with subprocess.Popen(
             command,
             cwd=folder,
             env=environment | {"NO_COLOR": "1"},
@@ -170,27 +171,27 @@ def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             umask=0o077,
-        ) as process,
-    ):
-        words: list[str] = []
+        ) as process:
+            words: list[str] = []
 
-        def follow() -> None:
-            for line in process.stdout or ():
-                out.write(line)
-                text = line.decode(errors="replace").rstrip()
-                words.append(text)
-                if found := _COUNT.search(text):
-                    say(f"{found[1]} of {found[2]} resources")
+            def follow() -> None:
+                for line in process.stdout or ():
+                    out.write(line)
+                    text = line.decode(errors="replace").rstrip()
+                    words.append(text)
+                    if found := _COUNT.search(text):
+                        say(f"{found[1]} of {found[2]} resources")
 
-        reader = threading.Thread(target=follow)
-        reader.start()
-        try:
-            status = process.wait()
-        except BaseException:
-            end_whole(process)
-            raise
-        finally:
-            reader.join(timeout=10)
+            reader = threading.Thread(target=follow)
+            reader.start()
+            try:
+                starting.close()  # what is told to this process from here on, or was meanwhile, ends that one too
+                status = process.wait()
+            except BaseException:
+                end_whole(process)
+                raise
+            finally:
+                reader.join(timeout=10)
     if status != 0:
         tail = "\n".join(words[-40:])
         raise LocalError(f"{' '.join(command[:2])} failed (status {status}); the end of {log}:\n{tail}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -116,6 +117,22 @@ def _ended_when(stalled: Callable[[], bool] | None, process: subprocess.Popen[by
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """An interrupt comes at the end of this: what was being started is known by then to whoever has to end it."""
+    told: list[int] = []
+    before = {
+        each: signal.signal(each, lambda number, _: told.append(number)) for each in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in told:
+        signal.raise_signal(number)
 
 
 def end_whole(process: subprocess.Popen[bytes]) -> None:
