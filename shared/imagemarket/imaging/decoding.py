@@ -50,6 +50,8 @@ _MAX_DECODED_BYTES = 1_600_000_000
 """In all, streamed or not: 200 megapixels of four channels of 16 bits."""
 _LOADERS = {"jpeg": "jpegload_source", "png": "pngload_source", "tiff": "tiffload_source"}
 _STREAMED = {"access": "sequential"}
+_TILE_SIZE_REFUSED = "tile size out of range"
+"""What libvips says of tiles that are far larger than their picture, as small as that may be."""
 _ORIENTATION, _EXIF = "orientation", "exif-data"
 _PROFILE = "icc-profile-data"
 _PROFILE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
@@ -151,6 +153,11 @@ def _check_cost(header: Header) -> None:
             f"The picture's {header.width} by {header.height} pixels of {header.pixel_bytes:g} bytes each are too much"
             " to decode; save it with 8 bits a channel and without extra channels."
         )
+    if header.covered_bytes > _MAX_DECODED_BYTES:
+        raise ImageTooLarge(
+            f"The strips or tiles of the picture come to {header.covered_bytes / 1e6:,.0f} MB, more than the"
+            f" {_MAX_DECODED_BYTES // 1_000_000} that are decoded at most. To have it accepted, {header.remedy}."
+        )
     if header.held_bytes > MAX_HELD_BYTES:
         raise ImageTooLarge(
             f"The picture can only be decoded with {header.held_bytes / 1e6:,.0f} MB of it in memory at once;"
@@ -195,6 +202,11 @@ def _decode(source: Source, found: str) -> Decoded:
     except vips.Error as error:
         if "out of memory" in str(error):
             raise MemoryError from error
+        if header.tile and _TILE_SIZE_REFUSED in str(error):
+            raise UnsupportedFormat(
+                f"The TIFF's tiles of {header.tile[0]} by {header.tile[1]} pixels are too large for a picture of"
+                f" {header.width} by {header.height}; save it in tiles of 256 pixels, or in strips."
+            ) from error
         raise UnreadableImage("The file is damaged or cut short: it could not be decoded to its end.") from error
     finally:
         if stream is not None:

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import zip_longest
 from typing import BinaryIO, Literal
 
 from imagemarket.imaging.jpeg_stream import JpegParts
@@ -45,8 +45,9 @@ _PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
 _PNG_COLOURS = frozenset({b"iCCP", b"cICP"})
 """Chunks that decoders pass over where they are damaged, though the picture looks other without them."""
 _UNFOLD_STEP, _UNFOLD_READ = 1_000_000, 1 << 16
-_PADDED = 4
-"""By how much tiles may be more than the picture that they cover."""
+_STREAM_BYTES_MAX, _STREAMS_OWN = 4, 64
+"""By how much Deflate's streams, or what they unfold to, may be more than the pieces that they are for, and what each
+takes for itself: random bytes are longer compressed, and a last strip may have rows below the picture."""
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type; a palette unfolds."""
 
@@ -146,6 +147,9 @@ class Header:
     jpeg: JpegParts | None = None
     deflated: tuple[tuple[int, int], ...] = ()
     """TIFF: where its Deflate streams lie and how long they are, whose sums the decoder does not look at."""
+    covered_bytes: int = 0
+    """TIFF: what its strips or tiles come to, those that stick out included."""
+    tile: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -625,43 +629,49 @@ def _tiff(file: BinaryIO) -> Header:
             raise UnreadableImage("The TIFF's pixels lie beyond its end: it is damaged or cut short.")
         if any(place < directory.head_bytes or place == directory.at for place in places):
             raise UnreadableImage("The TIFF's pixels are said to lie where its header does: it is damaged.")
-    separate = directory.numbers(_TAG_PLANES, (1,))[0] == 2
+    planes = samples if directory.numbers(_TAG_PLANES, (1,))[0] == 2 else 1
     pixel_bits = bits * samples
     tile_width, tile_height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_TILE_WIDTH, _TAG_TILE_HEIGHT))
-    if tile_width > 0 and tile_height > 0:
-        across = -(-width // tile_width) * tile_width
-        held = 2 * across * tile_height * pixel_bits // 8
-    else:
-        rows = min(directory.numbers(_TAG_ROWS_PER_STRIP, (height,))[0] or height, height)
-        held = width * rows * pixel_bits // 8
+    tile = (tile_width, tile_height) if tile_width > 0 and tile_height > 0 else None
+    across, rows = tile or (width, min(directory.numbers(_TAG_ROWS_PER_STRIP, (height,))[0] or height, height))
+    row_of_pieces = -(-width // across) * across * rows * pixel_bits // 8
     return Header(
         width,
         height,
         pixel_bytes=pixel_bits / 8,
-        held_bytes=held * (2 if separate else 1),
+        held_bytes=row_of_pieces * (2 if tile else 1) * (2 if planes > 1 else 1),
         remedy="save it in strips of a few rows, or in tiles of 256 pixels",
         channels=colours + opacity if samples > colours + opacity else None,
         page=page,
         sub_ifd=sub_ifd,
         fail_on="warning" if compression in _ONLY_WARNED_OF else "error",
-        deflated=_deflated(directory) if compression in _DEFLATE else (),
+        deflated=_deflated(directory, size) if compression in _DEFLATE else (),
+        covered_bytes=row_of_pieces * -(-height // rows),
+        tile=tile,
     )
 
 
-def _deflated(directory: TiffDirectory) -> tuple[tuple[int, int], ...]:
-    """Where the pieces of a picture lie, and how long they are."""
-    pairs = [(_TAG_TILES, _TAG_TILE_BYTES), (_TAG_STRIPS, _TAG_STRIP_BYTES)]
-    pieces = (zip(*(directory.numbers(tag, most=_PLACES_MAX) for tag in pair), strict=False) for pair in pairs)
-    return tuple(dict.fromkeys(chain.from_iterable(pieces)))
+def _deflated(directory: TiffDirectory, size: int) -> tuple[tuple[int, int], ...]:
+    """Where the pieces of a picture lie, and how long they are; to the file's end where that is not said, as libtiff
+    reads them then."""
+    pieces = list[tuple[int, int]]()
+    for places_tag, counts_tag in ((_TAG_TILES, _TAG_TILE_BYTES), (_TAG_STRIPS, _TAG_STRIP_BYTES)):
+        places, counts = (directory.numbers(tag, most=_PLACES_MAX) for tag in (places_tag, counts_tag))
+        pieces += [
+            (place, count if count > 0 else size - place)
+            for place, count in zip_longest(places, counts[: len(places)], fillvalue=0)
+        ]
+    return tuple(dict.fromkeys(pieces))
 
 
 def check_sums(file: BinaryIO, header: Header) -> None:
-    """Raises `UnreadableImage` where a Deflate stream of a TIFF unfolds to other bytes than it was made of.
+    """Raises `UnreadableImage` where a Deflate stream of a TIFF unfolds to other bytes than it was made of, or all to
+    far more than they are for.
 
     libtiff unfolds until a strip is full and does not come to the sum behind it (RFC 1950), so that this has to be done
-    once more; no further than the picture's own size in all.
+    once more.
     """
-    room = int(header.width * header.height * header.pixel_bytes * _PADDED) + _UNFOLD_STEP
+    room = header.covered_bytes * _STREAM_BYTES_MAX + len(header.deflated) * _STREAMS_OWN + _UNFOLD_STEP
     for place, length in header.deflated:
         file.seek(place)
         used = _summed(file, length, room)
@@ -671,16 +681,16 @@ def check_sums(file: BinaryIO, header: Header) -> None:
 
 
 def _summed(file: BinaryIO, length: int, room: int) -> int | None:
-    """How many bytes a Deflate stream unfolds to, no further than there is room; None where it does not end, or its sum
-    is another one."""
+    """How many bytes a Deflate stream unfolds to; None where it does not end within the room, or its sum is another
+    one."""
     stream, used = zlib.decompressobj(), 0
     try:
-        while not stream.eof and used < room:
+        while not stream.eof:
             data = stream.unconsumed_tail
             if not data:
                 data = file.read(min(length, _UNFOLD_READ))
                 length -= len(data)
-            if not data:
+            if not data or used > room:
                 return None
             used += max(len(stream.decompress(data, _UNFOLD_STEP)), len(data))
     except zlib.error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pyvips
 from PIL import Image, TiffImagePlugin
 
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import UnreadableImage
+from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+from tests.unit.imaging.tiffs import write_tiff
 
 _STRIPS, _STRIP_BYTES, _OLD_KIND = 273, 279, 255
 COMPRESSIONS = ["raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg", "group4", "group3"]
@@ -153,3 +155,75 @@ def test_a_reduced_picture_by_the_older_tag_is_not_the_picture(tmp_path: Path) -
             writer.newFrame()
     (tmp_path / "a.tif").write_bytes(file.getvalue())
     assert decode(tmp_path / "a.tif").picture.size == (640, 480)
+
+
+def _in_large_tiles(path: Path, sides: tuple[int, int], tile: int, damage: tuple[int, ...] = ()) -> Path:
+    """Deflate tiles that stick out far, stored as they are, with bytes of the last one changed."""
+    width, height = sides
+    pixels = np.random.default_rng(6).integers(0, 256, (-(-height // tile) * tile, -(-width // tile) * tile, 3))
+    tiles = [
+        bytearray(zlib.compress(pixels[top : top + tile, left : left + tile].astype(np.uint8).tobytes(), 0))
+        for top in range(0, height, tile)
+        for left in range(0, width, tile)
+    ]
+    for place in damage:
+        tiles[-1][place] ^= 0x41
+    end = 8
+    for _ in range(2):  # the second time it is known where the streams lie, behind all else
+        places = [end + sum(map(len, tiles[:number])) for number in range(len(tiles))]
+        fields = {259: (3, [8]), 324: (4, places), 325: (4, [len(each) for each in tiles])}
+        write_tiff(path, np.zeros((height, width, 3), np.uint8), tile=tile, fields=fields)
+        end = path.stat().st_size
+    path.write_bytes(path.read_bytes() + b"".join(tiles))
+    return path
+
+
+@pytest.mark.parametrize("sides", [(1000, 70), (1100, 600), (700, 300)])
+def test_all_of_tiles_that_are_much_larger_than_their_picture_is_summed(sides: tuple[int, int], tmp_path: Path) -> None:
+    assert decode(_in_large_tiles(tmp_path / "a.tif", sides, 1024)).width == sides[0]
+    for damage in (100, 200_000, -1):
+        with pytest.raises(UnreadableImage, match="sums"):
+            decode(_in_large_tiles(tmp_path / "a.tif", sides, 1024, (damage,)))
+
+
+def test_tiles_too_large_for_the_decoder_are_named(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "a.tif", np.zeros((200, 300, 3), np.uint8), tile=1024)
+    with pytest.raises(UnsupportedFormat, match=r"1024 by 1024 .* 300 by 200; save it in tiles of 256"):
+        decode(tmp_path / "a.tif")
+
+
+def test_streams_that_unfold_to_far_more_than_their_picture_are_refused(tmp_path: Path) -> None:
+    whole = _tiff("tiff_adobe_deflate")
+    endless = zlib.compress(bytes(10_000_000))
+    strips = _strips(whole)
+    for which in (0, 14):
+        places, sizes = [place for place, _ in strips], [size for _, size in strips]
+        places[which], sizes[which] = len(whole), len(endless)
+        data = _set(_set(whole + endless, _STRIPS, places), _STRIP_BYTES, sizes)
+        (tmp_path / "a.tif").write_bytes(data)
+        with pytest.raises(UnreadableImage, match="sums"):
+            decode(tmp_path / "a.tif")
+
+
+def test_tiles_that_are_too_much_in_all_are_refused(tmp_path: Path) -> None:
+    fields = {322: (3, [32_000]), 323: (3, [16]), 256: (4, [500]), 257: (4, [20_000])}
+    write_tiff(tmp_path / "a.tif", np.zeros((64, 64, 3), np.uint8), tile=64, fields=fields)
+    with pytest.raises(ImageTooLarge, match=r"1,920 MB.*tiles of 256"):
+        decode(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_stream_of_no_said_length_is_summed(damaged: bool, tmp_path: Path) -> None:
+    """libtiff reads it to the file's end."""
+    pixels = np.random.default_rng(6).integers(0, 256, (64, 80, 3), dtype=np.uint8)
+    stream = bytearray(zlib.compress(pixels.tobytes()))
+    stream[-1] ^= damaged
+    path = write_tiff(tmp_path / "a.tif", pixels, rows_per_strip=64, fields={259: (3, [8]), 279: (4, [0])})
+    end = path.stat().st_size
+    write_tiff(path, pixels, rows_per_strip=64, fields={259: (3, [8]), 273: (4, [end]), 279: (4, [0])})
+    path.write_bytes(path.read_bytes() + stream)
+    if damaged:
+        with pytest.raises(UnreadableImage, match="sums"):
+            decode(path)
+    else:
+        assert decode(path).width == 80
