@@ -37,8 +37,9 @@ _JPEG_AC = 0x10
 _JPEG_SHORTEST = {_JPEG_AC: 1, _JPEG_AC | 1: 0}
 """What a code of zeros alone stands for in the tables that decoders have where a file brings none: a change by one in
 the first, for lightness, and that no more comes of a block in the second."""
-_JPEG_LEFT_OUT = frozenset({*range(0xE3, 0xEE), 0xEF, 0xFE})
-"""Applications' segments and comments that no decoder asks for."""
+_JPEG_LS = 0xF7
+_JPEG_LEFT_OUT = frozenset({*range(0xE3, 0xEE), 0xEF, *range(0xF0, 0xFF)} - {_JPEG_LS})
+"""Applications' segments, those kept for extensions, and comments, which no decoder asks for."""
 _LATE_EXIF_BYTES_MAX = 1_000_000
 _PNG_STREAMED_ROWS = 2
 _PNG_COMPRESSED = frozenset({b"zTXt", b"iTXt", b"iCCP"})
@@ -357,7 +358,7 @@ def _jpeg(file: BinaryIO) -> Header:
         data = file.read(length - 2)
         if len(data) < length - 2:
             break
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+        if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}):
             if marker not in _JPEG_FRAMES:
                 raise UnsupportedFormat(
                     "The JPEG is arithmetic-coded, lossless or hierarchical; save it as a baseline or progressive one."
@@ -404,6 +405,8 @@ def _jpeg_frame(marker: int, data: bytes, *, scan: bytes) -> tuple[Header, JpegP
     precision, height, width, components = struct.unpack(">BHHB", data[:6])
     if precision != 8:
         raise UnsupportedFormat(f"The JPEG has {precision} bits a channel; save it with 8, or as a TIFF.")
+    if width and components and not height:
+        raise UnsupportedFormat("The JPEG's height stands behind its picture (DNL); save it anew.")
     if not (width and height and components) or len(data) < 6 + 3 * components or len(scan) < 1:
         raise UnreadableImage("The JPEG has no picture in it.")
     factors = [(data[6 + 3 * place + 1] >> 4 or 1, data[6 + 3 * place + 1] & 15 or 1) for place in range(components)]

@@ -25,8 +25,8 @@ _SCANS_MAX = 10_000
 _STEP = 1 << 20
 _SINGLY = 64
 """Bytes before a scan's end: libjpeg reads eight ahead."""
-_PADDING = 2
-"""Some files bring their scan to an even length."""
+_PADDING, _PADDING_OF_ZEROS = 2, 16
+"""Some files bring their scan to an even length, or one that divides by more, with zeros before a marker."""
 _COEFFICIENTS = 64
 _ZEROS = bytes(48)
 
@@ -67,10 +67,12 @@ class JpegStream:
             except struct.error as error:
                 raise UnreadableImage("The JPEG ends within the header of a scan.") from error
             self._single: int | None = None
+            self._padding = 0
         else:
             end = _next_marker(file, parts.scan_at)
             self._single = self._size if end is None else len(parts.head) + end - parts.scan_at
             """The end of the only scan, as it is handed out."""
+            self._padding = _PADDING if end is None else _PADDING_OF_ZEROS
             if not parts.may_hold_zeros and _has_zeros(file, parts.scan_at, end or size):
                 raise UnreadableImage("The JPEG is damaged: there are zeros in place of a part of its picture.")
 
@@ -89,7 +91,11 @@ class JpegStream:
 
     def check_used(self) -> None:
         """Raises `UnreadableImage` where a picture that is decoded to its last row left data of its scan over."""
-        if self._single is not None and self._single - self._at > _PADDING:
+        if self._single is None or self._single - self._at <= _PADDING:
+            return
+        left = self._single - self._at
+        self._file.seek(self._parts.scan_at + self._at - len(self._parts.head))
+        if left > self._padding or any(self._file.read(left)):
             raise UnreadableImage("The JPEG is damaged: its picture is complete before its data ends.")
 
     def _read(self, most: int) -> bytes:
