@@ -199,14 +199,16 @@ def _answer_for_the_rest(request: Request) -> Response:
     """Whatever the gateway has no line for: a browser that asks before it calls may go on, a path with a slash too
     many leads to the one that is meant, another method is told those that are taken, and anything else is not there.
     """
-    path = request.url.path
+    # The event has it decoded once; the adapter decodes it a second time, and `request.url` encodes some of it anew.
+    path: str = (request.scope.get("aws.event") or {}).get("rawPath", request.scope["path"])
     allowed = _methods(path)
     if request.method == "OPTIONS":
         # A preflight counts at 2xx alone, also for what is not there: the page could not read that it is not. What it
         # asks for the gateway says, which adds its headers to this answer.
         return Response(status_code=204, headers={"Allow": ", ".join([*with_head(allowed), "OPTIONS"])})
     meant = "/" + "/".join(part for part in path.split("/") if part)
-    if meant != path and _methods(meant):
+    # Of bytes that are no UTF-8 the event holds no more than that there were some; no path that is meant has any.
+    if meant != path and "\ufffd" not in meant and _methods(meant):
         query = f"?{request.url.query}" if request.url.query else ""
         return Response(status_code=308, headers={"Location": f"{quote(meant)}{query}"})
     if allowed:

@@ -9,7 +9,7 @@ import re
 import shlex
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -224,6 +224,19 @@ def test_a_slash_too_many_leads_to_what_is_meant() -> None:
         answer = get(path)
         assert (answer["statusCode"], answer["headers"]["location"]) == (308, meant)
     assert get("/images/")["statusCode"] == get("/images")["statusCode"] == get("/nowhere/")["statusCode"] == 404
+
+
+@pytest.mark.parametrize(
+    "segment", ["a%5Cb", "a%3Fb", "a%23b", "a%20b", "a%25b", "a%255Cb", "%C3%A9", "a%26b%3Dc", "a%5C..%5Cb"]
+)
+def test_the_path_that_is_meant_is_the_one_that_was_sent(segment: str) -> None:
+    answer = handler(http_event("GET", unquote(f"/images/{segment}/"), query="q=a%5Cb&x=%E9"), LambdaContext())
+    assert answer["statusCode"] == 308
+    assert answer["headers"]["location"] == f"/images/{segment}?q=a%5Cb&x=%E9"
+
+
+def test_a_path_that_is_no_utf8_leads_nowhere() -> None:
+    assert get(unquote("/images/%E9/"))["statusCode"] == 404
 
 
 def test_markup_escapes_what_is_not_markup() -> None:
