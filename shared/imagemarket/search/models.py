@@ -539,7 +539,7 @@ class Interpretation(BaseModel):
         " what would say it, or nothing."
     )
     effect: Literal["filter", "boost", "exclusion", "unread"] = Field(
-        description="`unread`: it may have meant to leave something out and was taken for words, or it is no words."
+        description="`unread`: it may have meant to leave something out, or more than it does, or it is no words."
     )
 
 

@@ -12,7 +12,7 @@ from imagemarket.imaging.hashes import COLOUR_NAMES
 from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
 from imagemarket.search.spelling import Speller
-from imagemarket.search.words import STOP_WORDS, Words, alike, read
+from imagemarket.search.words import NEVER_ALONE, STOP_WORDS, Words, alike, read, with_quotes_closed
 
 _SHAPES = {
     "vertical": "portrait",
@@ -100,7 +100,10 @@ _CATEGORIES = {
     for word in re.findall(r"[a-z]+", category.name.lower())
     if word not in _LITTLE
 }
-_GLUED = re.compile(r"((?!yes\W).*\w[)\]]?[,;|/]+|-+)(no|not|without)", re.IGNORECASE)
+_GLUED = re.compile(
+    r"""((?!yes\W).*\w[^\w\s"'-][^\w\s"']*|[^\w\s"']*-+|-*"[^"]*"-*)(no|not|without|w/o|w/out|minus|exclud(?:e|ing)|except)""",
+    re.IGNORECASE,
+)
 """A sign before a negation that is no part of it: "beach,no people", "beach -no people"."""
 _LONG_DASH = re.compile(r"(?<=\w)[\u2012-\u2015](?=(?:no|not|without)\s)", re.IGNORECASE)
 _GLUED_OTHERWISE = re.compile(r"\W(?:no|not|without)$")
@@ -109,6 +112,12 @@ _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
 """Quotes, a minus and `or` say exactly what is wanted."""
 _TOKEN = re.compile(r'(?:[^\s"]|"[^"]*"|")+')
 """What stands between spaces, a phrase in one."""
+_MINUS = re.compile(r"(?<![^\W_])(?P<minus>-+)(?!-*>)(?P<apart>\s*)[\W_]*?(?P<word>[^\W_]+)")
+"""A minus, or a dash between spaces, and the word behind it; an arrow is none."""
+_FACE = re.compile(r"(?<!\S)[:;=8]-\w(?!\w)")
+_SPACED_DASH = re.compile(r"(?<=\s)[\u2012-\u2015](?=\s)")
+"""Nobody's minus."""
+_WITHIN_A_NAME = re.compile(r"[-./&+_ ]")
 _PHRASE = re.compile(r'"[^"]*[^\W_][^"]*"')
 
 
@@ -171,11 +180,12 @@ class QueryReader:
         asked = read(query.q)
         typed = query.q if asked.groups or asked.image_id else ""  # signs alone are no words
         if not typed or query.verbatim or asked.image_id:
-            told = (_unread(query.q),) if query.q and not typed else ()
-            return Understood(typed, asked, query.filters(), interpreted=told)
+            told = [_unread(query.q)] if query.q and not typed else _lost(typed, asked, [])
+            return Understood(typed, asked, query.filters(), interpreted=tuple(told))
         text, filters, interpreted, denied = alike(typed), query.filters(), [], frozenset[str]()
         if self._reading.interpretation:
             text, filters, interpreted, denied = _without_unwanted(alike(_LONG_DASH.sub(", ", typed)), filters)
+        interpreted += _lost(typed, read(text), interpreted)
         if _EXACT.search(text) or not read(text).plain:
             return Understood(text, read(text), filters, interpreted=tuple(interpreted))
         words = text.split()
@@ -226,8 +236,7 @@ def _without_unwanted(text: str, filters: Filters) -> tuple[str, Filters, list[I
     unwanted: list[str] = []
     kept: list[str] = []
     denied: set[str] = set()
-    if text.count('"') % 2:  # one that nothing closes would take in what is added behind it
-        text = " ".join(text.rsplit('"', 1))
+    text = with_quotes_closed(text)  # one that nothing closes would take in what is added behind it
     words = _tokens(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(word.lower() for word in words)
     alone = False
@@ -286,6 +295,31 @@ def _as_read(text: str, told: list[Interpretation]) -> list[Interpretation]:
     ]
 
 
+def _lost(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Interpretation]:
+    """What was typed behind a minus and is not left out, or only as one name ("-cat-dog"), as unread."""
+    lost: list[Interpretation] = []
+    excluded = [clause for group in asked.groups for clause in group if clause.excluded]
+    said = {each.words for each in told}
+    without = {word for clause in excluded for word in re.findall(r"[^\W_]+", clause.text.lower())}
+    text = with_quotes_closed(alike(_SPACED_DASH.sub(",", typed)))
+    for minus in _MINUS.finditer(_FACE.sub("   ", text)):
+        word, start = minus["word"].lower(), minus.start()
+        quoted = text.count('"', 0, start) % 2 == 1
+        dash = bool(minus["apart"]) and (quoted or word[0].isdigit())  # "Paris - France", 1939 - 1945
+        if word not in without and not dash and not (quoted and text[start - 1] != '"') and minus[0] not in said:
+            lost.append(_unread(minus[0], f"-{word}"))
+    for clause in excluded:
+        parts = _WITHIN_A_NAME.split(clause.text)
+        known = clause.phrase or clause.write() in {each.value for each in told}
+        if not known and len(parts) > 1 and all(_may_be_a_thing(part) for part in parts):
+            lost.append(_unread(clause.write(), " ".join(f"-{part.lower()}" for part in parts)))
+    return lost
+
+
+def _may_be_a_thing(part: str) -> bool:
+    return len(part) > 2 and part.isalpha() and part.lower() not in NEVER_ALONE
+
+
 def _unread(words: str, instead: str = "") -> Interpretation:
     """What was not read as more than words; `instead` would say what it may have meant."""
     return Interpretation(words=words, parameter="q", value=instead, effect="unread")
@@ -296,7 +330,7 @@ def _tokens(text: str) -> list[str]:
     found: list[str] = []
     tokens = _TOKEN.findall(text)
     for place, token in enumerate(tokens):
-        glued = _GLUED.fullmatch(token) if place + 1 < len(tokens) and '"' not in token else None
+        glued = _GLUED.fullmatch(token) if place + 1 < len(tokens) else None
         found += [part for part in glued.groups() if part.strip("-")] if glued else [token]
     return found
 
@@ -339,7 +373,9 @@ def _negation(words: list[str], *, shows_a_sign: bool) -> _Negation:
     passed_over = _WORDS_BETWEEN if (strong or none) and not operator else _ARTICLES
     place = 2 if of else 1
     while place < len(words) and (
-        words[place].lower() in passed_over or (operator and words[place] in STOP_WORDS and words[place].islower())
+        words[place].lower() in passed_over
+        or not words[place].strip("([{\"'")
+        or (operator and words[place] in STOP_WORDS and words[place].islower())
     ):
         place += 1
     place, named = _list(
@@ -348,12 +384,16 @@ def _negation(words: list[str], *, shows_a_sign: bool) -> _Negation:
     following = words[place].lower().strip(_MARKS) if place < len(words) else ""
     for word in named:
         called = not strong and (shows_a_sign or word in _FORBIDDEN or word.isdigit())
+        if word in _SHAPES and not called and not none and not operator:
+            return _Negation(place, doubted=("",))
         if called or word in _SHAPES or (none and not _often_absent(word)):
             return _Negation(1)
     if operator and words[place : place + 1] == ["OR"]:
         return _Negation()
     if operator and not named and " ".join(words[1:place]).islower():
         return _Negation(place, doubted=("",))
+    if not named and not none and not operator and (meant := _minuses(following)):
+        return _Negation(place + 1, doubted=(meant.removeprefix("-"),))
     if not named or (following in _FORBIDDEN and not operator):
         return _Negation(1)
     if first == "neither" and len(named) < 2:
@@ -386,6 +426,14 @@ def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]
     return sure
 
 
+def _minuses(word: str) -> str:
+    """What would leave out the things that a word with signs in it names ("people/cars", "#cars"); empty where it names
+    none."""
+    clauses = [clause for group in read(f"-{word}").groups for clause in group]
+    things = all(each.excluded and not {each.text.lower()} & (_NOT_A_THING | _FORBIDDEN) for each in clauses)
+    return " ".join(each.write() for each in clauses) if things else ""
+
+
 def _of_a_list(thing: str) -> bool:
     return _often_absent(thing) or (thing.endswith("s") and not thing.endswith("ss"))
 
@@ -394,7 +442,11 @@ def _thing(word: str) -> str:
     """What a word names that a picture may show; empty where nothing."""
     bare = word.lower().lstrip(_OPENING).rstrip(_MARKS)
     groups = read(bare).groups
-    one = len(groups) == 1 and len(groups[0]) == 1 and groups[0][0].write() == bare and not groups[0][0].excluded
+    one = (
+        len(groups) == 1 == len(groups[0]) == len(read(f"-{bare}").groups)
+        and groups[0][0].write() == bare
+        and not groups[0][0].excluded
+    )
     return bare if one and bare not in _NOT_A_THING else ""
 
 

@@ -34,7 +34,12 @@ _SIGNS = str.maketrans(
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
     | dict.fromkeys(PARTING_NOTHING, "")
 )
-_CLAUSE = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
+_CLAUSE = re.compile(r'(-*)(?:"([^"]*)"|([^\s"]+))')
+# A minus right behind a sign ("cat;-dog", "(-dog)"), which is one as well; ":-D" has none, nor has "(-5)".
+_MINUS_BEHIND_A_SIGN = re.compile(r'(?<=[^\w\s"-])(?<!\s[:;=])(?<!^[:;=])-+(?=[(\[{]*(?:[^\W\d_]|"))')
+_OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
+_SEVERAL = re.compile(r"[,;|]|(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})")
+"""Signs between things that are left out each: "-dogs,birds", "-cat/dog"; AC/DC is one."""
 # Accents and points that do not matter, where no one letter holds them (NFKC): of Latin, Greek and Cyrillic, of Hebrew
 # and of Arabic, and those above signs.
 _ACCENTS = (
@@ -286,6 +291,16 @@ class Words:
         return Words(tuple(groups), self.image_id)
 
 
+def with_quotes_closed(text: str) -> str:
+    """The text without a quotation mark that nothing closes; behind a minus it takes in what follows, which is not
+    wanted."""
+    if text.count('"') % 2 == 0:
+        return text
+    before, behind = text.rsplit('"', 1)
+    minus = before.endswith("-") and not before.rstrip("-")[-1:].isalnum()
+    return f'{text}"' if minus and _LETTERS.search(behind) else f"{before} {behind}"
+
+
 def read(text: str | Words) -> Words:
     """Quotes keep a phrase as it is, a minus or `NOT` before a word or a phrase excludes it, `or` stands between
     alternatives. Everything else is words; signs are nothing."""
@@ -298,8 +313,9 @@ def _read(text: str) -> Words:
         return Words((), UUID(text.strip()))
     groups: list[tuple[Clause, ...]] = []
     joins = negates = within = False
-    said = _CLAUSE.findall(alike(text))[:LONGEST]
-    for place, (minus, quoted, bare) in enumerate(said):
+    said = _CLAUSE.findall(_minuses_apart(with_quotes_closed(alike(text))))[:LONGEST]
+    for place, (minus, quoted, typed) in enumerate(said):
+        bare = "NOT" if typed.lstrip("([{") == "NOT" else typed
         if not minus and not quoted and (bare.lower() == "or" or bare in {"NOT", "AND"}):
             following = said[place + 1][2].lstrip("([{") if place + 1 < len(said) else ""
             # "with or without" and "ready or not" are no alternatives; "cat or NOT dog" is one
@@ -316,16 +332,19 @@ def _read(text: str) -> Words:
             if bare.islower():  # "NOT in the mist"
                 continue
             negates = False  # "NOT FOR SALE"
-        within = within or (bool(minus) and bare.startswith("("))
+        within = within or (bool(minus) and bare.startswith(_OPENING))
         excluded = bool(minus) or negates or within
-        within = within and ")" not in bare
+        within = within and not any(sign in bare for sign in _CLOSING)
         if not quoted and not minus:  # an alternative to nothing, by which nothing is found
             terms = [term for term in terms if term.lower() != "or"]
         if not terms:
             continue
         negates = False
-        # "-dogs,birds" are two, and what is never looked for by itself is looked for as it stands
-        for part in [" ".join(terms)] if quoted or (excluded and "," not in bare) else terms:
+        several = excluded and not quoted and _SEVERAL.search(bare)
+        if several:
+            terms = [term for part in _SEVERAL.split(bare) for term in _TERM.findall(part) if _parts(term)]
+        # what is never looked for by itself is looked for as it stands
+        for part in terms if several or not (quoted or excluded) else [" ".join(terms)]:
             stopped = excluded and all(word.lower() in NEVER_ALONE for word in part.split())
             clause = Clause(part, phrase=bool(quoted) or stopped, excluded=excluded)
             if joins:
@@ -334,6 +353,13 @@ def _read(text: str) -> Words:
                 groups.append((clause,))
             joins = False
     return Words(tuple(dict.fromkeys(tuple(dict.fromkeys(group)) for group in _written_in_one(groups))))
+
+
+def _minuses_apart(text: str) -> str:
+    """The text with a space before each minus that stands right behind a sign, but for what is in quotes."""
+    outside = text.split('"')
+    outside[::2] = [_MINUS_BEHIND_A_SIGN.sub(r" \g<0>", f'{part}"')[:-1] for part in outside[::2]]
+    return '"'.join(outside)
 
 
 def _written_in_one(groups: list[tuple[Clause, ...]]) -> list[tuple[Clause, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import product
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("NOT cat OR dog", "NOT cat OR dog", None),
         ("leaves OR | NOT on dog", "leaves -dog", None),
         ("dogs no mist or NOT in", "-mist dogs or NOT in", None),
-        ('sea without "red boats" -"wolf', 'sea - wolf -"red boats"', None),
+        ('sea without "red boats" -"wolf', 'sea -"wolf" -"red boats"', None),
         ("no dog NOT cat or -(dog and cat", "no dog NOT cat or -(dog and cat", None),
         ("NOT (cat or dog) tree", "tree -cat -dog", None),
     ],
@@ -213,6 +214,13 @@ def test_what_words_leave_out_is_told(asked: str, told: list[tuple[str, str]]) -
         ("no umbrellas", "no umbrellas", "-umbrellas"),
         ("this is not a pipe", "not a pipe", "-pipe"),
         ("owl NOT on", "NOT on", ""),
+        ("vertical no horizontal", "no horizontal", ""),
+        ("cat no vertical", "no vertical", ""),
+        ("cat no dog/bird", "no dog/bird", "-dog -bird"),
+        ("-cat-dog", "-cat-dog", "-cat -dog"),
+        ("cat - dog", "- dog", "-dog"),
+        ('"-dog"', "-dog", "-dog"),
+        ("cat (-5)", "-5", "-5"),
         ("\U0001f431", "\U0001f431", ""),
         ("?!", "?!", ""),
     ],
@@ -220,6 +228,29 @@ def test_what_words_leave_out_is_told(asked: str, told: list[tuple[str, str]]) -
 def test_a_negation_that_is_not_read_is_told_and_how_to_say_it(asked: str, words: str, instead: str) -> None:
     told = [(each.words, each.parameter, each.value) for each in read(asked).interpreted if each.effect == "unread"]
     assert told == [(words, "q", instead)]
+
+
+@pytest.mark.parametrize(
+    "before", ["", "cat ", "cat, ", "cat;", "cat/", "cat (", '"cat" ', '"cat"', "vertical ", "cat. "]
+)
+@pytest.mark.parametrize("no", ["-", "--", "\u2013", "- ", "no ", "not ", "without ", "w/o ", "minus ", "NOT ", "-no "])
+@pytest.mark.parametrize("opening", ["", '"', "\u201c", "'", "(", '("', '"(', "#", "/", "\u00ab"])
+def test_no_minus_and_no_no_vanishes_untold(before: str, no: str, opening: str) -> None:
+    things = ("dog", "dog/bird", "dog-bird", "dog,bird", "dog+bird", "vertical")
+    for thing, closing in product(things, ["", '"', ")", ","]):
+        asked = f"{before}{no}{opening}{thing}{closing}"
+        understood = read(asked)
+        left_out = [c.text.lower() for group in understood.words.groups for c in group if c.excluded]
+        told = [each.words.lower() for each in understood.interpreted if each.effect in {"unread", "exclusion"}]
+        wanted = thing[:3]
+        assert any(wanted in each for each in (*left_out, *told)), asked
+
+
+@pytest.mark.parametrize(
+    "asked", ["a -> b", ":-D cat", "Paris \u2014 France", "1939 - 1945", "dog -t-shirt", "pre- and post-war"]
+)
+def test_a_dash_that_is_no_minus_is_not_told(asked: str) -> None:
+    assert read(asked).interpreted == ()
 
 
 @pytest.mark.parametrize(

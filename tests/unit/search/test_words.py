@@ -16,6 +16,17 @@ from imagemarket.search.words import Clause, read
         ('"red boat" sea', [[Clause("red boat", phrase=True)], [Clause("sea")]]),
         ("red -sea", [[Clause("red")], [Clause("sea", excluded=True)]]),
         ('-"red boat"', [[Clause("red boat", phrase=True, excluded=True)]]),
+        ('-"red boat', [[Clause("red boat", phrase=True, excluded=True)]]),
+        ("cat -\u201cdog", [[Clause("cat")], [Clause("dog", phrase=True, excluded=True)]]),
+        ('cat --"dog"', [[Clause("cat")], [Clause("dog", phrase=True, excluded=True)]]),
+        ('red" boat', [[Clause("red")], [Clause("boat")]]),
+        *(
+            (asked, [[Clause("cat")], [Clause("dog", excluded=True)]])
+            for asked in ("cat;-dog", "cat,-dog", "cat/-dog", "cat (-dog)", "cat+-dog", "cat|-(dog)", "cat (NOT dog)")
+        ),
+        *((f"-cat{sign}dog", [[Clause("cat", excluded=True)], [Clause("dog", excluded=True)]]) for sign in ",;|/"),
+        ("-[cat dog]", [[Clause("cat", excluded=True)], [Clause("dog", excluded=True)]]),
+        ("-AC/DC", [[Clause("AC/DC", excluded=True)]]),
         ("sky or harbour OR quay", [[Clause("sky"), Clause("harbour"), Clause("quay")]]),
         ("or sky or", [[Clause("sky")]]),
         ("semi-circle", [[Clause("semi-circle")]]),
@@ -44,7 +55,7 @@ def test_how_a_text_is_read(text: str, groups: list[list[Clause]]) -> None:
     ("text", "written"),
     [
         ('  red -"old boat" or  -sea((( ', 'red -"old boat" or -sea'),
-        ("a-(-(-(b", "a b"),
+        ("a-(-(-(b", "a -b"),
         ("-a(b", '-"a b"'),
         ("C:\\temp rock'n'roll 66.5", "C temp rock'n'roll 66.5"),
         ("-(" * 100, ""),
