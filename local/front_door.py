@@ -48,6 +48,8 @@ _MAX_BODY_BYTES = 6 * 2**20
 _MAX_TARGET_BYTES = 8192
 _MAX_HEADER_BYTES = 10_240
 """Together API Gateway takes 10,240 bytes of request line and headers."""
+_LINE_BYTES = len(": \r\n")
+_HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _MEDIA_PREFIXES = ("thumbnails/", "watermarked/")
 _MEDIA_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]*")
 """How keys of renditions are spelt; nothing of them needs an escape."""
@@ -105,7 +107,7 @@ def _target(request: Request) -> tuple[bytes, bytes]:
     query: bytes = request.scope["query_string"]
     if len(path) + len(query) > _MAX_TARGET_BYTES:
         raise _Refused(414, "URI too long", f"Path and query take at most {_MAX_TARGET_BYTES} bytes together")
-    if sum(len(name) + len(value) for name, value in request.headers.raw) > _MAX_HEADER_BYTES:
+    if sum(len(name) + len(value) + _LINE_BYTES for name, value in request.headers.raw) > _MAX_HEADER_BYTES:
         raise _Refused(431, "Headers too large", f"Headers take at most {_MAX_HEADER_BYTES} bytes together")
     if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for _, value in request.headers.raw for byte in value):
         raise _Refused(400, "Bad request", "A header holds a control character")
@@ -307,23 +309,34 @@ async def _refuse(request: Request, error: Exception) -> Response:
     return problem
 
 
-class _OneFraming:
-    """ASGI middleware: refuses a request that says twice how long it is, and ends its connection, where somebody before
-    this door may see another request begin (RFC 9112, 6.1)."""
+def _ill_formed(scope: Scope) -> JSONResponse | None:
+    """The refusal of a request that the server reads and that others read otherwise, or not at all."""
+    names = {name for name, _ in scope["headers"]}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        # Somebody before this door may see another request begin (RFC 9112, 6.1).
+        return _problem(400, "Bad request", "A request has either Content-Length or Transfer-Encoding")
+    if not scope["http_version"].startswith("1."):
+        return _problem(505, "HTTP version not supported", "This door speaks HTTP/1.1")
+    if any(name == b"host" and not _HOST.fullmatch(value) for name, value in scope["headers"]):
+        return _problem(400, "Bad request", "Host names a host, and its port after a colon where it has another one")
+    if scope["method"] != scope["method"].upper():  # `get` is another method than GET (RFC 9110, 9.1)
+        return _problem(501, "Not implemented", "Methods are written in capitals")
+    return None
+
+
+class _WellFormed:
+    """ASGI middleware: refuses what is ill-formed, and ends its connection."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            names = {name for name, _ in scope["headers"]}
-            if {b"content-length", b"transfer-encoding"} <= names:
-                detail = "A request has either Content-Length or Transfer-Encoding"
-                refusal = _problem(400, "Bad request", detail, Connection="close")
-                refusal.headers.update(_OF_OTHER_ORIGINS)
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        refusal = _ill_formed(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        refusal.headers.update({**_OF_OTHER_ORIGINS, "connection": "close"})
+        await refusal(scope, receive, send)
 
 
 class _Protocol(H11Protocol):
@@ -408,7 +421,7 @@ def make_app(aws: str, outputs: Path) -> Starlette:
             _Api("/.well-known/{rest:path}", door.api),
         ],
         exception_handlers={HTTPException: _refuse},
-        middleware=[Middleware(_OneFraming)],
+        middleware=[Middleware(_WellFormed)],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a path with a slash too many is for the API to answer

@@ -400,6 +400,40 @@ def test_what_is_no_request_is_refused_as_a_problem_too(standing: int, sent: byt
     assert ("chunked" in document["detail"]) == (status == 501)
 
 
+@pytest.mark.parametrize(
+    ("line", "host", "status"),
+    [
+        *((method + b" /v1/search HTTP/1.1", b"x", 501) for method in (b"get", b"post", b"Get", b"options", b"foo")),
+        *((b"GET " + target + b" HTTP/2.0", b"x", 505) for target in (b"/v1/search", b"/", b"/nowhere")),
+        (b"GET /v1/search HTTP/0.9", b"x", 505),
+        (b"OPTIONS /v1/search HTTP/3.0", b"x", 505),
+        *(
+            (b"GET /v1/search HTTP/1.1", host, 400)
+            for host in (b"a b", b"", b"\xff\xfe", b"a/b", b"a@b", b"a:b", b"a:", b"a,b", b"[::1", b"x:80:80", b"a%00")
+        ),
+    ],
+)
+def test_what_others_read_otherwise_is_refused(standing: int, line: bytes, host: bytes, status: int) -> None:
+    answer = exchange(standing, line + b"\r\nHost: " + host + b"\r\n\r\n" + _SECOND)
+    assert answer.count(b"HTTP/1.1 ") == 1, "what came after it is answered by nobody"
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
+    told = fields(answer)
+    assert {("content-type", "application/problem+json"), ("connection", "close")} <= set(told)
+    assert ("access-control-allow-origin", "*") in told
+
+
+@pytest.mark.parametrize("host", [b"market.test", b"127.0.0.1:8080", b"[::1]:8080", b"a_b", b"MARKET.test:443", b"x."])
+def test_a_host_is_taken_however_it_is_called(standing: int, host: bytes) -> None:
+    answer = exchange(standing, b"GET /v1/search HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 201 ")
+
+
+def test_lines_of_headers_count_with_what_parts_them(standing: int) -> None:
+    assert raw(standing, b"/v1/search", *[b"X: y"] * 1500)[0] == 201
+    assert raw(standing, b"/v1/search", *[b"X: y"] * 3000)[0] == 431
+    assert raw(standing, b"/media/thumbnails/i/1.webp", *[b"X: y"] * 3000)[0] == 431
+
+
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST", b"OPTIONS", b"DELETE"])
 @pytest.mark.parametrize("target", [b"/v1/search", b"/images/x", b"/media/thumbnails/i/1.webp", b"/", b"/nowhere"])
 def test_no_header_comes_twice_but_cookies(standing: int, target: bytes, method: bytes) -> None:
