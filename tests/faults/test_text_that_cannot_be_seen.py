@@ -44,6 +44,11 @@ UNSEEN = [
         "a\u2060b",
         "a\u180eb",
         "a\ufffeb",
+        "a\ufffcb",
+        "a\u303fb",
+        "a\U0001d159b",
+        "a\U00016fe4b",
+        "a\ue000b",
         "\ufe0fa",
     ),
     *(

@@ -344,7 +344,8 @@ def _texts(value: Element) -> list[str]:
 
 
 def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
-    """IPTC-IIM 4.2. Its texts are in the alphabet that 1:90 says; else in UTF-8 where all are, or Windows' Latin."""
+    """IPTC-IIM 4.2. Its texts are in the alphabet that 1:90 says; else each in UTF-8 where it is valid, or Windows'
+    Latin: programs add their own fields beside those that are there."""
     fields: dict[tuple[int, int], list[bytes]] = {}
     at = 0
     while at + 5 <= len(block) and block[at] == 0x1C:
@@ -362,8 +363,7 @@ def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
         at += size
     declared = b"".join(fields.get((1, 90), []))
     letters = next((letters for escape, letters in _ALPHABETS.items() if escape in declared), _LATIN_LETTERS)
-    said = (each for (record, _), values in fields.items() if record == 2 for each in values)
-    utf8 = b"\x1b%G" in declared or (letters is _LATIN_LETTERS and all(_utf8(each) is not None for each in said))
+    utf8 = b"\x1b%G" in declared or letters is _LATIN_LETTERS
 
     def texts(number: int, most: int) -> list[str]:
         values = fields.get((2, number), [])

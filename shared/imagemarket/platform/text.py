@@ -47,7 +47,8 @@ _FLAGS = tuple(
 any other tags are shown nowhere."""
 _FLAG_TAGS = len(_FLAGS[0]) - 1
 
-# Default_Ignorable_Code_Point of Unicode 16 and the signs that are drawn as a space, first and last of each range.
+# Default_Ignorable_Code_Point of Unicode 16 and the signs that are drawn as a space or stand for what is not in the
+# text, first and last of each range.
 _INVISIBLE = (
     (0x00AD, 0x00AD),
     (0x034F, 0x034F),
@@ -59,17 +60,22 @@ _INVISIBLE = (
     (0x2028, 0x202E),
     (0x2060, 0x206F),
     (0x2800, 0x2800),
+    (0x303F, 0x303F),
     (0x3164, 0x3164),
     (0xFE00, 0xFE0F),
     (0xFEFF, 0xFEFF),
     (0xFFA0, 0xFFA0),
-    (0xFFF0, 0xFFFB),
+    (0xFFF0, 0xFFFC),
     (0x13430, 0x1345F),
+    (0x16FE4, 0x16FE4),
     (0x1BCA0, 0x1BCA3),
+    (0x1D159, 0x1D159),
     (0x1D173, 0x1D17A),
     (0xE0000, 0xE0FFF),
 )
 _STARTS = tuple(first for first, _ in _INVISIBLE)
+_PARTING = dict.fromkeys(map(ord, "\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029"), " ")
+"""What parts lines, pages and fields without being one of the two line ends: words do not run together without it."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -92,7 +98,7 @@ def clean_lines(value: str) -> str:
 def what_shows(value: str, most: int, *, lines: bool = False) -> str:
     """The text without what `clean_line` (with `lines`, `clean_lines`) refuses, `most` characters at most: for words
     that a person did not write here and cannot mend, as those in a file or its name. "" where nothing shows."""
-    text, before = value.replace("\r\n", "\n").replace("\r", "\n"), None
+    text, before = value.replace("\r\n", "\n").replace("\r", "\n").translate(_PARTING), None
     allowed = "\n\t" if lines else "\t"
     while text != before:  # what is taken out or cut off changes what stands beside it
         before = text
@@ -141,6 +147,8 @@ def _wrong(text: str, place: int, allowed: str) -> str | None:
     if kind == "Cc":
         word = "a line break" if each in "\n\r\x0b\x0c\x85" else "a control character"
         return f"holds {word} (U+{ord(each):04X})"
+    if kind == "Co":
+        return f"holds U+{ord(each):04X}, which is for private use and shown differently everywhere"
     if _is_noncharacter(each) or (is_invisible(each) and not _joins(text, place)):
         word = "turns the direction of writing" if each in _BIDI else "cannot be seen"
         return f"holds U+{ord(each):04X} ({unicodedata.name(each, 'no character').lower()}), which {word}"

@@ -129,9 +129,11 @@ def test_iptc_is_read_in_the_letters_it_was_written_in(data: bytes, charset: byt
     assert _of(_iptc((5, data), charset=charset)).title == title
 
 
-def test_one_text_that_is_no_utf_8_tells_of_all() -> None:
-    found = _of(_iptc((5, "Zürich".encode("cp1252")), (25, "Ã¤".encode("cp1252")), (25, b"sea"), (110, b"House")))
-    assert (found.title, found.keywords, found.credit) == ("Zürich", ("Ã¤", "sea"), "House")
+def test_each_text_of_iptc_tells_its_own_alphabet_where_none_is_declared() -> None:
+    texts = (5, "Zürich".encode("cp1252")), (25, "Käse".encode()), (25, "Öl".encode("cp1252")), (110, b"House")
+    for fields in (texts, texts[::-1]):
+        found = _of(_iptc(*fields))
+        assert (found.title, {*found.keywords}, found.credit) == ("Zürich", {"Käse", "Öl"}, "House")
 
 
 def test_xmp_goes_before_iptc_and_a_title_before_any_headline() -> None:
@@ -227,12 +229,22 @@ def test_lengths_are_bounded_and_what_cannot_be_seen_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "unseen", ["\u2800", "\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u200b", "\u00ad", "\u2066"]
+    "unseen",
+    [
+        *("\u2800", "\u115f", "\u1160", "\u3164", "\uffa0", "\u034f", "\u200b", "\u00ad", "\u2066"),
+        *("\ufffc", "\u303f", "\U0001d159", "\U00016fe4", "\ue000", "\uf8ff", "\U0010fffd"),
+    ],
 )
 def test_what_a_file_suggests_holds_nothing_that_a_title_may_not(unseen: str) -> None:
     found = _of(_iptc((5, f"a{unseen}b".encode()), (25, unseen.encode()), (25, f"{unseen}word{unseen}".encode())))
     assert found.title == clean_line("ab")
     assert found.keywords == ("word",)
+
+
+@pytest.mark.parametrize("parting", ["\u2028", "\u2029", "\u0085", "\v", "\f"])
+def test_what_parts_lines_parts_words(parting: str) -> None:
+    found = _of(_iptc((5, f"Red{parting}fox".encode()), (120, f"{parting}one{parting}two".encode())))
+    assert (found.title, found.description) == ("Red fox", "one two")
 
 
 # --- what others wrote ------------------------------------------------------------------------------
