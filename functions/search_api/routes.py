@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from starlette.routing import Route
 
 from imagemarket import wiring
 from imagemarket.platform.errors import (
@@ -27,6 +28,7 @@ from imagemarket.platform.http import (
     create_api,
     etag_of,
     matches,
+    method_not_allowed,
     problem_responses,
     require_role,
     spend,
@@ -103,6 +105,11 @@ def explain_search(
     spend(request, COMPUTED_COST)
     response.headers["Cache-Control"] = "no-store"
     return wiring.search().explain(query)
+
+
+def _refuse_to_read_uploads(request: Request) -> Response:
+    """The gateway's line for images takes `GET /v1/images/upload` too, which is no image's address."""
+    raise method_not_allowed(request.method, ["POST"])
 
 
 @router.get(
@@ -183,9 +190,11 @@ def _answer(body: str, cache_control: str, if_none_match: str | None, *, state: 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api(
+    api = create_api(
         "imagemarket: search",
         router,
         limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
         accounts=lambda: wiring.accounts(),  # noqa: PLW0108
     )
+    api.router.routes.insert(0, Route("/v1/images/upload", _refuse_to_read_uploads, methods=["GET"]))
+    return api

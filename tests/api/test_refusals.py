@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from functions.search_api.handler import handler as search_images
 from imagemarket.catalog.models import ImageType
 from imagemarket.platform.http import FieldError, FieldLimit
 from imagemarket.platform.validation import _LIMIT_WORDS
 from local.layout import REPOSITORY
-from tests.api.events import caller, http_event, json_of
+from tests.api.events import LambdaContext, caller, http_event, json_of
 from tests.api.routes import Route, break_every_engine, every_route
 
 PAGES_FOR_PEOPLE = {"getDocs"}
@@ -238,3 +239,12 @@ def test_the_example_of_the_documentation_is_what_the_api_says() -> None:
     assert found is not None
     (route,) = (each.values[0] for each in every_route() if each.values[0].name == "searchImages")
     assert errors_of(route, found["query"]) == json.loads(found["errors"])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("query", ["", "search_id=x", "limit=3"])
+def test_the_address_of_uploads_is_no_images(method: str, query: str) -> None:
+    answer = search_images(http_event(method, "/v1/images/upload", query=query), LambdaContext())
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "POST")
+    other = search_images(http_event(method, "/v1/images/uploads", query=query), LambdaContext())
+    assert other["statusCode"] == 422

@@ -119,6 +119,17 @@ def test_the_same_idempotency_key_announces_one_image(call: Call, contributor: C
     assert [str(row["id"]) for row in rows] == [first[1]["image_id"]]
 
 
+@pytest.mark.parametrize(
+    ("key", "detail"),
+    [("abc, abc", "is given more than once, or holds a space; takes 1 to"), ("a b", "takes 1 to"), ("ä", "takes 1 to")],
+)
+def test_an_idempotency_key_that_came_twice_is_told_so(call: Call, contributor: Caller, key: str, detail: str) -> None:
+    status, problem = call("POST", "/v1/images/upload", announcement(), {"Idempotency-Key": key}, contributor)
+    (error,) = problem["errors"]
+    assert (status, error["in"], error["field"]) == (422, "header", "Idempotency-Key")
+    assert error["detail"].startswith(detail)
+
+
 def test_an_idempotency_key_whose_upload_was_given_up_is_over(call: Call, contributor: Caller) -> None:
     key = {"Idempotency-Key": "abc"}
     _, first = call("POST", "/v1/images/upload", announcement(), key, contributor)

@@ -56,6 +56,8 @@ class IdempotencyKeys:
                 return work(connection)
         if not _KEY.fullmatch(key):
             detail = "takes 1 to 255 visible ASCII characters"
+            if ", " in key:  # so a header that came twice arrives
+                detail = f"is given more than once, or holds a space; {detail}"
             limit = {"min_characters": 1, "max_characters": 255, "pattern": "^[!-~]+$"}
             told = {"in": "header", "field": "Idempotency-Key", "detail": detail, "limit": limit}
             raise InvalidRequest(f"Idempotency-Key: {detail}.", errors=[told])
