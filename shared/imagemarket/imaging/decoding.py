@@ -153,15 +153,15 @@ def _check_cost(header: Header) -> None:
             f"The picture's {header.width} by {header.height} pixels of {header.pixel_bytes:g} bytes each are too much"
             " to decode; save it with 8 bits a channel and without extra channels."
         )
-    if header.covered_bytes > _MAX_DECODED_BYTES:
-        raise ImageTooLarge(
-            f"The strips or tiles of the picture come to {header.covered_bytes / 1e6:,.0f} MB, more than the"
-            f" {_MAX_DECODED_BYTES // 1_000_000} that are decoded at most. To have it accepted, {header.remedy}."
-        )
     if header.held_bytes > MAX_HELD_BYTES:
         raise ImageTooLarge(
             f"The picture can only be decoded with {header.held_bytes / 1e6:,.0f} MB of it in memory at once;"
             f" {MAX_HELD_BYTES // 1_000_000} MB are the most. To have it accepted, {header.remedy}."
+        )
+    if header.covered_bytes > _MAX_DECODED_BYTES:
+        raise ImageTooLarge(
+            f"The strips or tiles of the picture come to {header.covered_bytes / 1e6:,.0f} MB, more than the"
+            f" {_MAX_DECODED_BYTES // 1_000_000:,} that are decoded at most. To have it accepted, {header.remedy}."
         )
 
 
