@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import CHECKS as REGISTRY
 from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import Failure
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance, unsupported_method
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from local import openapi
 from tests.gateway import Gateway
@@ -74,16 +74,10 @@ def takes_what_is_allowed(context: Any, response: Any, case: Any) -> Any:
         raise
 
 
-def refuses_other_methods(context: Any, response: Any, case: Any) -> Any:
-    """Schemathesis's own check; but `GET /v1/images/upload` is the image of that name, which is no id."""
-    return None if case.operation.path == "/v1/images/upload" else unsupported_method(context, response, case)
-
-
 load_all_checks()
 _OWN: dict[Any, Any] = {
     negative_data_rejection: refuses_what_is_not_allowed,
     positive_data_acceptance: takes_what_is_allowed,
-    unsupported_method: refuses_other_methods,
 }
 CHECKS: list[Any] = [_OWN.get(check, check) for check in REGISTRY.get_all()]
 
@@ -172,5 +166,5 @@ def test_so_do_operations_one_after_another() -> None:
 
 def test_every_check_is_among_them() -> None:
     names = {check.__name__ for check in CHECKS}
-    assert {"not_a_server_error", "ignored_auth", "refuses_other_methods", "takes_what_is_allowed"} <= names
+    assert {"not_a_server_error", "ignored_auth", "unsupported_method", "takes_what_is_allowed"} <= names
     assert len(names) == len(REGISTRY.get_all())
