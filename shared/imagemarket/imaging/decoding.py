@@ -48,6 +48,8 @@ MAX_RAW_HELD_BYTES = 760_000_000
 _MAX_SIDE = 65_500
 _MAX_DECODED_BYTES = 1_600_000_000
 """In all, streamed or not: 200 megapixels of four channels of 16 bits."""
+_MAX_COVERED_BYTES = 2_000_000_000
+"""The same with what tiles have beyond the picture."""
 _LOADERS = {"jpeg": "jpegload_source", "png": "pngload_source", "tiff": "tiffload_source"}
 _STREAMED = {"access": "sequential"}
 _TILE_SIZE_REFUSED = "tile size out of range"
@@ -158,10 +160,10 @@ def _check_cost(header: Header) -> None:
             f"The picture can only be decoded with {header.held_bytes / 1e6:,.0f} MB of it in memory at once;"
             f" {MAX_HELD_BYTES // 1_000_000} MB are the most. To have it accepted, {header.remedy}."
         )
-    if header.covered_bytes > _MAX_DECODED_BYTES:
+    if header.covered_bytes > _MAX_COVERED_BYTES:
         raise ImageTooLarge(
-            f"The strips or tiles of the picture come to {header.covered_bytes / 1e6:,.0f} MB, more than the"
-            f" {_MAX_DECODED_BYTES // 1_000_000:,} that are decoded at most. To have it accepted, {header.remedy}."
+            f"The picture's tiles come to {header.covered_bytes / 1e6:,.0f} MB, more than the"
+            f" {_MAX_COVERED_BYTES // 1_000_000:,} that are decoded at most. To have it accepted, {header.remedy}."
         )
 
 

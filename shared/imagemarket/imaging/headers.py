@@ -149,7 +149,7 @@ class Header:
     deflated: tuple[tuple[int, int], ...] = ()
     """TIFF: where its Deflate streams lie and how long they are, whose sums the decoder does not look at."""
     covered_bytes: int = 0
-    """TIFF: what its strips or tiles come to, those that stick out included."""
+    """TIFF: the whole picture, with what its tiles have beyond it."""
     tile: tuple[int, int] | None = None
 
 
@@ -649,7 +649,7 @@ def _tiff(file: BinaryIO) -> Header:
         sub_ifd=sub_ifd,
         fail_on="warning" if compression in _ONLY_WARNED_OF else "error",
         deflated=_deflated(directory, size) if compression in _DEFLATE else (),
-        covered_bytes=row_of_pieces * -(-height // rows),
+        covered_bytes=row_of_pieces * -(-height // rows) if tile else width * height * pixel_bits // 8,
         tile=tile,
     )
 
