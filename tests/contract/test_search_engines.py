@@ -516,6 +516,8 @@ def test_the_very_word_comes_before_its_stem(engine: Engine) -> None:
     engine.write([document("Glass of water"), document("Reading glasses on a newspaper")], [])
     assert matched(engine, "glasses") == ["Reading glasses on a newspaper", "Glass of water"]
     assert set(matched(engine, "glass")) == {"Glass of water", "Reading glasses on a newspaper"}
+    assert matched(engine, '"glass"') == ["Glass of water"]
+    assert matched(engine, 'glasses -"glass"') == ["Reading glasses on a newspaper"]
 
 
 def test_names_with_signs_are_other_names(engine: Engine) -> None:

@@ -163,7 +163,8 @@ _TEXTS = f"""
 """All that is searched of a document in plain letters, with a sign that no text has between its fields."""
 
 _BETWEEN = rf"[^[:alnum:]{_BETWEEN_FIELDS}]"
-_APOSTROPHES = "['\u2018\u2019\u201b\u2032\u02b9\u02bb-\u02bf\ua78b\ua78c`]"
+_APOSTROPHES = "['\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\ua78b\ua78c`]"
+"""No range among them: `unaccent`, which a pattern goes through, would move its ends."""
 _LONGEST_SPLIT = 40
 """Letters; a longer word is not looked for in parts."""
 

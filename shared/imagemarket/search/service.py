@@ -486,7 +486,9 @@ class Search:
             "synonyms": list(asked.synonyms),
             "keyword_only": list(course.unknown),
         }
-        return answer.model_copy(update={"page": answer.page.model_copy(update=told)}), ranking
+        unread = any(each.effect == "unread" for each in asked.interpreted)
+        update = {"page": answer.page.model_copy(update=told), "all_words": answer.all_words and not unread}
+        return answer.model_copy(update=update), ranking
 
     def _present(self, course: _Course, words: Collection[str]) -> Collection[str]:
         """Those of the words that pictures have; where nobody answers, all count as if."""

@@ -570,6 +570,24 @@ def test_a_search_by_vector_takes_a_least_score_and_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("q", "all_words"),
+    [("boat", True), ("boat no vertical wave at everybody", False), ("boat not vertical come to me", False)],
+)
+def test_an_event_says_that_a_result_has_all_words_only_where_all_were_looked_for(q: str, all_words: bool) -> None:
+    """Else anything may stand behind a "no" and be suggested to others."""
+    engine = MemorySearch()
+    engine.write([document("A boat")], [])
+    told: list[SearchEvent] = []
+
+    class Told:
+        def publish(self, event: SearchEvent) -> None:
+            told.append(event)
+
+    service(engine, events=Told()).search(SearchQuery(q=q, mode=Mode.KEYWORD))
+    assert [event.all_words for event in told] == [all_words]
+
+
 def test_similar_to_nothing_listed_is_not_found(engine: MemorySearch) -> None:
     gone = document()
     engine.write([gone], [])
