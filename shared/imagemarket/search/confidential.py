@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from imagemarket.platform.text import without_invisible
+from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
 from imagemarket.search.words import alike
 
@@ -71,10 +72,13 @@ _LITTLE_NUMBER = re.compile(r"\d{1,4}[a-z]{0,2}", re.IGNORECASE)
 def confidential(words: str) -> bool:
     """Whether any of the words could be somebody's contact or secret, in whichever letters. Doubt is a yes: it costs
     an event its words and a title its place among the suggestions."""
-    seen = alike(without_invisible(words))
-    apart = _DASHED.sub(_parted, seen)
+    return any(map(_shows_confidential, {alike(without_invisible(words)), alike(plain_letters(words))}))
+
+
+def _shows_confidential(words: str) -> bool:
+    apart = _DASHED.sub(_parted, words)
     return (
-        _SOMEBODYS.search(_OF_THINGS.sub(" ", seen)) is not None
+        _SOMEBODYS.search(_OF_THINGS.sub(" ", words)) is not None
         or _SECRET.search(apart) is not None
         or _tells_a_secret(apart)
     )

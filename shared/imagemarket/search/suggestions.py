@@ -127,7 +127,8 @@ def offends(phrase: str) -> bool:
 
 @cache
 def _unsaid() -> frozenset[str]:
-    return frozenset(word.replace(" ", "") for word in offensive())
+    """The words that offend as `offends` compares them: without what stands between their parts."""
+    return frozenset(re.sub(r"[ -]", "", word) for word in offensive())
 
 
 def _joined(words: list[str]) -> set[str]:

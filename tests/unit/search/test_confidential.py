@@ -57,6 +57,9 @@ SECRETS = (
     "ada@example.com",
     "ada@example.com",
     "ada at example.com",
+    "my p\u0456n is 4711",  # Cyrillic
+    "p\u0430ssword hunter2",
+    "bob \u0430t gmail dot com",
 )
 TITLES = (
     "Route 66",

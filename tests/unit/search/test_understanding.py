@@ -377,6 +377,7 @@ def test_what_only_looks_like_a_disguise_may_be_suggested(phrase: str) -> None:
             "b|tch",
             "s|ut",
         ),
+        *("rent-boy", "golden rent boy", "golden trailer trash"),
         *("nig ger", "hot n i g g e r", "fu ck", "heilhitler", "heilhitler88", "my heil hitler flag", "fuuuck"),
         *("bit.ly/x", "t.me/x", "join t.me", "spam.de", "see spam.co.uk now", "discord.gg/x", "spam。com", "пример.рф"),
         *("1.1.1.1", "spam dot com", "m.facebook.com"),
