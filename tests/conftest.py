@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.market import Market
 
 from imagemarket.platform.database import Database
+from imagemarket.platform.telemetry import logger
 from local import opensearch
 from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
@@ -52,6 +53,14 @@ def _every_account_exists(monkeypatch: pytest.MonkeyPatch) -> None:
             return True
 
     monkeypatch.setattr(wiring, "accounts", Everyone)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """The command line quiets the log of its whole process, which tests share."""
+    level = logger.log_level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
