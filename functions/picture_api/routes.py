@@ -89,7 +89,8 @@ async def search_by_image(request: Request, query: Annotated[PictureQuery, Query
 
 def _search(content_type: str, body: bytes, query: PictureQuery) -> SearchPage:
     if is_json(content_type):
-        return wiring.picture_search().by_upload(read_json(ByUpload, body).upload, query)
+        upload = read_json(ByUpload, body).upload
+        return wiring.picture_search().by_upload(upload, query)
     if content_type.partition(";")[0].strip().lower() not in _TYPES:
         raise wrong_content_type(content_type, "application/json", *_TYPES)
     if not body:

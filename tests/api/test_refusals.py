@@ -207,6 +207,33 @@ def test_a_body_that_no_parser_takes_says_why(body: str | bytes, detail: str) ->
     assert json_of(answer)["errors"] == [{"in": "body", "field": "body", "detail": detail}]
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"title": "a", "title": "b"}', "title"),
+        ('{"title": "a", "title": "a"}', "title"),
+        ('{"title": "a", "\\u0074itle": "b"}', "title"),
+        ('{"nobody": 1, "nobody": 2}', "nobody"),
+        ('{"parts": [{"etag": "a"}, {"etag": "a", "number": 1, "etag": "b"}]}', "parts[1].etag"),
+        ('{"a": {"b": 1, "b": 2}, "a": 3}', "a"),
+        ('[[{"a": 1, "a": 2}]]', "[0][0].a"),
+    ],
+)
+def test_a_body_that_says_a_name_twice_is_refused(body: str, field: str) -> None:
+    detail = "is given more than once, and takes one value"
+    taken = 0
+    for each in every_route():
+        route = each.values[0]
+        if route.method in {"POST", "PUT", "PATCH"} and route.body() is not None:
+            answer = route.handle(http_event(route.method, route.path, body, caller=caller("contributor")))
+            if answer["statusCode"] == 403:
+                continue
+            taken += 1
+            assert answer["statusCode"] == 422, route.name
+            assert json_of(answer)["errors"] == [{"in": "body", "field": field, "detail": detail}], route.name
+    assert taken > 8
+
+
 BODIES = [
     ("announceUpload", {"image_type": "video"}, {"allowed": list(ImageType)}),
     ("announceUpload", {"license_types": []}, {"min_items": 1}),

@@ -121,7 +121,13 @@ def test_the_same_idempotency_key_announces_one_image(call: Call, contributor: C
 
 @pytest.mark.parametrize(
     ("key", "detail"),
-    [("abc, abc", "is given more than once, or holds a space; takes 1 to"), ("a b", "takes 1 to"), ("ä", "takes 1 to")],
+    [
+        ("abc, abc", "is given more than once, or holds a comma; takes 1 to"),
+        ("abc,abc", "is given more than once, or holds a comma; takes 1 to"),
+        (",", "is given more than once, or holds a comma; takes 1 to"),
+        ("a b", "takes 1 to"),
+        ("ä", "takes 1 to"),
+    ],
 )
 def test_an_idempotency_key_that_came_twice_is_told_so(call: Call, contributor: Caller, key: str, detail: str) -> None:
     status, problem = call("POST", "/v1/images/upload", announcement(), {"Idempotency-Key": key}, contributor)

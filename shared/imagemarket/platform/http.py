@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar, cast
 from uuid import UUID
@@ -228,7 +228,7 @@ def read_json(model: type[_Model], body: bytes) -> _Model:
     if not body:
         raise _told([{"type": "missing", "loc": ("body",), "msg": ""}], lambda _: model)
     try:
-        read = json.loads(body)
+        read = _parsed(body)
     except json.JSONDecodeError as error:
         found = {"type": "json_invalid", "loc": ("body", error.pos), "msg": "", "ctx": {"error": error.msg}}
         raise _told([found], lambda _: model) from error
@@ -239,6 +239,41 @@ def read_json(model: type[_Model], body: bytes) -> _Model:
     except ValidationError as error:
         found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
         raise _told(found, lambda _: model) from error
+
+
+def _parsed(body: bytes) -> Any:
+    """A body's JSON. Raises `InvalidRequest` where an object says a name twice, of which another reader may see the
+    first and this one the last (RFC 8259, 4), and what `json.loads` raises."""
+    again: list[tuple[dict[str, Any], str]] = []
+
+    def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) < len(pairs):
+            again.append((read, Counter(name for name, _ in pairs).most_common(1)[0][0]))
+        return read
+
+    read = json.loads(body, object_pairs_hook=read_object)
+    if not again:
+        return read
+    holder, name = again[-1]  # those before may be values that this one passes over
+    way = ("body", *(_way_to(holder, read) or ()), name)
+    raise _told([{"type": GIVEN_AGAIN, "loc": way, "msg": ""}], lambda _: None)
+
+
+def _way_to(holder: dict[str, Any], read: Any) -> tuple[str | int, ...] | None:
+    """The names and places that lead to one of the objects that were read; None where none does."""
+    if read is holder:
+        return ()
+    steps = read.items() if isinstance(read, dict) else enumerate(read) if isinstance(read, list) else ()
+    ways = ((step, _way_to(holder, value)) for step, value in cast("Iterable[tuple[str | int, Any]]", steps))
+    return next(((step, *way) for step, way in ways if way is not None), None)
+
+
+class _Body(Request):
+    """A request whose JSON is read by this module's reader."""
+
+    async def json(self) -> Any:
+        return _parsed(await self.body())
 
 
 def _not_read(error: BaseException | None) -> InvalidRequest:
@@ -316,6 +351,14 @@ class StrictRoute(APIRoute):
         options["dependencies"] = [*(options.get("dependencies") or ()), Depends(check)]
         options["responses"] = problem_responses(InvalidRequest) | (options.get("responses") or {})
         super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(_Body(request.scope, request.receive))
+
+        return handle
 
 
 class _Head:
@@ -508,7 +551,8 @@ def create_api(
         if error.status_code == 404:
             return _problem_response(request, NotFound("No route of this API has that path."))
         if error.status_code == 400:  # FastAPI's word for a body that its parser breaks off at
-            return _problem_response(request, _not_read(error.__cause__))
+            cause = error.__cause__
+            return _problem_response(request, cause if isinstance(cause, InvalidRequest) else _not_read(cause))
         if error.status_code == 405:
             return _problem_response(request, method_not_allowed(request.method, _methods_at(api, request.url.path)))
         refused = MarketError(str(error.detail), headers=error.headers)
@@ -537,8 +581,8 @@ IfNoneMatch = Annotated[
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        description="1 to 255 visible ASCII characters; the same key and body get the same answer.",
-        json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        description="1 to 255 visible ASCII characters but no comma; the same key and body get the same answer.",
+        json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!-+.-~-]+$"},
     ),
 ]
 

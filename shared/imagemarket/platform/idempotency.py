@@ -22,7 +22,8 @@ from imagemarket.platform.errors import IdempotencyInFlight, IdempotencyKeyReuse
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
+"""No comma, by which gateways join a header that came twice."""
 _IN_FLIGHT_FOR = timedelta(seconds=30)
 """A claim older than this belongs to a process that died; the next request takes it over."""
 _KEPT_FOR = timedelta(hours=24)
@@ -55,10 +56,10 @@ class IdempotencyKeys:
             with self._database.transaction() as connection:
                 return work(connection)
         if not _KEY.fullmatch(key):
-            detail = "takes 1 to 255 visible ASCII characters"
-            if ", " in key:  # so a header that came twice arrives
-                detail = f"is given more than once, or holds a space; {detail}"
-            limit = {"min_characters": 1, "max_characters": 255, "pattern": "^[!-~]+$"}
+            detail = "takes 1 to 255 visible ASCII characters but no comma"
+            if "," in key:
+                detail = f"is given more than once, or holds a comma; {detail}"
+            limit = {"min_characters": 1, "max_characters": 255, "pattern": "^[!-+.-~-]+$"}
             told = {"in": "header", "field": "Idempotency-Key", "detail": detail, "limit": limit}
             raise InvalidRequest(f"Idempotency-Key: {detail}.", errors=[told])
         digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).digest()
