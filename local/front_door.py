@@ -43,6 +43,8 @@ STATUS_IN_FLIGHT = 6
 (`status_api` in `cdk/stages.py`), and wait in none of the others' places."""
 _STATUS = re.compile(rb"/v1/images/[^/]+/status/?")
 _API_QUEUE_SECONDS = 20.0
+BODY_SECONDS = 20.0
+"""A body comes whole within this; who sends half of one holds nothing for longer."""
 _MAX_BODY_BYTES = 6 * 2**20
 """What a Lambda takes from its gateway (6 MiB, which AWS calls 6 MB)."""
 _MAX_TARGET_BYTES = 8192
@@ -191,11 +193,7 @@ class FrontDoor:
         api_id = self._output("ApiId")
         if api_id is None:
             return _problem(503, "Not deployed", "Nothing is deployed yet: run ./market up", Retry_After="5")
-        body = b""
-        async for chunk in _sent(request):
-            body += chunk
-            if len(body) > _MAX_BODY_BYTES:
-                return _problem(413, "Content too large", f"A request body holds at most {_MAX_BODY_BYTES} bytes")
+        body = await _body_of(request)
         # As bytes: a header may hold Latin-1, and what its sender did not ask for (a compressed answer) is not added.
         headers = [(name, value) for name, value in request.headers.raw if name.lower() not in _NOT_PASSED_ON]
         if request.client:
@@ -298,6 +296,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, _Refused):
         problem = _problem(error.status_code, error.title, error.detail)
+        if error.status_code == 408:  # what comes late is no next request (RFC 9110, 15.5.9)
+            problem.headers["connection"] = "close"
     elif error.status_code == 404:
         problem = _problem(404, "Not found", "Nothing of the local cloud has this address; the API begins at /v1")
     elif error.status_code == 405:
@@ -383,13 +383,23 @@ def server_of(app: ASGIApp, port: int) -> uvicorn.Config:
     )
 
 
-async def _sent(request: Request) -> AsyncIterator[bytes]:
-    """What the client sends. Raises `_Refused` where it goes away meanwhile, whom the answer does not reach."""
+async def _body_of(request: Request) -> bytes:
+    """What the client sends. Raises `_Refused` where it sends too much, takes too long to send it, or goes away
+    meanwhile, whom the answer does not reach."""
+    body = b""
     try:
-        async for chunk in request.stream():
-            yield chunk
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _MAX_BODY_BYTES:
+                    detail = f"A request body holds at most {_MAX_BODY_BYTES} bytes"
+                    raise _Refused(413, "Content too large", detail)
     except ClientDisconnect:
         raise _Refused(400, "Cut short", "The request ended before its body did") from None
+    except TimeoutError:
+        detail = f"The body did not come within {BODY_SECONDS:g} seconds; send it whole"
+        raise _Refused(408, "Request timeout", detail) from None
+    return body
 
 
 class _Api(Route):

@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from local import front_door
 from local.front_door import STATUS_IN_FLIGHT, _below, _Refused, leads_elsewhere, make_app, server_of
 from local.layout import LOOPBACK, free_port
 
@@ -258,6 +259,18 @@ def test_who_goes_away_while_sending_leaves_no_traceback(standing: int, caplog: 
     assert raw(standing, b"/v1/health")[0] == 201
     time.sleep(0.2)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"Content-Length: 500\r\n\r\n{", b"Content-Length: 500\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"],
+)
+def test_half_a_body_is_not_waited_for(standing: int, sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_door, "BODY_SECONDS", 0.2)
+    answer = exchange(standing, b"POST /v1/auth/login HTTP/1.1\r\nHost: x\r\n" + sent)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert ("connection", "close") in fields(answer)
+    assert "0.2 seconds" in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
 
 
 def test_headers_pass_as_bytes(standing: int) -> None:
