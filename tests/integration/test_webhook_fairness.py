@@ -194,6 +194,25 @@ def test_accounts_that_turn_slow_at_once_are_known_after_one_call_each(room: Roo
     assert len(of(workers, owner)) == 4
 
 
+@pytest.mark.parametrize(("after", "third"), [(QUICK, True), (QUICK + timedelta(milliseconds=1), False)])
+def test_an_account_that_holds_two_long_calls_gets_no_third(
+    room: Room, workers: Workers, after: timedelta, third: bool
+) -> None:
+    account, owner = an_account(room, SLOW, webhooks=2), an_account(room, FAST, webhooks=3)
+    news(room, account, 1)
+    workers.run(until=room.clock.now() + after)
+    assert len(workers.under_way) == 2
+    news(room, account, 5)
+    workers.take_up()
+    assert len(workers.under_way) == (3 if third else 2)
+    news(room, owner, 4)
+    workers.run()
+    assert side_by_side(of(workers, owner)) == (1 if third else 2)
+    room.due.wake()
+    workers.run()
+    assert len(of(workers, account)) == 12, "what found no place is sent all the same"
+
+
 def test_a_challenge_goes_before_the_second_of_the_slow(room: Room, workers: Workers) -> None:
     slow = [an_account(room, SLOW) for _ in range(4)]
     for account in slow:

@@ -54,6 +54,8 @@ CHALLENGES_IN_FLIGHT = 1
 """Challenges among them, since anybody may open an account; one goes before a second delivery of slow accounts."""
 QUICK = timedelta(seconds=2)
 """A receiver whose answer takes longer makes its account a slow one, whether it takes the delivery or not."""
+LONG_IN_FLIGHT = 2
+"""Calls of an account that is not known as slow after which none is begun, once each of them takes longer than that."""
 SLOW_FOR = timedelta(hours=1)
 """How long an account is slow after such an answer."""
 _LEASE = timedelta(seconds=60)
@@ -128,9 +130,11 @@ _FAIRLY_OF_ACCOUNT = f"""
 """
 
 
+# A call began so long before the end of its lease as a lease lasts.
 _PLACE_IS_FREE = """
-    (SELECT count(*) FROM webhook_calls c WHERE c.account_id = e.account_id AND c.leased_until >= %(now)s)
-        < %(of_account)s
+    (SELECT count(*) < %(of_account)s
+            AND count(*) FILTER (WHERE c.leased_until < %(end_of_quick)s) < %(of_long)s
+       FROM webhook_calls c WHERE c.account_id = e.account_id AND c.leased_until >= %(now)s)
 """
 # The challenge that waits longest of each account; first those of accounts that asked for the fewest of late.
 _CHALLENGES = f"""
@@ -274,6 +278,8 @@ class WebhookWorker:
                     "now": now,
                     "id": webhook_id,
                     "of_account": ACCOUNT_IN_FLIGHT,
+                    "of_long": LONG_IN_FLIGHT,
+                    "end_of_quick": now + _LEASE - QUICK,
                     "in_all": CHALLENGES_IN_FLIGHT,
                     "shared": SHARED_IN_FLIGHT,
                 },
@@ -335,6 +341,8 @@ class WebhookWorker:
                     "until": now + _LEASE,
                     "of_endpoint": ENDPOINT_IN_FLIGHT,
                     "of_account": 1 if slow else ACCOUNT_IN_FLIGHT,
+                    "of_long": LONG_IN_FLIGHT,
+                    "end_of_quick": now + _LEASE - QUICK,
                 },
             ).fetchone()
             if leased is None:
