@@ -38,6 +38,12 @@ _HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFD)
 _OF_FIRST_VARIANTS = ((0x1000, 0x109F), (0xA840, 0xA87F), (0xAA60, 0xAA7F))
 """Burmese and Phags-pa."""
 _MONGOLIAN, _MONGOLIAN_SELECTORS = ((0x1820, 0x18AA),), frozenset("\u180b\u180c\u180d\u180e\u180f")
+_STACKING = frozenset(
+    "\u1039\u17d2\u1a60\u1bab\u2d7f\uaaf6\U00010a3f\U0001107f\U00011133\U000113d0\U0001193e\U00011a47\U00011a99"
+    "\U00011d45\U00011d97\U00011f42"
+)
+"""Marks that set the sign behind them below or onto the one before and show nothing themselves: `Invisible_Stacker` and
+`Number_Joiner` of Unicode's Indic_Syllabic_Category, and Tifinagh's joiner."""
 _FLAG = "\U0001f3f4"
 _FLAGS = tuple(
     "".join([_FLAG, *(chr(0xE0000 + ord(letter)) for letter in region), "\U000e007f"])
@@ -47,7 +53,7 @@ _FLAGS = tuple(
 any other tags are shown nowhere."""
 _FLAG_TAGS = len(_FLAGS[0]) - 1
 
-# Default_Ignorable_Code_Point of Unicode 16 and the signs that are drawn as a space or stand for what is not in the
+# Default_Ignorable_Code_Point of Unicode 17 and the signs that are drawn as a space or stand for what is not in the
 # text, first and last of each range.
 _INVISIBLE = (
     (0x00AD, 0x00AD),
@@ -149,7 +155,8 @@ def _wrong(text: str, place: int, allowed: str) -> str | None:
         return f"holds {word} (U+{ord(each):04X})"
     if kind == "Co":
         return f"holds U+{ord(each):04X}, which is for private use and shown differently everywhere"
-    if _is_noncharacter(each) or (is_invisible(each) and not _joins(text, place)):
+    shows_nothing = (is_invisible(each) and not _joins(text, place)) or (each in _STACKING and not _stacks(text, place))
+    if shows_nothing or _is_noncharacter(each):
         word = "turns the direction of writing" if each in _BIDI else "cannot be seen"
         return f"holds U+{ord(each):04X} ({unicodedata.name(each, 'no character').lower()}), which {word}"
     return None
@@ -188,6 +195,21 @@ def _joins(text: str, place: int) -> bool:
         return _may_be_joined(before) and _may_be_joined(behind)
     flag = text.rfind(_FLAG, max(0, place - _FLAG_TAGS), place)
     return flag >= 0 and text.startswith(_FLAGS, flag)
+
+
+def _stacks(text: str, place: int) -> bool:
+    """Whether a mark stands between signs of its own script."""
+    before, behind = text[place - 1 : place], text[place + 1 : place + 2]
+    return (
+        before not in _STACKING
+        and unicodedata.category(behind or " ")[0] in "LN"
+        and _script(before) == _script(text[place]) == _script(behind)
+    )
+
+
+def _script(each: str) -> str:
+    """The word that the names of a script's signs begin with; empty of those that this Python does not know."""
+    return unicodedata.name(each or " ", "").partition(" ")[0]
 
 
 def _is_within(each: str, ranges: tuple[tuple[int, int], ...]) -> bool:

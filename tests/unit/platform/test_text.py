@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagemarket.platform.text import clean_line, clean_lines, what_shows
+from imagemarket.platform.text import clean_line, clean_lines, is_invisible, what_shows
 
 AWKWARD = st.text(
     st.characters()
     | st.sampled_from(
         "\u200d\u200c\ufe0f\u00ad\u034f\u202e\u0301\ud800\n\r\t e\u2764"
+        "\u1000\u1039\u2d30\u2d7f"
         "1\u20e3\u4e2d\u0915\u094d\U000e0100\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e007f"
     )
 )
@@ -48,3 +54,45 @@ def test_of_what_may_enter_nothing_is_taken_out(text: str) -> None:
 )
 def test_it_is_what_one_sees(text: str, shown: str) -> None:
     assert what_shows(text, 100) == shown
+
+
+_NODE = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
+_IGNORABLE = r"""
+for (let code = 0; code < 0x110000; code++)
+  if (/\p{Default_Ignorable_Code_Point}/u.test(String.fromCodePoint(code))) console.log(code)
+"""
+
+
+@pytest.mark.skipif(_NODE is None, reason="Node.js, which knows Unicode's properties, is not at hand")
+def test_all_that_unicode_lets_a_font_leave_out_is_invisible() -> None:
+    assert _NODE is not None
+    told = subprocess.run([_NODE, "-e", _IGNORABLE], capture_output=True, text=True, check=True, timeout=300).stdout
+    ignorable = [int(each) for each in told.split()]
+    assert len(ignorable) > 4000
+    assert [f"U+{each:04X}" for each in ignorable if not is_invisible(chr(each))] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["\u1000\u1039\u1000", "\u1004\u103a\u1039\u1000", "\u1780\u17d2\u1798", "\u2d30\u2d7f\u2d31"]
+)
+def test_what_stacks_letters_of_its_script_is_taken(text: str) -> None:
+    assert clean_line(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ca\u2d7ft",
+        "cat\u2d7f",
+        "\u2d7fcat",
+        "\u2d30\u2d7f",
+        "\u2d30\u2d7f\u2d7f\u2d31",
+        "ca\u1039t",
+        "\u1000\u17d2\u1000",
+        "\u1000\u1039t",
+    ],
+)
+def test_what_stacks_nothing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot be seen"):
+        clean_line(text)
+    assert "\u2d7f" not in what_shows(text, 100)
