@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from imagemarket.cli.closed_pipe import shell_status, until_nobody_reads
@@ -22,7 +23,7 @@ from local.arguments import at_least, said
 from local.cloud import Cloud
 from local.layout import REPOSITORY, Layout, LocalError
 from local.processes import Supervisor
-from local.progress import console
+from local.progress import console, errors
 
 USAGE = (REPOSITORY / "local" / "help" / "market.txt").read_text(encoding="utf-8")
 
@@ -125,8 +126,11 @@ def _function_logs(layout: Layout, function: str | None, about: str, count: int 
     logs = FunctionLogs(layout)
     lines = logs.lines(function, about=about)
     if not lines and not follow:
-        console.print(f"No function has logged anything about {about}" if about else f"{function} has not logged yet")
-        return 1 if about else 0
+        if about:
+            errors.print(f"No function has logged anything about {about}", markup=False)
+            return 1
+        console.print(f"{function} has not logged yet")
+        return 0
     for line in lines if count is None else lines[-count:]:
         print(line, flush=True)
     if follow:
@@ -185,7 +189,7 @@ def _reset(layout: Layout, arguments: Sequence[str]) -> int:
     if not parser.parse_args(arguments).yes and not _agreed(
         f"This removes every picture, account and setting of the state in {layout.state}."
     ):
-        console.print("Nothing was removed.")
+        errors.print("Nothing was removed.")
         return 1
     Cloud(layout).reset()
     console.print("The state is gone: ./market up starts afresh.")
@@ -220,10 +224,14 @@ def benchmarks_offered() -> dict[str, str]:
 def _bench(layout: Layout, arguments: Sequence[str]) -> int:
     benchmarks = benchmarks_offered()
     if not arguments or arguments[0] not in benchmarks:
-        print("usage: ./market bench NAME [--json FILE]; ./market bench NAME --help says what else it takes\n")
+        asked = not arguments or arguments[0] in {"-h", "--help"}
+        told = sys.stdout if asked else sys.stderr
+        print(
+            "usage: ./market bench NAME [--json FILE]; ./market bench NAME --help says what else it takes\n", file=told
+        )
         for name, says in benchmarks.items():
-            print(f"  {name:18} {says}")
-        return 0 if not arguments or arguments[0] in {"-h", "--help"} else 2
+            print(f"  {name:18} {says}", file=told)
+        return 0 if asked else 2
     environment = os.environ | Cloud(layout).environment()
     command = [sys.executable, "-m", "local.benchmark", *arguments]
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that they ignore it
@@ -333,10 +341,10 @@ def _run() -> int:
         layout = Layout.of_environment(choosing=command in {"up", "test", "chaos"})
         return COMMANDS.get(command, lambda layout, _: _product(layout, arguments))(layout, arguments[1:])
     except LocalError as error:
-        console.print(f"[red]market:[/red] {error}", markup=True)
+        errors.print(f"[red]market:[/red] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
-        console.print("\nInterrupted. Run the same command again: it goes on from here.")
+        errors.print("\nInterrupted. Run the same command again: it goes on from here.")
         return 130
 
 

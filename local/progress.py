@@ -10,6 +10,8 @@ from typing import Protocol
 from rich.console import Console
 
 console = Console(highlight=False, soft_wrap=True)
+errors = Console(highlight=False, soft_wrap=True, stderr=True)
+"""For what a command could not do: whoever evaluates or keeps its answer gets none."""
 
 
 class Say(Protocol):

@@ -56,15 +56,37 @@ def _say(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
         ("dashboard", "--once"),
         ("logs", "search_api"),
         ("logs", "--request", "019af9c5"),
+        ("status",),
+        ("env",),
     ],
 )
-def test_with_the_stack_down_a_command_says_so_in_a_line(
+def test_with_the_stack_down_a_command_says_so_in_a_line_and_answers_nothing(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
     assert _say(monkeypatch, *words) == 1
     said = capsys.readouterr()
-    assert (said.out + said.err).count("\n") == 1
-    assert "./market up" in said.out + said.err
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "./market up" in said.err
+
+
+@pytest.mark.parametrize("wrong", [{"MARKET_PORT": "x"}, {"MARKET_STAGE": "prod"}, {"MARKET_CLONE": "/another"}, {}])
+def test_a_shell_that_evaluates_what_env_says_evaluates_no_refusal(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: dict[str, str]
+) -> None:
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    assert _say(monkeypatch, "env") == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err[:8]) == ("", "market: ")
+
+
+def test_what_a_refusal_quotes_is_shown_as_it_is(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MARKET_PORT", "[/red]80")
+    assert _say(monkeypatch, "status") == 1
+    assert "'[/red]80'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -109,7 +131,7 @@ def test_before_the_first_deployment_has_ended_a_command_says_so_in_a_line(
     whole_stack: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
     assert _say(monkeypatch, *words) == 1
-    assert capsys.readouterr().out == "market: nothing is deployed yet: run ./market up\n"
+    assert capsys.readouterr().err == "market: nothing is deployed yet: run ./market up\n"
 
 
 @pytest.mark.parametrize("words", [*PRODUCTS, ("dashboard", "--once"), ("status",), ("logs", "search_api")])
@@ -120,7 +142,7 @@ def test_after_the_clone_was_moved_under_its_stack_a_command_says_so_in_a_line(
     moved = whole_stack.rename(whole_stack.with_name(f"{whole_stack.name}-moved"))
     monkeypatch.setenv("MARKET_STATE", str(moved))
     assert _say(monkeypatch, *words) == 1
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "the clone was moved" in said
     assert "./market up" in said
     assert said.count("\n") == 1
@@ -167,18 +189,18 @@ def test_a_state_of_another_user_is_said_to_be_one(
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != state)
     for command in ("status", "down", "up", "logs", "env", "dashboard", "verify"):
         assert _say(monkeypatch, command) == 1
-        assert f"belongs to {state.owner()} and cannot be read" in capsys.readouterr().out
+        assert f"belongs to {state.owner()} and cannot be read" in capsys.readouterr().err
 
 
 def test_where_every_part_is_down_none_is_said_to_be_missing(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _say(monkeypatch, "logs", "search_api") == 1
-    assert capsys.readouterr().out == "market: the local cloud is down: start it with ./market up\n"
+    assert capsys.readouterr().err == "market: the local cloud is down: start it with ./market up\n"
 
 
 @pytest.mark.parametrize(
-    "program", [("local", "status"), ("local", "help"), ("imagemarket.cli", "--help"), ("imagemarket.cli", "dlq")]
+    "program", [("local", "bench"), ("local", "help"), ("imagemarket.cli", "--help"), ("imagemarket.cli", "dlq")]
 )
 def test_a_command_whose_output_cannot_be_written_says_so_in_a_line(state: Path, program: tuple[str, ...]) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
@@ -238,7 +260,7 @@ def test_reset_asks_and_removes_nothing_without_a_yes(
     kept = state / "state" / "picture"
     write_private(kept, "mine")
     assert _say(monkeypatch, "reset") == 1, "no terminal, no --yes"
-    assert "--yes" in capsys.readouterr().out
+    assert "--yes" in capsys.readouterr().err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "")
     assert _say(monkeypatch, "reset") == 1
@@ -258,7 +280,7 @@ def test_up_on_a_taken_port_is_refused_before_anything_is_stopped(
     monkeypatch.setattr(local.cloud, "port_is_free", lambda port: port != 18124)
     monkeypatch.setenv("MARKET_PORT", "18124")
     assert _say(monkeypatch, "up") == 1
-    assert "port 18124 is in use by another program" in capsys.readouterr().out
+    assert "port 18124 is in use by another program" in capsys.readouterr().err
     assert stopped == []
     monkeypatch.delenv("MARKET_PORT")
     assert Layout.of_environment().port == 18123, "a refused port is not remembered"
@@ -274,6 +296,7 @@ def test_every_benchmark_that_is_offered_is_one(
     listed = re.findall(r"^  (\w+) +\S", capsys.readouterr().out, flags=re.MULTILINE)
     assert listed == sorted(offered)
     assert _say(monkeypatch, "bench", "samples") == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_help_names_every_command_of_the_product() -> None:
@@ -284,9 +307,9 @@ def test_a_command_that_is_none_is_called_so_also_where_the_stack_is_down(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _say(monkeypatch, "nosuch", "word") == 1
-    assert "there is no command nosuch" in capsys.readouterr().out
+    assert "there is no command nosuch" in capsys.readouterr().err
     assert _say(monkeypatch, "images", "show", "x") == 1
-    assert "the local cloud is down" in capsys.readouterr().out
+    assert "the local cloud is down" in capsys.readouterr().err
 
 
 def test_a_part_or_function_that_is_none_is_told_which_there_are(
@@ -355,7 +378,7 @@ def test_every_line_about_a_request_is_shown_unless_so_many_are_asked_for(
 
 
 @pytest.mark.parametrize(
-    "words", [("help",), ("bench", "--help"), ("logs",), ("env",), ("reset", "--yes"), ("down",), ("search", "cat")]
+    "words", [("help",), ("bench", "--help"), ("logs",), ("reset", "--yes"), ("down",), ("search", "--help")]
 )
 def test_a_command_whose_reader_has_gone_ends_without_a_word(state: Path, words: tuple[str, ...]) -> None:
     write_private(state / "logs" / "aws.log", "a line\n" * 100_000)
@@ -399,7 +422,7 @@ sys.exit(market.main())
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "shared")])}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a job in the background of a script has it
     try:
-        process = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE, text=True)
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with process:
@@ -410,7 +433,7 @@ sys.exit(market.main())
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             process.send_signal(how)
-            said, _ = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=30)
         finally:
             process.kill()
     assert process.returncode == 130

@@ -23,6 +23,7 @@ from imagemarket.cli.journal import Journal
 from imagemarket.cli.pictures import Defaults, find_pictures
 from imagemarket.cli.uploader import TICKET_SECONDS, Outcome, Uploader
 from imagemarket.platform.database import Database
+from imagemarket.platform.errors import DependencyUnavailable
 from tests.integration.market import EMAIL, URL, Killed, Market, a_market
 
 pytestmark = pytest.mark.engines
@@ -243,10 +244,69 @@ def test_a_market_that_is_gone_for_good_is_told_once_and_the_next_run_goes_on(
     market: Market, folder: Path, tmp_path: Path, from_request: int
 ) -> None:
     market.cut = lambda number: "unsent" if number >= from_request else None
-    with pytest.raises(CliError, match=r"nothing answers at .* Run it again to go on"):
+    with pytest.raises(CliError, match=r"(nothing answers at|does not answer).* Run it again to go on"):
         run(market, folder, tmp_path / "j.jsonl", parallel=1)
     assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
     assert market.statuses() == {"approved": 3}
+
+
+@pytest.mark.parametrize("of", ["one.jpg", "large.tif"])
+@pytest.mark.parametrize("fate", [httpx.ConnectError("no network"), httpx.ReadError("it broke"), 500, 503])
+def test_a_store_that_is_gone_alone_is_told_once_and_the_next_run_goes_on(
+    market: Market, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: Any, of: str
+) -> None:
+    """For forms and parts alike, while the API answers as before."""
+
+    def gone(*_: Any) -> httpx.Response:
+        if isinstance(fate, Exception):
+            raise fate
+        return httpx.Response(fate, text="no XML")
+
+    for number in range(6):
+        (folder / f"{number}{of}").write_bytes(random.Random(number).randbytes((folder / of).stat().st_size))
+    count = len(list(folder.iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr(market, "_stored", gone)
+        with pytest.raises(CliError) as told:
+            run(market, folder, tmp_path / "j.jsonl", parallel=2)
+    assert "the object store at originals.test does not answer" in str(told.value)
+    assert f"{count} files of {count} came to no end. Run it again" in str(told.value)
+    assert sum(" /v1/images/upload" in each for each in market.requests) <= 2 * 2, "others were begun in vain"
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * count
+    assert not market.store.uploads
+    assert market.statuses() == {"approved": count}
+
+
+def test_an_api_that_says_its_store_is_gone_is_told_once(
+    market: Market, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts of a large file are begun by the API itself."""
+
+    def gone(*_: Any, **__: Any) -> str:
+        raise DependencyUnavailable("The object store is not answering; try again.")
+
+    monkeypatch.setattr(market.store, "start_multipart", gone)
+    with pytest.raises(CliError, match=r"The object store is not answering.* 3 files of 3 .*Run it again"):
+        run(market, folder, tmp_path / "j.jsonl")
+    monkeypatch.undo()
+
+
+def test_a_picture_whose_bytes_alone_do_not_get_through_keeps_no_other(
+    market: Market, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = market._stored
+
+    def breaks(request: httpx.Request, body: bytes) -> httpx.Response:
+        if (folder / "one.jpg").read_bytes() in body:
+            raise httpx.ReadError("the connection broke")
+        return stored(request, body)
+
+    monkeypatch.setattr(market, "_stored", breaks)
+    assert {each.name: each.status for each in run(market, folder, tmp_path / "j.jsonl")} == {
+        "large.tif": "approved",
+        "one.jpg": "failed",
+        "two.png": "approved",
+    }
 
 
 def test_a_file_that_changes_while_it_is_sent_is_told_so(
@@ -338,6 +398,20 @@ def test_a_wrong_category_is_told_once_and_nothing_is_sent(
     assert "is it nature?" in told
     assert ("one.jpg and 1 more" if notes else "--category") in told
     assert market.requests == ["POST /v1/auth/login", "GET /v1/categories", "POST /v1/auth/logout"]
+
+
+def test_too_many_categories_are_told_once_and_nothing_is_sent(market: Market, folder: Path, tmp_path: Path) -> None:
+    six = ["animals", "nature", "people", "travel", "food", "sports"]
+    done = command(folder, tmp_path / "j.jsonl", *(word for slug in six for word in ("--category", slug)))
+    assert isinstance(done.exception, CliError)
+    assert str(done.exception) == "--category: 6 categories are too many; a picture has at most 5"
+    assert market.requests == []
+
+
+def test_what_is_said_twice_counts_once(market: Market, folder: Path, tmp_path: Path) -> None:
+    said = ["--category", "nature", "--license", "standard"] * 6
+    done = command(folder, tmp_path / "j.jsonl", *said)
+    assert done.exit_code == 0, done.output
 
 
 def test_a_buyers_account_is_told_once_and_nothing_is_sent(

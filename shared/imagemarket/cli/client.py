@@ -42,7 +42,7 @@ class Stopped(CliError):
 
 
 class NobodyAnswers(CliError):
-    """There is no API at the address, or none any more."""
+    """There is no API at the address or none any more, or it goes without a part that every request needs."""
 
 
 @dataclass(eq=False)

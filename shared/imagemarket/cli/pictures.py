@@ -297,7 +297,7 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
         "size_bytes": picture.size_bytes,
         "sha256": sha256,
         "image_type": notes.image_type or defaults.image_type,
-        "license_types": list(notes.license_types or defaults.license_types),
+        "license_types": list(dict.fromkeys(notes.license_types or defaults.license_types)),
     }
 
 
@@ -325,6 +325,14 @@ def tags_of_all(words: Sequence[str]) -> tuple[str, ...]:
     if len(tags) > MAX_TAGS:
         raise CliError(f"--tag: {len(tags)} tags are too many; a picture has at most {MAX_TAGS}")
     return tuple(tags)
+
+
+def categories_of_all(slugs: Sequence[str]) -> tuple[str, ...]:
+    """Categories for pictures that name none, each once. Raises `CliError` for too many."""
+    categories = tuple(dict.fromkeys(slugs))
+    if len(categories) > MAX_CATEGORIES:
+        raise CliError(f"--category: {len(categories)} categories are too many; a picture has at most {MAX_CATEGORIES}")
+    return categories
 
 
 def check_tags(pictures: Sequence[Picture], defaults: Defaults) -> None:

@@ -68,14 +68,14 @@ def upload(
     from rich.console import Console
 
     from imagemarket.cli.journal import Journal, default_journal
-    from imagemarket.cli.pictures import Defaults, check_tags, find_pictures, tags_of_all
+    from imagemarket.cli.pictures import Defaults, categories_of_all, check_tags, find_pictures, tags_of_all
     from imagemarket.cli.uploader import Uploader, check_before_sending
 
     console = Console(stderr=True)
     defaults = Defaults(
         image_type=image_type,
-        license_types=tuple(license_types or (LicenseType.STANDARD,)),
-        categories=tuple(categories or ()),
+        license_types=tuple(dict.fromkeys(license_types or (LicenseType.STANDARD,))),
+        categories=categories_of_all(categories or ()),
         tags=tags_of_all(tags or ()),
     )
     pictures, passed_over = find_pictures(paths, metadata)

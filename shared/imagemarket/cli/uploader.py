@@ -14,12 +14,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from imagemarket.cli.client import ApiProblem, CliError, MarketClient, NobodyAnswers, Stopped
 from imagemarket.cli.journal import Entry, Journal
 from imagemarket.cli.pictures import Defaults, Picture, announcement_of
+from imagemarket.cli.terminal import counted
 
 TICKET_SECONDS = 50 * 60
 """An announcement older than this is made anew: its presigned URLs hold for an hour."""
@@ -29,6 +31,7 @@ THERE = "there"
 GOOD_STATUSES = frozenset({"approved", "pending_review", THERE})
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.5, 5.0
 _BLOCK = 1024 * 1024
+_LOOK_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
 """So long a request under way may go on after Ctrl-C: what it brought about need not be found out by the next run."""
 
@@ -144,7 +147,7 @@ class Uploader:
         """Sends what is missing, waits, and says what became of each picture, in their order.
 
         A picture's failure is its own outcome. Ctrl-C ends every wait within seconds; the journal knows the rest.
-        Raises `CliError` once nobody answers any more, however long the API was given.
+        Raises `CliError` once nobody answers any more, however long the API and the store were given.
         """
         senders = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
         watchers = ThreadPoolExecutor(1, thread_name_prefix="results")
@@ -162,7 +165,11 @@ class Uploader:
             senders.shutdown(wait=True, cancel_futures=True)
             watchers.shutdown(wait=True)
         if self._gone is not None:
-            raise CliError(f"{self._gone}. Run it again to go on: what has arrived is remembered") from self._gone
+            left = len({picture.path for picture in pictures} - self._outcomes.keys())
+            raise CliError(
+                f"{self._gone}. {counted(left, 'file')} of {len(pictures)} came to no end. "
+                "Run it again to go on: what has arrived is remembered"
+            ) from self._gone
         return [self._outcomes[picture.path] for picture in pictures]
 
     def _give_up(self, gone: NobodyAnswers) -> None:
@@ -188,6 +195,9 @@ class Uploader:
             self._give_up(gone)
             return
         except (CliError, OSError, httpx.HTTPError) as error:
+            if (gone := _gone(error)) is not None:
+                self._give_up(gone)
+                return
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             found = Outcome(picture.name, "failed", said or type(error).__name__)
         except Exception as error:  # noqa: BLE001 - one picture keeps no other from being sent
@@ -324,7 +334,7 @@ class Uploader:
                     upload["url"], data=upload["fields"], files={"file": (body["filename"], file, body["content_type"])}
                 )
 
-            _accepted(self._client.patience.send(post))
+            self._to_store(upload["url"], post)
 
     def _send_parts(self, picture: Picture, sha256: str, entry: Entry, upload: dict[str, Any]) -> Entry:
         size = upload["part_size"]
@@ -354,9 +364,32 @@ class Uploader:
         raise AssertionError("unreachable")
 
     def _send_part(self, url: str, data: bytes) -> str:
-        response = _accepted(self._client.patience.send(lambda: self._client.store.put(url, content=data)))
+        response = self._to_store(url, lambda: self._client.store.put(url, content=data))
         self._progress.sent(len(data))
         return response.headers["etag"]
+
+    def _to_store(self, url: str, request: Callable[[], httpx.Response]) -> httpx.Response:
+        """The store's answer that it took the bytes. Raises `NobodyAnswers` where there is no store any more, which
+        every other picture would find out for itself."""
+        try:
+            response = self._client.patience.send(request)
+        except httpx.TransportError as error:
+            if self._store_is_there(url):
+                raise
+            raise _no_store(url, type(error).__name__) from error
+        if response.status_code >= 500 and not self._store_is_there(url):
+            raise _no_store(url, str(response.status_code))
+        return _accepted(response)
+
+    def _store_is_there(self, url: str) -> bool:
+        """Whether it answers anything else: what failed is that picture's own trouble then. Raises `Stopped`."""
+        try:
+            there = self._client.store.get(urljoin(url, "/"), timeout=_LOOK_SECONDS).status_code < 500
+        except httpx.TransportError:
+            there = False
+        if self._stop.is_set():
+            raise Stopped
+        return there
 
     # --- waiting -----------------------------------------------------------------------------------
 
@@ -389,11 +422,14 @@ class Uploader:
         try:
             progress = self._client.get(f"/v1/images/{image_id}/status")
         except Stopped:
-            raise
+            return None  # whoever ended the run says why
         except NobodyAnswers as gone:
             self._give_up(gone)
             return None
         except CliError as error:
+            if (gone := _gone(error)) is not None:
+                self._give_up(gone)
+                return None
             return Outcome(name, "failed", f"sent, but its status could not be read: {error}", image_id)
         status = progress["status"]
         if status in FINAL_STATUSES:
@@ -427,6 +463,15 @@ def _reason(progress: dict[str, Any]) -> str:
             f"the step {failed[0]} failed; run it again to send it anew" if failed else "run it again to send it anew"
         )
     return reason
+
+
+def _gone(error: Exception) -> NobodyAnswers | None:
+    """What a refusal says of every picture alike: the API goes without a part that it needs (503), as the store."""
+    return NobodyAnswers(str(error)) if isinstance(error, ApiProblem) and error.status == 503 else None
+
+
+def _no_store(url: str, why: str) -> NobodyAnswers:
+    return NobodyAnswers(f"the object store at {urlsplit(url).netloc} does not answer ({why})")
 
 
 def _accepted(response: httpx.Response) -> httpx.Response:
