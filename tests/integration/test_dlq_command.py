@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import stat
-from collections.abc import Callable
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,7 @@ from imagemarket import wiring
 from imagemarket.cli.app import app
 from imagemarket.cli.dead_letters import SOMETHING_LEFT
 from imagemarket.deadletters.details import ImageInspector
+from imagemarket.deadletters.models import Choice, DeadMessage
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
@@ -120,8 +127,6 @@ def test_an_export_is_reported_in_words_or_as_json(dlq: Dlq, room: Room, tmp_pat
 
 
 def _all() -> Any:
-    from imagemarket.deadletters.models import Choice
-
     return Choice()
 
 
@@ -170,6 +175,87 @@ def test_a_purge_asks_and_keeps_what_it_removes(dlq: Dlq, room: Room) -> None:
     assert room.sqs.visible(f"{UPLOADS}-dead") == 1, "a file is never written over"
     back = dlq("import", "kept.jsonl")
     assert (back.exit_code, back.output) == (0, "1 brought back: 1 DependencyUnavailable\n")
+
+
+@pytest.fixture
+def kept(dlq: Dlq, room: Room) -> str:
+    """A file of three messages that are dead no more."""
+    for body in "abc":
+        room.die(body, DependencyUnavailable("x"))
+    assert dlq("purge", "--all", "--to", "kept.jsonl", "--yes").exit_code == 0
+    return Path("kept.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("way", ["file", "fifo", "stdin"])
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (b"x" * (8 * 2**20 + 1), "line 4 has more than 8 MiB, and is no dead letter; nothing was imported"),
+        (b'{"body": "\xe9"}', "line 4 is no UTF-8"),
+        (b"x" * (8 * 2**20), "Line 4 is not an exported dead letter; nothing was imported"),
+    ],
+)
+def test_a_line_that_no_message_can_be_is_named_and_nothing_is_sent(
+    dlq: Dlq, room: Room, kept: str, way: str, odd: bytes, said: str
+) -> None:
+    content = kept.encode() + odd + b"\n" + kept.encode()
+    if way == "stdin":
+        refused = dlq("import", "-", input=content)
+    else:
+        with _written("odd.jsonl", content, fifo=way == "fifo"):
+            refused = dlq("import", "odd.jsonl")
+    assert (refused.exit_code, said in f"{refused.output}{refused.exception}") == (1, True), refused.output
+    assert not room.sqs.bodies(f"{UPLOADS}-dead")
+
+
+@contextmanager
+def _written(name: str, content: bytes, *, fifo: bool) -> Iterator[None]:
+    """The file, or a pipe of this name that somebody writes it into as far as it is read."""
+    if not fifo:
+        Path(name).write_bytes(content)
+        yield
+        return
+    os.mkfifo(name)
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), Path(name).open("wb") as pipe:
+            pipe.write(content)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield
+    writer.join()
+
+
+def test_a_pipe_is_imported_as_a_file_is(dlq: Dlq, kept: str) -> None:
+    with _written("pipe", kept.encode(), fifo=True):
+        assert dlq("import", "pipe").output == "3 brought back: 3 DependencyUnavailable\n"
+    assert dlq("import", "kept.jsonl").output == "3 were there already: 3 DependencyUnavailable\n"
+
+
+def test_a_file_without_an_end_is_not_read_to_it(dlq: Dlq) -> None:
+    refused = dlq("import", "/dev/zero")
+    assert (refused.exit_code, "line 1 has more than 8 MiB" in str(refused.exception)) == (1, True), refused.output
+
+
+def test_an_import_holds_one_line_at_a_time(room: Room) -> None:
+    """However long the file is: no message is there any more once the next one is read."""
+    room.die("a", DependencyUnavailable("x"))
+    file = io.StringIO()
+    room.service.purge(Choice(), file, flush=lambda: None)
+    document = json.loads(file.getvalue())
+    held: list[weakref.ref[DeadMessage]] = []
+    send = room.service._queues.send
+
+    def sent(url: str, message: DeadMessage, *more: Any) -> str:
+        assert sum(each() is not None for each in held) <= 1
+        held.append(weakref.ref(message))
+        return send(url, message, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room.service._queues, "send", sent)
+        lines = [json.dumps({**document, "id": str(number)}) for number in range(20)]
+        assert room.service.bring_back(lines).counts == {"imported": 20}
 
 
 def test_an_export_can_be_piped(dlq: Dlq, room: Room) -> None:

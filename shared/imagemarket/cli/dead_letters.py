@@ -7,10 +7,13 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -30,6 +33,9 @@ SOMETHING_LEFT = 3
 """Exit status when something was refused or failed, or when `list --fail-if-any` found dead letters."""
 
 _TOLD_AT_MOST = 10
+
+_MOST_OF_A_LINE = 8 * 1024**2
+"""Bytes: a message of SQS has 1 MiB at most, each byte of which JSON may write with six."""
 
 app = typer.Typer(
     name="dlq",
@@ -401,18 +407,64 @@ def import_(
 
     What is there already is left alone, so an interrupted import can be run again.
     """
-    try:
-        lines = sys.stdin.readlines() if str(source) == "-" else source.read_text(encoding="utf-8").splitlines()
-    except OSError as problem:
-        raise CliError(f"{source}: {problem.strerror}") from problem
-    except UnicodeDecodeError:
-        raise CliError(f"{source}: is no file of dead letters, which is UTF-8") from None
-    if not as_json and not any(line.strip() for line in lines):
-        say(f"There is no dead letter in {source}.")
-        return
-    with _dead_letters(stage) as service:
-        report = service.bring_back(lines)
+    with _lines_of(source) as lines:
+        if not as_json and not any(line.strip() for line in lines):
+            say(f"There is no dead letter in {source}.")
+            return
+        with _dead_letters(stage) as service:
+            report = service.bring_back(lines)
     _tell(report, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a file that can be gone through again, one at a time in memory."""
+
+    name: str
+    file: IO[bytes]
+    start: int
+
+    def __iter__(self) -> Iterator[str]:
+        """Raises `CliError` for a line that no message can be."""
+        self.file.seek(self.start)
+        for number, line in enumerate(_bounded(self.name, self.file), start=1):
+            try:
+                yield line.decode()
+            except UnicodeDecodeError:
+                raise CliError(f"{self.name}: line {number} is no UTF-8, as a file of dead letters is") from None
+
+
+@contextmanager
+def _lines_of(source: Path) -> Iterator[_Lines]:
+    """What cannot be gone through twice, as a pipe, is put into a file of its own until this ends."""
+    with ExitStack() as stack:
+        try:
+            file = sys.stdin.buffer if str(source) == "-" else stack.enter_context(source.open("rb"))
+        except OSError as problem:
+            raise CliError(f"{source}: {problem.strerror}") from problem
+        if file.seekable():
+            yield _Lines(str(source), file, file.tell())
+            return
+        kept = stack.enter_context(tempfile.TemporaryFile())
+        kept.writelines(_bounded(str(source), file))
+        yield _Lines(str(source), kept, 0)
+
+
+def _bounded(name: str, file: IO[bytes]) -> Iterator[bytes]:
+    """Its lines. Raises `CliError` where it cannot be read, and for a line that is longer than any message's."""
+    for number in count(1):
+        try:
+            line = file.readline(_MOST_OF_A_LINE + 1)
+        except OSError as problem:
+            raise CliError(f"{name}: {problem.strerror}") from problem
+        if not line:
+            return
+        if len(line) > _MOST_OF_A_LINE and not line.endswith(b"\n"):
+            raise CliError(
+                f"{name}: line {number} has more than {_MOST_OF_A_LINE // 1024**2} MiB, and is no dead letter; "
+                "nothing was imported"
+            )
+        yield line
 
 
 # --- telling -----------------------------------------------------------------------------------------

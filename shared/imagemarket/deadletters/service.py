@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import IO, Any
 
 from imagemarket.deadletters.hold import Hold
@@ -189,33 +191,36 @@ class DeadLetters:
     def bring_back(self, lines: Iterable[str], *, progress: Progress = _nobody) -> Report:
         """Puts exported messages back among the dead letters of their queues, under new ids that remember the old.
 
-        What is there already is left alone, so an import that was interrupted can be repeated. Raises
-        `InvalidRequest` for a line that is no exported message, before anything is sent.
+        What is there already is left alone, so an import that was interrupted can be repeated. `lines` is gone through
+        twice, and none of it kept: raises `InvalidRequest` for a line that is no exported message, and `NotFound` for
+        a queue that there is not, before anything is sent.
         """
-        messages = _read(lines)
+        numbers = Counter(message.queue for message in _read(lines))
+        queues = {name: self.queues(name)[0] for name in sorted(numbers)}
+        there = {name: self._known(queue) for name, queue in queues.items()}
         report = Report()
-        for name in sorted({message.queue for message in messages}):
-            (queue,) = self.queues(name)
-            with self._hold(queue) as hold:
-                there = {
-                    known
-                    for each in self._messages(queue, hold)
-                    for known in (each.id, each.text(ORIGINAL_MESSAGE_ID))
-                    if known
-                }
-            for message in messages:
-                if message.queue != name:
-                    continue
-                origin = message.text(ORIGINAL_MESSAGE_ID) or message.id
-                if {message.id, origin} & there:
-                    line = _line(message, "there")
-                else:
-                    there.add(origin)
-                    sent_as = self._queues.send(queue.url, message, {ORIGINAL_MESSAGE_ID: origin})
-                    line = _line(message, "imported", sent_as=sent_as)
-                report.lines.append(line)
-                progress(line)
+        for message in islice(_read(lines), numbers.total()):  # a file may have grown meanwhile
+            known = there[message.queue]
+            origin = message.text(ORIGINAL_MESSAGE_ID) or message.id
+            if {message.id, origin} & known:
+                line = _line(message, "there")
+            else:
+                known.add(origin)
+                sent_as = self._queues.send(queues[message.queue].url, message, {ORIGINAL_MESSAGE_ID: origin})
+                line = _line(message, "imported", sent_as=sent_as)
+            report.lines.append(line)
+            progress(line)
         return report
+
+    def _known(self, queue: DeadQueue) -> set[str]:
+        """The ids of a queue's messages, and those that they had before they were brought back."""
+        with self._hold(queue) as hold:
+            return {
+                known
+                for each in self._messages(queue, hold)
+                for known in (each.id, each.text(ORIGINAL_MESSAGE_ID))
+                if known
+            }
 
     # --- parts -------------------------------------------------------------------------------------
 
@@ -274,8 +279,7 @@ def _write(file: IO[str], message: DeadMessage) -> None:
     file.write(json.dumps(document, default=str, separators=(",", ":")) + "\n")
 
 
-def _read(lines: Iterable[str]) -> list[DeadMessage]:
-    messages: list[DeadMessage] = []
+def _read(lines: Iterable[str]) -> Iterator[DeadMessage]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -286,5 +290,4 @@ def _read(lines: Iterable[str]) -> list[DeadMessage]:
                     attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"], validate=True)
         except ValueError as error:  # pydantic's errors are of this kind
             raise InvalidRequest(f"Line {number} is not an exported dead letter; nothing was imported.") from error
-        messages.append(message)
-    return messages
+        yield message
