@@ -15,8 +15,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagemarket.platform.database import Database
 from imagemarket.search import postgres
-from imagemarket.search.models import Filters, Sort
+from imagemarket.search.models import Filters, SearchQuery, Sort
 from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.understanding import QueryReader
 from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
 
 pytestmark = pytest.mark.engines
@@ -189,3 +190,63 @@ def test_round_trips_are_few(turns: tuple[PostgresSearch, Turns], monkeypatch: p
             assert ask()
             trips.append(counted.number - before)
         assert max(trips[1:]) <= bound, trips
+
+
+_SAID = (
+    *("Pain and gain", "No pain no gain", "Forget me not flower", "Flower", "Image not available", "Image"),
+    *("No strings attached", "Strings attached to a puppet", "No man's land", "No kings protest", "Kings at a protest"),
+    *("Protest in the city", "Temperature minus 20", "Temperature at the sea", "Beach", "Beach with umbrellas"),
+    *("Beach without an umbrella", "Beach, no umbrellas", "Dogs at the beach", "Cats at the beach"),
+    *("Cars in the city", "Trucks in the city", "404 not found", "Red cars", "No dogs and cats at the beach"),
+)
+
+
+_NEGATED = (
+    ("no pain no gain", ["No pain no gain"], []),
+    ("forget me not flower", ["Forget me not flower"], []),
+    ("image not available", ["Image not available", "Image"], []),
+    ("no strings attached", ["No strings attached"], ["Strings attached to a puppet"]),
+    ("no man's land", ["No man's land"], []),
+    ("no kings protest", ["No kings protest", "Protest in the city"], ["Kings at a protest"]),
+    ("protest without kings", ["Protest in the city"], ["Kings at a protest", "No kings protest"]),
+    ("protest -kings", ["Protest in the city"], ["Kings at a protest", "No kings protest"]),
+    ("protest NOT kings", ["Protest in the city"], ["Kings at a protest", "No kings protest"]),
+    ("temperature minus 20", ["Temperature minus 20"], []),
+    ("404 not found", ["404 not found"], []),
+    ("beach no umbrellas", ["Beach", "Beach, no umbrellas"], ["Beach with umbrellas", "Beach without an umbrella"]),
+    ("beach no umbrella", ["Beach", "Beach, no umbrellas"], ["Beach with umbrellas"]),
+    ("beach without an umbrella", ["Beach", "Beach without an umbrella"], ["Beach with umbrellas"]),
+    ("beach -umbrella", ["Beach"], ["Beach with umbrellas", "Beach, no umbrellas"]),
+    ("beach without dogs and cats", ["Beach"], ["Dogs at the beach", "Cats at the beach"]),
+    ("beach without dogs & cats", ["Beach"], ["Dogs at the beach", "Cats at the beach"]),
+    ("beach no dogs, no cats", ["Beach"], ["Dogs at the beach", "Cats at the beach"]),
+    ("beach no dogs and cats", ["No dogs and cats at the beach", "Beach"], ["Cats at the beach"]),
+    ("no dogs, no cats", ["Beach"], ["Dogs at the beach", "Cats at the beach"]),
+    ("beach zero dogs", ["Beach", "Cats at the beach"], ["Dogs at the beach"]),
+    ("beach other than dogs", ["Beach"], ["Dogs at the beach"]),
+    ("everything but dogs", ["Beach", "Flower"], ["Dogs at the beach"]),
+    ('city -"cars","trucks"', ["Protest in the city"], ["Cars in the city", "Trucks in the city"]),
+    ("city NOT (cars OR trucks)", ["Protest in the city"], ["Cars in the city", "Trucks in the city"]),
+    ("city -(cars trucks)", ["Protest in the city"], ["Cars in the city", "Trucks in the city"]),
+    ("cars -'red cars'", ["Cars in the city"], ["Red cars"]),
+    ("cars -\u300ared cars\u300b", ["Cars in the city"], ["Red cars"]),
+    ("city \u2796cars", ["Trucks in the city"], ["Cars in the city"]),
+    ("city - no cars", ["Trucks in the city"], ["Cars in the city"]),
+)
+"""Queries of negations, what they find of these titles and what not."""
+
+
+def test_what_is_not_wanted_is_left_out_unless_the_picture_says_the_same(engine: PostgresSearch) -> None:
+    documents = [document(title) for title in _SAID]
+    engine.write(documents, [])
+    memory = MemorySearch()
+    memory.write(documents, [])
+    titles = {each.image_id: each.title for each in documents}
+    for asked, found, not_found in _NEGATED:
+        understood = QueryReader().read(SearchQuery(q=asked), engine.present)
+        for each in (engine, memory):
+            hits = each.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=100)
+            shown = {titles[hit.image_id] for hit in hits}
+            assert set(found) <= shown, asked
+            assert not set(not_found) & shown, asked
+            assert understood.words.plain or shown == {titles[i] for i in each.having(understood.words, list(titles))}

@@ -582,7 +582,7 @@ class _Asked:
                     stands = f"({stands} AND {_TEXTS} ~ (SELECT lower(unaccent(%({name}_pattern)s))))"
                 conditions.append(f"NOT {stands}" if clause.excluded else stands)
             exactly.append(f"({' OR '.join(conditions)})")
-            if not any(clause.phrase and clause.excluded for clause in group):
+            if not any(clause.excluded for clause in group):  # which the conditions say, and the index hardly
                 narrowing.append(f" && ({' || '.join(wider)})")
         common_table = _ASKED.format(phrases="".join(narrowing), exactly=bool(exactly))
         return _Asked(common_table, tuple(exactly), parameters)

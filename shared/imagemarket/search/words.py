@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
@@ -27,19 +28,23 @@ PARTING_NOTHING = "\u00ad\u034f\u2060\ufeff"
 # Quotation marks and dashes of any keyboard; those that NFKC does not make alike itself.
 _SIGNS = str.maketrans(
     dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\u301f\u300c\u300d\u300e\u300f\uff02", '"')
-    | dict.fromkeys("\u2039\u203a\u275d\u275e\ufe41\ufe42\ufe43\ufe44\uff62\uff63", '"')
+    | dict.fromkeys("\u2039\u203a\u275d\u275e\u3008\u3009\u300a\u300b\ufe41\ufe42\ufe43\ufe44\uff62\uff63", '"')
     | dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u0060\u00b4\u02bc\uff07", "'")
     # the letters that Hawaiian, Arabic and others write as one, which people type as they can
     | dict.fromkeys("\u02b9\u02bb\u02bd\u02be\u02bf\ua78b\ua78c\u275b\u275c", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
+    | dict.fromkeys("\u02d7\u2043\u2796\u2e3a\u2e3b", "-")
     | dict.fromkeys(PARTING_NOTHING, "")
 )
 _CLAUSE = re.compile(r'(-*)(?:"([^"]*)"|([^\s"]+))')
 # A minus right behind a sign ("cat;-dog", "(-dog)"), which is one as well; ":-D" has none, nor has "(-5)".
 _MINUS_BEHIND_A_SIGN = re.compile(r'(?<=[^\w\s"-])(?<!\s[:;=])(?<!^[:;=])-+(?=[(\[{]*(?:[^\W\d_]|"))')
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
+_IN_APOSTROPHES = re.compile(r"""((?<![^\s(\[{,;|/])-+|(?<!\S)NOT\s+)'(?=[^\s'])((?:[^'"]|'(?=\w))*)'(?!\w)""")
+"""A phrase behind a minus in apostrophes, which elsewhere are none: -'red cars'."""
 _SEVERAL = re.compile(r"[,;|]|(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})")
 """Signs between things that are left out each: "-dogs,birds", "-cat/dog"; AC/DC is one."""
+_BETWEEN = (",", ";", "|", "/")
 # Accents and points that do not matter, where no one letter holds them (NFKC): of Latin, Greek and Cyrillic, of Hebrew
 # and of Arabic, and those above signs.
 _ACCENTS = (
@@ -290,6 +295,17 @@ class Words:
             groups.append((*group, *(Clause(other, added=True) for other in others)))
         return Words(tuple(groups), self.image_id)
 
+    def sparing(self, same: Mapping[str, tuple[str, ...]]) -> Words:
+        """The same, but that what is not wanted leaves out no picture that has one of these phrases, which say the
+        same: "no strings attached" is no picture of strings."""
+        groups = [
+            (*group, *(Clause(each, phrase=True, added=True) for each in same.get(group[0].write()[1:], ())))
+            if len(group) == 1 and group[0].excluded
+            else group
+            for group in self.groups
+        ]
+        return Words(tuple(groups), self.image_id)
+
 
 def with_quotes_closed(text: str) -> str:
     """The text without a quotation mark that nothing closes; behind a minus it takes in what follows, which is not
@@ -312,9 +328,13 @@ def _read(text: str) -> Words:
     if _ID.fullmatch(text.strip()):
         return Words((), UUID(text.strip()))
     groups: list[tuple[Clause, ...]] = []
-    joins = negates = within = False
-    said = _CLAUSE.findall(_minuses_apart(with_quotes_closed(alike(text))))[:LONGEST]
+    joins = negates = goes_on = False
+    within, end = 0, -1
+    found = _CLAUSE.finditer(_minuses_apart(with_quotes_closed(_IN_APOSTROPHES.sub(r'\1"\2"', alike(text)))))
+    matches = list(islice(found, LONGEST))
+    said = [match.groups(default="") for match in matches]
     for place, (minus, quoted, typed) in enumerate(said):
+        joined, end = matches[place].start() == end, matches[place].end()
         bare = "NOT" if typed.lstrip("([{") == "NOT" else typed
         if not minus and not quoted and (bare.lower() == "or" or bare in {"NOT", "AND"}):
             following = said[place + 1][2].lstrip("([{") if place + 1 < len(said) else ""
@@ -332,12 +352,17 @@ def _read(text: str) -> Words:
             if bare.islower():  # "NOT in the mist"
                 continue
             negates = False  # "NOT FOR SALE"
-        within = within or (bool(minus) and bare.startswith(_OPENING))
-        excluded = bool(minus) or negates or within
-        within = within and not any(sign in bare for sign in _CLOSING)
+        if within or ((minus or negates) and bare.startswith(_OPENING)):
+            within += sum(bare.count(sign) for sign in _OPENING)
+        # -"cars","trucks" is a list of what is not wanted
+        goes_on = joined and goes_on and (bool(quoted) or typed.startswith(_BETWEEN))
+        excluded = bool(minus) or negates or bool(within) or goes_on
+        within = max(0, within - sum(bare.count(sign) for sign in _CLOSING))
+        goes_on = excluded and (typed.endswith(_BETWEEN) or bool(quoted))
         if not quoted and not minus:  # an alternative to nothing, by which nothing is found
             terms = [term for term in terms if term.lower() != "or"]
         if not terms:
+            negates = negates and bool(within)  # "NOT ( a"
             continue
         negates = False
         several = excluded and not quoted and _SEVERAL.search(bare)

@@ -1,0 +1,514 @@
+"""What a query says not to show: "street without people", "beach no umbrellas", "crowd-free square", "nobody".
+
+A negation is a cue and the things behind it, one or a list:
+
+    negation = cue {article} thing {joint [cue] thing}
+
+- What follows a **sure** cue ("without", "except", "other than") or the operator `NOT` is left out.
+- A cue that **counts** ("zero", "sans", "lack of") leaves out what is many or often absent: "zero dogs"; "zero gravity"
+  is a name.
+- "No", "not" and "neither" are **weak**: a sentence ("this is not a pipe") and a sign that says no leave nothing out.
+
+What cues leave out they leave out of pictures that do not say the same themselves: "no strings attached" finds the
+picture of that title. So no list of names is needed. Where it is not sure which thing is meant ("without parked cars"),
+the words stay words, and it is told what would leave it out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from imagemarket.search.models import Interpretation
+from imagemarket.search.words import NEVER_ALONE, STOP_WORDS, Words, alike, other_numbers, read, with_quotes_closed
+
+_SURE = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excludes", "excluding", "except"})
+_SURE_PAIRS = frozenset(
+    {(first, "of") for first in ("free", "devoid", "void", "empty", "clear", "bare", "instead")}
+    | {(first, "from") for first in ("free", "apart", "aside")}
+    | {(first, "than") for first in ("other", "rather")}
+)
+_COUNTS = frozenset({"sans", "zero", "0", "lacking", "lacks"})
+_COUNTS_PAIRS = frozenset({("absence", "of"), ("lack", "of")})
+_WEAK = frozenset({"no", "not", "neither"})
+_ALL = frozenset({"all", "anything", "everything"})
+"""Before "without", "except" and "but" they say that nothing else is asked."""
+_NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
+_CALLED = frozenset({"mr", "mrs", "ms", "miss", "dr", "sir", "lady"})
+"""Before "nobody" they make it a name."""
+PEOPLE = frozenset(
+    {"people", "person", "persons", "human", "humans", "peoples", "anyone", "anybody", "somebody", "someone", "folks"}
+)
+_OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo", "watermark"})
+"""What "-free" and "no-" leave out; "sugar-free" and "hands-free" name something."""
+_FREE_OF = PEOPLE | {"crowd", "car", "traffic", "cloud", "clutter"}
+"""What "people free beach" leaves out; "logo free" may be a logo that costs nothing."""
+_NOT_FREE_OF = frozenset(
+    "climb climber climbers dive diver divers fall kick solo style spirit spirits time speech to from of in download"  # noqa: SIM905 - shorter
+    " downloads stock photo photos image images picture pictures vector vectors clipart png psd svg icon icons template"
+    " templates use wifi entry".split()
+)
+"""After "people free": what people do freely, with every word that ends in -ing, and what costs nothing."""
+_OPENING, MARKS = "([{", ".,;:!?()[]{}"
+_ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
+_WORDS_BETWEEN = _ARTICLES | frozenset(
+    "all those these such some one lot lots of too much for my your our".split()  # noqa: SIM905 - shorter
+)
+"""What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
+_JOINTS = frozenset({"and", "or", "OR", "nor", "&", "+"})
+_SAYS = frozenset("is are was were am be it's that's do does did can will or me i you he she we they".split())  # noqa: SIM905 - shorter
+"""Before "not" they make a sentence ("this is not a pipe", "forget me not"), which leaves nothing out."""
+_ALLOWS = frozenset({"allowed", "permitted", "please", "beyond"})
+"""Behind what a sign forbids."""
+_SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
+_NOT_A_THING = (
+    STOP_WORDS
+    | NEVER_ALONE
+    | _SURE
+    | _WEAK
+    | _COUNTS
+    | frozenset(
+        "him from could even yet quite really always ever never every everyone everything everybody enough sure also"  # noqa: SIM905 - shorter
+        " either again longer would".split()
+    )
+)
+"""What no picture shows: "not for sale" and "not only" leave nothing out."""
+_GLUED = re.compile(
+    r"""((?!yes\W).*\w[^\w\s"'-][^\w\s"']*|[^\w\s"']*-+|-*"[^"]*"-*)"""
+    r"""(no|not|without|w/o|w/out|minus|exclud(?:e|ing)|except)""",
+    re.IGNORECASE,
+)
+"""A sign before a cue that is no part of it: "beach,no people", "beach -no people"."""
+_LONG_DASH = re.compile(r"(?<=\w)[\u2012-\u2015](?=(?:no|not|without)\s)", re.IGNORECASE)
+_GLUED_OTHERWISE = re.compile(r"\W(?:no|not|without)$")
+"""May be a cue or a name: "beach-no people", "yes-no question"."""
+_LISTED = re.compile(r"""(?<=[^\W\d_])([,;])(?=[^\W\d_"])""")
+_TOKEN = re.compile(r'(?:[^\s"]|"[^"]*"|")+')
+"""What stands between spaces, a phrase in one."""
+_MINUS = re.compile(r"(?<![^\W_])(?P<minus>-+)(?!-*>)(?P<apart>\s*)[\W_]*?(?P<word>[^\W_]+)")
+"""A minus, or a dash between spaces, and the word behind it; an arrow is none."""
+_FACE = re.compile(r"(?<!\S)[:;=8]-\w(?!\w)")
+_SPACED_DASH = re.compile(r"(?<=\s)[\u2012-\u2015](?=\s)")
+"""Nobody's minus."""
+_WITHIN_A_NAME = re.compile(r"[-./&+_ ]")
+_MOST_SPARED = 8
+"""For how many things of a query pictures that say the same are spared; what engines take of a query has an end."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query without its negations."""
+
+    kept: str
+    """The words that remain, as they were typed."""
+    without: tuple[str, ...] = ()
+    """What is left out, each with a minus."""
+    first: bool = False
+    """Whether what is left out has to stand before the rest, whose end would change it: "cat or NOT in"."""
+    spared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By what is left out, how pictures say the same that are not."""
+    nobody: bool = False
+    """Whether no people are wanted."""
+    told: tuple[Interpretation, ...] = ()
+    denied: frozenset[str] = frozenset()
+    """Words behind a cue that was not read, by which no picture may gain."""
+
+    def with_rest(self, kept: str) -> str:
+        """The query, the words that remain put otherwise."""
+        parts = (*self.without, kept) if self.first else (kept, *self.without)
+        return " ".join(part for part in parts if part)
+
+    @property
+    def text(self) -> str:
+        """The query with a minus for each negation."""
+        return self.with_rest(self.kept)
+
+    def sparing(self, words: Words) -> Words:
+        """The words with what they spare."""
+        return words.sparing(self.spared)
+
+
+class _Cue(NamedTuple):
+    span: int
+    kind: Literal["operator", "sure", "counts", "weak"]
+    alone: bool = False
+
+
+class _Negation(NamedTuple):
+    """The beginning of some words, as a negation."""
+
+    span: int = 0
+    """How many of them it is, or may be; 0 where they are none."""
+    named: Sequence[str] = ()
+    """What it does not want: nothing where that is not sure."""
+    advice: str | None = None
+    """What would leave out what it may not want, where that is not sure; empty where nothing would, None where it
+    leaves nothing out in any reading."""
+    cue: str = ""
+    """What says so: "without", "free of"; empty where the things stand within it."""
+    strong: bool = False
+    """Whether nobody is called so: "without", "neither ... nor", `NOT`."""
+    operator: bool = False
+    alone: bool = False
+
+
+def without_negations(typed: str, *, people: bool | None, shapes: Collection[str]) -> Asked:
+    """Reads negations. People are left out by their filter, where the query has none of its own (`people`). Where
+    nothing else is asked ("no problem") the words stay words: who wants the whole catalogue but one thing writes a
+    minus. `shapes` are words that a picture cannot be said to be without."""
+    text = with_quotes_closed(alike(_LONG_DASH.sub(", ", typed)))  # an open quote would take in what is added behind it
+    words = _tokens(text)
+    shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(map(_bare, words))
+    told: list[Interpretation] = []
+    unwanted: list[str] = []
+    spared: dict[str, tuple[str, ...]] = {}
+    kept: list[str] = []
+    denied: set[str] = set()
+    listed: list[str] = []
+    alone = nobody = after_negation = joined = False
+    place = 0
+    while place < len(words):
+        read_as = _negation(words[place:], shows_a_sign=shows_a_sign, shapes=shapes)
+        if after_negation and words[place] in _JOINTS and place + 1 < len(words):
+            following = _negation(words[place + 1 :], shows_a_sign=shows_a_sign, shapes=shapes)
+            if following.named or words[place + 1][0] == "-":  # "without dogs and without cats"
+                place, read_as, joined = place + 1, following, True
+        before = _bare(kept[-1]) if kept else ""
+        sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
+        if not read_as.named or sentence or (before in _CALLED and read_as.span == 1):
+            advice = read_as.advice
+            if sentence and read_as.named and not read_as.operator:
+                advice = _minus(read_as.named)
+            if read_as.span:
+                denied |= {_bare(word) for word in words[place:]}
+            if advice is not None:
+                told.append(unread(" ".join(words[place : place + read_as.span]), advice))
+            kept.append(words[place])
+            after_negation = False
+            place += 1
+            continue
+        typed_as = words[place : place + read_as.span]
+        said = " ".join(typed_as)
+        if typed_as[-1].endswith(","):  # may be a list that goes on, or what is wanted beside
+            denied |= {_bare(word) for word in words[place + read_as.span :]} - set(shapes)
+        place += read_as.span
+        if before in _ALL and read_as.strong:
+            kept.pop()
+            alone = True
+        # "no dogs, no cats" is a list, "no pain, no gain" a name
+        listed = [*listed, *read_as.named] if after_negation else [*read_as.named]
+        several = joined and len(listed) > 1 and (read_as.strong or all(map(_of_a_list, listed)))
+        alone = alone or read_as.alone or several or (read_as.strong and len(read_as.named) > 1)
+        joined, after_negation = typed_as[-1].endswith((",", ";")), True
+        for each in read_as.named:
+            if each not in PEOPLE:
+                unwanted.append(each)
+                told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
+                if not read_as.operator and each not in spared and len(spared) < _MOST_SPARED:
+                    spared[each] = _same_said(said, read_as.cue, each)
+                elif read_as.operator:
+                    spared[each] = ()
+            elif people is None:
+                if not nobody or told[-1].words != said:
+                    told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
+                nobody = True
+    shown = alone or nobody or any(not clause.excluded for g in read(" ".join(kept)).groups for clause in g)
+    if unwanted and not shown:
+        unread_now = tuple(unread(each.words, each.value) if each.effect == "exclusion" else each for each in told)
+        asked = Asked(text, told=unread_now, denied=frozenset(map(_bare, words)))
+    else:
+        while unwanted and kept and (_bare(kept[-1]) == "or" or not read(kept[-1]).groups):
+            kept.pop()  # with what is left out it would be an alternative
+        without = tuple(f"-{each}" for each in unwanted)
+        first = bool({each.replace('"', "") for each in without} - _left_out(" ".join([*kept, *without])))
+        asked = Asked(" ".join(kept), without, first, spared, nobody, tuple(told), frozenset(denied))
+    left_out = _left_out(asked.text)
+    told = [each for each in asked.told if each.effect != "exclusion" or each.value.replace('"', "") in left_out]
+    told += [unread(each.words, each.value) for each in asked.told if each not in told]
+    return Asked(asked.kept, asked.without, asked.first, asked.spared, nobody, tuple(told), asked.denied)
+
+
+def untold(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Interpretation]:
+    """All that is told: with what was typed behind a minus and is not left out, or only as one name ("-cat-dog"), and
+    without what is left out after all ("no -dogs")."""
+    lost: list[Interpretation] = []
+    excluded = [clause for group in asked.groups for clause in group if clause.excluded]
+    said = {each.words for each in told}
+    names = {word for clause in excluded for word in _letters(clause.text)}
+    text = with_quotes_closed(alike(_SPACED_DASH.sub(",", typed)))
+    for minus in _MINUS.finditer(_FACE.sub("   ", text)):
+        word, start = minus["word"].lower(), minus.start()
+        quoted = text.count('"', 0, start) % 2 == 1
+        dash = bool(minus["apart"]) and (quoted or word[0].isdigit())  # "Paris - France", 1939 - 1945
+        dash = dash or (not quoted and _cue([word, "x"]) is not None and word not in {"free", "apart"})
+        if word not in names and not dash and not (quoted and text[start - 1] != '"') and minus[0] not in said:
+            lost.append(unread(minus[0], _advice(text, minus)))
+    lost += [unread(token, "") for token in text.split() if token[0] == "-" and _is_a_sign(token)]
+    for clause in excluded:
+        parts = _WITHIN_A_NAME.split(clause.text)
+        known = clause.phrase or clause.write() in {each.value for each in told}
+        if not known and len(parts) > 1 and all(_may_be_a_thing(part) for part in parts):
+            lost.append(unread(clause.write(), " ".join(f"-{part.lower()}" for part in parts)))
+    without = {clause.text.lower() for clause in excluded}
+    return [
+        *(each for each in told if each.effect != "unread" or not _is_left_out(each.value, without)),
+        *lost,
+    ]
+
+
+def unread(words: str, instead: str = "") -> Interpretation:
+    """What was not read as more than words; `instead` would say what it may have meant."""
+    clauses = [clause for group in read(instead).groups for clause in group]
+    works = clauses and all(clause.excluded for clause in clauses)
+    return Interpretation(words=words, parameter="q", value=instead if works else "", effect="unread")
+
+
+def _is_left_out(advice: str, without: Collection[str]) -> bool:
+    named = {clause.text.lower() for group in read(advice).groups for clause in group}
+    return bool(named) and named <= set(without)
+
+
+def _left_out(text: str) -> set[str]:
+    """What the text leaves out of all results, each with a minus and without quotes."""
+    excluded = (group[0] for group in read(text).groups if len(group) == 1 and group[0].excluded)
+    return {f"-{clause.text.lower()}" for clause in excluded}
+
+
+def _advice(text: str, minus: re.Match[str]) -> str:
+    """How to leave out what stands behind a dash: `-"hot dogs"`, since neither "hot" nor "dogs" is meant alone."""
+    word = minus["word"].lower()
+    following = re.match(r"[ ]([^\W_]+)", text[minus.end() :])
+    if minus["apart"] and following and _may_be_one_name(word, following[1].lower()):
+        return f'-"{word} {following[1].lower()}"'
+    return f"-{word}"
+
+
+def _letters(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def _is_a_sign(token: str) -> bool:
+    """Whether it is an emoji or the like, and no word."""
+    return not _letters(token) and any(unicodedata.category(char) == "So" for char in token)
+
+
+def _may_be_a_thing(part: str) -> bool:
+    return len(part) > 2 and part.isalpha() and part.lower() not in NEVER_ALONE
+
+
+def _bare(word: str) -> str:
+    return word.lower().strip(MARKS)
+
+
+def _minus(named: Sequence[str]) -> str:
+    return " ".join(f"-{each}" for each in named)
+
+
+def _same_said(said: str, cue: str, thing: str) -> tuple[str, ...]:
+    """How a picture says the same: "no dog" and "no dogs", and a whole list as it was typed."""
+    bare = thing.strip('"')
+    plural = () if not bare.isalpha() or bare.endswith("s") else (f"{bare}s",)
+    numbers = dict.fromkeys((bare, *plural, *other_numbers(bare)))
+    phrases = (*(f"{cue} {each}" for each in numbers if cue), said.replace('"', " "))
+    read_so = (clause.text.lower() for each in phrases for group in read(f'"{each}"').groups for clause in group)
+    return tuple(dict.fromkeys(read_so))
+
+
+def _tokens(text: str) -> list[str]:
+    """What stands between spaces, a cue by itself, and each thing of a list that a cue begins."""
+    found: list[str] = []
+    tokens = _TOKEN.findall(text)
+    listing = False
+    for place, token in enumerate(tokens):
+        glued = _GLUED.fullmatch(token) if place + 1 < len(tokens) else None
+        parts = [part for part in glued.groups() if part.strip("-")] if glued else [token]
+        if listing and not glued and '"' not in token and token[0] != "-":
+            parts = _LISTED.sub(r"\1 ", token).split()
+        found += parts
+        listing = listing or _cue([*found[-2:-1], found[-1], "x"]) is not None or _cue([found[-1], "x"]) is not None
+    return found
+
+
+def _cue(words: Sequence[str]) -> _Cue | None:
+    """The cue that some words begin with, which something follows."""
+    first = words[0].lower().lstrip(_OPENING)
+    first = first.removesuffix(":")
+    pair = (first, _bare(words[1])) if len(words) > 1 else ("", "")
+    if words[0].lstrip(_OPENING) == "NOT":
+        return _Cue(1, "operator")
+    if pair[0] in _ALL and pair[1] == "but":
+        return _Cue(2, "sure", alone=True)
+    if pair in _SURE_PAIRS:
+        return _Cue(2, "sure")
+    if pair in _COUNTS_PAIRS:
+        return _Cue(2, "counts")
+    if first in _SURE:
+        return _Cue(1, "sure")
+    if first in _COUNTS:
+        return _Cue(1, "counts")
+    return _Cue(1, "weak") if first in _WEAK else None
+
+
+def _compound(words: list[str]) -> _Negation | None:
+    """Cues that have what they leave out in themselves: "nobody", "car-free", "no-cars", "people free"."""
+    bare = _bare(words[0])
+    second = _bare(words[1]) if len(words) > 1 else ""
+    if bare in _NOBODY:
+        return _Negation(1, ["people"])
+    if words[0].lower().lstrip(_OPENING) == "no" and second in {"one", "body"}:
+        return _Negation(2, ["people"])
+    before, joint, behind = bare.partition("-")
+    if joint and behind in {"free", "less"} and before:
+        if _often_absent(before):
+            return _Negation(1, [before])
+        return _Negation(1, advice=f"-{before}") if _thing(before) else None
+    if joint and before in {"no", "non", *_COUNTS} and _often_absent(behind):
+        return _Negation(1, [behind])
+    third = words[2].lower() if len(words) > 2 else ""
+    free = second == "free" and words[0].lower().lstrip(_OPENING) in _FREE_OF
+    return _Negation(2, [bare]) if free and third not in _NOT_FREE_OF and not third.endswith("ing") else None
+
+
+def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) -> _Negation:
+    if (compound := _compound(words)) is not None:
+        return compound
+    cue = _cue(words)
+    if cue is None:
+        glued = _GLUED_OTHERWISE.search(words[0].lower())
+        thing = _thing(words[1]) if glued and len(words) > 1 and not words[0].lower().startswith("yes") else ""
+        return _Negation(2, advice=f"-{thing}") if thing else _Negation(1 if glued else 0)
+    operator, weak, counts = cue.kind == "operator", cue.kind == "weak", cue.kind == "counts"
+    strong = operator or cue.kind == "sure"
+    said = " ".join(words[: cue.span]).lower().strip(MARKS)
+    if group := _in_brackets(words, cue.span):
+        end, named = group
+        if not (weak and shows_a_sign):
+            return _Negation(end, named, None, said, strong, operator, cue.alone)
+    place = cue.span
+    passed_over = _ARTICLES if weak or operator else _WORDS_BETWEEN
+    while place < len(words) and (
+        words[place].lower() in passed_over
+        or not words[place].strip("([{\"'")
+        or (operator and words[place] in STOP_WORDS and words[place].islower())
+    ):
+        place += 1
+    if place < len(words) and (words[place][0] == "-" or words[place] == "NOT"):
+        return _Negation(1)  # the operator leaves it out
+    begin = place
+    place, named = _list(words, place, commas=strong, joints=_JOINTS - {"OR"} if operator else _JOINTS)
+    following = _bare(words[place]) if place < len(words) else ""
+    if not named:
+        if operator:
+            return _Negation(place, advice="" if " ".join(words[1:place]).islower() else None)
+        meant = _minuses(following)
+        sign = place < len(words) and _is_a_sign(words[place])
+        return _Negation(place + 1, advice=meant) if meant or sign else _Negation(1)
+    if named[0].isdigit() or (weak and shows_a_sign):
+        return _Negation(1)  # "no. 5", "minus 20", "no smoking sign"
+    if operator and words[place : place + 1] == ["OR"]:
+        return _Negation()
+    if not set(named).isdisjoint(shapes):
+        return _Negation(place, advice="" if not operator else _minus([each for each in named if each not in shapes]))
+    if counts and not all(map(_of_a_list, named)):
+        return _Negation(place, advice=_minus(named))
+    if (following in _ALLOWS and not strong) or (said == "neither" and len(named) < 2):
+        return _Negation(place, advice=_minus(named))
+    ends = words[place - 1].endswith(tuple(MARKS))
+    if not operator and not ends and _may_be_one_name(named[-1], following):
+        end, names = _names(words, begin)
+        return _Negation(end, advice=_minus(names))
+    if place == begin:
+        return _Negation(1)
+    return _Negation(place, named, None, said, strong or said == "neither", operator, cue.alone)
+
+
+def _in_brackets(words: list[str], place: int) -> tuple[int, list[str]] | None:
+    """The things in brackets that begin at a place, and where they end."""
+    if place >= len(words) or not words[place].startswith(tuple(_OPENING)):
+        return None
+    end = next((at for at, word in enumerate(words[place:], place) if word.rstrip(".,;:!?")[-1:] in ")]}"), None)
+    if end is None or end == place:
+        return None
+    inside = [clause for group in read(f"-{' '.join(words[place : end + 1])}").groups for clause in group]
+    named = [clause.write().removeprefix("-").lower() for clause in inside if clause.text.lower() not in _NOT_A_THING]
+    return (end + 1, list(dict.fromkeys(named))) if named else None
+
+
+def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]) -> tuple[int, list[str]]:
+    """The things that begin at a place, which `joints` join, and where they end. Commas join them where a joint does so
+    at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
+    sunset" are no such lists."""
+    named: list[str] = []
+    sure, joined = (place, named[:]), True
+    while place < len(words) and (thing := _thing(words[place])):
+        named.append(thing)
+        comma = words[place].endswith((",", ";"))
+        place += 1
+        if joined or (commas and len(named) - len(sure[1]) == 1 and _of_a_list(thing)):
+            sure = (place, named[:])
+        joint = words[place] if place < len(words) else ""
+        joined = joint in joints and (joint != "and" or named == sure[1])
+        if joined:
+            place += 1
+            while place < len(words) and words[place].lower() in _ARTICLES:
+                place += 1
+        elif not comma:
+            break
+    return sure
+
+
+def _names(words: list[str], place: int) -> tuple[int, list[str]]:
+    """The same where a thing may be two words ("hot dogs and cats")."""
+    names: list[str] = []
+    while place < len(words) and (thing := _thing(words[place])):
+        following = _bare(words[place + 1]) if place + 1 < len(words) else ""
+        two = (
+            not words[place].endswith(tuple(MARKS)) and following not in _JOINTS and _may_be_one_name(thing, following)
+        )
+        place += 2 if two else 1
+        names.append(f'"{thing} {following}"' if two else thing)
+        if place + 1 >= len(words) or words[place] not in _JOINTS or not _thing(words[place + 1]):
+            break
+        place += 1
+    return place, names
+
+
+def _minuses(word: str) -> str:
+    """What would leave out the things that a word with signs in it names ("people/cars", "#cars"); empty where it names
+    none."""
+    clauses = [clause for group in read(f"-{word}").groups for clause in group]
+    things = all(each.excluded and each.text.lower() not in _NOT_A_THING for each in clauses)
+    return " ".join(each.write() for each in clauses) if things else ""
+
+
+def _of_a_list(thing: str) -> bool:
+    return _often_absent(thing) or (thing.endswith("s") and not thing.endswith("ss"))
+
+
+def _thing(word: str) -> str:
+    """What a word names that a picture may show; empty where nothing."""
+    bare = word.lower().lstrip(_OPENING).rstrip(MARKS)
+    groups = read(bare).groups
+    one = (
+        len(groups) == 1 == len(groups[0]) == len(read(f"-{bare}").groups)
+        and groups[0][0].write() == bare
+        and not groups[0][0].excluded
+    )
+    return bare if one and bare not in _NOT_A_THING else ""
+
+
+def _may_be_one_name(word: str, following: str) -> bool:
+    """Whether a word may only tell more of the next: "parked cars", "no right turn"; what often is absent and what is
+    many does not."""
+    if not following or following in _SURE | _NOBODY or word.startswith('"'):
+        return False
+    if following in STOP_WORDS:
+        return following == "of"
+    return not _often_absent(word) and (not word.endswith("s") or word.endswith(("ss", "'s")))
+
+
+def _often_absent(word: str) -> bool:
+    return word in PEOPLE or word in _OFTEN_ABSENT or word.removesuffix("s") in _OFTEN_ABSENT
