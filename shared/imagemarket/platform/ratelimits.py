@@ -146,8 +146,9 @@ class RateLimiter:
         return Verdict(bool(allowed), standings)
 
 
-def network_of(address: str) -> str | None:
-    """What counts as one address: an IPv4 address, or the /64 that an IPv6 host has to itself; None for loopback."""
+def network_of(address: str, *, bits: int = 32, bits_of_six: int = 64) -> str | None:
+    """What counts as one address: so many first bits of an IPv4 or IPv6 one, without more said an IPv4 address or the
+    /64 that an IPv6 host has to itself; None for loopback."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -156,9 +157,8 @@ def network_of(address: str) -> str | None:
         parsed = parsed.ipv4_mapped
     if parsed.is_loopback:
         return None
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
-    return str(parsed)
+    kept = bits_of_six if isinstance(parsed, ipaddress.IPv6Address) else bits
+    return str(ipaddress.ip_network((parsed, kept), strict=False).network_address)
 
 
 def _seconds(microseconds: int) -> int:

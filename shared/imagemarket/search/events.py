@@ -28,6 +28,9 @@ from imagemarket.search.suggestions import SuggestionTable, phrase_of
 MOST_WAITING = 100_000
 _STREAM = "{search}:events"
 _BATCH = 500
+_VOTES = {"bits": 24, "bits_of_six": 48}
+"""Bits of the networks that are told apart: who rents a line or a server gets as many addresses at will, and one says as
+much as the other. Rate limits are finer, since there a stranger's requests would cost the neighbour his own."""
 _NOT_KEPT = {"kind", "search_id", "at", "visitor", "all_words"}
 
 
@@ -65,8 +68,8 @@ class Visitors:
         self._clock = clock
 
     def name(self, address: str) -> str:
-        """Of the network that an address belongs to."""
-        network = network_of(address) or "this machine"
+        """Of the network that an address belongs to: an IPv4 /24, an IPv6 /48."""
+        network = network_of(address, **_VOTES) or "this machine"
         day = self._clock.now().date().isoformat()
         return hmac.digest(self._secret().encode(), f"visitor\0{day}\0{network}".encode(), "sha256").hex()[:16]
 
