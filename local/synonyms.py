@@ -9,7 +9,8 @@ harbour is meant.
 
 Of persons only those are synonyms that are called by their trade, sport, family or age, and beings of tales. Who
 somebody is, believes or suffers from, and what people call one another, is nobody's synonym; nor is what
-`offensive.txt` and `persons.txt` name, of whichever kind.
+`offensive.txt` and `persons.txt` name, of whichever kind, what WordNet marks as coarse in any of its senses, and
+a part of the body that is private or that people call by a word that offends.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import NOT_PLURALS, WORDNET, without_synonyms
+from imagemarket.search.synonyms import NOT_PLURALS, WORDNET, offensive, without_synonyms
 
 # Lexicographer files (lexnames(5WN)): animal, artifact, body, event, food, location, object, person, phenomenon, plant.
 _VISIBLE = {"05", "06", "08", "11", "13", "15", "17", "18", "19", "20"}
-_PERSON = "18"
+_BODY, _PERSON = "08", "18"
 _BY_WHAT_THEY_DO = frozenset(
     {
         "worker",
@@ -52,6 +53,10 @@ _BY_WHAT_THEY_ARE = frozenset(
 _DEMEANING = re.compile(
     r"offensive|disparag|derogat|pejorative|contempt|ridicul|obscen|vulgar|prostitut|slang", re.IGNORECASE
 )
+_COARSE = frozenset({"disparagement", "ethnic_slur", "obscenity", "slang", "vulgarism"})
+"""Names of the usages that WordNet marks words with, in any of their senses."""
+_PRIVATE = frozenset({"reproductive_organ", "gonad", "gamete"})
+"""Of parts of the body the wider words whose kinds are called by their own name alone."""
 _NOT_PLURALS_HEADER = """\
 # Nouns that look like the plural of one in wordnet.txt and are words of their own, by `python -m local.synonyms`.
 """
@@ -81,19 +86,30 @@ class Synset:
     wider: tuple[str, ...]
     """Offsets of the synsets that it is a kind or an instance of."""
     definition: str
+    coarse: frozenset[str]
+    """Those of the words that are marked as coarse here."""
 
 
 def synsets(folder: Path) -> dict[str, Synset]:
     """Every synset of nouns by its offset."""
     found: dict[str, Synset] = {}
-    for fields in _lines(folder / "data.noun"):
+    lines = {fields[0]: fields for fields in _lines(folder / "data.noun")}
+    usages = {offset for offset, fields in lines.items() if fields[4] in _COARSE}
+    for fields in lines.values():
         pointers_at = 4 + 2 * int(fields[3], 16)
         pointers = fields[pointers_at + 1 : pointers_at + 1 + 4 * int(fields[pointers_at])]
+        words = tuple(fields[4:pointers_at:2])
+        marked = [
+            int(pointers[at + 3][:2], 16)  # the place of the word that is meant, 0 for all
+            for at in range(0, len(pointers), 4)
+            if pointers[at] == ";u" and pointers[at + 1] in usages
+        ]
         found[fields[0]] = Synset(
             file=fields[1],
-            words=tuple(fields[4:pointers_at:2]),
+            words=words,
             wider=tuple(pointers[at + 1] for at in range(0, len(pointers), 4) if pointers[at] in {"@", "@i"}),
             definition=" ".join(fields).partition(" | ")[2],
+            coarse=frozenset(words if 0 in marked else (words[place - 1] for place in marked)),
         )
     return found
 
@@ -107,6 +123,7 @@ def visible_synsets(folder: Path) -> set[str]:
         if synset.file in _VISIBLE
         and not _DEMEANING.search(synset.definition)
         and (synset.file != _PERSON or _told_by_what_they_do(synset, known))
+        and (synset.file != _BODY or _told_by_its_name(synset, known))
     }
 
 
@@ -114,12 +131,22 @@ def _told_by_what_they_do(person: Synset, known: dict[str, Synset]) -> bool:
     """A capital letter tells a people, a faith or somebody by name."""
     if any(word != word.lower() for word in person.words):
         return False
-    names, above = set(person.words), list(person.wider)
+    names = _names(person, known)
+    return not names.isdisjoint(_BY_WHAT_THEY_DO) and names.isdisjoint(_BY_WHAT_THEY_ARE)
+
+
+def _told_by_its_name(part: Synset, known: dict[str, Synset]) -> bool:
+    return offensive().isdisjoint(part.words) and _PRIVATE.isdisjoint(_names(part, known))
+
+
+def _names(synset: Synset, known: dict[str, Synset]) -> set[str]:
+    """A synset's words and those of all that it is a kind of."""
+    names, above = set(synset.words), list(synset.wider)
     while above:
         wider = known[above.pop()]
         names |= set(wider.words)
         above += wider.wider
-    return not names.isdisjoint(_BY_WHAT_THEY_DO) and names.isdisjoint(_BY_WHAT_THEY_ARE)
+    return names
 
 
 def not_plurals(folder: Path, singulars: set[str]) -> list[str]:
@@ -133,7 +160,9 @@ def not_plurals(folder: Path, singulars: set[str]) -> list[str]:
 
 def groups(folder: Path) -> list[list[str]]:
     """Words of one meaning, each group and all of them in alphabetical order."""
-    known, visible, without = english_words(), visible_synsets(folder), without_synonyms()
+    known, visible = english_words(), visible_synsets(folder)
+    coarse = {word.lower() for synset in synsets(folder).values() for word in synset.coarse}
+    without = without_synonyms() | coarse
     found: dict[str, list[str]] = defaultdict(list)
     for word, synset in first_senses(folder).items():
         if synset in visible and word in known and len(word) > 2 and word not in without:

@@ -569,3 +569,11 @@ def test_a_name_or_another_sense_has_no_synonyms(asked: str) -> None:
 @pytest.mark.parametrize("typed", ["basitard", "whoer", "uqeer", "siht", "ngegro"])
 def test_what_offends_is_nobodys_correction(typed: str) -> None:
     assert Speller({"bastard": 3, "queer": 2, "boat": 1}).nearest(typed) not in synonyms.offensive()
+
+
+@pytest.mark.parametrize("word", ["buns", "buttocks", "hen", "biddy", "fairy", "genitals", "testicle", "earthworm"])
+def test_what_is_coarse_or_private_is_no_word_for_another(word: str) -> None:
+    said = {other for others in synonyms.shipped().values() for other in others}
+    assert word not in synonyms.shipped()
+    assert word in {"hen", "earthworm"} or word not in said
+    assert said.isdisjoint(synonyms.offensive())
