@@ -29,8 +29,8 @@ MOST_WAITING = 100_000
 _STREAM = "{search}:events"
 _BATCH = 500
 _VOTES = {"bits": 24, "bits_of_six": 48}
-"""Bits of the networks that are told apart: who rents a line or a server gets as many addresses at will, and one says as
-much as the other. Rate limits are finer, since there a stranger's requests would cost the neighbour his own."""
+"""Bits of the networks that are told apart: one customer of a provider may have so many addresses to himself. Rate
+limits are finer, since there a neighbour would pay for a stranger's requests."""
 _NOT_KEPT = {"kind", "search_id", "at", "visitor", "all_words"}
 
 
