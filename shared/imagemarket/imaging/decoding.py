@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +47,8 @@ MAX_RAW_HELD_BYTES = 760_000_000
 """The same for RAW, with the file: LibRaw gets it as bytes in memory."""
 
 _MAX_SIDE = 65_500
+_PADDED_SCANS_MAX = 32
+"""Each costs a decode up to there."""
 _MAX_DECODED_BYTES = 1_600_000_000
 """In all, streamed or not: 200 megapixels of four channels of 16 bits."""
 _MAX_COVERED_BYTES = 2_000_000_000
@@ -180,13 +183,32 @@ def load_decoder() -> Any:
     return pyvips
 
 
+class _Padded(Exception):
+    """The decoder found zeros before a marker of a JPEG, and nothing was damaged before it."""
+
+    def __init__(self, marker_at: int, zeros: int) -> None:
+        super().__init__(marker_at, zeros)
+        self.marker_at, self.zeros = marker_at, zeros
+
+
 def _decode(source: Source, found: str) -> Decoded:
+    padding = dict[int, int]()
+    while len(padding) <= _PADDED_SCANS_MAX:
+        try:
+            return _decode_once(source, found, padding)
+        except _Padded as found_there:
+            padding[found_there.marker_at] = found_there.zeros
+    raise UnreadableImage(f"The JPEG has padding behind more than {_PADDED_SCANS_MAX} scans; save it anew.")
+
+
+def _decode_once(source: Source, found: str, padding: Mapping[int, int]) -> Decoded:
+    """Raises `_Padded` where a JPEG holds padding that is to be left out of what its decoder is given."""
     header = read_header(source.reader(), found)
     _check_sides(header.width, header.height)
     _check_cost(header)
     check_sums(source.reader(), header)
     vips = load_decoder()
-    stream = None if header.jpeg is None else JpegStream(source.reader(), header.jpeg)
+    stream = None if header.jpeg is None else JpegStream(source.reader(), header.jpeg, padding)
     try:
         vips.vips_lib.vips_error_clear()
         where: dict[str, Any] = {"page": header.page} if found == "tiff" else {}
@@ -204,6 +226,8 @@ def _decode(source: Source, found: str) -> Decoded:
     except vips.Error as error:
         if "out of memory" in str(error):
             raise MemoryError from error
+        if stream is not None and stream.left_over is not None:
+            raise _Padded(*stream.left_over) from error
         if header.tile and _TILE_SIZE_REFUSED in str(error):
             raise UnsupportedFormat(
                 f"The TIFF's tiles of {header.tile[0]} by {header.tile[1]} pixels are too large for a picture of"
@@ -215,6 +239,8 @@ def _decode(source: Source, found: str) -> Decoded:
             stream.release()
     if stream is not None:
         if b"VipsJpeg" in vips.ffi.string(vips.vips_lib.vips_error_buffer()):
+            if stream.finds_padding() and stream.left_over is not None:
+                raise _Padded(*stream.left_over)
             raise UnreadableImage("The JPEG is damaged or cut short: it cannot be decoded without gaps.")
         stream.check_used()
     return decoded

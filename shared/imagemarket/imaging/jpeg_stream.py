@@ -4,7 +4,8 @@ libjpeg decodes any scan to a picture: where data is missing or means nothing, i
 counts these warnings, shows the first, and looks no further once the last row is there. So the decoder gets a head that
 gives no cause for a warning; then each one is damage. Of the one scan of a plain JPEG the last bytes are handed out
 singly, so that it is known whether the picture took them all. Of several scans libjpeg reads each to its end itself,
-and whether all are there is found by their headers (ITU-T T.81, B.2.3 and G.1).
+and whether all are there is found by their headers (ITU-T T.81, B.2.3 and G.1). Where it says that bytes were left over
+behind one, and they are a few zeros, the JPEG is handed out once more without them: they are padding.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import Any, BinaryIO
 
 from imagemarket.platform.errors import UnreadableImage
@@ -27,6 +30,7 @@ _SINGLY = 64
 """Bytes before a scan's end: libjpeg reads eight ahead."""
 _PADDING, _PADDING_OF_ZEROS = 2, 16
 """Some files bring their scan to an even length, or one that divides by more, with zeros before a marker."""
+_LEFT_OVER = re.compile(rb"VipsJpeg: Corrupt JPEG data: (\d{1,9}) extraneous bytes before marker")
 _COEFFICIENTS = 64
 _ZEROS = bytes(48)
 
@@ -55,11 +59,17 @@ class JpegParts:
 class JpegStream:
     """The parts of a JPEG in an open file, handed out to libvips."""
 
-    def __init__(self, file: BinaryIO, parts: JpegParts) -> None:
+    def __init__(self, file: BinaryIO, parts: JpegParts, padding: Mapping[int, int] | None = None) -> None:
+        """`padding` is how many bytes are left out before which markers, by their places in the file."""
         self._file, self._parts = file, parts
         size = file.seek(0, os.SEEK_END)
         self._size = len(parts.head) + size - parts.scan_at
         self._at = 0
+        self._pieces, self._places = [(parts.scan_at, size)], [len(parts.head)]
+        """Of the file, what is handed out behind the head, and where each begins as it is handed out."""
+        self._vips: Any = None
+        self.left_over: tuple[int, int] | None = None
+        """Before which marker the decoder found bytes of no use, which are zeros, and how many."""
         self._kept: list[Any] = []
         if parts.several_scans:
             try:
@@ -68,6 +78,7 @@ class JpegStream:
                 raise UnreadableImage("The JPEG ends within the header of a scan.") from error
             self._single: int | None = None
             self._padding = 0
+            self._divide(size, padding or {})
         else:
             end = _next_marker(file, parts.scan_at)
             self._single = self._size if end is None else len(parts.head) + end - parts.scan_at
@@ -78,7 +89,7 @@ class JpegStream:
 
     def source(self, vips: Any) -> Any:
         """The stream from its beginning; the one before is read no further."""
-        self._at = 0
+        self._at, self._vips = 0, vips
         source = vips.SourceCustom()
         source.on_read(self._read)
         source.on_seek(self._seek)
@@ -105,10 +116,40 @@ class JpegStream:
         else:
             if self._single is not None and at < self._single:
                 most = max(1, min(most, self._single - _SINGLY - at))
-            self._file.seek(self._parts.scan_at + at - len(head))
-            data = self._file.read(most)
+            place = bisect_right(self._places, at) - 1
+            begin, end = self._pieces[place]
+            if at == self._places[place] and self.finds_padding():
+                return b""  # no more is wanted of it
+            begin += at - self._places[place]
+            self._file.seek(begin)
+            data = self._file.read(max(0, min(most, end - begin)))
         self._at += len(data)
         return data
+
+    def _divide(self, size: int, padding: Mapping[int, int]) -> None:
+        """Into pieces that end with a marker, so that nothing behind it is handed out before the decoder has said what
+        it found before it."""
+        pieces, at = list[tuple[int, int]](), self._parts.scan_at
+        for gap in _gaps(self._file, at):
+            pieces += [(at, gap.end - padding.get(gap.end, 0)), (gap.end, gap.behind)]
+            at = gap.behind
+        self._pieces = [*pieces, (at, size)]
+        *self._places, self._size = accumulate((end - begin for begin, end in self._pieces), initial=self._places[0])
+
+    def finds_padding(self) -> bool:
+        """Whether the first that the decoder warned of are zeros before the marker that it has come to."""
+        place = bisect_right(self._places, self._at) - 1
+        if self.left_over is not None or self._single is not None or place < 1:
+            return self.left_over is not None
+        marker_at = self._pieces[place - 1][0]
+        told = _LEFT_OVER.search(self._vips.ffi.string(self._vips.vips_lib.vips_error_buffer()))
+        if told is None or int(told[1]) > _PADDING_OF_ZEROS:
+            return False
+        self._file.seek(marker_at - int(told[1]))
+        if any(self._file.read(int(told[1]))):
+            return False
+        self.left_over = marker_at, int(told[1])
+        return True
 
     def _seek(self, offset: int, whence: int) -> int:
         self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
@@ -141,31 +182,42 @@ def _has_zeros(file: BinaryIO, at: int, end: int) -> bool:
     return False
 
 
-def _scan_headers(file: BinaryIO, parts: JpegParts) -> Iterator[bytes]:
-    """Each scan's header, without its length."""
-    yield parts.scan
-    at: int | None = parts.scan_at
+@dataclass(frozen=True)
+class _Gap:
+    """What lies between two segments, a scan's data or nothing, and the segment behind it."""
+
+    end: int
+    """Where its marker begins."""
+    behind: int
+    """Where that ends."""
+    scan: bytes | None
+    """The header of the scan that it begins, without its length; None where it is another one."""
+
+
+def _gaps(file: BinaryIO, at: int) -> Iterator[_Gap]:
+    """From the data of the first scan on, as far as the JPEG's end."""
     for _ in range(_SCANS_MAX):
-        at = _next_marker(file, at)
-        if at is None:
+        end = _next_marker(file, at)
+        if end is None:
             return
-        file.seek(at)
+        file.seek(end)
         marker = file.read(1)
         while marker == b"\xff":
             marker = file.read(1)
-            at += 1
+        behind = file.tell()
         if marker == bytes([_END]):
+            yield _Gap(end, behind, None)
             return
         (length,) = struct.unpack(">H", file.read(2))
-        if marker == bytes([_START_OF_SCAN]):
-            yield file.read(length - 2)
-        at += 1 + length
+        yield _Gap(end, behind, file.read(length - 2) if marker == bytes([_START_OF_SCAN]) else None)
+        at = behind + length
 
 
 def _check_scans(file: BinaryIO, parts: JpegParts) -> None:
     """Every bit of every coefficient of every component comes in some scan."""
     missing = {component: [_COEFFICIENTS] * _COEFFICIENTS for component in parts.components}
-    for header in _scan_headers(file, parts):
+    behind = (gap.scan for gap in _gaps(file, parts.scan_at) if gap.scan is not None)
+    for header in chain([parts.scan], behind):
         if not header or len(header) < 4 + 2 * header[0]:
             raise UnreadableImage("A scan of the JPEG has no header: it is damaged or cut short.")
         named = header[1 : 1 + 2 * header[0] : 2]

@@ -181,13 +181,64 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("kind", ["baseline", "restarts", "grey", "progressive"])
 @pytest.mark.parametrize("harmless", HARMLESS)
 def test_what_cameras_add_is_no_damage(kind: str, harmless: str, tmp_path: Path) -> None:
-    if kind == "progressive" and harmless in {"an even length", "a length of whole blocks"}:
-        pytest.skip("which is left over behind a scan, as lost data is")
     plain = _jpeg(kind)
     expected = np.asarray(_decoded(plain, tmp_path).picture)
     changed = HARMLESS[harmless](plain)
     assert changed != plain
     assert np.array_equal(np.asarray(_decoded(changed, tmp_path).picture), expected)
+
+
+def _scan_ends(data: bytes) -> list[int]:
+    """Where the markers behind the data of each scan begin."""
+    return [
+        _scan_at(data[found.start() :]) + found.start() + match.start()
+        for found in re.finditer(b"\xff\xda", data)
+        if (match := re.search(rb"\xff[\x01-\xcf\xd8-\xfe]", data[found.start() + _scan_at(data[found.start() :]) :]))
+    ]
+
+
+def _behind_every_scan(data: bytes, added: Callable[[int], bytes]) -> bytes:
+    """With so much more behind each as `added` gives for its end."""
+    for end in reversed(_scan_ends(data)):
+        data = data[:end] + added(end) + data[end:]
+    return data
+
+
+@pytest.mark.parametrize("quality", [30, 60, 90, 95])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_what_stands_between_the_scans_of_a_progressive_one_is_no_damage(
+    quality: int, rows: int, tmp_path: Path
+) -> None:
+    """Also where the data of some of them ends with a zero of its own."""
+    file = io.BytesIO()
+    picture = textured(Image.linear_gradient("L").resize((333, 127)).convert("RGB"), 1)
+    picture.save(file, "JPEG", quality=quality, progressive=True, restart_marker_rows=rows)
+    plain = file.getvalue()
+    expected = np.asarray(_decoded(plain, tmp_path).picture)
+    for added in (b"\0", b"\0\0", bytes(16), b"\xff", b"\xff" * 5, b"\0\xff", b"\xff\xfe\0\4ab", b"\xff\xfe\0\4ab\0"):
+        changed = _behind_every_scan(plain, lambda _, added=added: added)
+        assert np.array_equal(np.asarray(_decoded(changed, tmp_path).picture), expected), added
+    even = _behind_every_scan(plain, lambda end: bytes(end % 2))
+    assert np.array_equal(np.asarray(_decoded(even, tmp_path).picture), expected)
+    for added in (b"\1" * 16, b"\0" * 40, b"\0" * 15 + b"\1" + bytes(8)):
+        _refused(_behind_every_scan(plain, lambda _, added=added: added), tmp_path)
+
+
+def test_padding_hides_no_damage(tmp_path: Path) -> None:
+    data = _behind_every_scan(_jpeg("progressive"), lambda _: bytes(2))
+    begin, end = _scan_at(data), _scan_ends(data)[-1]
+    _refused(data[: end - 60] + data[end:], tmp_path)
+    middle = (begin + end) // 2
+    noise = np.random.default_rng(3).integers(0, 255, 1000, dtype=np.uint8).tobytes()
+    _refused(data[:middle] + noise + data[middle + 1000 :], tmp_path)
+
+
+def test_padding_behind_more_scans_than_any_encoder_writes_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_PADDED_SCANS_MAX", 2)
+    data = _behind_every_scan(_jpeg("progressive"), lambda _: bytes(16))
+    _refused(data, tmp_path, "padding behind more than 2 scans")
 
 
 def test_nothing_is_left_of_a_jpeg_once_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
