@@ -1,115 +1,303 @@
-"""Whether words could be somebody's contact or secret, which the search neither keeps nor says to others."""
+"""Whether words could be somebody's contact or secret, which the search neither keeps nor says to others.
+
+Secrets have no form in common, what buyers look for has: words that can be said, small numbers, years, measures and
+the models of things. What is none of these is taken for a secret, and so is what is ordinary by itself but stands
+where secrets are told.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
 from imagemarket.platform.text import without_invisible
+from imagemarket.search.links import leads_away
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
 from imagemarket.search.words import alike
-
-# An address, also as people write it for people, a link, or a number that could be a telephone's, a card's or an
-# account's.
-_SOMEBODYS = re.compile(
-    r"@|[(\[{<]\s*at\s*[)\]}>]|\bat\s+[\w-]+(?:\.|\s+\.\s*|\s*\(?\bdot\b\)?\s*)[a-z]{2,}\b"
-    r"|\bat\s+[\w-]+\.\s+(?:com|net|org|info|io|de)\b"
-    r"|\bat\s+(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|gmx|proton(?:mail)?)\b"
-    r"|https?:|www\.|(?:\d[\s_./()*+\u00b7-]*){6,}|(?:\d[\W_]{0,3}){9,}",
-    re.IGNORECASE,
-)
-# Years from and to, and an aeroplane's or another thing's model ("747-400"), are digits enough, but nobody's number.
-_OF_THINGS = re.compile(r"(?<![\d+])(?<!\d[\W_])(?:(?:1[5-9]|20)\d\d\W{1,3}(?:1[5-9]|20)\d\d|\d{3}-\d{3})(?![\W_]*\d)")
-# A token or a key: how well-known ones begin, letters and digits without end or that change all the time, what no word
-# is as long as, base64, which changes between small and capital letters as no name does, and what a name of a secret is
-# set to.
-_SECRET = re.compile(
-    r"\b(?:sk|pk|rk|pypi|npm|hf|shp\w\w|dop_v1)[-_][\w-]{8,}|\b(?:gh[oprsu][-_]|github_pat_|glpat-|xox[abeprs]-|whsec_)\w{4,}"
-    r"|\b(?:AKIA|ASIA)[a-z2-7]{16}\b"
-    r"|(?-i:\b(?:AIza|AKIA|ASIA|eyJ|ya29\.|SG\.)[\w-]{8,})"
-    r"|(?=[^\W_]*\d)(?=\d*[^\W\d_])[\w+/=.-]{16,}|[\w+/=]{40,}"
-    r"|\b(?=\w{8,})\w*?(?:(?:\d+[^\W\d_]+){3}|(?:\d+[^\W\d_x]+){2}\d)|\w*passw\w*\d"
-    r"|-{2,}\s*(?:BEGIN|END)\b|\b(?:BEGIN|END)[ \w]*\b(?:KEY|CERTIFICATE|MESSAGE)\b\s*-|\bssh-(?:rsa|dss|ed25519)\s"
-    r"|(?-i:\b(?=(?:\w*[a-z][A-Z]){2})(?=\w*[A-Z]{2})\w{10,})"
-    r"|\b(?:basic|bearer|digest)\s+(?=\S*\d|\S*=|(?-i:\S*[a-z][A-Z]))[\w+/=.-]{6,}"
-    # "turkey: a journey", "compass: detail" and "author: portrait" are titles
-    r"|(?:\w*(?:passw\w*|passphrase|passcode|passkey|pwd|token|secret|credentials?)"
-    r"|(?:\b|_|\b(?:my|api|secret|access|private|client|auth|ssh|aws))"
-    r"(?:pass|pw|pin|key|auth(?:ori[sz]ation|entication)?|login|user(?:[ _-]?(?:name|id))?|otp|cv[cv]))"
-    r"['\"]?\s*[:=]+\s*\S"
-    r"|\b\w+['\"]?=['\"]?(?=\w*\d)(?=\w*[^\W\d_])\w{6,}"
-    r"|(?:\u5bc6\u7801|\u5bc6\u78bc|\u30d1\u30b9\u30ef\u30fc\u30c9|\ube44\ubc00\ubc88\ud638)\W*\w{3,}",
-    re.IGNORECASE,
-)
-_SECRETS_NAME = (
-    r"(?:(?:my)?p[a4@][s5$]{1,2}[ _]?w[o0]r[dt]s?|passwd|pass ?phrases?|pass ?codes?|pwd"
-    r"|credentials?|otp|cv[cv]|pin (?:code|number)|kennwor\w+|wachtwoord"
-    r"|mot de passe|contrase\u00f1a|contrasena|senha|salasana|l\u00f6senord|losenord|has\u0142o"
-    r"|\u043f\u0430\u0440\u043e\u043b\u044c"
-    r"|(?:api|secret|private|access|auth\w*|client|session|encryption|ssh|aws)[ _-]?(?:keys?|tokens?|secrets?))"
-)
-# What is told with a password is words ("password protection icon"), or it may be the password.
-_OF_A_SECRET = re.compile(rf"\b{_SECRETS_NAME}\b", re.IGNORECASE)
-_TOLD = re.compile(
-    rf"\b{_SECRETS_NAME}\s+(?:is|was|are)\s+\S|\b(?:my|our)\s+(?:{_SECRETS_NAME}|pin|pass|token|secret|key|login|code)"
-    r"\s+(?:is|was)\s+\S|\b(?:pin|code)s?\W+(?:(?:is|was|number|no)\W+)*\d{4}\b(?!s)",
-    re.IGNORECASE,
-)
-# Beside what is a secret's name now and then (a boarding pass, a token ring), a number or letters and digits tell it.
-_PERHAPS_A_SECRETS = re.compile(
-    r"\b(?:pins?|pass|tokens?|secrets?|codes?|keys?|log ?in|user ?names?|auth\w*|2fa|iban|ssn|account)\b", re.IGNORECASE
-)
-_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d(?:s|er|'s)?\b", re.IGNORECASE)
-_LIKE_A_SECRET = re.compile(
-    r"(?:\d[\s./-]?){4,}|\b(?=\w*\d)(?=\w*[^\W\d_])(?!\d+(?:[a-z]{1,3}|x\d+\w*)\b)\w{6,}", re.IGNORECASE
-)
-_UNSPEAKABLE = re.compile(r"[b-df-hj-np-tv-xz]{4}", re.IGNORECASE)
-# Words and little numbers with dashes between ("20th-century-architecture"), which are no key as long as it is.
-_DASHED = re.compile(r"(?<![\w-])[^\W_]+(?:-[^\W_]+)+(?![\w-])")
-_LITTLE_NUMBER = re.compile(r"\d{1,4}[a-z]{0,2}", re.IGNORECASE)
 
 
 def confidential(words: str) -> bool:
     """Whether any of the words could be somebody's contact or secret, in whichever letters. Doubt is a yes: it costs
     an event its words and a title its place among the suggestions."""
-    return any(map(_shows_confidential, {alike(without_invisible(words)), alike(plain_letters(words))}))
-
-
-def _shows_confidential(words: str) -> bool:
-    apart = _DASHED.sub(_parted, words)
-    return (
-        _SOMEBODYS.search(_OF_THINGS.sub(" ", words)) is not None
-        or _SECRET.search(apart) is not None
-        or _tells_a_secret(apart)
+    written = _typed(alike(without_invisible(words)))
+    looking = _typed(alike(plain_letters(words)))
+    return not _ordinary(written) or any(
+        _addresses(each) or _tells_a_secret(each) for each in {written, looking, _drawn_together(looking)}
     )
 
 
-def _parted(dashed: re.Match[str]) -> str:
-    """What stands between dashes as words by themselves, where each is an English word or a little number."""
-    parts = dashed[0].split("-")
-    ordinary = all(_LITTLE_NUMBER.fullmatch(part) or part.lower() in english_words() for part in parts)
-    return " ".join(parts) if ordinary else dashed[0]
+def _typed(text: str) -> str:
+    """With the digits of a keyboard in place of other scripts'."""
+    return "".join(str(unicodedata.decimal(each, each)) for each in text)
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+
+# An at between brackets, as a code or before somebody who keeps mail; a name of a chat with its number.
+_AT = re.compile(
+    r"@|[(\[{<]\s*(?:at|\u00e4t|arroba|chez)\s*[)\]}>]|\w%40\w|\b(?:at|arroba)\s+[\w-]+\s+(?:dot|punkt|punto|ponto)\s+\w"
+    r"|\b(?:at|arroba)\W+(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|gmx|proton(?:mail)?)\b"
+    r"|[^\W\d_]{2,}#\d{4}\b",
+    re.IGNORECASE,
+)
+
+
+def _addresses(words: str) -> bool:
+    return _AT.search(words) is not None or leads_away(words)
+
+
+# --- what is ordinary ------------------------------------------------------------------------------------------------
+
+_LONGEST_WORD = 40
+_TELEPHONE = 7
+"""So many digits of numbers side by side that are a telephone's, a card's or an account's; a date in short has six."""
+_PARTS = re.compile(r"[^\W_]+")
+_NUMBER = re.compile(r"\d{1,4}|[1-9]\d{0,2}0{3,9}")
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+_SIZE = re.compile(r"\d{1,5}(?:x\d{1,5}){1,2}[a-z]{0,3}", re.IGNORECASE)
+# 35mm, 4k, 20th and 1920s; also an engine's 320i.
+_MEASURE = re.compile(r"\d{1,4}[^\W\d_]{1,3}")
+# B52, a350, gt3rs; and what is as short as h2o.
+_MODEL = re.compile(r"[^\W\d_]{1,3}\d{1,4}[^\W\d_]{0,2}|\w{2,4}")
+_COUNTED = re.compile(r"\d{1,2}([^\W\d_]{4,7})")
+_DIGITS = {word: str(digit) for digit, word in enumerate("zero one two three four five six seven eight nine".split())}  # noqa: SIM905 - shorter
+_KEYS_BEGINNING = re.compile(
+    r"\b(?:akia|asia)[a-z2-7]{16}\b|\b(?:glpat|xox[a-z]|gh[oprsu])-\w|\b(?:sk|pk|rk|hf|npm|pypi)-[\w-]{8,}"
+    r"|-{5}|[0-9a-f]{1,4}(?::+[0-9a-f]{1,4}){4}|\bssh-(?:rsa|dss|ed25519)\s",
+    re.IGNORECASE,
+)
+_SNAKE = re.compile(r"[^\W_]+(?:_+[^\W_]+)+")
+_SET = re.compile(r"\w{2,}['\"]?=['\"]?\w{2,}")
+
+
+# Signs within what has no spaces, as of "rock'n'roll", "black/white" and "f/1.4"; more kinds of them are a password's.
+_GLUED = re.compile(r"(?<=[^\W_])[!-/:-@\[-^`{-~]+(?=[^\W_])")
+_GLUE = re.compile(r"[-'/&+.,:;*|]|(.)\1+|[.,;:!?)'\"-]{2}")
+_MOST_SIGNS = 3
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Letters and digits with nothing between them."""
+
+    text: str
+    kind: str
+    """"word", "number", "year", "measure", "model" or "odd"."""
+    before: str
+    """The sign right before it."""
+
+
+def _read(words: str) -> Iterator[_Part]:
+    for found in _PARTS.finditer(words):
+        for part in _by_script(found[0]):
+            yield _Part(part, _kind(part), words[max(0, found.start() - 1) : found.start()])
+
+
+def _by_script(part: str) -> list[str]:
+    """Parted where letters without capitals meet others: such scripts write no spaces beside numbers."""
+    if part.isascii():
+        return [part]
+    return re.findall(r"\d+|[^\W\d_]+", part) if any(unicodedata.category(each) == "Lo" for each in part) else [part]
+
+
+def _kind(part: str) -> str:
+    if part.isalpha():
+        return "word" if _sayable(part) else "odd"
+    if _NUMBER.fullmatch(part):
+        return "year" if _YEAR.fullmatch(part) else "number"
+    if _MEASURE.fullmatch(part) or _SIZE.fullmatch(part):
+        return "measure"
+    if (counted := _COUNTED.fullmatch(part)) and counted[1].lower() in english_words():
+        return "measure"
+    if _MODEL.fullmatch(part) and not part.isdecimal():
+        return "model"
+    return "odd"
+
+
+def _ordinary(words: str) -> bool:
+    parts = list(_read(words))
+    return (
+        not any(part.kind == "odd" for part in parts)
+        and _most_digits(parts) < _TELEPHONE
+        and not _has_a_key_in_groups(parts)
+        and _KEYS_BEGINNING.search(words) is None
+        and _SET.search(words) is None
+        and all(_is_of_words(each[0]) for each in _SNAKE.finditer(words))
+        and not any(map(_mixes_signs, words.split()))
+    )
+
+
+def _mixes_signs(together: str) -> bool:
+    if not _PARTS.search(together):
+        return False
+    glue = _GLUED.findall(together)
+    return not all(map(_GLUE.fullmatch, glue)) or len(set("".join(glue))) >= _MOST_SIGNS
+
+
+def _most_digits(parts: list[_Part], *, with_years: bool = False) -> int:
+    """The most digits that stand side by side, also in words ("five five five"). Years are none of a number, unless it
+    begins as telephones do; nor are a thousand's noughts."""
+    most = together = 0
+    years = with_years
+    for part in parts:
+        digits = _DIGITS.get(part.text.lower(), part.text)
+        if not digits.isdecimal():
+            together, years = 0, with_years
+            continue
+        years |= part.before == "+" or (len(digits) > 2 and digits[0] == "0" and together == 0)
+        together += 0 if digits == "000" or (part.kind == "year" and not years) else len(digits.rstrip("0")) or 1
+        together += len(digits) - len(digits.rstrip("0")) if len(digits) <= 4 and digits != "000" else 0
+        most = max(most, together)
+    return most
+
+
+def _has_a_key_in_groups(parts: list[_Part]) -> bool:
+    """Four groups side by side most of which mix letters and digits."""
+    groups: list[str] = []
+    for part in parts:
+        groups = [*groups, part.kind] if part.kind in {"model", "measure", "number"} else []
+        if len(groups) >= 4 and groups.count("model") >= 3:
+            return True
+    return False
+
+
+def _is_of_words(snake: str) -> bool:
+    """Underscores are a machine's, and a key's as well as a file's."""
+    return all(part.isdecimal() or part.lower() in english_words() for part in snake.split("_") if part)
+
+
+def _sayable(word: str) -> bool:
+    """Whether a word is one of English, or could be one of another language or a name."""
+    plain = word.lower()
+    if plain in english_words():
+        return True
+    if len(word) > _LONGEST_WORD:
+        return False
+    if len(re.findall(r"[a-z][A-Z]", word)) > 1:  # base64 changes between small and capital letters as no name does
+        return all(each.lower() in english_words() for each in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", word))
+    return _flow(plain) >= next(least for letters, least in _LEAST_FLOW if len(word) >= letters)
+
+
+_LEAST_FLOW = ((12, 0.5), (10, 0.3), (6, 0.01), (0, 0.0))
+"""By a word's letters: "krzysztof" has one three of English, and few names are longer and as far from it."""
+
+
+def _flow(word: str) -> float:
+    """The share of the word's threes of letters that frequent English words have as well; 1 for a word too short to
+    tell and in another script."""
+    plain = "".join(each for each in unicodedata.normalize("NFKD", word) if unicodedata.category(each)[0] != "M")
+    if not plain.isascii():
+        return 1.0
+    if len(plain) > 5 and not set("aeiouy") & set(plain):
+        return 0.0
+    threes = [plain[at : at + 3] for at in range(len(plain) - 2)]
+    return sum(each in _threes() for each in threes) / len(threes) if len(plain) > 5 else 1.0
+
+
+@cache
+def _threes() -> frozenset[str]:
+    return frozenset(word[at : at + 3] for word in islice(english_words(), 30_000) for at in range(len(word) - 2))
+
+
+# --- where secrets are told ------------------------------------------------------------------------------------------
+
+_SECRETS_NAME = (
+    r"(?:\w*p[a4@][s5$]{1,2}[ _-]?w[o0]r[dt]s?|passwd|pass ?phrases?|pass ?codes?|pwd|credentials?|otp|cv[cv]2?"
+    r"|pin[ -]?(?:code|number)s?|geheimzahl|geheimnummer|kennwor\w+|wachtwoord|pincode|mot de passe"
+    r"|contrase(?:\u00f1|n)a|senha|salasana|l(?:\u00f6|o)senord|passord|adgangskode|ha(?:\u0142|s)lo|heslo|jelsz[o\u00f3]"
+    r"|[s\u015f]ifre|lozinka|\u043f\u0430\u0440\u043e\u043b\u044c|\u05e1\u05d9\u05e1\u05de\u05d4|kata sandi"
+    r"|(?:api|secret|private|access|auth\w*|client|session|encryption|ssh|aws)[ _-]?(?:keys?|tokens?|secrets?)"
+    r"|(?:seed|recovery) phrase|mnemonic phrase)"
+)
+"""What a secret is called and little else."""
+_OF_A_SECRET = re.compile(rf"\b{_SECRETS_NAME}\b", re.IGNORECASE)
+_UNSPACED_NAME = re.compile(
+    "\u5bc6\u7801|\u5bc6\u78bc|\u53e3\u4ee4|\u30d1\u30b9\u30ef\u30fc\u30c9|\u6697\u8a3c\u756a\u53f7|\u6697\u8bc1"
+    "|\ube44\ubc00\ubc88\ud638|\uc554\ud638|\u0e23\u0e2b\u0e31\u0e2a\u0e1c\u0e48\u0e32\u0e19|\u9a8c\u8bc1\u7801"
+    "|\u0643\u0644\u0645\u0629 \u0627\u0644\u0645\u0631\u0648\u0631|\u092a\u093e\u0938\u0935\u0930\u094d\u0921"
+)
+_PERHAPS = (
+    r"(?:pins?|pass|pw|tokens?|secrets?|codes?|keys?|log ?in|user ?names?|user|auth\w*|2fa|iban|ssn|accounts?|bearer"
+    r"|puk|c(?:\u00f3|o)digo|codice|kod|kode|clave|chave|konto|schl(?:\u00fc|u)ssel"
+    r"|\u043a\u043e\u0434|\u043f\u0438\u043d|\u043a\u043b\u044e\u0447)"
+)
+"""What is a secret's name now and then (a boarding pass, a token ring)."""
+_PERHAPS_A_SECRETS = re.compile(rf"\b{_PERHAPS}\b", re.IGNORECASE)
+_TOLD = re.compile(
+    rf"\b{_SECRETS_NAME}\s+(?:is|was|are)\s+\S|\b(?:my|our)\s+(?:{_SECRETS_NAME}|{_PERHAPS})\s+(?:is|was)\s+\S"
+    r"|\bpins?\W+(?:(?:is|was|number|no|code)\W+)*\d{4}\b(?!s)|\bcode\W+(?:(?:is|was|number|no)\W+)+\d{4}\b"
+    rf"|\b(?:log ?in|user ?(?:name|id)?|account|konto)\W+\w+\W+(?:{_SECRETS_NAME}|pass|pw|pin)\W+\w"
+    # "turkey: a journey", "compass: detail" and "author: portrait" are titles
+    r"|(?:\w*(?:passw\w*|passphrase|passcode|passkey|pwd|token|secret|credentials?)"
+    r"|(?:\b|_|\b(?:my|api|secret|access|private|client|auth|ssh|aws))"
+    r"(?:pass|pw|pin|key|bearer|auth(?:ori[sz]ation|entication)?|login|user(?:[ _-]?(?:name|id))?|otp|cv[cv]))"
+    r"['\"]?\s*[:=]+\s*\S|\b(?:BEGIN|END)[ \w]*\b(?:KEY|CERTIFICATE|MESSAGE)\b\s*-",
+    re.IGNORECASE,
+)
+_LEET = str.maketrans("013457$", "oieasts")
+_NAMED_AND_TOLD = re.compile(r"([^\W\d_]+?)(\d{2,})")
 
 
 def _tells_a_secret(words: str) -> bool:
-    """Whether a secret is named and told, or beside its name something stands that is no English word, or beside what
+    """Whether a secret is named and told; or beside its name something stands that is no English word, or beside what
     may be its name something that looks like one."""
+    words = _PARTS.sub(_named_apart, words).replace("_", " ")
     if _TOLD.search(words):
         return True
     others, named = _OF_A_SECRET.subn(" ", words)
-    if named and any(
-        other.strip(".,;:!?()\"'").lower() not in english_words() for other in others.split() if other.strip("-&/|+")
-    ):
+    others, unspaced = _UNSPACED_NAME.subn(" ", others)
+    if (named or unspaced) and not all(_says_nothing_secret(part) for part in _read(others)):
         return True
-    others, named = _PERHAPS_A_SECRETS.subn(" ", words)
-    return bool(named) and (_LIKE_A_SECRET.search(_YEAR.sub(" ", others)) is not None or _made_up_behind(words))
+    others, named = _PERHAPS_A_SECRETS.subn(" , ", words)
+    parts = list(_read(others))
+    return bool(named) and (
+        _most_digits(parts) >= 4
+        or any(part.kind == "odd" or (part.kind == "model" and len(part.text) > 3) for part in parts)
+        or _made_up_behind(words)
+    )
+
+
+def _named_apart(part: re.Match[str]) -> str:
+    """ "p1n" as "pin" and "pin4711" as "pin 4711"."""
+    text = part[0]
+    if text.isalpha() or text.isdecimal():
+        return text
+    told = _NAMED_AND_TOLD.fullmatch(text)
+    if told and (_is_name(told[1]) or _is_name(told[1].lower().removeprefix("my"))):
+        return f"{told[1].lower().removeprefix('my')} {told[2]}"
+    disguised = text.translate(_LEET)
+    return disguised if _is_name(disguised) else text
+
+
+def _is_name(word: str) -> bool:
+    return _OF_A_SECRET.fullmatch(word) is not None or _PERHAPS_A_SECRETS.fullmatch(word) is not None
+
+
+def _says_nothing_secret(part: _Part) -> bool:
+    if part.kind == "word":
+        return part.text.lower() in english_words()
+    return part.kind in {"number", "measure"} and len(part.text) < 3
 
 
 def _made_up_behind(words: str) -> bool:
-    """Whether right behind what may be a secret's name letters stand that nobody can say."""
-    behind = (words[name.end() :].split() for name in _PERHAPS_A_SECRETS.finditer(words))
+    """Whether right behind what may be a secret's name a word stands that hardly anybody can say."""
+    behind = (_PARTS.search(words, name.end()) for name in _PERHAPS_A_SECRETS.finditer(words))
     return any(
-        _UNSPEAKABLE.search(following[0]) and following[0].lower() not in english_words()
+        following[0].lower() not in english_words()
+        and (_flow(following[0].lower()) < 0.6 or re.search(r"[b-df-hj-np-tv-xz]{4}", following[0], re.IGNORECASE))
         for following in behind
-        if following
+        if following is not None and following[0].isalpha()
     )
+
+
+_SINGLE = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s.-]+[^\W\d_]){2,}(?![^\W_])")
+
+
+def _drawn_together(words: str) -> str:
+    """With "p i n" in one."""
+    return _SINGLE.sub(lambda letters: re.sub(r"[\s.-]", "", letters[0]), words)

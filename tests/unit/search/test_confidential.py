@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from imagemarket.search.confidential import confidential
+from imagemarket.search.links import leads_away
 from imagemarket.search.suggestions import offends
 
 SECRETS = (
@@ -104,6 +107,74 @@ def test_what_could_be_a_contact_or_a_secret_is_confidential(words: str) -> None
 def test_what_pictures_are_called_is_not(words: str) -> None:
     assert not confidential(words)
     assert not confidential(words.lower())
+
+
+def queries(name: str) -> list[str]:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("# ")]
+
+
+def test_no_contact_or_secret_that_buyers_type_by_mistake_is_kept() -> None:
+    typed = queries("queries_with_secrets.txt")
+    assert len(typed) >= 200
+    kept = [each for each in typed for way in (each, each.lower(), f"sunset {each} beach") if not confidential(way)]
+    assert kept == []
+
+
+def test_of_what_buyers_look_for_hardly_anything_is_lost() -> None:
+    typed = queries("queries_of_buyers.txt")
+    assert len(typed) >= 400
+    lost = [each for each in typed if confidential(each)]
+    assert len(lost) <= len(typed) // 100, lost
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "spam.photography",
+        "a spam.studio b",
+        "bit.ly/abc",
+        "t.me/ada",
+        "spam(dot)com",
+        "spam [.] com",
+        "spam. com",
+        "\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444",
+        "example.co.uk",
+        "hxxp://spam",
+        "javascript:alert(1)",
+        "10.0.0.1",
+        "spam dot com",
+        "EXAMPLE.COM",
+    ],
+)
+def test_a_link_leads_away(words: str) -> None:
+    assert leads_away(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "node.js",
+        "St. Moritz",
+        "St.Moritz",
+        "mr. bean",
+        "no.5",
+        "e.g.",
+        "i.am",
+        "7.am",
+        "U.S.A.",
+        "the dot com bubble",
+        "Sunset at Rome. Italy",
+        "A boat. Net and rope",
+        "polka dot dress",
+        "f/1.4",
+        "3.5",
+        "photo.jpg",
+        "data: a chart",
+    ],
+)
+def test_a_dot_leads_nowhere_by_itself(words: str) -> None:
+    assert not leads_away(words)
 
 
 @pytest.mark.parametrize("words", ["kkk", "K K K", "k.k.k", "puta", "putas", "golden p u t a", "maric\u00f3n"])
