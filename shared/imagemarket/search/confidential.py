@@ -59,11 +59,12 @@ _TELEPHONE = 7
 _PARTS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d{1,4}|[1-9]\d{0,2}0{3,9}")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
-_SIZE = re.compile(r"\d{1,5}(?:x\d{1,5}){1,2}[a-z]{0,3}", re.IGNORECASE)
+_SIZE = re.compile(r"\d{1,5}(?:x\d{1,5}){1,2}[a-z]{0,3}|\d{3,4}[ip]\d{2,3}(?:fps)?", re.IGNORECASE)
 # 35mm, 4k, 20th and 1920s; also an engine's 320i.
 _MEASURE = re.compile(r"\d{1,4}[^\W\d_]{1,3}")
 # B52, a350, gt3rs; and what is as short as h2o.
 _MODEL = re.compile(r"[^\W\d_]{1,3}\d{1,4}[^\W\d_]{0,2}|\w{2,4}")
+_SHORT_MODEL = re.compile(r"\w{2,3}|[^\W\d_]{1,3}\d\d")
 _COUNTED = re.compile(r"\d{1,2}([^\W\d_]{4,7})")
 _DIGITS = {word: str(digit) for digit, word in enumerate("zero one two three four five six seven eight nine".split())}  # noqa: SIM905 - shorter
 _KEYS_BEGINNING = re.compile(
@@ -230,7 +231,8 @@ _PERHAPS = (
 _PERHAPS_A_SECRETS = re.compile(rf"\b{_PERHAPS}\b", re.IGNORECASE)
 _TOLD = re.compile(
     rf"\b{_SECRETS_NAME}\s+(?:is|was|are)\s+\S|\b(?:my|our)\s+(?:{_SECRETS_NAME}|{_PERHAPS})\s+(?:is|was)\s+\S"
-    r"|\bpins?\W+(?:(?:is|was|number|no|code)\W+)*\d{4}\b(?!s)|\bcode\W+(?:(?:is|was|number|no)\W+)+\d{4}\b"
+    r"|\b(?:pins?|(?:access|confirmation|door|security|verification) codes?)\W+"
+    r"(?:(?:is|was|number|no|code)\W+)*\d{4}\b(?!s)|\bcode\W+(?:(?:is|was|number|no)\W+)+\d{4}\b"
     rf"|\b(?:log ?in|user ?(?:name|id)?|account|konto)\W+\w+\W+(?:{_SECRETS_NAME}|pass|pw|pin)\W+\w"
     # "turkey: a journey", "compass: detail" and "author: portrait" are titles
     r"|(?:\w*(?:passw\w*|passphrase|passcode|passkey|pwd|token|secret|credentials?)"
@@ -251,13 +253,15 @@ def _tells_a_secret(words: str) -> bool:
         return True
     others, named = _OF_A_SECRET.subn(" ", words)
     others, unspaced = _UNSPACED_NAME.subn(" ", others)
-    if (named or unspaced) and not all(_says_nothing_secret(part) for part in _read(others)):
+    if named and not all(_says_nothing_secret(part) for part in _read(others)):
+        return True
+    if unspaced and any(part.text.isascii() for part in _read(others)):
         return True
     others, named = _PERHAPS_A_SECRETS.subn(" , ", words)
     parts = list(_read(others))
     return bool(named) and (
         _most_digits(parts) >= 4
-        or any(part.kind == "odd" or (part.kind == "model" and len(part.text) > 3) for part in parts)
+        or any(part.kind == "odd" or (part.kind == "model" and not _SHORT_MODEL.fullmatch(part.text)) for part in parts)
         or _made_up_behind(words)
     )
 
