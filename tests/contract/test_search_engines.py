@@ -33,7 +33,7 @@ from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
 from imagemarket.search.understanding import QueryReader
 from imagemarket.search.upkeep import Differences, Upkeep
-from imagemarket.search.words import read
+from imagemarket.search.words import Words, read
 from local.layout import free_port
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image, set_status
@@ -165,7 +165,9 @@ def titles(engine: Engine, hits: Any) -> list[str]:
     return [each.title for each in engine.documents([hit.image_id for hit in hits])]
 
 
-def matched(engine: Engine, text: str, sort: Sort = Sort.RELEVANCE, limit: int = 100, **filters: Any) -> list[str]:
+def matched(
+    engine: Engine, text: str | Words, sort: Sort = Sort.RELEVANCE, limit: int = 100, **filters: Any
+) -> list[str]:
     return titles(engine, engine.match(text, Filters(**filters), sort=sort, limit=limit))
 
 
@@ -510,6 +512,21 @@ def test_what_is_in_quotes_is_found_just_so(engine: Engine, asked: str, expected
 def test_a_minus_in_any_form_excludes(engine: Engine, asked: str) -> None:
     engine.write([document("A red bicycle"), document("Red leaves"), document("Blue bicycle")], [])
     assert matched(engine, asked) == ["Red leaves"]
+
+
+def test_a_picture_that_says_the_same_is_spared_by_words_and_by_no_minus(engine: Engine) -> None:
+    written = [
+        document(each) for each in ("Beach", "Beach, no umbrellas", "Beach with umbrellas", "No umbrella, beach")
+    ]
+    engine.write(written, [])
+    without = read("beach -umbrellas")
+    assert matched(engine, without) == ["Beach"]
+    sparing = without.sparing({"umbrellas": ("no umbrella", "no umbrellas")})
+    assert set(matched(engine, sparing)) == {"Beach", "Beach, no umbrellas", "No umbrella, beach"}
+    assert engine.tally(sparing, Filters()).total == 3
+    assert engine.having(sparing.exact, [each.image_id for each in written]) == {
+        each.image_id for each in written if each.title != "Beach with umbrellas"
+    }
 
 
 def test_the_very_word_comes_before_its_stem(engine: Engine) -> None:

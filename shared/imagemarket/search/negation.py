@@ -153,6 +153,8 @@ class _Negation(NamedTuple):
     """Whether nobody is called so: "without", "neither ... nor", `NOT`."""
     operator: bool = False
     alone: bool = False
+    superfluous: bool = False
+    """Whether an operator follows, which says the same: "no -dogs"."""
 
 
 def without_negations(typed: str, *, people: bool | None, shapes: Collection[str]) -> Asked:
@@ -177,6 +179,9 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
             if following.named or words[place + 1][0] == "-":  # "without dogs and without cats"
                 place, read_as, joined = place + 1, following, True
         before = _bare(kept[-1]) if kept else ""
+        if read_as.superfluous and before != "or":
+            place += read_as.span
+            continue
         sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
         if not read_as.named or sentence or (before in _CALLED and read_as.span == 1):
             advice = read_as.advice
@@ -396,7 +401,7 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     ):
         place += 1
     if place < len(words) and (words[place][0] == "-" or words[place] == "NOT"):
-        return _Negation(1)  # the operator leaves it out
+        return _Negation(cue.span, superfluous=True)
     begin = place
     place, named = _list(words, place, commas=strong, joints=_JOINTS - {"OR"} if operator else _JOINTS)
     following = _bare(words[place]) if place < len(words) else ""

@@ -24,6 +24,13 @@ _SHAPES = {
 # "Times Square" is a place and "landscape" a subject: these are shapes only of a picture.
 _SHAPES_OF_A_PICTURE = {"square": "square", "portrait": "portrait", "landscape": "landscape"}
 _FORMATS = {"format", "orientation"}
+_CALLED_BY_A_SHAPE = {
+    "upright": {"piano", "bass", "vacuum", "freezer"},
+    "vertical": {"garden", "farm", "farming", "blind", "limit", "takeoff"},
+    "horizontal": {"bar", "stabilizer"},
+    "panoramic": {"view", "window", "roof", "sunroof", "train", "lift", "elevator"},
+}
+"""What is called by such a word: an upright piano lies in pictures of any shape."""
 COLOURS = {name: name for name in COLOUR_NAMES} | {
     "gray": "grey",
     "violet": "purple",
@@ -115,7 +122,7 @@ class QueryReader:
         if _EXACT.search(without.kept) or not read(without.kept).plain:
             return Understood(text, without.sparing(read(text)), filters, interpreted=tuple(interpreted))
         words = without.kept.split()
-        wanted = Wanted(words=frozenset(word.lower() for word in words))
+        wanted = Wanted(words=frozenset(map(_bare, words)))
         if self._reading.interpretation:
             words, filters, more, wanted = _interpret(words, filters, without.denied)
             interpreted += more
@@ -128,7 +135,7 @@ class QueryReader:
         instead: dict[str, tuple[str, ...]] = {}
         if self._reading.synonyms:
             known = lists.shipped() if self._synonyms is None else self._synonyms
-            instead = lists.alternatives([word for word in words if word.lower() not in COLOURS], known)
+            instead = lists.alternatives([word.strip(MARKS) for word in words if _bare(word) not in COLOURS], known)
             if (speller := self._speller()) is not None:
                 instead = _in_the_catalogue(instead, speller)
         searched = without.with_rest(" ".join(words))
@@ -149,12 +156,21 @@ def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> 
     return {word: others for word, others in held.items() if others}
 
 
+def _bare(word: str) -> str:
+    """Without the signs of a sentence: "Red." is a colour."""
+    return word.lower().strip(MARKS)
+
+
 def _corrected(words: list[str], speller: Speller, present: Callable[[Collection[str]], Collection[str]]) -> list[str]:
-    better = {word: nearest for word in words if (nearest := speller.correct(word)) is not None}
+    bare = [word.strip(MARKS) for word in words]
+    better = {word: nearest for word in bare if (nearest := speller.correct(word)) is not None}
     if not better or len(better) > MOST_LOOK_UPS:
         return words
     kept = present(better)
-    return [word if word in kept else better.get(word, word) for word in words]
+    return [
+        word if each in kept or each not in better else word.replace(each, better[each])
+        for word, each in zip(words, bare, strict=True)
+    ]
 
 
 def _interpret(
@@ -168,8 +184,11 @@ def _interpret(
     shape: str | None = None
     place = 0
     while place < len(words):
-        word, following = words[place].lower(), words[place + 1].lower() if place + 1 < len(words) else ""
-        named = _SHAPES.get(word) or (_SHAPES_OF_A_PICTURE.get(word) if following in _FORMATS else None)
+        word, following = _bare(words[place]), _bare(words[place + 1]) if place + 1 < len(words) else ""
+        name = not {following, following.removesuffix("s")}.isdisjoint(_CALLED_BY_A_SHAPE.get(word, ()))
+        named = (
+            None if name else _SHAPES.get(word) or (_SHAPES_OF_A_PICTURE.get(word) if following in _FORMATS else None)
+        )
         if named and word not in denied and shape is None and not filters.orientation:
             shape = named
             span = 2 if following in _FORMATS else 1
@@ -179,7 +198,7 @@ def _interpret(
             continue
         kept.append(words[place])
         place += 1
-    lower = [word.lower() for word in kept if word.lower().strip(MARKS) not in denied]
+    lower = [bare for word in kept if (bare := _bare(word)) and bare not in denied]
     colours = {word: COLOURS[word] for word in lower if word in COLOURS}
     categories = {word: _CATEGORIES[word] for word in lower if word in _CATEGORIES}
     told += [Interpretation(words=w, parameter="color", value=v, effect="boost") for w, v in colours.items()]

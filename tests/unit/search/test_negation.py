@@ -1,0 +1,336 @@
+"""What is left out of a query, what is wanted, and what is told: one table, and what holds of any query."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemarket.search.models import SearchQuery
+from imagemarket.search.spelling import Speller
+from imagemarket.search.understanding import QueryReader, Understood
+
+_READER = QueryReader(lambda: None, {})
+
+_TABLE = (
+    # asked, wanted, left out, what is told as unread would be said so, filters
+    ("beach -dogs", "beach", "-dogs", "", ""),
+    ('beach -"hot dogs"', "beach", '-"hot dogs"', "", ""),
+    ("beach -'hot dogs'", "beach", '-"hot dogs"', "", ""),
+    ("beach -'dog's bed'", "beach", '-"dog\'s bed"', "", ""),
+    ("beach -\u300ahot dogs\u300b", "beach", '-"hot dogs"', "", ""),
+    ("beach -\u201ehot dogs\u201c", "beach", '-"hot dogs"', "", ""),
+    ("beach \u2212dogs", "beach", "-dogs", "", ""),
+    ("beach \u2013dogs", "beach", "-dogs", "", ""),
+    ("beach \u02d7dogs", "beach", "-dogs", "", ""),
+    ("beach \u2043dogs", "beach", "-dogs", "", ""),
+    ("beach \u2e3adogs", "beach", "-dogs", "", ""),
+    ("beach \u2796dogs", "beach", "-dogs", "", ""),
+    ("beach --dogs", "beach", "-dogs", "", ""),
+    ("beach,-dogs", "beach", "-dogs", "", ""),
+    ("beach (-dogs)", "beach", "-dogs", "", ""),
+    ("beach -dogs,cats", "beach", "-dogs -cats", "", ""),
+    ("beach -dogs/cats", "beach", "-dogs -cats", "", ""),
+    ("beach -dogs;cats", "beach", "-dogs -cats", "", ""),
+    ('beach -"dogs","cats"', "beach", '-"dogs" -"cats"', "", ""),
+    ('-"cars","trucks"', "", '-"cars" -"trucks"', "", ""),
+    ('beach -dogs,"cats"', "beach", '-dogs -"cats"', "", ""),
+    ('beach -"dogs"/"cats" sea', "beach sea", '-"dogs" -"cats"', "", ""),
+    ("beach -(dogs cats) sea", "beach sea", "-dogs -cats", "", ""),
+    ("beach -(dogs or cats) sea", "beach sea", "-dogs -cats", "", ""),
+    ("beach -(dogs (big) cats) sea", "beach sea", "-dogs -big -cats", "", ""),
+    ('beach -("hot dogs" cats) sea', "beach sea", '-"hot dogs" -cats', "", ""),
+    ("beach NOT dogs", "beach", "-dogs", "", ""),
+    ('beach NOT "hot dogs"', "beach", '-"hot dogs"', "", ""),
+    ("beach NOT 'hot dogs'", "beach", '-"hot dogs"', "", ""),
+    ("beach NOT dogs,cats", "beach", "-dogs -cats", "", ""),
+    ('beach NOT "dogs","cats"', "beach", '-"dogs" -"cats"', "", ""),
+    ("beach NOT (dogs OR cats) sea", "beach sea", "-dogs -cats", "", ""),
+    ("beach NOT (dogs cats) sea", "beach sea", "-dogs -cats", "", ""),
+    ("beach NOT ( dogs OR cats ) sea", "beach sea", "-dogs -cats", "", ""),
+    ('beach NOT ("hot dogs" OR cats)', "beach", '-"hot dogs" -cats', "", ""),
+    ("NOT (cars OR trucks)", "", "-cars -trucks", "", ""),
+    ("NOT dogs", "", "-dogs", "", ""),
+    ("-dogs", "", "-dogs", "", ""),
+    ("beach NOT dogs NOT cats", "beach", "-dogs -cats", "", ""),
+    ("beach AND NOT dogs", "beach", "-dogs", "", ""),
+    ("beach -🐱", "beach", "", "?", ""),
+    ("beach no 🐱", "beach no", "", "?", ""),
+    ("beach without 🐱", "beach without", "", "?", ""),
+    ("-🐱", "", "", "?", ""),
+    ("beach no dogs", "beach", "-dogs", "", ""),
+    ("beach not dogs", "beach", "-dogs", "", ""),
+    ("beach without dogs", "beach", "-dogs", "", ""),
+    ("beach w/o dogs", "beach", "-dogs", "", ""),
+    ("beach w/o: dogs", "beach", "-dogs", "", ""),
+    ("beach w/out dogs", "beach", "-dogs", "", ""),
+    ("beach without: dogs", "beach", "-dogs", "", ""),
+    ("beach minus dogs", "beach", "-dogs", "", ""),
+    ("beach except dogs", "beach", "-dogs", "", ""),
+    ("beach except for dogs", "beach", "-dogs", "", ""),
+    ("beach excluding dogs", "beach", "-dogs", "", ""),
+    ("beach exclude dogs", "beach", "-dogs", "", ""),
+    ("beach sans dogs", "beach", "-dogs", "", ""),
+    ("beach zero dogs", "beach", "-dogs", "", ""),
+    ("beach 0 dogs", "beach", "-dogs", "", ""),
+    ("beach lacking dogs", "beach", "-dogs", "", ""),
+    ("beach with lack of dogs", "beach with", "-dogs", "", ""),
+    ("beach free of dogs", "beach", "-dogs", "", ""),
+    ("beach free from dogs", "beach", "-dogs", "", ""),
+    ("beach void of dogs", "beach", "-dogs", "", ""),
+    ("beach devoid of dogs", "beach", "-dogs", "", ""),
+    ("beach empty of dogs", "beach", "-dogs", "", ""),
+    ("beach clear of dogs", "beach", "-dogs", "", ""),
+    ("beach other than dogs", "beach", "-dogs", "", ""),
+    ("beach apart from dogs", "beach", "-dogs", "", ""),
+    ("beach aside from dogs", "beach", "-dogs", "", ""),
+    ("beach instead of dogs", "beach", "-dogs", "", ""),
+    ("everything but dogs", "", "-dogs", "", ""),
+    ("anything but dogs", "", "-dogs", "", ""),
+    ("all except dogs", "", "-dogs", "", ""),
+    ("everything except dogs and cats", "", "-dogs -cats", "", ""),
+    ("BEACH WITHOUT DOGS", "BEACH", "-dogs", "", ""),
+    ("Beach Without Dogs", "Beach", "-dogs", "", ""),
+    ("beach (no dogs)", "beach", "-dogs", "", ""),
+    ("beach [without dogs]", "beach", "-dogs", "", ""),
+    ("beach, no dogs", "beach", "-dogs", "", ""),
+    ("beach,no dogs", "beach", "-dogs", "", ""),
+    ("beach - no dogs", "beach", "-dogs", "", ""),
+    ("beach -no dogs", "beach", "-dogs", "", ""),
+    ("beach \u2014 without dogs", "beach", "-dogs", "", ""),
+    ("beach no dogs!", "beach", "-dogs", "", ""),
+    ('beach no "hot dogs"', "beach", '-"hot dogs"', "", ""),
+    ("beach without any of those dogs", "beach", "-dogs", "", ""),
+    ("beach without a single dog", "beach", "-dog", "", ""),
+    ("beach without my dog", "beach", "-dog", "", ""),
+    ("beach with no dogs", "beach with", "-dogs", "", ""),
+    ("beach without dogs and cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs & cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs + cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs or cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs nor cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs, cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs; cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs,cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs, cats and birds", "beach", "-dogs -cats -birds", "", ""),
+    ("beach without dogs, cats, birds", "beach", "-dogs -cats -birds", "", ""),
+    ("beach without (dogs, cats) sea", "beach sea", "-dogs -cats", "", ""),
+    ("beach without dogs and without cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs or without cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs, without cats", "beach", "-dogs -cats", "", ""),
+    ("beach without dogs & no cats", "beach", "-dogs -cats", "", ""),
+    ("beach no dogs, no cats", "beach", "-dogs -cats", "", ""),
+    ("beach no dogs no cats", "beach", "-dogs -cats", "", ""),
+    ("beach no dogs and no cats", "beach", "-dogs -cats", "", ""),
+    ("no dogs, no cats", "", "-dogs -cats", "", ""),
+    ("no dogs and no cats", "", "-dogs -cats", "", ""),
+    ("without dogs and without cats", "", "-dogs -cats", "", ""),
+    ("without dogs and cats", "", "-dogs -cats", "", ""),
+    ("neither dogs nor cats", "", "-dogs -cats", "", ""),
+    ("beach neither dogs nor cats", "beach", "-dogs -cats", "", ""),
+    ("beach with neither dogs nor cats", "beach with", "-dogs -cats", "", ""),
+    ("beach no dogs and -cats", "beach", "-cats -dogs", "", ""),
+    ("no -dogs", "", "-dogs", "", ""),
+    ("beach no -dogs", "beach", "-dogs", "", ""),
+    ("without -cars", "", "-cars", "", ""),
+    ("beach without -cars", "beach", "-cars", "", ""),
+    ("city - no cars", "city", "-cars", "", ""),
+    ("beach no people", "beach", "", "", "nobody"),
+    ("beach no people fishing", "beach fishing", "", "", "nobody"),
+    ("beach without people swimming", "beach swimming", "", "", "nobody"),
+    ("no people fishing", "fishing", "", "", "nobody"),
+    ("no people, no cars", "", "-cars", "", "nobody"),
+    ("beach no people and no cars", "beach", "-cars", "", "nobody"),
+    ("beach without people or dogs", "beach", "-dogs", "", "nobody"),
+    ("beach NOT people", "beach", "", "", "nobody"),
+    ("beach NOT (people OR dogs)", "beach", "-dogs", "", "nobody"),
+    ("nobody", "", "", "", "nobody"),
+    ("nobody on the beach", "on the beach", "", "", "nobody"),
+    ("beach nobody", "beach", "", "", "nobody"),
+    ("no one", "", "", "", "nobody"),
+    ("noone beach", "beach", "", "", "nobody"),
+    ("no-one beach", "beach", "", "", "nobody"),
+    ("mr nobody", "mr nobody", "", "", ""),
+    ("beach without anyone", "beach", "", "", "nobody"),
+    ("people-free beach", "beach", "", "", "nobody"),
+    ("people free beach", "beach", "", "", "nobody"),
+    ("crowd-free beach", "beach", "-crowd", "", ""),
+    ("car free street", "street", "-car", "", ""),
+    ("beach zero people", "beach", "", "", "nobody"),
+    ("void of people beach", "beach", "", "", "nobody"),
+    ("beach with no people", "beach with", "", "", "nobody"),
+    ("no pain no gain", "no pain gain", "", "-pain; -gain", ""),
+    ("forget me not flower", "forget me not flower", "", "-flower", ""),
+    ("image not available", "image", "-available", "", ""),
+    ("no strings attached", "attached", "-strings", "", ""),
+    ("no man's land", "no man's land", "", '-"man\'s land"', ""),
+    ("no kings protest", "protest", "-kings", "", ""),
+    ("temperature minus 20", "temperature minus 20", "", "", ""),
+    ("404 not found", "404", "-found", "", ""),
+    ("no smoking sign", "no smoking sign", "", "", ""),
+    ("no smoking", "no smoking", "", "-smoking", ""),
+    ("no parking", "no parking", "", "-parking", ""),
+    ("no parking sign", "no parking sign", "", "", ""),
+    ("no dogs allowed", "no dogs allowed", "", "-dogs", ""),
+    ("no people allowed", "no people allowed", "", "-people", ""),
+    ("do not disturb", "do not disturb", "", "-disturb", ""),
+    ("not for sale", "not for sale", "", "", ""),
+    ("house not for sale", "house not for sale", "", "", ""),
+    ("no problem", "no problem", "", "-problem", ""),
+    ("chanel no 5", "chanel no 5", "", "", ""),
+    ("no. 5", "no 5", "", "", ""),
+    ("zero waste", "zero waste", "", "-waste", ""),
+    ("zero gravity", "zero gravity", "", "-gravity", ""),
+    ("comic sans", "comic sans", "", "", ""),
+    ("sans serif letters", "sans serif letters", "", "-serif", ""),
+    ("sugar-free soda", "sugar-free soda", "", "-sugar", ""),
+    ("dog-free beach", "dog-free beach", "", "-dog", ""),
+    ("hands-free", "hands-free", "", "-hands", ""),
+    ("no-dog beach", "no-dog beach", "", "", ""),
+    ("beach-no people", "beach-no people", "", "-people", ""),
+    ("yes-no question", "yes-no question", "", "", ""),
+    ("this is not a pipe", "this is not a pipe", "", "-pipe", ""),
+    ("to be or not to be", "to be not", "", "", ""),
+    ("tea with or without milk", "tea with without milk", "", "-milk", ""),
+    ("ready or not", "ready not", "", "", ""),
+    ("cat or not dog", "cat not dog", "", "-dog", ""),
+    ("no way home", "no way home", "", '-"way home"', ""),
+    ("no right turn", "no right turn", "", '-"right turn"', ""),
+    ("street without parked cars", "street without parked cars", "", '-"parked cars"', ""),
+    (
+        "street without parked cars and trucks",
+        "street without parked cars and trucks",
+        "",
+        '-"parked cars" -trucks',
+        "",
+    ),
+    ("beach without hot dogs", "beach without hot dogs", "", '-"hot dogs"', ""),
+    ("beach - dogs", "beach dogs", "", "-dogs", ""),
+    ("beach - hot dogs", "beach hot dogs", "", '-"hot dogs"', ""),
+    ("Paris - France", "Paris France", "", "-france", ""),
+    ("-cat-dog", "", "-cat-dog", "-cat -dog", ""),
+    ('"-dog"', "dog", "", "-dog", ""),
+    ('"no dogs" beach', "no dogs beach", "", "", ""),
+    ("beach no people/cars", "beach no people/cars", "", "-people -cars", ""),
+    ("beach no vertical", "beach no vertical", "", "?", ""),
+    ("beach without umbrellas sunset", "beach sunset", "-umbrellas", "", ""),
+    ("beach without umbrellas, sunset", "beach sunset", "-umbrellas", "", ""),
+    ("no people, boats, sunset", "boats sunset", "", "", "nobody"),
+    ("portrait without hat, red background", "portrait red background", "-hat", "", ""),
+    ("no umbrellas", "no umbrellas", "", "-umbrellas", ""),
+    ("without umbrellas", "without umbrellas", "", "-umbrellas", ""),
+    ("no", "no", "", "", ""),
+    ("without", "without", "", "", ""),
+    ("beach no", "beach no", "", "", ""),
+    ("beach without", "beach without", "", "", ""),
+    ("beach no, dogs", "beach no dogs", "", "", ""),
+    ("a -> b", "a b", "", "", ""),
+    ("1939 - 1945", "1939 1945", "", "", ""),
+    ("vertical forest without people", "forest", "", "", "nobody portrait"),
+    ("vertical forest without cars", "forest", "-cars", "", "portrait"),
+    ("vertical, beach", "beach", "", "", "portrait"),
+    ("beach, vertical.", "beach", "", "", "portrait"),
+    ("Red. boat", "Red boat", "", "", ""),
+    ("upright piano", "upright piano", "", "", ""),
+    ("vertical garden", "vertical garden", "", "", ""),
+    ("horizontal bars", "horizontal bars", "", "", ""),
+    ("panoramic view", "panoramic view", "", "", ""),
+    ("panoramic mountains", "mountains", "", "", "landscape"),
+    ("horizontal beach", "beach", "", "", "landscape"),
+)
+
+
+def _read(asked: str) -> Understood:
+    return _READER.read(SearchQuery(q=asked), lambda _: ())
+
+
+def _wanted(understood: Understood) -> list[str]:
+    return [c.text for group in understood.words.groups for c in group if not c.excluded and not c.added]
+
+
+def _left_out(understood: Understood) -> list[str]:
+    return [c.write() for group in understood.words.groups for c in group if c.excluded]
+
+
+def _unread(understood: Understood) -> list[str]:
+    return [each.value or "?" for each in understood.interpreted if each.effect == "unread"]
+
+
+@pytest.mark.parametrize(("asked", "wanted", "left_out", "unread", "filters"), _TABLE)
+def test_how_negations_are_read(asked: str, wanted: str, left_out: str, unread: str, filters: str) -> None:
+    understood = _read(asked)
+    assert " ".join(_wanted(understood)) == wanted
+    assert " ".join(_left_out(understood)) == left_out
+    assert "; ".join(_unread(understood)) == unread
+    nobody = ["nobody"] if understood.filters.people is False else []
+    assert " ".join([*nobody, *understood.filters.orientation]) == filters
+
+
+@pytest.mark.parametrize("advice", sorted({row[3] for row in _TABLE} - {"", "?", "-flower"}))
+def test_what_is_advised_is_a_query_that_leaves_out(advice: str) -> None:
+    for each in advice.split("; "):
+        understood = _read(f"beach {each}")
+        assert _wanted(understood) == ["beach"]
+        assert _left_out(understood) == _left_out(_read(each)) != []
+        assert _unread(understood) == []
+
+
+def test_only_words_spare_what_says_the_same_in_either_number() -> None:
+    spared = [
+        [c.text for group in _read(q).words.groups for c in group if c.added] for q in ("sea no cats", "sea -cats")
+    ]
+    assert [sorted(each) for each in spared] == [["no cat", "no cats"], []]
+    assert "not found" in {c.text for group in _read("404 not found").words.groups for c in group if c.added}
+
+
+@pytest.mark.parametrize("negation", ["without cars", "no cars", "without people", "NOT cars", "free of cars"])
+def test_what_is_left_out_changes_nothing_of_the_rest(negation: str) -> None:
+    reader = QueryReader(lambda: Speller({"sunset": 9, "dusk": 3, "car": 4, "people": 2}), {"sunset": ("dusk",)})
+    understood = reader.read(SearchQuery(q=f"vertical sunste {negation}"), lambda _: ())
+    assert understood.spelling is not None
+    assert understood.spelling.searched == "sunset"
+    assert [each.instead for each in understood.synonyms] == [["dusk"]]
+    assert understood.filters.orientation == ["portrait"]
+    assert not understood.wanted.words & {"cars", "people"}
+
+
+_THINGS = ("dogs", "cats", "umbrellas", "people", "cars", "boat", '"hot dogs"', "hat")
+_CUES = (
+    *("no", "not", "without", "w/o", "minus", "except", "excluding", "zero", "free of", "void of", "other than"),
+    *("apart from", "NOT", "-", "\u2796", "no:", "without any", "everything but"),
+)
+
+
+@given(
+    before=st.sampled_from(["", "sea ", "sea, ", "red sea (", "vertical ", "sea or "]),
+    first=st.sampled_from(_CUES),
+    things=st.lists(
+        st.tuples(st.sampled_from([", ", "; ", " & ", " + ", " and ", " or ", " nor "]), st.sampled_from(_CUES)),
+        max_size=3,
+    ),
+    named=st.lists(st.sampled_from(_THINGS), min_size=4, max_size=4, unique=True),
+    again=st.booleans(),
+    behind=st.sampled_from(["", " sunset", ", sunset", ")"]),
+)
+def test_nothing_behind_a_cue_is_demanded_untold(
+    before: str, first: str, things: list[tuple[str, str]], named: list[str], again: bool, behind: str
+) -> None:
+    def said(cue: str, thing: str) -> str:
+        return f"{cue}{thing}" if cue in {"-", "\u2796"} else f"{cue} {thing}"
+
+    asked = before + said(first, named[0])
+    listed = [named[0]]
+    for (joint, cue), thing in zip(things, named[1:], strict=False):
+        asked += joint + (said(cue, thing) if again else thing)
+        listed.append(thing)
+    understood = _read(asked + behind)
+    told = " ".join(each.words.lower() for each in understood.interpreted)
+    one = (
+        first in {"-", "\u2796", "NOT"} or "," in asked or ";" in asked
+    )  # the operator names one, and commas may end a list
+    for thing in listed[: 1 if one and not again else None]:
+        bare = thing.strip('"')
+        out = any(bare in each for each in _left_out(understood))
+        filtered = bare == "people" and understood.filters.people is False
+        assert out or filtered or bare in told, (asked + behind, thing)
+        assert not (out and bare in _wanted(understood)), (asked + behind, thing)
