@@ -211,3 +211,34 @@ def test_a_text_with_a_wrong_sum_and_bytes_behind_the_end_are_passed_over(tmp_pa
     path = _with(tmp_path / "a.png", text)
     path.write_bytes(path.read_bytes() + b"behind the end")
     assert difference(decode(path).picture, Image.fromarray(swatches()))[1] < 1
+
+
+@pytest.mark.parametrize("entries", [1, 10, 199])
+def test_numbers_beyond_a_palette_are_black(entries: int, tmp_path: Path) -> None:
+    """An error of the picture to the standard (11.2.2), which leaves it to the decoder what they show: libpng, and all
+    that is built on it, shows black, which hides nothing."""
+    start, stream = _parts(3)
+    plte = start.index(b"PLTE") - 4
+    (tmp_path / "a.png").write_bytes(_whole(start[:plte] + _chunk(b"PLTE", bytes((200, 100, 50)) * entries), stream))
+    numbers = np.frombuffer(zlib.decompress(stream), np.uint8).reshape(_SIDES[1], -1)[:, 1:]
+    expected = np.where((numbers < entries)[..., None], np.array((200, 100, 50), np.uint8), np.uint8(0))
+    found = decode(tmp_path / "a.png").picture
+    assert found.mode == "RGB"
+    assert np.array_equal(np.asarray(found), expected)
+
+
+def test_numbers_beyond_a_palette_can_be_seen_through_no_more_than_others(tmp_path: Path) -> None:
+    start, stream = _parts(3)
+    plte = start.index(b"PLTE") - 4
+    short = _chunk(b"PLTE", bytes((200, 100, 50)) * 10) + _chunk(b"tRNS", bytes(10))
+    (tmp_path / "a.png").write_bytes(_whole(start[:plte] + short, stream))
+    numbers = np.frombuffer(zlib.decompress(stream), np.uint8).reshape(_SIDES[1], -1)[:, 1:]
+    alpha = np.asarray(decode(tmp_path / "a.png").picture.getchannel("A"))
+    assert np.array_equal(alpha, np.where(numbers < 10, 0, 255))
+
+
+def test_a_palette_that_is_missing_is_refused(tmp_path: Path) -> None:
+    start, stream = _parts(3)
+    (tmp_path / "a.png").write_bytes(_whole(start[: start.index(b"PLTE") - 4], stream))
+    with pytest.raises(UnreadableImage):
+        decode(tmp_path / "a.png")
