@@ -384,6 +384,8 @@ def test_all_sessions_of_an_account_end_together_and_no_others(kit: Kit) -> None
             "qwerty-123456",
         ),
         *("password qwerty 123456", "admin.letmein.admin", "imagemarket imagemarket", "Ann_Adams_Ann", "123 456 789 0"),
+        *("йцукенгшщз", "ФЫВАПРОЛДЖЭ", "йцукен 123456", "йфячыцувсмак", "ςερτυθιοπας", "קראטוןםפשד", "ضصثقفغعهخح"),
+        *("azertyuiopqsdfghjklm", "wertzuiopü", "asdfghjklöäyxcvbnm", "zu9!zu9!zu9!", "example-ann", "adamsann2024"),
         *("monkeymonkey", "abcdefghij", "Football123", "x" * 200, "imagemarket", "ann@example.com1", "Ann Adams 1"),
     ],
 )
@@ -399,7 +401,8 @@ def test_what_is_easy_to_guess_is_no_password(kit: Kit, password: str) -> None:
     "password",
     [
         *(PASSWORD, NEW, "correct horse battery staple", "my dog ate the blue sofa", "tr0ub4dor&3"),
-        *("хороший пароль мой", "v7$kq!Zp2m", "Zürich äußert sich nie"),
+        *("хороший пароль мой", "v7$kq!Zp2m", "Zürich äußert sich nie", "γάτα τρέχει στον ήλιο", "חתול רץ בשמש הבוקר"),
+        *("قطة تجري تحت الشمس", "mon chat dort bien"),
     ],
 )
 def test_what_is_hard_to_guess_is_one(kit: Kit, password: str) -> None:
