@@ -13,12 +13,16 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from imagemarket.platform import resilience
 from imagemarket.platform.database import Database
+from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.search import postgres
-from imagemarket.search.models import Filters, SearchQuery, Sort
+from imagemarket.search.models import Filters, Hit, Mode, SearchQuery, Sort
 from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.service import Patience
 from imagemarket.search.understanding import QueryReader
 from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
+from tests.unit.search.test_service import service
 
 pytestmark = pytest.mark.engines
 
@@ -250,3 +254,21 @@ def test_what_is_not_wanted_is_left_out_unless_the_picture_says_the_same(engine:
             assert set(found) <= shown, asked
             assert not set(not_found) & shown, asked
             assert understood.words.plain or shown == {titles[i] for i in each.having(understood.words, list(titles))}
+
+
+class Costly(PostgresSearch):
+    """Every question about words takes the database a second."""
+
+    def match(self, *_: Any, **__: Any) -> list[Hit]:
+        self._database.fetch_all("SELECT pg_sleep(1)")
+        return []
+
+
+def test_costly_questions_close_the_database_to_nobody(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resilience, "PROBE_SECONDS", 60)
+    patience = Patience(engine_seconds=0.05, first_seconds=0.05, retry_delays=())
+    search = service(Costly(database), patience=patience)
+    for _ in range(9):  # more than open a breaker
+        with contextlib.suppress(SearchUnavailable):
+            search.search(SearchQuery(q="boat", mode=Mode.KEYWORD))
+    assert search._parts["keyword"].breaker.allows()

@@ -27,6 +27,8 @@ Monotonic = Callable[[], float]
 BREAKER_FAILURES = 5
 BREAKER_WINDOW_SECONDS = 30.0
 BREAKER_OPEN_SECONDS = 60.0
+PROBE_SECONDS = 1.0
+"""How long a cheap question may take: until statements that were late are broken off and their connections free."""
 RETRY_DELAYS = (1.0, 2.0, 4.0)
 
 Reason = Literal["late", "failed", "refused", "open", "full"]
@@ -143,11 +145,14 @@ class Dependency:
         breaker: Breaker | None = None,
         blameless: tuple[type[Exception], ...] = (),
         refusals: tuple[type[Exception], ...] = (),
+        probe: Callable[[], object] | None = None,
     ) -> None:
         """`seconds` is how long an answer is waited for, `first_seconds` how long the first one of this process,
         while it connects and loads. `waiting` calls may queue behind the `workers`. Errors of `blameless`
         types are the caller's own: they pass through and count as answers. Errors of `refusals` types say that this one
-        question cannot be answered: for the breaker they are answers too."""
+        question cannot be answered: for the breaker they are answers too. `probe` asks something cheap when an answer
+        is late: where that is answered within `PROBE_SECONDS` it is the question that takes long and not the dependency
+        that is away, so that nobody's costly questions close it to everybody."""
         self.name = name
         self.breaker = breaker or Breaker()
         self._seconds = seconds
@@ -155,6 +160,8 @@ class Dependency:
         self._answered = False
         self._blameless = blameless
         self._refusals = refusals
+        self._probe = probe
+        self._probing = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-probe")  # its threads begin when first used
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._places = threading.BoundedSemaphore(workers + waiting)
 
@@ -210,7 +217,7 @@ class Dependency:
             return asked.future.result(wait)
         except Late:
             asked.future.cancel()
-            self._went(asked, well=False)
+            self._went(asked, well=self._answers())
             raise self._unanswered("late") from None
         except self._blameless:
             raise
@@ -219,6 +226,18 @@ class Dependency:
         except Exception as error:
             # A traceback is for what nobody expects; that a dependency is away is said in one line.
             raise self._unanswered("failed", None if isinstance(error, MarketError) else error) from error
+
+    def _answers(self) -> bool:
+        """Whether the probe is answered soon; false where there is none. It has a thread of its own, as late questions
+        hold the others."""
+        if self._probe is None:
+            return False
+        probing = self._probing.submit(self._probe)
+        try:
+            return probing.exception(PROBE_SECONDS) is None
+        except Late:
+            probing.cancel()
+            return False
 
     def _unanswered(self, reason: Reason, unexpected: Exception | None = None) -> Unanswered:
         logger.warning("dependency did not answer", dependency=self.name, reason=reason, exc_info=unexpected)

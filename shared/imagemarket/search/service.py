@@ -208,6 +208,12 @@ class Search:
         self._patience = patience
         self._alike: dict[str, float | None] = {}
         """By version of the model."""
+        # What any engine answers at once, however much it holds.
+        probes: dict[Part, Callable[[], object]] = {
+            "keyword": lambda: keyword.tally_of([_NO_SEARCH], "type"),
+            "facets": lambda: keyword.tally_of([_NO_SEARCH], "type"),
+            "vector": lambda: vector.vector_of(_NO_SEARCH),
+        }
         self._parts: dict[Part, Dependency] = {
             part: Dependency(
                 part,
@@ -216,6 +222,7 @@ class Search:
                 breaker=Breaker(open_seconds=patience.open_seconds),
                 blameless=(ImageNotFound,),
                 refusals=(QueryRefused,),
+                probe=probes.get(part),
             )
             for part in ("keyword", "vector", "encoder", "documents", "facets")
         }

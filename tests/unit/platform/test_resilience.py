@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagemarket.platform import resilience
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
 from imagemarket.platform.resilience import RETRY_DELAYS, Breaker, Dependency, TimeBudget, Unanswered, retried
 
@@ -175,6 +176,43 @@ def test_an_answer_that_comes_late_is_still_a_failure() -> None:
             each.answer()
     time.sleep(0.2)
     assert not dependency.breaker.allows()
+
+
+def late_five_times(dependency: Dependency) -> None:
+    release = threading.Event()
+    dependency.call(lambda: 1)
+    asked = [dependency.ask(lambda: release.wait(60)) for _ in range(5)]
+    for each in asked:
+        with pytest.raises(Unanswered):
+            each.answer()
+    release.set()
+
+
+def test_costly_questions_do_not_close_what_answers_cheap_ones() -> None:
+    answering = Dependency("part", seconds=0.01, workers=8, probe=lambda: None)
+    late_five_times(answering)
+    assert answering.breaker.allows()
+
+
+def test_what_answers_no_cheap_question_either_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resilience, "PROBE_SECONDS", 0.05)
+    release = threading.Event()
+    for probe in (broken, lambda: release.wait(60)):
+        away = Dependency("part", seconds=0.01, workers=8, probe=probe)
+        late_five_times(away)
+        assert not away.breaker.allows()
+    release.set()
+
+
+def test_a_late_test_of_an_open_breaker_closes_it_where_cheap_questions_are_answered() -> None:
+    dependency = Dependency("part", seconds=0.01, breaker=Breaker(open_seconds=0), probe=lambda: None)
+    for _ in range(5):
+        reason_of(dependency, broken)
+    release = threading.Event()
+    assert reason_of(dependency, lambda: release.wait(60)) == "late"
+    release.set()
+    assert dependency.breaker.opens_in() == 0
+    assert all(dependency.breaker.allows() for _ in range(3))
 
 
 def test_the_callers_own_errors_are_answers() -> None:
