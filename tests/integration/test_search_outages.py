@@ -163,6 +163,7 @@ class Buyers:
         """What was seen in this moment counts as seen while it changed."""
         now, self.moment = self.moment, f"{self.moment}: the change"
         self.seen[self.moment] = self.seen.get(self.moment, Counter()) + self.seen.pop(now, Counter())
+        self.slowest[self.moment] = max(self.slowest.get(self.moment, 0), self.slowest.pop(now, 0))
 
     def stop(self) -> None:
         self._over.set()
