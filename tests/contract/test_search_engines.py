@@ -1226,7 +1226,7 @@ def test_postgresql_refuses_a_question_that_it_cannot_take(
 ) -> None:
     engine = PostgresSearch(database)
     engine.write([document("Red boat")], [])
-    monkeypatch.setattr(postgres, "tsquery_of", lambda groups: asked)
+    monkeypatch.setattr(postgres, "tsquery_of", lambda *_: asked)
     for ask in (
         lambda: engine.match("boat", Filters(), sort=Sort.RELEVANCE, limit=1),
         lambda: engine.tally("boat", Filters()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from imagemarket.search.models import (
 )
 from imagemarket.search.ports import QueryRefused
 from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import NAMED, NAMED_BEFORE, NEVER_ALONE, STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -59,19 +58,17 @@ _ORDERS = {
 _GAP = "'.':2"
 """A word that nobody can ask for stands between two texts, so that no phrase begins in one and ends in the next."""
 
-_WORDS = "\n            || %(gap)s::tsvector || ".join(
-    f"setweight(to_tsvector('{configuration}', %({text})s::text), '{weight}')"
-    for configuration, text, weight in (
-        ("market_english", "title_words", "A"),
-        ("market_simple", "title_words", "A"),
-        ("market_english", "tag_words", "B"),
-        ("market_simple", "tag_words", "B"),
-        ("market_english", "category_words", "C"),
-        ("market_simple", "contributor_words", "C"),
-        ("market_english", "description_words", "D"),
-        ("market_simple", "description_words", "D"),
+_WORDS = "%(very_words)s::tsvector\n            || " + "\n            || %(gap)s::tsvector || ".join(
+    f"setweight(to_tsvector('market_english', %({text})s::text), '{weight}')"
+    for text, weight in (
+        ("title_words", "A"),
+        ("tag_words", "B"),
+        ("category_words", "C"),
+        ("contributor_words", "C"),
+        ("description_words", "D"),
     )
 )
+"""A document's very words, told from stems by `_VERY`, and the stems of its words behind them."""
 
 _COLUMNS = {
     "version": "%(version)s",
@@ -147,26 +144,20 @@ _COUNTED = """
     published_at
 """
 
+_VERY = "="
+"""Stands before a very word in the index, where stems have none. Phrases are looked up by very words alone, so their
+places say whether a phrase stands just so, and no text has to be read."""
+_LONGEST_WORD = 255
+"""Letters of a very word that count; PostgreSQL takes 2 KB."""
+_LAST_PLACE = 16_383  # that a tsvector tells from the ones behind it
+
 _ASKED = """
     parsed AS (
-        SELECT to_tsquery('market_english', %(all)s){phrases} AS stemmed, to_tsquery('market_simple', %(all)s) AS plain
+        SELECT to_tsquery('market_english', %(all)s){phrases} AS stemmed
     ), asked AS MATERIALIZED (
-        SELECT CASE WHEN numnode(stemmed) > 0 OR {exactly} THEN stemmed ELSE plain END AS words FROM parsed
+        SELECT CASE WHEN numnode(stemmed) > 0 THEN stemmed ELSE %(very)s::tsquery END AS words FROM parsed
     )"""
-"""What of the words the index can narrow by, as one tsquery; words that English has no stem of, as they are."""
-
-_BETWEEN_FIELDS = r"\u0001"
-_TEXTS = f"""
-    lower(unaccent(normalize(concat_ws(E'{_BETWEEN_FIELDS}', d.title, d.description,
-        array_to_string(d.tags, E'{_BETWEEN_FIELDS}'),
-        replace(array_to_string(d.categories, E'{_BETWEEN_FIELDS}'), '-', ' '), d.contributor_name), NFKC)))"""
-"""All that is searched of a document in plain letters, with a sign that no text has between its fields."""
-
-_BETWEEN = rf"[^[:alnum:]{_BETWEEN_FIELDS}]"
-_APOSTROPHES = "['\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\ua78b\ua78c`]"
-"""No range among them: `unaccent`, which a pattern goes through, would move its ends."""
-_LONGEST_SPLIT = 40
-"""Letters; a longer word is not looked for in parts."""
+"""The words as one tsquery; those that English has no stem of, as they are."""
 
 _VERY_WORD = 2
 """How much more than a word's stem the very word counts."""
@@ -326,15 +317,12 @@ class PostgresSearch:
     def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.having`."""
         asked = _Asked.of(read(text))
-        narrowed = "d.words @@ asked.words"
-        if asked.exactly:
-            narrowed = f"(numnode(asked.words) = 0 OR {narrowed})"
         with _asking():
             rows = self._database.fetch_all(
                 f"""
                 WITH {asked.common_table}
                 SELECT d.image_id FROM asked, search_documents d
-                 WHERE d.listed AND d.image_id = ANY(%(ids)b) AND {asked.held(narrowed)}
+                 WHERE d.listed AND d.image_id = ANY(%(ids)b) AND d.words @@ asked.words
                 """,
                 {**asked.parameters, "ids": list(image_ids)},
             )
@@ -376,24 +364,23 @@ class PostgresSearch:
                 "LiteralString",
                 f"""
                 WITH {asked.common_table}
-                SELECT words::text AS words, to_tsquery('market_simple', %(typed)s)::text AS typed,
+                SELECT words::text AS words,
                        EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found
                   FROM asked
                 """,
             ),
-            {**parameters, **asked.parameters, "typed": _typed(words)},
+            {**parameters, **asked.parameters},
         ).fetchone()
         assert row is not None
         found: str = row["words"]
-        parameters |= asked.parameters
         parameters["words"] = found if row["found"] or not words.plain else found.replace(" & ", " | ")
         parameters["ranked"] = _unordered(parameters["words"])
         score = "ts_rank_cd(words, %(ranked)s::tsquery, 1)"
-        inflected = any(form.inflected for group in words.groups for clause in group for form in clause.forms)
-        if inflected or set(_LEXEME.findall(row["typed"])) - set(_LEXEME.findall(found)):
-            parameters["typed"] = row["typed"]
+        typed = _typed(words)
+        if set(_LEXEME.findall(typed)) - set(_LEXEME.findall(found)):
+            parameters["typed"] = typed
             score += f" + {_VERY_WORD} * ts_rank_cd(words, %(typed)s::tsquery, 1)"
-        return asked.held("words @@ %(words)s::tsquery" if found or not asked.exactly else ""), score
+        return "words @@ %(words)s::tsquery", score
 
     # --- vectors ---------------------------------------------------------------------------------
 
@@ -541,64 +528,30 @@ def _asking() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A query's words as SQL.
-
-    The index keeps English stems and drops stop words, so of a phrase it only narrows by the rest; whether the phrase
-    stands so is read in the texts of what is left.
-    """
+    """A query's words as SQL."""
 
     common_table: str
-    """Gives `asked.words`, the tsquery to narrow by."""
-    exactly: tuple[str, ...]
-    """What the index cannot tell: conditions over `search_documents d`."""
+    """Gives `asked.words`, the tsquery."""
     parameters: dict[str, Any]
 
     @staticmethod
     def of(words: Words) -> _Asked:
         """Of the words, all of them wanted."""
-        narrowing: list[str] = []
-        exactly: list[str] = []
-        indexed = [group for group in words.groups if not any(clause.phrase for clause in group)]
-        parameters: dict[str, Any] = {"all": tsquery_of(indexed)}
+        stemmed = [group for group in words.groups if not any(clause.phrase for clause in group)]
+        parameters: dict[str, Any] = {"all": tsquery_of(stemmed), "very": tsquery_of(words.groups, _very)}
+        phrases = ""
         for group in words.groups:
-            if group in indexed:
+            if group in stemmed:
                 continue
-            conditions: list[str] = []
-            wider: list[str] = []
+            alternatives: list[str] = []
             for clause in group:
                 name = f"clause_{len(parameters)}"
-                if not clause.phrase:
-                    parameters[name] = _clause(clause)
-                    wider.append(f"to_tsquery('market_english', %({name})s)")
-                    conditions.append(f"d.words @@ {wider[-1]}")
-                    continue
-                parameters[name] = _forms(clause)
-                plain, pattern = f"to_tsquery('market_simple', %({name})s)", pattern_of(clause)
-                wider.append(f"to_tsquery('market_english', %({name})s) || {plain}" if pattern else plain)
-                stands = f"d.words @@ ({wider[-1]})"
-                if pattern:
-                    parameters[f"{name}_pattern"] = pattern
-                    # The pattern is folded once and not for each row.
-                    stands = f"({stands} AND {_TEXTS} ~ (SELECT lower(unaccent(%({name}_pattern)s))))"
-                conditions.append(f"NOT {stands}" if clause.excluded else stands)
-            exactly.append(f"({' OR '.join(conditions)})")
-            if not any(clause.excluded for clause in group):  # which the conditions say, and the index hardly
-                narrowing.append(f" && ({' || '.join(wider)})")
-        common_table = _ASKED.format(phrases="".join(narrowing), exactly=bool(exactly))
-        return _Asked(common_table, tuple(exactly), parameters)
-
-    def held(self, narrowed: str) -> str:
-        """SQL of whether a document has what is asked; `narrowed` is what the index says of it, empty where nothing."""
-        return " AND ".join([narrowed, *self.exactly] if narrowed else self.exactly)
-
-
-def tsquery_of(groups: Iterable[tuple[Clause, ...]]) -> str:
-    """The words as `to_tsquery` reads them: letters, digits and marks alone, so nothing in them is a command."""
-    return " & ".join("(" + " | ".join(map(_clause, group)) + ")" for group in groups)
-
-
-def _clause(clause: Clause) -> str:
-    return ("!" if clause.excluded else "") + _forms(clause)
+                parameters[name] = _clause(clause, _very if clause.phrase else _lexeme)
+                alternatives.append(
+                    f"%({name})s::tsquery" if clause.phrase else f"to_tsquery('market_english', %({name})s)"
+                )
+            phrases += f" && ({' || '.join(alternatives)})"
+        return _Asked(_ASKED.format(phrases=phrases), parameters)
 
 
 def _lexeme(word: str) -> str:
@@ -606,51 +559,27 @@ def _lexeme(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _forms(clause: Clause) -> str:
-    forms = [(" <-> " if form.side_by_side else " & ").join(map(_lexeme, form.words)) for form in clause.forms]
-    return "(" + " | ".join(f"({form})" for form in forms) + ")"
+def _very(word: str) -> str:
+    """A very word as the index has it."""
+    return _lexeme(_VERY + word.lower()[:_LONGEST_WORD])
 
 
-def pattern_of(clause: Clause) -> str | None:
-    """A regular expression that is true of `_TEXTS` where a phrase stands just so, as `words.searchable` reads them:
-    what is no letter and no digit parts words, and may stand within one that is also written in several.
-
-    None for words of other scripts than Latin, of which the index has neither stems nor stop words, and for a
-    single word that has no stem.
-    """
-    words = [word for form in clause.forms for word in form.words]
-    if len(words) == 1 and words[0].lower() in NEVER_ALONE:
-        return None
-    if not all(char.isascii() or unicodedata.name(char, "").startswith("LATIN") for word in words for char in word):
-        return None
-    forms = (
-        f"{_BETWEEN}+".join(map(_written, form.words))
-        if form.side_by_side
-        else _written(form.words[0], f"{_BETWEEN}*" if len(form.words[0]) <= _LONGEST_SPLIT else "")
-        for form in clause.forms
-    )
-    return f"(?<![[:alnum:]])(?:{'|'.join(forms)})(?![[:alnum:]])"
+def tsquery_of(groups: Iterable[tuple[Clause, ...]], lexeme: Callable[[str], str] = _lexeme) -> str:
+    """The words as `to_tsquery` reads them, or PostgreSQL a tsquery, where they are `_very` words: letters, digits and
+    marks alone, so nothing in them is a command."""
+    return " & ".join("(" + " | ".join(_clause(clause, lexeme) for clause in group) + ")" for group in groups)
 
 
-def _written(word: str, between: str = "") -> str:
-    """A word as texts may have it: with an 's that is no part of it, or as a name such as C#; as part of no such name.
-    `between` is what may stand between its letters."""
-    letters = between.join(word)
-    for sign, name in NAMED.items():
-        if word.endswith(name):
-            return f"(?:{letters}|{between.join(word.removesuffix(name))}{re.escape(sign)})"
-    for sign, name in NAMED_BEFORE.items():
-        if word.startswith(name):
-            return f"(?:{letters}|{re.escape(sign)}{between.join(word.removeprefix(name))})"
-    signs = "|".join(map(re.escape, NAMED))
-    return f"{letters}(?:{_APOSTROPHES}s)?(?!(?:{signs})(?![[:alnum:]_]))"
+def _clause(clause: Clause, lexeme: Callable[[str], str]) -> str:
+    forms = [(" <-> " if form.side_by_side else " & ").join(map(lexeme, form.words)) for form in clause.forms]
+    return ("!" if clause.excluded else "") + "(" + " | ".join(f"({form})" for form in forms) + ")"
 
 
 def _typed(words: Words) -> str:
     """Any of the very words that were typed."""
     clauses = [clause for group in words.groups for clause in group if not clause.excluded and not clause.added]
     typed = {word for clause in clauses for form in clause.forms if not form.inflected for word in form.words}
-    return " | ".join(_lexeme(word) for word in sorted(typed) if word.lower() not in STOP_WORDS)
+    return " | ".join(_very(word) for word in sorted(typed) if word.lower() not in STOP_WORDS)
 
 
 def columns_of(document: SearchDocument) -> dict[str, Any]:
@@ -670,12 +599,31 @@ def columns_of(document: SearchDocument) -> dict[str, Any]:
         "renditions": Jsonb([rendition.model_dump() for rendition in document.renditions]),
         "embedding": None if document.embedding is None else _Vector(document.embedding),
         "gap": _GAP,
+        "very_words": _very_words(document),
         "title_words": searchable(document.title),
         "tag_words": " ".join(map(searchable, document.tags)),
         "category_words": " ".join(document.categories).replace("-", " "),
         "contributor_words": searchable(document.contributor_name),
         "description_words": searchable(document.description),
     }
+
+
+def _very_words(document: SearchDocument) -> str:
+    """A tsvector of a document's very words. A place that nothing stands at parts its texts, each tag one."""
+    entries: list[str] = []
+    place = 0
+    for weight, texts in (
+        ("A", [document.title]),
+        ("B", document.tags),
+        ("C", [*(category.replace("-", " ") for category in document.categories), document.contributor_name]),
+        ("D", [document.description]),
+    ):
+        for text in texts:
+            for word in searchable(text).split():
+                place += 1
+                entries.append(f"{_very(word)}:{min(place, _LAST_PLACE)}{weight}")
+            place += 1
+    return " ".join(entries)
 
 
 @dataclass(frozen=True)

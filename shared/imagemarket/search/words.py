@@ -34,7 +34,8 @@ _SIGNS = str.maketrans(
     | dict.fromkeys("\u02b9\u02bb\u02bd\u02be\u02bf\ua78b\ua78c\u275b\u275c", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
     | dict.fromkeys("\u02d7\u2043\u2796\u2e3a\u2e3b", "-")
-    | dict.fromkeys(PARTING_NOTHING, "")
+    | dict.fromkeys(PARTING_NOTHING + "\u0640", "")  # a tatweel only draws a word out
+    | {"\u266f": "#"}
 )
 _CLAUSE = re.compile(r'(-*)(?:"([^"]*)"|([^\s"]+))')
 # A minus right behind a sign ("cat;-dog", "(-dog)"), which is one as well; ":-D" has none, nor has "(-5)".
@@ -61,9 +62,12 @@ _MARKS = "".join(
 )
 _LETTERS = re.compile(r"[^\W_]")
 _WORD = f"[^\\W_](?:[^\\W_]|[{_MARKS}])*"
-# A word with what joins it to the next, or a name such as C#, C/C++ and .NET.
+# A word with what joins it to the next, or a name such as C#, C/C++ and .NET, C++20 with what stands behind it.
 _TERM = re.compile(
-    r"(?:(?<![\w.])\.(?=net\b))?WORD(?:[-'./&+_]WORD)*(?:(?:\+\+|#)(?!\w))?".replace("WORD", _WORD), re.IGNORECASE
+    r"(?:(?<![\w.])\.(?=net\b))?WORD(?:[-'./&+_]WORD)*(?:(?:\+\+|#)(?!\w)|(?<=(?<!\w)[^\W\d_])(?:\+\+|#)(?=\d))?".replace(
+        "WORD", _WORD
+    ),
+    re.IGNORECASE,
 )
 _JOINTS = re.compile(r"[-'./&+_]")
 NAMED = {"#": "sharp", "++": "plusplus"}
@@ -76,6 +80,15 @@ _UNSPACED = re.compile(
     "[\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u0e00-\u0eff\u1000-\u109f"
     "\u1780-\u17ff\U00020000-\U0003ffff]"
 )
+_AROUND_AN_ID = " \t\r\n\"'.,;:!?()[]{}<>"
+_LETTERS_ALIKE = str.maketrans(
+    {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+    | {"đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH", "ħ": "h", "Ħ": "H", "\u0131": "i"}
+    | {"\u03c2": "\u03c3", "\u03a3": "\u03c3"}  # the sigma at a word's end, and the capital, which may become it
+    # as Lucene's normalizers of Arabic and Persian have it; a hamza above or below is an accent
+    | {"\u0671": "\u0627", "\u0649": "\u064a", "\u06cc": "\u064a", "\u0629": "\u0647", "\u06a9": "\u0643"}
+)
+"""Letters of their own that people write in place of one another."""
 _ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 
 STOP_WORDS = frozenset(
@@ -99,9 +112,18 @@ def alike(text: str) -> str:
     return ACCENT.sub("", unicodedata.normalize("NFKC", text.translate(_SIGNS))).translate(_SIGNS)
 
 
+def _folded(term: str) -> str:
+    """A term in plain letters, so that engines have none to fold, each in its own way."""
+    if term.isascii():
+        return term
+    bare = ACCENT.sub("", unicodedata.normalize("NFD", term))
+    return unicodedata.normalize("NFC", bare).translate(_LETTERS_ALIKE)
+
+
 @lru_cache(maxsize=4096)
 def _parts(term: str) -> tuple[str, ...]:
     """The plain words that a term is made of."""
+    term = _folded(term)
     for sign, name in NAMED.items():  # of "C/C++" only the last part is a name
         if term.endswith(sign):
             *parts, last = _parts(term.removesuffix(sign))
@@ -325,8 +347,8 @@ def read(text: str | Words) -> Words:
 
 @lru_cache(maxsize=256)
 def _read(text: str) -> Words:
-    if _ID.fullmatch(text.strip()):
-        return Words((), UUID(text.strip()))
+    if _ID.fullmatch(bare := alike(text).strip(_AROUND_AN_ID)):
+        return Words((), UUID(bare))
     groups: list[tuple[Clause, ...]] = []
     joins = negates = goes_on = False
     within, end = 0, -1
@@ -421,7 +443,8 @@ def _single_letters(groups: list[tuple[Clause, ...]], place: int) -> list[str]:
     found: list[str] = []
     for group in groups[place:]:
         word = _bare(group)
-        if len(word) != 1 or not word.isalpha() or word.lower() in {"a", "i"}:
+        if len(word) != 1 or not word.isalpha():
             break
         found.append(word)
-    return found
+    # Of "plan b a day" no letters are a word together, of "u s a" they are.
+    return found if len(found) > 2 or not {"a", "i"} & {word.lower() for word in found} else found[:1]
