@@ -94,6 +94,31 @@ def test_what_is_often_searched_is_suggested_and_what_is_not_stays_private(table
     assert suggest(table, "gold") == ["golden retriever", "Golden sunset"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "golden boat \U0001f595",
+        "golden f*ck",
+        "golden fvck",
+        "golden sh it",
+        "golden \ua730\u1d1c\u1d04\u1d0b",
+        "golden hour!",
+        "golden 48151623",
+        "2025",
+        "golden boat.com",
+        "golden bo@t",
+    ],
+)
+def test_what_others_searched_is_suggested_in_known_words_and_small_numbers_alone(
+    table: SuggestionTable, asked: str
+) -> None:
+    day = date(2026, 6, 1)
+    for phrase in (asked, "golden mother-of-pearl 1920s"):
+        table.searched({(phrase, day, str(number)) for number in range(OFTEN)})
+    assert suggest(table, "golden") == ["golden mother-of-pearl 1920s"]
+    assert suggest(table, "2025") == []
+
+
 def test_whatever_comes_twice_or_late_the_counts_are_those_of_the_catalogue(
     table: SuggestionTable, database: Database
 ) -> None:

@@ -51,5 +51,5 @@ def _is_domain(name: str, behind: str) -> bool:
     if suffix is None or suffix == name.lower():
         return False
     owner = name[: -len(suffix) - 1]
-    # "7.am" and "i.am" end as a country does; "t.me/ada" has a path
-    return len(suffix) > 2 or behind.startswith("/") or (len(owner) > 1 and not owner.isdigit())
+    # "7.am" and "i.am" end as a country does
+    return len(suffix) > 2 or behind.startswith("/") or not (owner.isdigit() or owner.lower() == "i")

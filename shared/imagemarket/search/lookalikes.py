@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from imagemarket.platform.text import without_invisible
 
 _LIST = Path(__file__).with_name("data") / "lookalikes.txt"
-_DOTS = str.maketrans("\u3002\uff61\u2024\u30fb\u00b7", ".....")
-"""Those of other scripts and those half way up, by which browsers and people part the names of a domain."""
+_FIRST = str.maketrans("\u3002\uff61\u2024\u30fb\u00b7\u01eb", ".....q")
+"""Dots of other scripts and those half way up, by which browsers and people part the names of a domain; and what is
+written for the small capital Q, which Unicode had not for long."""
 
 
 @cache
@@ -24,6 +26,14 @@ def _letters() -> Mapping[int, str]:
 def plain_letters(text: str) -> str:
     """A text in lower case with plain letters in place of those that look like them, without accents and without what
     nobody sees. For comparing alone: of a language in another script little is left."""
-    composed = unicodedata.normalize("NFKD", without_invisible(text).translate(_DOTS))
+    composed = unicodedata.normalize("NFKD", without_invisible(text).translate(_FIRST))
     bare = "".join(each for each in composed if unicodedata.category(each)[0] != "M")
-    return bare.translate(_letters()).casefold().translate(_letters())
+    plain = bare.translate(_letters()).casefold().translate(_letters())
+    return plain if plain.isascii() else "".join(map(_by_its_name, plain))
+
+
+@lru_cache(maxsize=4096)
+def _by_its_name(letter: str) -> str:
+    name = "" if letter.isascii() else unicodedata.name(letter, "")
+    found = re.search(r"\b(?:LATIN (?:\w+ )?|SYMBOL )LETTER (?:[A-Z]{2,} )*([A-Z])(?: WITH .+)?$", name)
+    return found[1].lower() if found else letter

@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,11 +17,9 @@ from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Dependency, Unanswered
 from imagemarket.platform.text import without_invisible
 from imagemarket.search.confidential import confidential
-from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.models import Removal, SearchDocument
+from imagemarket.search.offence import offends
 from imagemarket.search.spelling import Speller, english_words, words_of
-from imagemarket.search.synonyms import offensive
-from imagemarket.search.words import STOP_WORDS
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -87,62 +84,6 @@ def phrase_of(text: str) -> str:
     """A text as phrases are compared: NFC, lower case, single spaces, at most 100 characters."""
     printable = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in without_invisible(text))
     return " ".join(unicodedata.normalize("NFC", printable).lower().split())[:_PHRASE_LETTERS].strip()
-
-
-_DISGUISES = tuple(str.maketrans("013457@$!|", letters) for letters in ("oieastasii", "oleastasll"))
-_JOINTS = re.compile(r"[^\w\s@$!|]|_")
-_STRETCHED = re.compile(r"(.)\1{2,}")
-_WITHIN = 6
-"""Letters of a word that offends wherever it stands in what is no English word."""
-_JOINED = 24
-_LINK = re.compile(
-    r"://|\bwww\.|@\w|\b\d{1,3}(?:\.\d{1,3}){3}\b|\bdot (?:com|net|org)\b|[^\W_]\.[^\W\d_]{2,}/\S"
-    # a country's, as every top domain of two letters is; "node.js" and "5.de" are none
-    r"|[^\W\d_][\w-]*\.(?!js\b)[^\W\d_]{2}\b(?!\.\w\b)"
-    r"|[^\W_]\.(?:com|net|org|info|biz|edu|gov|app|dev|page|link|click|live|club|space|tech|pro|mobi|name|online|shop"
-    r"|store|site|website|top|xyz|icu|fun|win|bet|casino|porn|sex|adult|xxx|tube|blog|news|media|photos?|pics|gallery"
-    r"|art|world|today|agency|example|test|onion)\b"
-)
-
-
-def offends(phrase: str) -> bool:
-    """Whether a phrase has a word that is suggested to nobody, in the plural or in disguise too (n1gger, ni-gger,
-    nig ger, n i g g e r, letters of other scripts), or leads somewhere else."""
-    plain = plain_letters(phrase)
-    if _LINK.search(plain):
-        return True
-    apart = _JOINTS.sub("", plain).split()
-    said = {*words_of(plain), *apart, *_joined(apart)}
-    said |= {word.translate(disguise) for word in said for disguise in _DISGUISES}
-    said |= {_STRETCHED.sub(each, word) for word in said for each in (r"\1", r"\1\1")}
-    said |= {word.removesuffix(ending) for word in said for ending in ("s", "es", "z")}
-    return not _unsaid().isdisjoint(said) or any(
-        each in word
-        for word in said
-        if len(word) > _WITHIN and word not in english_words()
-        for each in _unsaid()
-        if len(each) >= _WITHIN
-    )
-
-
-@cache
-def _unsaid() -> frozenset[str]:
-    """The words that offend as `offends` compares them: without what stands between their parts."""
-    return frozenset(re.sub(r"[ -]", "", word) for word in offensive())
-
-
-def _joined(words: list[str]) -> set[str]:
-    """Words that stand beside one another in one. Little words part others: "go on" is no goon."""
-    found: set[str] = set()
-    little = {word for word in STOP_WORDS if len(word) > 1}
-    for place, first in enumerate(words):
-        together = first
-        for word in words[place + 1 :]:
-            together += word
-            if len(together) > _JOINED or (little & {first, word}):
-                break
-            found.add(together)
-    return found
 
 
 class SuggestionTable:
@@ -219,7 +160,7 @@ class SuggestionTable:
         words = {word for phrase, _, _ in found for word in words_of(phrase)}
         rows = self._database.fetch_all("SELECT word FROM catalogue_words WHERE word = ANY(%s)", (sorted(words),))
         known = {row["word"] for row in rows} | (words & english_words().keys())
-        return {each for each in found if (of := words_of(each[0])) and known.issuperset(of) and not offends(each[0])}
+        return {each for each in found if _is_plain(each[0], known) and not offends(each[0])}
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -243,6 +184,18 @@ class SuggestionTable:
             "SELECT word, images FROM catalogue_words ORDER BY images DESC, word LIMIT %s", (most,)
         )
         return {row["word"]: row["images"] for row in rows}
+
+
+_WORD_OR_NUMBER = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d{1,4}s?")
+
+
+def _is_plain(phrase: str, known: Collection[str]) -> bool:
+    """Whether a phrase is words that are known, as they are written, and small numbers beside them: no other sign."""
+    tokens = phrase.split()
+    return any(map(words_of, tokens)) and all(
+        _WORD_OR_NUMBER.fullmatch(token) and (token[0].isdecimal() or all(word in known for word in words_of(token)))
+        for token in tokens
+    )
 
 
 def _phrases(document: SearchDocument) -> dict[str, str]:

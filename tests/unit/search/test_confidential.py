@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from imagemarket.search.confidential import confidential
 from imagemarket.search.links import leads_away
-from imagemarket.search.suggestions import offends
+from imagemarket.search.offence import offends
+from imagemarket.search.spelling import english_words
+from imagemarket.search.synonyms import offensive
 
 SECRETS = (
     "akiazzqfodnn7example",
@@ -180,3 +183,55 @@ def test_a_dot_leads_nowhere_by_itself(words: str) -> None:
 @pytest.mark.parametrize("words", ["kkk", "K K K", "k.k.k", "puta", "putas", "golden p u t a", "maric\u00f3n"])
 def test_slurs_of_other_languages_and_short_ones_offend(words: str) -> None:
     assert offends(words)
+
+
+NOUNS = ("harbour", "concept", "tree", "man", "road")
+SMALL_CAPITALS = str.maketrans(
+    "abcdefghijklmnopqrstuvwyz",
+    "\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\ua7af\u0280"
+    "\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22",
+)
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in the plural": lambda word: word[:-1] + "ies" if word[-1] == "y" and word[-2] not in "aeiou" else f"{word}s",
+    "in capitals": str.upper,
+    "in small capitals": lambda word: word.translate(SMALL_CAPITALS),
+    "in wide letters": lambda word: "".join(chr(ord(each) + 0xFEE0) if each.isalpha() else each for each in word),
+    "in Cyrillic": lambda word: word.translate(str.maketrans("aceopx", "\u0430\u0441\u0435\u043e\u0440\u0445")),
+    "letter by letter": lambda word: " ".join(word.replace(" ", "")),
+    "with dots": lambda word: ".".join(word.replace(" ", "")),
+    "with a hyphen": lambda word: f"{word[:2]}-{word[2:]}",
+    "with digits": lambda word: word.translate(str.maketrans("oie", "013")),
+    "with signs": lambda word: word.translate(str.maketrans("ais", "@!$")),
+    "among others": lambda word: f"a golden {word} sunset",
+}
+
+
+@pytest.mark.parametrize("way", DISGUISES)
+def test_a_word_of_the_list_is_known_in_disguise(way: str) -> None:
+    assert [word for word in sorted(offensive()) if not offends(DISGUISES[way](word))] == []
+
+
+def test_no_word_offends_for_a_part_of_it() -> None:
+    listed = {word.replace("-", "") for word in offensive()}
+    words = [word for word in english_words() if not offends(word)]
+    assert len(english_words()) - len(words) < 2 * len(listed), "listed words and their plurals"
+    assert [f"{word} {noun}" for word in words[::50] for noun in NOUNS if offends(f"{word} {noun}")] == []
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        *("Rotterdam harbour", "woodpecker", "psychology concept", "therapist", "flame retardant", "Maine Coon", "a55"),
+        *("homo sapiens", "top 5 hits", "who're", "tres leches", "spices", "gites", "Matsushita", "b&w", "mad man"),
+    ],
+)
+def test_what_only_has_a_part_that_would_offend_is_suggested(phrase: str) -> None:
+    assert not offends(phrase)
+
+
+@pytest.mark.parametrize(
+    "phrase", ["f*ck", "sh it", "fuckoff", "ni99er", "boat \U0001f595", "see @ada", "s.h.i.t", "@$$"]
+)
+def test_disguises_that_people_thought_of_are_known(phrase: str) -> None:
+    assert offends(phrase)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from imagemarket.search import synonyms, words
 from imagemarket.search.models import SearchQuery
+from imagemarket.search.offence import offends
 from imagemarket.search.spelling import Speller
-from imagemarket.search.suggestions import offends
 from imagemarket.search.understanding import MOST_LOOK_UPS, QueryReader, Reading, Understood
 
 SPELLER = Speller(
