@@ -2,7 +2,8 @@
 
 Candidates are found by symmetric deletes (W. Garbe's SymSpell): the catalogue's own words and, while these are
 few, the most frequent English ones, since a picture is found by its meaning too. A word is left alone when it is
-in the catalogue, and also when it is good English: then it is a rare wish and no mistake.
+in the catalogue, and also when it is good English: then it is a rare wish and no mistake. Names, dishes and new
+words are neither, and most slips are small: what differs in more than a slip usually makes is left alone, too.
 """
 
 from __future__ import annotations
@@ -20,23 +21,24 @@ from imagemarket.search.words import other_numbers
 if TYPE_CHECKING:
     from symspellpy import SymSpell
 
-MOST_WORDS = 20_000
+MOST_WORDS = 30_000
 """How many words are offered as corrections, the most frequent ones: about 60 MB of deletes."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-# One slip in a short word, two in a longer one, as Elasticsearch's fuzziness AUTO has it.
-_ONE_SLIP_FROM, _TWO_SLIPS_FROM = 4, 7
+_ONE_SLIP_FROM, _TWO_SLIPS_FROM = 4, 9
+_ANY_SLIP_FROM = 6
+"""In shorter words another letter makes another word ("holi", "hold"): only usual slips are any there."""
 _PREFIX = 7
 
 
 @cache
-def english_words() -> Mapping[str, None]:
-    """82,000 English words, the most frequent first, from symspellpy's list."""
+def english_words() -> Mapping[str, int]:
+    """82,000 English words and the place of each, the most frequent first, from symspellpy's list."""
     import symspellpy
 
     source = Path(symspellpy.__file__).with_name("frequency_dictionary_en_82_765.txt")
     with source.open(encoding="utf-8-sig") as lines:
-        return dict.fromkeys(line.split(" ", 1)[0] for line in lines)
+        return {line.split(" ", 1)[0]: place for place, line in enumerate(lines)}
 
 
 def words_of(text: str) -> list[str]:
@@ -66,8 +68,8 @@ class Speller:
         )
 
     def correct(self, word: str) -> str | None:
-        """The word nearest to one that is not known, of equally near ones the catalogue's, of these the most
-        frequent; None for a known word and where nothing is near."""
+        """The word nearest to one that is not known, of equally near ones the catalogue's, then the most frequent;
+        None for a known word and where nothing is near."""
         plain = word.lower()
         if len(plain) < _ONE_SLIP_FROM or not plain.isalpha() or self.knows(plain):
             return None
@@ -78,10 +80,37 @@ class Speller:
         from symspellpy import Verbosity
 
         slips = 2 if len(word) >= _TWO_SLIPS_FROM else 1
-        found = self._symspell.lookup(word, Verbosity.CLOSEST, max_edit_distance=slips)
-        # A slip rarely is in the first letter.
-        found.sort(key=lambda each: (each.distance, each.term[0] != word[0], -each.count, each.term))
+        near = self._symspell.lookup(word, Verbosity.ALL, max_edit_distance=slips)
+        found = [each for each in near if _may_be_a_slip(word, each.term, each.distance)]
+        places = english_words()
+        found.sort(
+            key=lambda each: (
+                each.distance,
+                not _is_usual(word, each.term),
+                -each.count,
+                places.get(each.term, len(places)),
+                each.term,
+            )
+        )
         return found[0].term if found else None
+
+
+def _may_be_a_slip(typed: str, meant: str, slips: int) -> bool:
+    """Whether who typed the one may have meant the other, which is near: the first letter is seldom wrong, what
+    only goes on behind a word is another word ("matcha"), and two slips leave about as many letters."""
+    if typed[0] != meant[0] or (slips > 1 and not 0 <= len(meant) - len(typed) <= 1):
+        return False
+    return _is_usual(typed, meant) or (len(typed) >= _ANY_SLIP_FROM and not typed.startswith(meant))
+
+
+def _is_usual(typed: str, meant: str) -> bool:
+    """Whether letters changed places, are missing, or one came twice."""
+    doubled = (place for place in range(1, len(typed)) if typed[place - 1] == typed[place])
+    return (
+        len(meant) > len(typed)
+        or sorted(meant) == sorted(typed)
+        or any(typed[:place] + typed[place + 1 :] == meant for place in doubled)
+    )
 
 
 def _deletes(words: Mapping[str, int]) -> SymSpell:

@@ -421,9 +421,9 @@ def read(q: str, *, present: Any = lambda _: (), **query: Any) -> Understood:
         ("quixotic", "quixotic"),  # English, though no picture has it
         ("mountains", "mountains"),
         ("boats", "boats"),
-        ("boaf", "boat"),
+        ("baot", "boat"),
+        ("boaf", "boaf"),  # another letter in a short word makes another word
         ("elephnat", "elephant"),  # the catalogue has none, but its pictures have meanings
-        ("pantg", "pantz"),  # of "pants" and "pantz" the one that pictures have
         ("bo", "bo"),
         ("zzyzx", "zzyzx"),
         ("xqwrtp", "xqwrtp"),

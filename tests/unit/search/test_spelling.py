@@ -1,0 +1,104 @@
+"""What is put right and what is left alone: real words that no list of English has, and usual slips."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagemarket.search.spelling import Speller, english_words
+
+_REAL = (  # noqa: SIM905 - shorter
+    "juneteenth kwanzaa hanukkah diwali holi eid ramadan songkran oktoberfest nowruz vesak purim obon tanabata "
+    "galungan reykjavik kyiv yerevan tbilisi antigua ljubljana marrakesh zanzibar oaxaca sintra bruges hallstatt "
+    "cappadocia petra santorini uluru chiang aoife siobhan niamh priya arjun aaliyah mateo xiomara ingrid sven "
+    "hiroshi yuki fatima kwame chidi saoirse anouk zofia ikea lego nespresso tesla vespa uber airbnb instagram "
+    "tiktok spotify nikon leica gopro xiaomi huawei toyota ferrari ramen kimchi pho sushi bibimbap shakshuka "
+    "falafel hummus baklava jollof injera ceviche empanada arepa pierogi borscht khachapuri tiramisu gelato boba "
+    "matcha mochi tteokbokki poutine gyoza tagine halva churros biryani samosa naan dosa laksa selfie emoji "
+    "vlogger drone bitcoin cryptocurrency metaverse influencer chatbot podcast hashtag glamping kupala matariki "
+    "losar pongal onam bastille mooncake hogmanay festa carnaval lohri ugadi keflavik bergen gdansk krakow porto "
+    "valletta hvar kotor yogyakarta ubud jaipur udaipur varanasi fes chefchaouen cusco medellin tulum banff "
+    "whistler liam noah zara imani kofi amara leilani keanu bjorn freya adidas gucci prada netflix youtube "
+    "playstation nintendo samsung huawei lamborghini gnocchi risotto prosciutto bruschetta focaccia tzatziki "
+    "souvlaki paella gazpacho sriracha tempeh tofu edamame bulgogi banh"
+).split()
+"""Feasts, places, given names, brands, dishes, and what is new."""
+
+_SLIPS = (  # noqa: SIM905 - shorter
+    "forrest:forest moutain:mountain bussiness:business accomodation:accommodation restaraunt:restaurant "
+    "beatiful:beautiful buisness:business freind:friend recieve:receive seperate:separate calender:calendar "
+    "cemetary:cemetery definately:definitely enviroment:environment goverment:government libary:library "
+    "neccessary:necessary occassion:occasion vaccum:vacuum wierd:weird tommorow:tomorrow tounge:tongue "
+    "sucess:success suprise:surprise rythm:rhythm religous:religious publically:publicly posession:possession "
+    "persistant:persistent parliment:parliament noticable:noticeable millenium:millennium liason:liaison "
+    "knowlege:knowledge jewelery:jewelry independant:independent immediatly:immediately harrass:harass "
+    "happend:happened guage:gauge garantee:guarantee foriegn:foreign flourescent:fluorescent familar:familiar "
+    "existance:existence embarass:embarrass dissapear:disappear concious:conscious collegue:colleague "
+    "catagory:category carribean:caribbean bizzare:bizarre begining:beginning basicly:basically "
+    "arguement:argument apparant:apparent aquire:acquire agressive:aggressive acheive:achieve absense:absence "
+    "accross:across adress:address sunsett:sunset flowr:flower buterfly:butterfly elefant:elephant girafe:giraffe "
+    "croissent:croissant chocolat:chocolate brocoli:broccoli potatos:potatoes tomatos:tomatoes bananna:banana "
+    "avacado:avocado vegtable:vegetable kichen:kitchen bycicle:bicycle motorcyle:motorcycle airplaine:airplane "
+    "skyscaper:skyscraper landscpae:landscape portait:portrait buildng:building bridgde:bridge "
+    "watterfall:waterfall desrt:desert winterr:winter autum:autumn chrismas:christmas halloewen:halloween "
+    "weding:wedding familly:family childern:children womenn:women computr:computer keybord:keyboard "
+    "telefone:telephone doctr:doctor hosptial:hospital docter:doctor techonology:technology abscence:absence "
+    "accoustic:acoustic acquaintence:acquaintance anniversery:anniversary archietcture:architecture "
+    "balony:balcony brige:bridge cappucino:cappuccino camra:camera cathedrel:cathedral childhod:childhood "
+    "colorfull:colorful concret:concrete dinasour:dinosaur dolfin:dolphin easterr:easter exersise:exercise "
+    "firworks:fireworks fotograph:photograph gardne:garden garbige:garbage grafiti:graffiti gymnasim:gymnasium "
+    "handshak:handshake helicoptor:helicopter highwy:highway hospitle:hospital isalnd:island jungel:jungle "
+    "lanscape:landscape libray:library lighthuose:lighthouse managment:management mashroom:mushroom "
+    "medecine:medicine meetng:meeting musicain:musician ocaen:ocean offce:office orcherd:orchard "
+    "panaroma:panorama peple:people pinapple:pineapple pumkin:pumpkin raspbery:raspberry rainbw:rainbow "
+    "resturant:restaurant sandwhich:sandwich scenary:scenery sheperd:shepherd skateborad:skateboard "
+    "snowfal:snowfall strawbery:strawberry sunflowr:sunflower swiming:swimming teenagr:teenager templ:temple "
+    "theif:thief tornadoe:tornado tradional:traditional tropicl:tropical umbrela:umbrella vacashun:vacation "
+    "vilage:village volcanoe:volcano volunter:volunteer wildlif:wildlife yatch:yacht"
+).split()
+"""As typed, and what was meant."""
+
+_AS_WELL = {
+    "potatos": "potato",
+    "tomatos": "tomato",
+    "jewelery": "jewellery",
+    "happend": "happen",
+    "colorfull": "colourful",
+    "tornadoe": "tornadoes",
+    "volcanoe": "volcanoes",
+}
+"""Another number or spelling of what was meant finds the same pictures."""
+
+
+@pytest.fixture(scope="module")
+def speller() -> Speller:
+    return Speller({})
+
+
+def test_real_words_are_left_alone(speller: Speller) -> None:
+    corrected = [word for word in _REAL if speller.correct(word) is not None]
+    assert len(corrected) <= 0.03 * len(_REAL), corrected
+
+
+def test_usual_slips_are_put_right(speller: Speller) -> None:
+    slips = [each.split(":") for each in _SLIPS]
+    missed = [typed for typed, meant in slips if speller.correct(typed) not in {meant, _AS_WELL.get(typed, meant)}]
+    slipped = [typed for typed, _ in slips if typed not in english_words()]
+    assert len(set(missed) & set(slipped)) <= 0.15 * len(slipped), missed
+
+
+@pytest.mark.parametrize("word", ["forrest", "calender", "juneteenth", "kwanzaa", "holi", "uber", "matcha"])
+def test_what_is_english_or_may_be_a_name_stays(speller: Speller, word: str) -> None:
+    assert speller.correct(word) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("moutain", "mountain"), ("bussiness", "business"), ("wierd", "weird"), ("flowr", "flower")],
+)
+def test_the_likelier_slip_is_taken(speller: Speller, typed: str, meant: str) -> None:
+    assert speller.correct(typed) == meant
+
+
+def test_of_equally_near_words_the_catalogues_is_meant() -> None:
+    assert Speller({}).correct("elefant") == "elegant"
+    assert Speller({"elevant": 1}).correct("elefant") == "elevant"
