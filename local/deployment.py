@@ -16,7 +16,7 @@ from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoin
 from local.layout import LOOPBACK, REPOSITORY, Layout, LocalError, digest_of, make_private, write_private
 from local.opensearch import url_of as opensearch_url
 from local.postgres import USER
-from local.processes import MARK, without_aws
+from local.processes import MARK, mark_of, without_aws
 from local.progress import Say
 from local.tooling import end_whole, home_for_tools, node_environment, uninterrupted
 from local.valkey import url_of
@@ -110,7 +110,7 @@ def deploy(layout: Layout, say: Say) -> None:
         | aws_environment(layout)
         | stage_environment(layout)
         | {
-            MARK: str(layout.state),  # outliving a killed ./market, it is ended by the next
+            MARK: mark_of(layout),  # outliving a killed ./market, it is ended by the next
             "HOME": home_for_tools(layout),
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,

@@ -10,13 +10,14 @@ from typing import Any
 
 import psutil
 
+from local.emulator_memory import MOST_PROCESSES
 from local.layout import LOOPBACK, REPOSITORY, Layout, make_private
 from local.processes import Part, command_line, descendants, end_processes
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-_FUNCTION_PROCESSES = 48
-"""Concurrent function processes at most; a burst without a limit starts one for every call."""
+_IDLE_FUNCTION_S = 60
+"""Beside the first one of each function, which stays, a process that had nothing to do for so long is ended."""
 
 
 def endpoint_of(layout: Layout) -> str:
@@ -83,11 +84,12 @@ def emulator_part(layout: Layout) -> Part:
             "STATE_DIR": str(_services(layout)),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(data / "objects"),
-            "LAMBDA_ACCOUNT_CONCURRENCY": str(_FUNCTION_PROCESSES),
+            "LAMBDA_ACCOUNT_CONCURRENCY": str(MOST_PROCESSES),  # without it a burst starts one for every call
+            "LAMBDA_WARM_TTL_SECONDS": str(_IDLE_FUNCTION_S),
             "TMPDIR": str(scratch),
             "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}",
         },
-        sources=[REPOSITORY / "local" / "durable_emulator.py"],
+        sources=[REPOSITORY / "local" / "durable_emulator.py", REPOSITORY / "local" / "emulator_memory.py"],
         ready=lambda: answers(f"http://{LOOPBACK}:{port}/_ministack/health"),
         patience_s=60,
         stop_patience_s=30,

@@ -91,11 +91,12 @@ def postgres_part(folder: Path, port: int, password: str, settings: Mapping[str,
 
 
 def _forget_dead_server(folder: Path) -> None:
-    """Remove the lock file of a killed server that nobody has reaped (process 1 of many containers never does):
-    PostgreSQL takes a zombie for a server at work."""
+    """Remove the lock file of a killed server that nobody has reaped (process 1 of many containers never does), which
+    PostgreSQL takes for a server at work, and that of a server at work on the folder that this one is a copy of."""
     lock = folder / "postmaster.pid"
     try:
-        dead = psutil.Process(int(lock.read_text().split()[0])).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(int(lock.read_text().split()[0]))
+        dead = process.status() == psutil.STATUS_ZOMBIE or not Path(process.cwd()).samefile(folder)
     except (OSError, ValueError, IndexError, psutil.Error):
         return  # none there, or one whose process is gone: PostgreSQL sees that by itself
     if dead:

@@ -26,6 +26,16 @@ MARK = "IMAGEMARKET_LOCAL_STATE"
 """Variable in the environment of everything that `up` starts, inherited by what those start; by it strays are known."""
 
 
+def mark_of(layout: Layout) -> str:
+    """What `MARK` says: the state's folder itself, which a move leaves as it is and a copy does not, and its path."""
+    return f"{_identity(layout.state)} {layout.state}"
+
+
+def _identity(folder: Path) -> str:
+    there = folder.stat()
+    return f"{there.st_dev}:{there.st_ino}"
+
+
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without a person's own cloud account: nothing here may ever reach the real one."""
     return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
@@ -78,9 +88,12 @@ class Supervisor:
         return self._layout.logs / f"{name}.log"
 
     def process(self, name: str) -> psutil.Process | None:
-        """The part's own process; None when it is gone, also where its pid went to somebody else."""
+        """The part's own process; None when it is gone, also where its pid went to somebody else, or where this state
+        is a copy of the one that it belongs to."""
         known = self._known(name)
         try:
+            if known["folder"] != _identity(self._layout.state):
+                return None
             found = psutil.Process(known["pid"])
             same = abs(found.create_time() - known["create_time"]) < 1 and found.status() != psutil.STATUS_ZOMBIE
         except (KeyError, psutil.Error):
@@ -149,7 +162,7 @@ class Supervisor:
         """Start it once. Whether it became ready."""
         if part.prepare is not None:
             part.prepare()
-        environment = without_aws(os.environ) | dict(part.environment) | {MARK: str(self._layout.state)}
+        environment = without_aws(os.environ) | dict(part.environment) | {MARK: mark_of(self._layout)}
         with open(log, "ab", opener=_private) as out:
             child = subprocess.Popen(
                 part.command,
@@ -173,6 +186,7 @@ class Supervisor:
                     "fingerprint": part.fingerprint(),
                     "port": part.port,
                     "state": str(self._layout.state),
+                    "folder": _identity(self._layout.state),
                 }
             ),
         )
@@ -197,16 +211,22 @@ class Supervisor:
     def sweep_strays(self) -> int:
         """End what outlived the part that started it, e.g. after a `kill -9`. How many there were."""
         strays: list[psutil.Process] = []
-        mine = str(self._layout.state)
         known = {process.pid for path in self._layout.run.glob("*.json") if (process := self.process(path.stem))}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.pid not in known and process.environ().get(MARK) == mine and process.pid != os.getpid():
+                if process.pid not in known and self._is_mine(process) and process.pid != os.getpid():
                     ancestors = {ancestor.pid for ancestor in process.parents()}
                     if not ancestors & known:
                         strays.append(process)
         end_processes(strays, patience_s=5)
         return len(strays)
+
+    def _is_mine(self, process: psutil.Process) -> bool:
+        """Whether it was started for this state, or for one at this path that was removed under it."""
+        identity, _, path = process.environ().get(MARK, "").partition(" ")
+        if identity == _identity(self._layout.state):
+            return True
+        return path == str(self._layout.state) and Path(f"/proc/{process.pid}/cwd").stat().st_nlink == 0
 
     def _reap(self, name: str) -> None:
         """Let go of a dead child that this very process had started."""

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO
@@ -25,8 +26,8 @@ from local import commands as market
 from local import function_logs, help_texts
 from local.cloud import Cloud
 from local.function_logs import Line
-from local.layout import REPOSITORY, Layout, write_private
-from local.processes import Supervisor
+from local.layout import REPOSITORY, Layout, free_port, write_private
+from local.processes import Part, Supervisor
 
 
 @pytest.fixture
@@ -113,14 +114,19 @@ def test_what_needs_no_stack_is_not_refused(
 
 
 @pytest.fixture
-def whole_stack(state: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every part is up, as far as the records of the state say: this process stands in for all of them."""
-    process = psutil.Process()
-    known = {"pid": process.pid, "create_time": process.create_time(), "state": str(state)}
-    for name in market._NEEDED:
-        write_private(state / "run" / f"{name}.json", json.dumps(known))
-    write_private(state / "state" / "ports.json", "{}")
-    return state
+def whole_stack(state: Path) -> Iterator[Path]:
+    """Every part is up, as the supervisor started and recorded it; each does nothing."""
+    layout = Layout(made=state, state=state, port=8080)
+    layout.ports()
+    supervisor = Supervisor(layout)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    parts = [Part(name, title, free_port(), sleep, lambda: True) for name, title in market._NEEDED.items()]
+    for part in parts:
+        supervisor.start(part)
+    yield state
+    for part in parts:
+        supervisor._started[part.name].kill()
+        supervisor._reap(part.name)
 
 
 PRODUCTS = [("dlq", "list"), ("verify",), ("images", "stuck"), ("search", "cat"), ("upload", "/tmp"), ("categories",)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -22,7 +23,7 @@ import pytest
 from local.emulator import aws_client, clear_scratch, emulator_part, forget_unfinished
 from local.layout import LOOPBACK, Layout, LocalError, free_port, port_is_free, write_private
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
-from local.processes import MARK, UNPRIVILEGED_ID, Part, Supervisor, unprivileged
+from local.processes import MARK, UNPRIVILEGED_ID, Part, Supervisor, mark_of, unprivileged
 from local.valkey import valkey_part
 
 pytestmark = pytest.mark.engines
@@ -96,17 +97,106 @@ def test_a_part_that_dies_at_once_says_its_last_words(supervisor: Supervisor, pa
 
 
 def test_a_pid_that_now_is_somebody_elses_is_left_alone(supervisor: Supervisor, part: Part, layout: Layout) -> None:
-    layout.run.mkdir()
-    (layout.run / f"{part.name}.json").write_text(f'{{"pid": {os.getpid()}, "create_time": 1.0}}')
+    supervisor.start(part)
+    record = layout.run / f"{part.name}.json"
+    known = json.loads(record.read_text())
+    supervisor.stop(part)
+    record.write_text(json.dumps({**known, "pid": os.getpid()}))
     assert supervisor.process(part.name) is None
     assert supervisor.stop(part) is False
+
+
+@pytest.fixture
+def waiting(layout: Layout) -> Iterator[tuple[Supervisor, Part]]:
+    """A part that is up and shows what it was started with; Valkey overwrites that."""
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    part, supervisor = Part("waiting", "Waiting", free_port(), sleep, lambda: True), Supervisor(layout)
+    supervisor.start(part)
+    yield supervisor, part
+    supervisor._started[part.name].kill()
+    supervisor._reap(part.name)
+
+
+def _copy(layout: Layout, at: Path) -> Layout:
+    subprocess.run(["cp", "-a", str(layout.state), str(at)], check=True)
+    return Layout(made=at, state=at, port=free_port())
+
+
+def test_a_copy_of_a_running_state_leaves_the_original_alone(
+    waiting: tuple[Supervisor, Part], layout: Layout, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    supervisor, part = waiting
+    original = supervisor.process(part.name)
+    copy = _copy(layout, tmp_path_factory.mktemp("elsewhere") / "copy")
+    of_copy = Supervisor(copy)
+    own = dataclasses.replace(part, port=free_port())
+    assert (of_copy.process(part.name), of_copy.port(part.name), of_copy.moved()) == (None, None, False)
+    assert of_copy.sweep_strays() == 0
+    assert of_copy.stop(own) is False
+    try:
+        assert of_copy.start(own) is True
+        assert of_copy.process(own.name) != original
+        assert (supervisor.process(part.name), supervisor.sweep_strays()) == (original, 0)
+    finally:
+        of_copy.stop(own)
+    assert supervisor.process(part.name) == original, "neither is stopped with the other"
+
+
+def test_a_copy_in_the_place_of_the_original_leaves_it_alone_where_it_now_is(
+    waiting: tuple[Supervisor, Part], layout: Layout, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    supervisor, part = waiting
+    original = supervisor.process(part.name)
+    folder = tmp_path_factory.mktemp("elsewhere")
+    copy = _copy(layout, folder / "copy")
+    moved = layout.state.rename(folder / "original")
+    copy.state.rename(layout.state)
+    assert (supervisor.process(part.name), supervisor.sweep_strays()) == (None, 0)
+    there = Supervisor(Layout(made=moved, state=moved, port=layout.port))
+    assert (there.process(part.name), there.moved()) == (original, True)
+    assert there.stop(part) is True
+
+
+def test_what_ran_in_a_folder_that_was_removed_is_swept(waiting: tuple[Supervisor, Part], layout: Layout) -> None:
+    """A clone whose `.market` was removed without a `down`."""
+    supervisor, part = waiting
+    stray = supervisor.process(part.name)
+    assert stray is not None
+    removed = layout.state.rename(layout.state.with_name("removed"))
+    subprocess.run(["mkdir", str(layout.state)], check=True)  # before, so that it is another folder
+    shutil.rmtree(removed)
+    assert supervisor.process(part.name) is None
+    assert supervisor.sweep_strays() == 1
+    assert not psutil.pid_exists(stray.pid) or stray.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_copy_of_the_folder_of_a_running_postgresql_comes_up_beside_it(
+    layout: Layout, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The copy holds the original's lock."""
+    make_cluster(layout.data / "postgres", "secret")
+    server = postgres_part(layout.data / "postgres", free_port(), "secret", {"shared_buffers": "16MB"})
+    supervisor = Supervisor(layout)
+    try:
+        supervisor.start(server)
+        copy = _copy(layout, tmp_path_factory.mktemp("elsewhere") / "copy")
+        of_copy = Supervisor(copy)
+        beside = postgres_part(copy.data / "postgres", free_port(), "secret", {"shared_buffers": "16MB"})
+        try:
+            assert of_copy.start(beside) is True
+            assert supervisor.standing(server).ready
+        finally:
+            of_copy.stop(beside)
+        assert supervisor.standing(server).ready
+    finally:
+        supervisor.stop(server)
 
 
 def test_what_outlived_its_part_is_swept_and_nothing_else(supervisor: Supervisor, part: Part, layout: Layout) -> None:
     supervisor.start(part)
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-    stray = subprocess.Popen(sleep, env=os.environ | {MARK: str(layout.state)})
-    stranger = subprocess.Popen(sleep, env=os.environ | {MARK: str(layout.state / "another")})
+    stray = subprocess.Popen(sleep, env=os.environ | {MARK: mark_of(layout)})
+    stranger = subprocess.Popen(sleep, env=os.environ | {MARK: f"0:1 {layout.state}"})
     try:
         while psutil.Process(stray.pid).environ().get(MARK) is None:  # until it is no copy of this process any more
             time.sleep(0.01)

@@ -17,6 +17,17 @@ from local.pictures import paint_landscape
 from local.visitor import Visitor
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the order in which they are written, whoever shuffles the rest: all share one cloud, and some stop or kill
+    parts of it."""
+    here = Path(__file__).parent
+    places = [index for index, item in enumerate(items) if item.path.is_relative_to(here)]
+    ordered = sorted((items[index] for index in places), key=lambda item: (item.path, item.reportinfo()[1], item.name))
+    for index, item in zip(places, ordered, strict=True):
+        items[index] = item
+
+
 def run_market(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(REPOSITORY / "market"), *arguments],

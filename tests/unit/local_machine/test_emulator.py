@@ -90,3 +90,33 @@ def test_events_of_forms_posted_at_once_name_the_version_that_each_tells_of() ->
         [sys.executable, "-c", script], cwd=local.layout.REPOSITORY, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_changed_in_the_emulator_and_read_in_its_memory_is_as_it_was_when_that_was_written() -> None:
+    """It offers no other way to either. Where this fails after a new version: see whether events name their version
+    by themselves now, and whether a version's bytes still lie on disk whenever `let_go` takes them out of memory."""
+    script = textwrap.dedent("""
+        import hashlib, inspect
+        from ministack.core import lambda_runtime
+        from ministack.services import eventbridge, lambda_svc, s3
+        for each in (
+            *(s3._fire_s3_event, s3._fire_s3_event_async, eventbridge._dispatch_event),
+            *(s3._persist_object, s3._persist_displaced_version, s3._version_body, s3._version_file_exists),
+            *(lambda_runtime.reap_idle_workers, lambda_svc._emit_lambda_logs),
+        ):
+            print(each.__name__, hashlib.sha256(inspect.getsource(each).encode()).hexdigest()[:16])
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=local.layout.REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert dict(line.split() for line in done.stdout.splitlines()) == {
+        "_fire_s3_event": "2ab38cfade76bf2e",
+        "_fire_s3_event_async": "d42619f0eb8691d5",
+        "_dispatch_event": "d1bfe064f602d11c",
+        "_persist_object": "cb32b6ae8706bef8",
+        "_persist_displaced_version": "9637289a604c2b66",
+        "_version_body": "914e6f75ad9fc50d",
+        "_version_file_exists": "1567d8962bcb195a",
+        "reap_idle_workers": "d0e5aa7c2b5902ae",
+        "_emit_lambda_logs": "111efbf06968bb20",
+    }
