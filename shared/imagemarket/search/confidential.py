@@ -39,10 +39,11 @@ def _typed(text: str) -> str:
 # --- addresses -------------------------------------------------------------------------------------------------------
 
 # An at between brackets, as a code or before somebody who keeps mail; a name of a chat with its number.
+_AT_IN_WORDS = r"(?:at|\u00e4t|arroba|chez)"
+_KEEPER = r"(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|gmx|proton(?:mail)?)"
 _AT = re.compile(
-    r"@|[(\[{<]\s*(?:at|\u00e4t|arroba|chez)\s*[)\]}>]|\w%40\w|\b(?:at|arroba)\s+[\w-]+\s+(?:dot|punkt|punto|ponto)\s+\w"
-    r"|\b(?:at|arroba)\W+(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|gmx|proton(?:mail)?)\b"
-    r"|[^\W\d_]{2,}#\d{4}\b",
+    rf"@|[(\[{{<]\s*{_AT_IN_WORDS}\s*[)\]}}>]|\w%40\w|\b{_AT_IN_WORDS}\s+[\w-]+\s+(?:dot|punkt|punto|ponto)\s+\w"
+    rf"|\b{_AT_IN_WORDS}\W+{_KEEPER}\b|\w\W+{_KEEPER}\W+(?:com|de|net)\b|[^\W\d_]{{2,}}#\d{{4}}\b",
     re.IGNORECASE,
 )
 
@@ -57,7 +58,7 @@ _LONGEST_WORD = 40
 _TELEPHONE = 7
 """So many digits of numbers side by side that are a telephone's, a card's or an account's; a date in short has six."""
 _PARTS = re.compile(r"[^\W_]+")
-_NUMBER = re.compile(r"\d{1,4}|[1-9]\d{0,2}0{3,9}")
+_NUMBER = re.compile(r"\d{1,5}|[1-9]\d{0,2}0{3,9}")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _SIZE = re.compile(r"\d{1,5}(?:x\d{1,5}){1,2}[a-z]{0,3}|\d{3,4}[ip]\d{2,3}(?:fps)?", re.IGNORECASE)
 # 35mm, 4k, 20th and 1920s; also an engine's 320i.
@@ -78,7 +79,7 @@ _SET = re.compile(r"\w{2,}['\"]?=['\"]?\w{2,}")
 
 # Signs within what has no spaces, as of "rock'n'roll", "black/white" and "f/1.4"; more kinds of them are a password's.
 _GLUED = re.compile(r"(?<=[^\W_])[!-/:-@\[-^`{-~]+(?=[^\W_])")
-_GLUE = re.compile(r"[-'/&+.,:;*|]|(.)\1+|[.,;:!?)'\"-]{2}")
+_GLUE = re.compile(r"[-'/&+.,:;*|=(\"!?]|(.)\1+|[-.,;:!?()'\"%#]{2}")
 _MOST_SIGNS = 3
 
 
