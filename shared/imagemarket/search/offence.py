@@ -14,7 +14,7 @@ from pathlib import Path
 from imagemarket.search.links import leads_away
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import offensive
+from imagemarket.search.synonyms import offensive, singulars
 
 _HARMLESS = Path(__file__).with_name("data") / "harmless_names.txt"
 _NAME = re.compile(r"@\w")
@@ -60,7 +60,7 @@ def _readings(word: str) -> Iterator[str]:
     for each in {word, bare, *_undisguised(word)}:
         for short in {each, _STRETCHED.sub(r"\1", each), _STRETCHED.sub(r"\1\1", each)}:
             yield short
-            yield from _singulars(short)
+            yield from singulars(short)
 
 
 def _undisguised(word: str) -> Iterator[str]:
@@ -69,17 +69,6 @@ def _undisguised(word: str) -> Iterator[str]:
     signs = len(word) - letters - sum(each.isdecimal() for each in word)
     if (letters or signs) and letters < len(word) and (len(word) > 3 or letters > 1 or signs > 1):
         yield from (word.translate(disguise) for disguise in _DISGUISES)
-
-
-def _singulars(word: str) -> Iterator[str]:
-    if word.endswith("ies"):
-        yield f"{word[:-3]}y"
-    if word.endswith(("ches", "oes", "ses", "shes", "xes", "zes")):
-        yield word[:-2]
-    if word.endswith(("s", "z")):
-        yield word[:-1]
-    if word.endswith("men"):
-        yield f"{word[:-2]}an"
 
 
 def _put_together(plain: str) -> set[str]:
@@ -96,7 +85,7 @@ def _put_together(plain: str) -> set[str]:
             words &= _is_a_word(piece[0])
             if len(together) > _TOGETHER:
                 break
-            if joined or single or not words or not _phrases().isdisjoint({together, *_singulars(together)}):
+            if joined or single or not words or not _phrases().isdisjoint({together, *singulars(together)}):
                 found.add(together)
     return found
 

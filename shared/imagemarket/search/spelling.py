@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagemarket.search.synonyms import offensive
+from imagemarket.search.synonyms import offensive, singulars
 from imagemarket.search.words import other_numbers
 
 if TYPE_CHECKING:
@@ -117,17 +117,18 @@ def _deletes(words: Mapping[str, int]) -> SymSpell:
     from symspellpy import SymSpell
 
     made = SymSpell(max_dictionary_edit_distance=2, prefix_length=_PREFIX)
-    # What offends is nobody's correction.
-    unsaid = offensive()
-    said = ((word, images) for word, images in words.items() if word not in unsaid)
+    said = ((word, images) for word, images in words.items() if _may_be_said(word))
     frequent = sorted(said, key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
     for word, images in frequent:
         made.create_dictionary_entry(word, images + 1)  # one more than an English word that no picture has
     others = (
-        word
-        for word in english_words()
-        if len(word) >= _ONE_SLIP_FROM and word not in words and word not in offensive()
+        word for word in english_words() if len(word) >= _ONE_SLIP_FROM and word not in words and _may_be_said(word)
     )
     for word in islice(others, MOST_WORDS - len(frequent)):
         made.create_dictionary_entry(word, 1)
     return made
+
+
+def _may_be_said(word: str) -> bool:
+    """What offends, one or several, is nobody's correction."""
+    return offensive().isdisjoint({word, *singulars(word)})

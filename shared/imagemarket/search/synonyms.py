@@ -7,7 +7,7 @@ replaces what WordNet says of its words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +59,18 @@ def _lines(path: Path) -> frozenset[str]:
 def offensive() -> frozenset[str]:
     """Words that are said to nobody, as a synonym or a suggestion; what people type themselves is searched."""
     return _lines(OFFENSIVE)
+
+
+def singulars(word: str) -> Iterator[str]:
+    """What a word may be the plural of, as it is spelt."""
+    if word.endswith("ies"):
+        yield f"{word[:-3]}y"
+    if word.endswith(("ches", "oes", "ses", "shes", "xes", "zes")):
+        yield word[:-2]
+    if word.endswith(("s", "z")):
+        yield word[:-1]
+    if word.endswith("men"):
+        yield f"{word[:-2]}an"
 
 
 def without_synonyms() -> frozenset[str]:
