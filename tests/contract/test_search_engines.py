@@ -1280,3 +1280,168 @@ def test_writers_side_by_side_leave_the_newest_in_opensearch(opensearch: Refresh
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda place: opensearch.write(rounds[place], []), (3, 5, 0, 4, 2, 1)))
     assert matched(opensearch, "") == ["v6"] * 10
+
+
+_WRITTEN: dict[str, dict[str, Any]] = {
+    "USA map": {},
+    "Flag of the U.S.A.": {},
+    "u s a road trip": {},
+    "Tell us a story": {},
+    "Usage of water": {},
+    "Dogs in a park": {},
+    "Dog's bowl": {},
+    "Dogs\u2019 bowls": {},
+    "A dog": {},
+    "Cats and kittens": {},
+    "C++20 standard": {},
+    "C++ source": {},
+    "C# handbook": {},
+    "C\u266f minor chord": {},
+    "F# compiler": {},
+    "C4 explosion": {},
+    "Vitamin C": {},
+    ".NET developer": {},
+    "Fishing net": {},
+    "node.js server": {},
+    "\u0623\u062d\u0645\u062f": {},  # Ahmad with a hamza, without, drawn out by a tatweel, with vowels
+    "\u0627\u062d\u0645\u062f 2": {},
+    "\u0623\u062d\u0640\u0640\u0645\u062f 3": {},
+    "\u0623\u064e\u062d\u0652\u0645\u064e\u062f 4": {},
+    "\u0645\u062f\u0631\u0633\u0629": {},  # school, with either letter at its end
+    "\u0645\u062f\u0631\u0633\u0647 2": {},
+    "\u0645\u0633\u062a\u0634\u0641\u0649": {},  # hospital, as well
+    "\u0645\u0633\u062a\u0634\u0641\u064a 2": {},
+    "Caf\u00e9 table": {},
+    "Cafe chair": {},
+    "Smo\u0308rga\u030asbord": {},
+    "Sm\u00f8rrebr\u00f8d": {},
+    "\u0141\u00f3d\u017a street": {},
+    "Stra\u00dfe in Berlin": {},
+    "\u00c6ble": {},
+    "\u0130stanbul": {},
+    "\u0401\u043b\u043a\u0430": {},  # a Russian fir with its points
+    "\u039f\u03b4\u03cc\u03c2": {},  # a Greek street with its accent
+    "\u732b\u306e\u5199\u771f": {},
+    "\u3071\u3093": {},  # bread, which is not
+    "\u306f\u3093": {},  # a stamp
+    "T-shirt on a line": {},
+    "Tshirt in black": {},
+    "t shirt folded": {},
+    "Wi-Fi antenna": {},
+    "House for sale": {},
+    "Summer sale": {},
+    "The Who": {},
+    "Reading glasses": {},
+    "Glass of water": {},
+    "Red bicycle": {},
+    "A bicycle, red as wine": {},
+    "Hawai\u02bbi": {},
+    "Portrait by Jones": {},
+    "Tagged": {"tags": ("red", "boat", "night sky")},
+    "Described": {"description": "Not here: it is for\nrent. A lamp\u2014lit."},
+    "Sorted": {"categories": ("black-and-white",)},
+    "Ours": {"contributor_name": "Zo\u00eb Jones"},
+    "Hyphen-ated words": {},
+    "Rock\u2019n\u2019roll": {},
+    "AC/DC": {},
+}
+"""Titles, and what else their pictures have."""
+
+_USA = {"USA map", "Flag of the U.S.A.", "u s a road trip"}
+_AHMAD = {each for each in _WRITTEN if "\u062d" in each}
+_SHIRTS = {"T-shirt on a line", "Tshirt in black", "t shirt folded"}
+_FOUND: list[tuple[tuple[str, ...], set[str]]] = [
+    (("usa", "USA", "U.S.A.", "u.s.a", "u s a", "U S A", '"usa"', '"U.S.A."', "usa,"), _USA),
+    (('"u s a"',), {"Flag of the U.S.A.", "u s a road trip"}),
+    (("usage",), {"Usage of water"}),
+    (("usa -map",), _USA - {"USA map"}),
+    (('"dogs"',), {"Dogs in a park", "Dogs\u2019 bowls"}),
+    (('"dog"',), {"A dog", "Dog's bowl"}),
+    (('"dog\u2019s"',), {"A dog", "Dog's bowl"}),
+    (("dog", "dogs", "DOGS"), {"Dogs in a park", "Dog's bowl", "Dogs\u2019 bowls", "A dog"}),
+    (('dog -"dogs"',), {"A dog", "Dog's bowl"}),
+    (("c++20", "C++20", "c++ 20", '"c++20"'), {"C++20 standard"}),
+    (("c++", '"c++"'), {"C++20 standard", "C++ source"}),
+    (("c#", "C\u266f", '"c#"'), {"C# handbook", "C\u266f minor chord"}),
+    (("c# handbook",), {"C# handbook"}),
+    (("f#",), {"F# compiler"}),
+    (("c",), {"Vitamin C"}),
+    (("c4",), {"C4 explosion"}),
+    ((".net", ".NET", '".net"'), {".NET developer"}),
+    (("net", '"net"'), {"Fishing net"}),
+    (("node.js",), {"node.js server"}),
+    (
+        (
+            "أحمد",
+            "احمد",
+            "إحمد",
+            "احـمد",
+        ),
+        _AHMAD,
+    ),
+    (('"أ\u064eح\u0652م\u064eد"',), _AHMAD),
+    (
+        ("مدرسة", "مدرسه"),
+        {"مدرسة", "مدرسه 2"},
+    ),
+    (("مستشفی",), {"مستشفى", "مستشفي 2"}),
+    (("cafe", "café", "cafe\u0301", '"café"'), {"Café table", "Cafe chair"}),
+    (("smorgasbord", "smörgåsbord"), {"Smo\u0308rga\u030asbord"}),
+    (("smorrebrod", "smørrebrød", '"smorrebrod"'), {"Smørrebrød"}),
+    (("lodz", "łódź", '"LODZ street"'), {"Łódź street"}),
+    (("strasse", "straße", '"strasse in berlin"'), {"Straße in Berlin"}),
+    (("aeble",), {"Æble"}),
+    (("istanbul", "İstanbul", "ISTANBUL", '"istanbul"'), {"İstanbul"}),
+    (
+        ("\u0435\u043b\u043a\u0430", "\u0451\u043b\u043a\u0430", '"\u0415\u041b\u041a\u0410"'),
+        {"\u0401\u043b\u043a\u0430"},
+    ),
+    (
+        ("\u03bf\u03b4\u03bf\u03c3", "\u039f\u0394\u039f\u03a3", '"\u03bf\u03b4\u03cc\u03c2"'),
+        {"\u039f\u03b4\u03cc\u03c2"},
+    ),
+    (("猫", "写真", '"猫"'), {"猫の写真"}),
+    (("ぱん",), {"ぱん"}),
+    (("はん",), {"はん"}),
+    (("t-shirt", "tshirt", "t shirt", '"tshirt"', '"t-shirt"'), _SHIRTS),
+    (('"t shirt"',), {"T-shirt on a line", "t shirt folded"}),
+    (("wifi", "wi-fi", "wi fi", '"wi-fi"'), {"Wi-Fi antenna"}),
+    (('"for sale"',), {"House for sale"}),
+    (('sale -"for sale"',), {"Summer sale"}),
+    (('"the who"',), {"The Who"}),
+    (("glass", "glasses"), {"Reading glasses", "Glass of water"}),
+    (('"glass"',), {"Glass of water"}),
+    (('"red bicycle"',), {"Red bicycle"}),
+    (("red bicycle",), {"Red bicycle", "A bicycle, red as wine"}),
+    (('"bicycle red"',), {"A bicycle, red as wine"}),
+    (('"red boat"',), set()),
+    (('"night sky"',), {"Tagged"}),
+    (('"for rent"',), {"Described"}),
+    (('"lamp lit"',), {"Described"}),
+    (('"black and white"',), {"Sorted"}),
+    (("jones", '"jones"', "JONES"), {"Portrait by Jones", "Ours"}),
+    (("zoe jones", '"Zoë Jones"'), {"Ours"}),
+    (("hawaii", "hawai'i", '"Hawai\u2019i"'), {"Hawai\u02bbi"}),
+    (("hyphenated", "hyphen-ated", '"hyphen-ated words"'), {"Hyphen-ated words"}),
+    (("rock'n'roll", "rocknroll", '"rock n roll"'), {"Rock\u2019n\u2019roll"}),
+    (("ac/dc", "acdc", '"AC/DC"'), {"AC/DC"}),
+    (("kittens or usage",), {"Cats and kittens", "Usage of water"}),
+    (('"kittens" or "summer sale"',), {"Cats and kittens", "Summer sale"}),
+]
+"""What queries find of them, whatever the engine."""
+
+
+def test_every_engine_finds_the_same(engine: Engine) -> None:
+    made = [document(title, **{"contributor_name": "Ada", **others}) for title, others in _WRITTEN.items()]
+    engine.write(made, [])
+    expected = {asked: found for queries, found in _FOUND for asked in queries}
+    assert {asked: set(matched(engine, asked)) for asked in expected} == expected
+
+
+@pytest.mark.parametrize("around", ['"{}"', "\u201c{}\u201d", "{}.", "{},", "({})", "<{}>", " {} "])
+def test_an_images_id_is_found_whatever_stands_around_it(engine: Engine, around: str) -> None:
+    wanted = document("Lake")
+    engine.write([wanted, document("Boat")], [])
+    asked = around.format(wanted.image_id)
+    assert matched(engine, asked) == ["Lake"]
+    assert engine.tally(asked, Filters()).total == 1

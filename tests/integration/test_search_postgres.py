@@ -272,3 +272,15 @@ def test_costly_questions_close_the_database_to_nobody(database: Database, monke
         with contextlib.suppress(SearchUnavailable):
             search.search(SearchQuery(q="boat", mode=Mode.KEYWORD))
     assert search._parts["keyword"].breaker.allows()
+
+
+def test_of_many_words_who_has_more_comes_first(engine: PostgresSearch) -> None:
+    """Ranked without regard to how near they stand, which costs more the more there are."""
+    words = [f"word{letter}" for letter in "abcdefghijklmnopqrst"]
+    few, many = document(" ".join(words[:2])), document(" ".join(words[2:12]))
+    tagged = document("Tagged", tags=tuple(words[:2]))
+    engine.write([few, many, tagged, document("Lake")], [])
+    found = engine.match(" ".join(words), Filters(), sort=Sort.RELEVANCE, limit=9)
+    assert [hit.image_id for hit in found] == [many.image_id, few.image_id, tagged.image_id]
+    without = engine.match(" ".join(f"-{word}" for word in words), Filters(), sort=Sort.RELEVANCE, limit=9)
+    assert [hit.score for hit in without] == [0], "what is only not wanted tells nothing apart"
