@@ -20,6 +20,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
@@ -33,6 +34,7 @@ _SURE_PAIRS = frozenset(
 )
 _COUNTS = frozenset({"sans", "zero", "0", "lacking", "lacks"})
 _COUNTS_PAIRS = frozenset({("absence", "of"), ("lack", "of")})
+_PAIRS = _SURE_PAIRS | _COUNTS_PAIRS
 _WEAK = frozenset({"no", "not", "neither"})
 _ALL = frozenset({"all", "anything", "everything"})
 """Before "without", "except" and "but" they say that nothing else is asked."""
@@ -76,6 +78,12 @@ _NOT_A_THING = (
     )
 )
 """What no picture shows: "not for sale" and "not only" leave nothing out."""
+_IN_APOSTROPHES = re.compile(
+    r"""(?<!\S)((?:no|not|without|w/o|w/out|minus|except|excluding|(?:free|devoid|void) of|other than)\s+)"""
+    r"""'(?=[^\s'])((?:[^'"]|'(?=\w))*)'(?!\w)""",
+    re.IGNORECASE,
+)
+"""A phrase behind a cue in apostrophes, which elsewhere are none."""
 _GLUED = re.compile(
     r"""((?!yes\W).*\w[^\w\s"'-][^\w\s"']*|[^\w\s"']*-+|-*"[^"]*"-*)"""
     r"""(no|not|without|w/o|w/out|minus|exclud(?:e|ing)|except)""",
@@ -85,7 +93,8 @@ _GLUED = re.compile(
 _LONG_DASH = re.compile(r"(?<=\w)[\u2012-\u2015](?=(?:no|not|without)\s)", re.IGNORECASE)
 _GLUED_OTHERWISE = re.compile(r"\W(?:no|not|without)$")
 """May be a cue or a name: "beach-no people", "yes-no question"."""
-_LISTED = re.compile(r"""(?<=[^\W\d_])([,;])(?=[^\W\d_"])""")
+_LISTED = re.compile(r"""(?:(?<=[^\W\d_])|(?<="))([,;])(?=[^\W\d_]|")(?=(?:[^"]*"[^"]*")*[^"]*$)""")
+"""Between things that stand side by side, outside of quotes: "dogs,cats"."""
 _TOKEN = re.compile(r'(?:[^\s"]|"[^"]*"|")+')
 """What stands between spaces, a phrase in one."""
 _MINUS = re.compile(r"(?<![^\W_])(?P<minus>-+)(?!-*>)(?P<apart>\s*)[\W_]*?(?P<word>[^\W_]+)")
@@ -161,7 +170,8 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     """Reads negations. People are left out by their filter, where the query has none of its own (`people`). Where
     nothing else is asked ("no problem") the words stay words: who wants the whole catalogue but one thing writes a
     minus. `shapes` are words that a picture cannot be said to be without."""
-    text = with_quotes_closed(alike(_LONG_DASH.sub(", ", typed)))  # an open quote would take in what is added behind it
+    text = _IN_APOSTROPHES.sub(r'\1"\2"', alike(_LONG_DASH.sub(", ", typed)))
+    text = with_quotes_closed(text)  # an open quote would take in what is added behind it
     words = _tokens(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(map(_bare, words))
     told: list[Interpretation] = []
@@ -183,6 +193,8 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
             place += read_as.span
             continue
         sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
+        twice = bool(kept) and kept[-1].lower() in _WEAK | _SURE  # "not without dogs"
+        sentence = sentence or (twice and not read_as.operator)
         if not read_as.named or sentence or (before in _CALLED and read_as.span == 1):
             advice = read_as.advice
             if sentence and read_as.named and not read_as.operator:
@@ -251,7 +263,9 @@ def untold(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Int
         dash = dash or (not quoted and _cue([word, "x"]) is not None and word not in {"free", "apart"})
         if word not in names and not dash and not (quoted and text[start - 1] != '"') and minus[0] not in said:
             lost.append(unread(minus[0], _advice(text, minus)))
-    lost += [unread(token, "") for token in text.split() if token[0] == "-" and _is_a_sign(token)]
+    tokens = text.split()
+    lost += [unread(token) for token in tokens if token[0] == "-" and _is_a_sign(token)]
+    lost += [unread(f"NOT {sign}") for no, sign in pairwise(tokens) if no == "NOT" and _is_a_sign(sign)]
     for clause in excluded:
         parts = _WITHIN_A_NAME.split(clause.text)
         known = clause.phrase or clause.write() in {each.value for each in told}
@@ -328,20 +342,26 @@ def _tokens(text: str) -> list[str]:
     tokens = _TOKEN.findall(text)
     listing = False
     for place, token in enumerate(tokens):
-        glued = _GLUED.fullmatch(token) if place + 1 < len(tokens) else None
+        ends = place + 1 == len(tokens) or tokens[place + 1][0] == "-"  # "-not -without" leaves out both words
+        glued = None if ends else _GLUED.fullmatch(token)
         parts = [part for part in glued.groups() if part.strip("-")] if glued else [token]
-        if listing and not glued and '"' not in token and token[0] != "-":
-            parts = _LISTED.sub(r"\1 ", token).split()
+        if listing and not glued and token[0] != "-":
+            parts = _TOKEN.findall(_LISTED.sub(r"\1 ", token))
         found += parts
-        listing = listing or _cue([*found[-2:-1], found[-1], "x"]) is not None or _cue([found[-1], "x"]) is not None
+        if cue := _cue([*found[-2:-1], found[-1], "x"]) or _cue([found[-1], "x"]):
+            listing = cue.kind in {"sure", "counts"}
     return found
+
+
+def _pair(words: Sequence[str]) -> tuple[str, str]:
+    return (words[0].lower().lstrip(_OPENING), _bare(words[1])) if len(words) > 1 else ("", "")
 
 
 def _cue(words: Sequence[str]) -> _Cue | None:
     """The cue that some words begin with, which something follows."""
     first = words[0].lower().lstrip(_OPENING)
-    first = first.removesuffix(":")
-    pair = (first, _bare(words[1])) if len(words) > 1 else ("", "")
+    pair = _pair(words)
+    first = first.rstrip(":.") if first.rstrip(":.") in _SURE else first.removesuffix(":")
     if words[0].lstrip(_OPENING) == "NOT":
         return _Cue(1, "operator")
     if pair[0] in _ALL and pair[1] == "but":
@@ -403,7 +423,7 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     if place < len(words) and (words[place][0] == "-" or words[place] == "NOT"):
         return _Negation(cue.span, superfluous=True)
     begin = place
-    place, named = _list(words, place, commas=strong, joints=_JOINTS - {"OR"} if operator else _JOINTS)
+    place, named = _list(words, place, commas=not weak, joints=_JOINTS - {"OR"} if operator else _JOINTS)
     following = _bare(words[place]) if place < len(words) else ""
     if not named:
         if operator:
@@ -411,8 +431,11 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
         meant = _minuses(following)
         sign = place < len(words) and _is_a_sign(words[place])
         return _Negation(place + 1, advice=meant) if meant or sign else _Negation(1)
-    if named[0].isdigit() or (weak and shows_a_sign):
-        return _Negation(1)  # "no. 5", "minus 20", "no smoking sign"
+    if (weak or said == "minus") and shows_a_sign:
+        return _Negation(1)
+    if named[0].isdigit():  # "no. 5" and "minus 20" are numbers, "no 2 dogs" may be none
+        several = len(named) == 1 and _thing(following) and _of_a_list(following)
+        return _Negation(place + 1, advice=f"-{following}") if several else _Negation(1)
     if operator and words[place : place + 1] == ["OR"]:
         return _Negation()
     if not set(named).isdisjoint(shapes):
@@ -447,16 +470,18 @@ def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]
     at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
     sunset" are no such lists."""
     named: list[str] = []
-    sure, joined = (place, named[:]), True
-    while place < len(words) and (thing := _thing(words[place])):
+    sure, joined, last = (place, named[:]), True, False
+    while place < len(words) and (thing := _thing(words[place])) and _pair(words[place:]) not in _PAIRS:
         named.append(thing)
         comma = words[place].endswith((",", ";"))
         place += 1
-        if joined or (commas and len(named) - len(sure[1]) == 1 and _of_a_list(thing)):
+        several = commas and (last or len(named) - len(sure[1]) == 1) and _of_a_list(thing)
+        if joined or several:
             sure = (place, named[:])
         joint = words[place] if place < len(words) else ""
         joined = joint in joints and (joint != "and" or named == sure[1])
-        if joined:
+        last = joint in joints and not joined  # "without people, furniture and windows"
+        if joined or last:
             place += 1
             while place < len(words) and words[place].lower() in _ARTICLES:
                 place += 1
@@ -490,13 +515,16 @@ def _minuses(word: str) -> str:
 
 
 def _of_a_list(thing: str) -> bool:
-    return _often_absent(thing) or (thing.endswith("s") and not thing.endswith("ss"))
+    bare = thing.strip('"')
+    return _often_absent(bare) or (bare.endswith("s") and not bare.endswith("ss"))
 
 
 def _thing(word: str) -> str:
     """What a word names that a picture may show; empty where nothing."""
     bare = word.lower().lstrip(_OPENING).rstrip(MARKS)
     groups = read(bare).groups
+    if bare.startswith('"') and [[each.phrase for each in group] for group in groups] == [[True]]:
+        return groups[0][0].write()
     one = (
         len(groups) == 1 == len(groups[0]) == len(read(f"-{bare}").groups)
         and groups[0][0].write() == bare
