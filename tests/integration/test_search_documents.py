@@ -149,11 +149,14 @@ def test_a_score_decides_what_is_safe(database: Database, score: float | None, s
     assert built.safe is safe
 
 
-def test_the_filters_revision_sends_every_approved_image_to_be_written_anew(postgres_server: Any) -> None:
-    """Documents from before it lack what the filters need."""
-    revision = import_module("imagemarket.platform.migrations.versions.0006_search_filters")
-    make_database(postgres_server.port, postgres_server.password, "before_filters")
-    dsn = postgres_server.dsn("before_filters")
+@pytest.mark.parametrize("name", ["0006_search_filters", "0014_vectors_in_rows", "0029_very_words"])
+def test_a_revision_that_documents_lack_something_of_sends_every_approved_image_to_be_written_anew(
+    postgres_server: Any, name: str
+) -> None:
+    revision = import_module(f"imagemarket.platform.migrations.versions.{name}")
+    before = f"before_{revision.revision}"
+    make_database(postgres_server.port, postgres_server.password, before)
+    dsn = postgres_server.dsn(before)
     upgrade(dsn, revision.down_revision)
     database = Database(lambda: dsn)
     contributor = new_id()
