@@ -94,8 +94,9 @@ class Identity:
         """
         if role not in ("contributor", "buyer"):
             raise _invalid("role", "must be contributor or buyer")
-        self._attempts.registration(address=address)
+        # What is not taken opens no account and tells of none, and is not counted: people try several passwords.
         account = self._new_account(email=email, password=password, role=role, display_name=display_name)
+        self._attempts.registration(address=address)
         # Hashed before anyone looks whether the e-mail is taken: both answers take the same time.
         self._add(account, password)
         self._mails.request("confirm_email", account.email)
@@ -224,8 +225,9 @@ class Identity:
         if not self._hasher.verify(current, kept.password_hash if kept else None):
             count("SignInsRefused")
             raise InvalidCredentials("The current password is wrong.")
-        _check_password(new, not_one_of=(account.email, account.display_name), field="new_password")
+        # Before the new one is looked at: one that is not taken was no guess at the current one.
         self._attempts.signed_in(email=account.email, address=address)
+        _check_password(new, not_one_of=(account.email, account.display_name), field="new_password")
         now = self._clock.now()
         self._store.change_password(account_id, self._hasher.hash(new), now)
         self._password_changed(account)

@@ -109,6 +109,15 @@ def test_registrations_from_one_address_are_limited_before_any_hashing(kit: Kit)
     assert kit.hasher.hashed == hashed
 
 
+def test_what_cannot_be_registered_uses_up_no_registrations(kit: Kit) -> None:
+    for _ in range(REGISTRATIONS_PER_ADDRESS.attempts + 1):
+        with pytest.raises(InvalidRequest):
+            register(kit, password="qwertyuiop")
+        with pytest.raises(InvalidRequest):
+            register(kit, email="no address")
+    assert register(kit).email == EMAIL
+
+
 def test_an_unknown_email_and_a_wrong_password_get_one_answer_after_the_same_work(kit: Kit) -> None:
     kit.registered()
     with pytest.raises(InvalidCredentials) as wrong:
@@ -343,6 +352,14 @@ def test_the_current_password_is_not_guessed_at_with_somebodys_access_token(kit:
             kit.identity.change_password(account.id, current="not the password", new=NEW, address=ADDRESS)
     with pytest.raises(TooManyRequests):
         kit.identity.change_password(account.id, current=PASSWORD, new=NEW, address=ADDRESS)
+
+
+def test_new_passwords_that_are_not_taken_shut_nobody_out(kit: Kit) -> None:
+    account = register(kit)
+    for _ in range(PER_ACCOUNT_AND_ADDRESS.attempts + 1):
+        with pytest.raises(InvalidRequest):
+            kit.identity.change_password(account.id, current=PASSWORD, new="qwertyuiop", address=ADDRESS)
+    assert kit.login().account.email == EMAIL
 
 
 def test_a_sign_in_that_was_under_way_while_the_password_changed_begins_no_session(kit: Kit) -> None:
