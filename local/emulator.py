@@ -16,7 +16,7 @@ from local.processes import Part, command_line, descendants, end_processes
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-_IDLE_FUNCTION_S = 60
+_IDLE_FUNCTION_S = 180
 """Beside the first one of each function, which stays, a process that had nothing to do for so long is ended."""
 
 
