@@ -29,6 +29,14 @@ _JOINING = (
     (0x10A00, 0x11FFF),  # the older ones of both families
 )
 """Scripts whose letters take another shape beside each other, first and last sign of each range."""
+_VIRAMA = 9
+"""The combining class of the signs that take a letter's vowel away."""
+_LETTERS_WITH_A_FORWARD_SHAPE = frozenset(
+    chr(int(parts[1], 16))
+    for parts in (unicodedata.decomposition(chr(each)).split() for each in range(0xFB50, 0xFEFD))
+    if len(parts) == 2 and parts[0] == "<initial>"
+)
+"""Arabic's letters that reach for the one behind them."""
 _EMOJI_SELECTORS = frozenset("\ufe0e\ufe0f")
 _OTHER_SIGNS = frozenset("\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030")
 """Beside symbols, what has a coloured variant: punctuation and letters."""
@@ -178,8 +186,8 @@ def _shows(each: str) -> bool:
 
 def _joins(text: str, place: int) -> bool:
     """Whether an invisible sign has work to do where it stands: a joiner between letters of a script that joins its
-    letters (Persian and Hindi need it) or between the signs of an emoji, a variation selector behind what has variants,
-    a tag in a flag."""
+    letters (Persian and Hindi need it), at the end of what it gives another shape, or between the signs of an emoji, a
+    variation selector behind what has variants, a tag in a flag."""
     each, before, behind = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     if each in _EMOJI_SELECTORS:
         return _is_sign(before) or (before in _KEYS and behind == _KEYCAP)
@@ -191,10 +199,25 @@ def _joins(text: str, place: int) -> bool:
         return _is_within(before, _MONGOLIAN)
     if each == "\u200d" and _is_of_emoji(before) and _is_of_emoji(behind):
         return True
-    if each in _JOINERS:
-        return _may_be_joined(before) and _may_be_joined(behind)
+    if each in _JOINERS and _may_be_joined(before) and _may_be_joined(behind):
+        return True
+    if each == "\u200d":
+        return _takes_a_joiner(text, place)
     flag = text.rfind(_FLAG, max(0, place - _FLAG_TAGS), place)
     return flag >= 0 and text.startswith(_FLAGS, flag)
+
+
+def _takes_a_joiner(text: str, place: int) -> bool:
+    """Whether what stands before the place looks other with a joiner behind it, whatever follows: a letter without its
+    vowel, as Malayalam's chillus were written (UAX 31, 2.3, B), or one that reaches forward, as the heh that stands for
+    a year in Persian. Points may stand above the letter."""
+    before = text[place - 1 : place]
+    if unicodedata.combining(before or " ") == _VIRAMA:
+        return _may_be_joined(before) and unicodedata.category(text[place - 2 : place - 1] or " ")[0] in "LM"
+    place -= 1
+    while place > 0 and unicodedata.category(text[place]) == "Mn":
+        place -= 1
+    return text[place : place + 1] in _LETTERS_WITH_A_FORWARD_SHAPE
 
 
 def _stacks(text: str, place: int) -> bool:

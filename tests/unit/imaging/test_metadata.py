@@ -241,6 +241,12 @@ def test_what_a_file_suggests_holds_nothing_that_a_title_may_not(unseen: str) ->
     assert found.keywords == ("word",)
 
 
+@pytest.mark.parametrize("text", ["കടല\u0d4d\u200d", "سال ۱۴۰۲ \u0647\u200d"], ids=ascii)
+def test_what_a_file_suggests_keeps_the_joiners_that_its_script_needs(text: str) -> None:
+    found = _of(_iptc((5, text.encode()), (25, text.encode()), (120, f"{text}\u200d".encode())))
+    assert (found.title, found.keywords, found.description) == (text, (text,), text)
+
+
 @pytest.mark.parametrize("parting", ["\u2028", "\u2029", "\u0085", "\v", "\f"])
 def test_what_parts_lines_parts_words(parting: str) -> None:
     found = _of(_iptc((5, f"Red{parting}fox".encode()), (120, f"{parting}one{parting}two".encode())))
