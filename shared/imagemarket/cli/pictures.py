@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
+from imagemarket.imaging.other_kinds import HEIC_WAY_OUT
 from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag
 from imagemarket.platform.text import what_shows
 from imagemarket.platform.validation import sentence_of, shown
@@ -26,10 +27,7 @@ _MOST_NOTES = 64 * 1024**2
 _TITLE_MAX, _DESCRIPTION_MAX, _TAG_MAX = 255, 2000, 100
 _ACCEPTED = "JPEG, PNG, TIFF and RAW files are"
 _OTHER_KINDS: Mapping[frozenset[str], str] = {
-    frozenset(
-        {"heic", "heif", "hif"}
-    ): "HEIC is not accepted: export it as JPEG (an iPhone makes JPEG by Settings, Camera, Formats, Most"
-    " Compatible; a Mac by Photos, File, Export; elsewhere heif-convert)",
+    frozenset({"heic", "heif", "hif"}): f"HEIC is not accepted: {HEIC_WAY_OUT}",
     frozenset(
         {"webp", "avif", "gif", "bmp", "jp2", "jxl", "psd", "psb", "svg", "eps", "ai", "ico", "tga", "exr", "hdr"}
     ): (f"a picture of a kind that is not accepted; {_ACCEPTED}"),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
 from imagemarket.imaging.headers import Header, check_sums, orientation_of, read_header
 from imagemarket.imaging.jpeg_stream import JpegStream
+from imagemarket.imaging.other_kinds import what_is_wrong
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.platform.errors import (
     ImageRejected,
@@ -130,9 +131,7 @@ def decode_source(source: Source) -> Decoded:
     """
     found = sniff(source.reader())
     if found is None:
-        raise UnsupportedFormat(
-            "The file's content is not JPEG, PNG, TIFF or camera RAW (DNG, CR2, CR3, NEF, ARW, ORF, RW2, RAF)."
-        )
+        raise UnsupportedFormat(what_is_wrong(source.reader()))
     return _decode_raw(source, found) if found in RAW_FORMATS else _decode(source, found)
 
 
