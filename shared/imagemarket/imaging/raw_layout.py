@@ -30,6 +30,13 @@ _STRIPS, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 278, 279
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _SUB_IFDS, _JPEG_AT, _JPEG_BYTES = 330, 513, 514
 _RW2_AT, _FUJI_IFD, _FUJI_AT, _FUJI_BYTES = 0x118, 0xF000, 0xF007, 0xF008
+_RW2_WIDTH, _RW2_HEIGHT, _RW2_FORMAT = 2, 3, 0x2D
+_RW2_BLOCK, _RW2_IN_ROWS = 0x4000, 6
+"""Whole blocks until the format from which on there are none, since the second part of each comes first."""
+_RW2_COMPRESSED = 8
+"""In stripes that LibRaw compares with the file's end itself."""
+_RW2_GROUP, _RW2_GROUP_BYTES = 14, 16
+"""How tightly all other formats pack their pixels, at most."""
 _UNCOMPRESSED, _LOSSY_DNG = 1, 34892
 _LINKS = {_STRIPS: _STRIP_BYTES, _TILES: _TILE_BYTES, _JPEG_AT: _JPEG_BYTES}
 _WHOLE_NUMBERS = {3, 4, 13, 16}
@@ -95,8 +102,9 @@ def _check_pixels(directory: TiffDirectory, size: int, found: str, *, base: int 
     if directory.repeated & {*_LINKS, *_LINKS.values(), _RW2_AT, _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT}:
         raise UnreadableImage("A directory of the RAW file says twice where its pixels lie.")
     links = dict(_LINKS)
-    if found == "rw2" and _RW2_AT in fields:  # in place of the strips' own, which says 2**32 - 1 then
-        links = {_RW2_AT: _STRIP_BYTES, _JPEG_AT: _JPEG_BYTES}
+    if found == "rw2" and fields.keys() & {_RW2_AT, _STRIPS}:
+        _check_rw2(directory, size)
+        del links[_STRIPS]
     for tag, counts_tag in links.items():
         if tag not in fields:
             continue
@@ -113,6 +121,23 @@ def _check_pixels(directory: TiffDirectory, size: int, found: str, *, base: int 
             raise UnreadableImage(_CUT)
         if tag in {_STRIPS, _TILES}:
             _check_geometry(directory, tag, places, counts, size=size, of_dng=found == "dng")
+
+
+def _check_rw2(directory: TiffDirectory, size: int) -> None:
+    """The data go from their place to the file's end, and are as many as the sides ask for.
+
+    How many bytes the strip has is no help: some cameras write how many the pixels were before they were packed, and
+    some 0 (ExifTool's PanasonicRaw.pm); LibRaw does not ask.
+    """
+    at = _RW2_AT if _RW2_AT in directory.fields else _STRIPS  # beside the former, the strips' own says 2**32 - 1
+    (place,) = directory.numbers(at, most=1) or (size,)
+    width, height = (directory.numbers(side, (0,))[0] for side in (_RW2_WIDTH, _RW2_HEIGHT))
+    stored = directory.numbers(_RW2_FORMAT, (0,))[0]
+    needed = 0 if stored == _RW2_COMPRESSED else width // _RW2_GROUP * _RW2_GROUP_BYTES * height
+    if at == _RW2_AT and stored < _RW2_IN_ROWS:
+        needed += -needed % _RW2_BLOCK
+    if place + max(needed, 1) > size:
+        raise UnreadableImage(_CUT)
 
 
 def _check_geometry(

@@ -182,13 +182,31 @@ def test_where_pixels_lie_is_said_once_and_in_numbers() -> None:
         _check(bytes(wrong), "dng")
 
 
-def test_rw2_names_its_data_by_tags_of_its_own() -> None:
-    entries = {273: (4, [0xFFFFFFFF]), 279: (4, [100]), 0x118: (4, [0])}
+@pytest.mark.parametrize("place", [0x118, 273])
+@pytest.mark.parametrize("count", [0, 1, 160, 448, 4_000_000_000])
+def test_the_data_of_an_rw2_go_to_the_files_end_whatever_the_strip_says(place: int, count: int) -> None:
+    described = {2: (3, [28]), 3: (3, [5]), 0x2D: (3, [6])}  # two groups of 16 bytes a row
+    entries = {**described, 273: (4, [0xFFFFFFFF]), 279: (4, [count]), place: (4, [0])}
     start = len(_tiff(entries, magic=b"IIU\0"))
-    _check(_tiff({**entries, 0x118: (4, [start])}, magic=b"IIU\0", behind=100), "rw2")
-    for change in ({279: (4, [101])}, {0x118: (4, [start + 100])}):
+    entries[place] = (4, [start])
+    _check(_tiff(entries, magic=b"IIU\0", behind=160), "rw2")
+    for change, behind in (({}, 159), ({}, 0), ({3: (3, [6])}, 160), ({place: (4, [start + 1])}, 160)):
         with pytest.raises(UnreadableImage, match=CUT):
-            _check(_tiff({**entries, 0x118: (4, [start]), **change}, magic=b"IIU\0", behind=100), "rw2")
+            _check(_tiff({**entries, **change}, magic=b"IIU\0", behind=behind), "rw2")
+    for stored, least in ((8, 1), (4, 0x4000 if place == 0x118 else 160)):
+        entries[0x2D] = (3, [stored])
+        _check(_tiff(entries, magic=b"IIU\0", behind=least), "rw2")
+        with pytest.raises(UnreadableImage, match=CUT):
+            _check(_tiff(entries, magic=b"IIU\0", behind=least - 1), "rw2")
+
+
+@pytest.mark.parametrize("count", [0, SIDES[0] * SIDES[1] * 2])
+def test_an_rw2_is_shown_whatever_its_strip_says(inspector: Inspector, tmp_path: Path, count: int) -> None:
+    path = write_raw(tmp_path / "a.rw2", "rw2", _scene((0.1, 0.1, 0.8)))
+    whole, strip = path.read_bytes(), struct.pack("<HHI", 279, 4, 1)
+    path.write_bytes(_replaced(whole, _after(whole, strip), "<I", count))
+    found = inspector.inspect(path)
+    assert (found.format, found.technical.decoded_from) == ("rw2", None)
 
 
 def test_uncompressed_pixels_are_counted_by_the_sides(tmp_path: Path) -> None:
