@@ -126,11 +126,19 @@ class Gateway:
             },
             "isBase64Encoded": False,
         }
-        if body and _TEXT.match(headers.get("content-type", "")):
-            event["body"] = body.decode("utf-8", "replace")
+        if body and _TEXT.match(headers.get("content-type", "")) and _is_utf8(body):
+            event["body"] = body.decode()
         elif body:
             event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         return event
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _for_other_origins(scope: Any, answer: Json) -> Json:

@@ -32,7 +32,7 @@ from imagemarket.platform.errors import (
     Unauthenticated,
 )
 from imagemarket.platform.http import Caller, StrictRoute, client_address, create_api, current_caller, problem_responses
-from imagemarket.platform.text import Text
+from imagemarket.platform.text import LOST, LOST_LETTERS, Text
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -57,8 +57,17 @@ def _text(secret: SecretStr) -> SecretStr:
 
 
 SecretText = Annotated[SecretStr, AfterValidator(_text)]
+
+
+def _whole(secret: SecretStr) -> SecretStr:
+    if LOST in secret.get_secret_value():  # nobody could type it again
+        raise ValueError(LOST_LETTERS)
+    return secret
+
+
 NewPassword = Annotated[
     SecretText,
+    AfterValidator(_whole),
     Field(
         min_length=MIN_PASSWORD_CHARACTERS,
         max_length=MAX_PASSWORD_CHARACTERS,

@@ -18,6 +18,7 @@ from imagemarket.platform.errors import (
 )
 from imagemarket.platform.http import (
     StrictRoute,
+    check_charset,
     client_address,
     create_api,
     is_json,
@@ -89,6 +90,7 @@ async def search_by_image(request: Request, query: Annotated[PictureQuery, Query
 
 def _search(content_type: str, body: bytes, query: PictureQuery) -> SearchPage:
     if is_json(content_type):
+        check_charset(content_type)
         upload = read_json(ByUpload, body).upload
         return wiring.picture_search().by_upload(upload, query)
     if content_type.partition(";")[0].strip().lower() not in _TYPES:

@@ -197,8 +197,9 @@ def test_a_parameter_without_a_name_is_none_of_the_body(name: str, query: str) -
         ("[" * 100_000, "is nested too deeply"),
         ('{"a":' * 40_000, "is nested too deeply"),
         (b'{"title": "\xff"}', "must be JSON in UTF-8"),
+        ('{"title": "Caf\u00e9"}'.encode("cp1252"), "must be JSON in UTF-8"),
     ],
-    ids=["digits", "below zero", "lists", "objects", "latin-1"],
+    ids=["digits", "below zero", "lists", "objects", "no letter", "latin"],
 )
 def test_a_body_that_no_parser_takes_says_why(body: str | bytes, detail: str) -> None:
     (route,) = (each.values[0] for each in every_route() if each.values[0].name == "announceUpload")
@@ -232,6 +233,44 @@ def test_a_body_that_says_a_name_twice_is_refused(body: str, field: str) -> None
             assert answer["statusCode"] == 422, route.name
             assert json_of(answer)["errors"] == [{"in": "body", "field": field, "detail": detail}], route.name
     assert taken > 8
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", '"Latin1"', "windows-1252", "utf-16", ""])
+def test_json_in_another_charset_is_refused_rather_than_read_as_other_letters(charset: str) -> None:
+    said = f"application/json ; Charset={charset}"
+    taken = 0
+    for each in every_route():
+        route = each.values[0]
+        if route.method in {"POST", "PUT", "PATCH"} and route.body() is not None:
+            event = http_event(
+                *(route.method, route.path, b'{"title": "\xc3\xa9"}'),  # also UTF-8, of another letter
+                headers={"content-type": said},
+                caller=caller("contributor"),
+            )
+            answer = route.handle(event)
+            if answer["statusCode"] == 403:
+                continue
+            taken += 1
+            assert answer["statusCode"] == 422, route.name
+            (error,) = json_of(answer)["errors"]
+            assert (error["in"], error["field"]) == ("header", "Content-Type"), route.name
+            assert error["detail"] == f"is {said}; send application/json", route.name
+    assert taken > 8
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
+def test_json_that_is_said_to_be_in_utf8_is_read(charset: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "announceUpload")
+    headers = {"content-type": f"application/json; charset={charset}"}
+    answer = route.handle(http_event("POST", route.path, "{}", headers=headers, caller=caller("contributor")))
+    assert {error["in"] for error in json_of(answer)["errors"]} == {"body"}
+
+
+def test_a_password_whose_letters_were_lost_is_none() -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "register")
+    answer = route.handle(http_event("POST", route.path, {"password": "caf\ufffd at the corner"}))
+    errors = {error["field"]: error["detail"] for error in json_of(answer)["errors"]}
+    assert "send the text in UTF-8" in errors["password"]
 
 
 BODIES = [

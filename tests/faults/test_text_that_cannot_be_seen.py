@@ -102,6 +102,7 @@ UNSEEN = [
         "🏴\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f",
     ),
     *(f"{ENGLAND}\U000e007f", f"🏴{ENGLAND[1:]}{ENGLAND[1:]}", ENGLAND[1:], "a\u180bb", "क\u180b", "ᠠ\u200dक\ufe0f"),
+    *("Caf\ufffd", "\ufffd"),
     *("\u3164", "\u115f", "a\U000e0041b", "a\U000e0001", "\ud800", "a\udfffb", "\u034f", "a\ufe0f\ufe0f", "\u2800"),
 ]
 SEEN = [
@@ -179,6 +180,8 @@ def test_a_name_has_one_form() -> None:
 def test_a_refusal_names_what_is_in_the_text() -> None:
     with pytest.raises(ValueError, match=r"U\+202E \(right-to-left override\), which turns the direction"):
         clean_line("t\u202egpj")
+    with pytest.raises(ValueError, match=r"U\+FFFD, which stands for what could not be read; send the text in UTF-8"):
+        clean_line("Caf\ufffd")
     with pytest.raises(ValueError, match=r"U\+200B \(zero width space\), which cannot be seen"):
         clean_line("a\u200bb")
 

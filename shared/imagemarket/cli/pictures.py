@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
 from imagemarket.imaging.other_kinds import HEIC_WAY_OUT
 from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag
-from imagemarket.platform.text import what_shows
+from imagemarket.platform.text import LOST, LOST_LETTERS, what_shows
 from imagemarket.platform.validation import sentence_of, shown
 
 METADATA_NAME = "metadata.json"
@@ -40,16 +40,25 @@ _OTHER_KINDS: Mapping[frozenset[str], str] = {
 _CAMERA_NAME = re.compile(r"^(img|dsc|dscn|dscf|dji|pxl|mvimg|gopr|p|_mg|_dsc)?[\W_]*\d[\d\W_]*$", re.IGNORECASE)
 
 
+def _whole(text: str) -> str:
+    if LOST in text:
+        raise ValueError(LOST_LETTERS)
+    return text
+
+
+_WHOLE = AfterValidator(_whole)
+
+
 class PictureNotes(BaseModel):
     """What a metadata file says of one picture; everything it leaves out comes from the picture."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[str, Field(min_length=1, max_length=_TITLE_MAX)] | None = None
-    description: Annotated[str, Field(max_length=_DESCRIPTION_MAX)] | None = None
-    tags: Annotated[list[Annotated[str, Field(max_length=_TAG_MAX)]], Field(max_length=MAX_TAGS)] | None = None
+    title: Annotated[str, Field(min_length=1, max_length=_TITLE_MAX), _WHOLE] | None = None
+    description: Annotated[str, Field(max_length=_DESCRIPTION_MAX), _WHOLE] | None = None
+    tags: Annotated[list[Annotated[str, Field(max_length=_TAG_MAX), _WHOLE]], Field(max_length=MAX_TAGS)] | None = None
     categories: Annotated[list[str], Field(max_length=MAX_CATEGORIES)] | None = None
-    credit: str | None = None
+    credit: Annotated[str, _WHOLE] | None = None
     """Who made it and under what terms; becomes the last line of the description."""
     image_type: ImageType | None = None
     license_types: Annotated[list[LicenseType], Field(min_length=1)] | None = None
@@ -134,7 +143,7 @@ def readable(name: str) -> str:
     try:
         text = os.fsencode(name).decode()
     except UnicodeDecodeError:
-        text = os.fsencode(name).decode("cp1252", "replace")
+        text = os.fsencode(name).decode("cp1252", "replace").replace(LOST, "_")
     return unicodedata.normalize("NFC", text)
 
 
@@ -302,7 +311,7 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
 def _filename(name: str) -> str:
     """The bare name as the API takes it; of one that is too long, or shows nothing, the end."""
     extension = _extension(Path(name))
-    stem = what_shows(PurePosixPath(name.strip()).stem.replace("\\", "_"), 255 - len(extension) - 1)
+    stem = what_shows(PurePosixPath(name.strip()).stem.replace("\\", "_").replace(LOST, "_"), 255 - len(extension) - 1)
     return f"{stem or 'picture'}.{extension}"
 
 

@@ -97,7 +97,8 @@ def technical_metadata(exif: Exif) -> TechnicalMetadata:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+        found = _utf8(value)
+        value = _latin(value) if found is None else found
     if not isinstance(value, str):
         return None
     clean = "".join(letter for letter in value.split("\0")[0] if letter.isprintable()).strip()

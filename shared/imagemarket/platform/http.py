@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 _MAX_IF_NONE_MATCH = 4000
 _COMPRESSED_FROM_BYTES = 1000
 """Below, a packet takes it either way."""
+
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';]*)""", re.IGNORECASE)
 
 Role = Literal["contributor", "buyer", "admin"]
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -273,6 +276,7 @@ class _Body(Request):
     """A request whose JSON is read by this module's reader."""
 
     async def json(self) -> Any:
+        check_charset(self.headers.get("content-type", ""))
         return _parsed(await self.body())
 
 
@@ -294,6 +298,14 @@ def is_json(content_type: str) -> bool:
     """Whether a content type is one of JSON's."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def check_charset(content_type: str) -> None:
+    """Raises `InvalidRequest` for JSON that is said to be in anything but UTF-8, in which alone it is exchanged
+    (RFC 8259, 8.1): what was written otherwise may be read as other letters."""
+    said = _CHARSET.search(content_type)
+    if said is not None and said[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise wrong_content_type(content_type, content_type.partition(";")[0].strip())
 
 
 def _model_of(request: Request, place: str) -> Any:

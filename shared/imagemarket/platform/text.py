@@ -88,6 +88,9 @@ _INVISIBLE = (
     (0xE0000, 0xE0FFF),
 )
 _STARTS = tuple(first for first, _ in _INVISIBLE)
+LOST = "\ufffd"
+"""What decoders put in the place of what they could not read: a letter is gone."""
+LOST_LETTERS = "holds U+FFFD, which stands for what could not be read; send the text in UTF-8"
 _PARTING = dict.fromkeys(map(ord, "\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029"), " ")
 """What parts lines, pages and fields without being one of the two line ends: words do not run together without it."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -111,7 +114,10 @@ def clean_lines(value: str) -> str:
 
 def what_shows(value: str, most: int, *, lines: bool = False) -> str:
     """The text without what `clean_line` (with `lines`, `clean_lines`) refuses, `most` characters at most: for words
-    that a person did not write here and cannot mend, as those in a file or its name. "" where nothing shows."""
+    that a person did not write here and cannot mend, as those in a file or its name. "" where nothing shows, and where
+    letters are lost: half a word is no suggestion."""
+    if LOST in value:
+        return ""
     text, before = value.replace("\r\n", "\n").replace("\r", "\n").translate(_PARTING), None
     allowed = "\n\t" if lines else "\t"
     while text != before:  # what is taken out or cut off changes what stands beside it
@@ -155,6 +161,8 @@ def _wrong(text: str, place: int, allowed: str) -> str | None:
     each = text[place]
     if each in allowed or (each.isprintable() and each.isascii()):
         return None
+    if each == LOST:
+        return LOST_LETTERS
     kind = unicodedata.category(each)
     if kind == "Cs":
         return "holds half of a surrogate pair, which is no character"

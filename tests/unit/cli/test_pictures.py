@@ -199,6 +199,13 @@ def test_notes_are_found_however_accents_are_written(tmp_path: Path, form: Any, 
         ('{"a.jpg": {"title": ""}}', "a.jpg / title: must not be empty"),
         ('{"a.jpg": {"tags": "boats"}}', "a.jpg / tags: must be a list"),
         ('{"a.jpg": {"title": "\\ud800"}}', "a.jpg / title"),
+        *(
+            (json.dumps({"a.jpg": {field: text}}), f"a.jpg / {field}{place}: holds U+FFFD")
+            for field, place, text in (
+                *((field, "", "Caf\ufffd") for field in ("title", "description", "credit")),
+                ("tags", " / 0", ["Caf\ufffd"]),
+            )
+        ),
         ('{"a.jpg": {"title": "A"}, "b.jpg": {}, "a.jpg": {"title": "B"}}', "a.jpg stands twice"),
         ('{"\\u00e9.jpg": {}, "e\\u0301.jpg": {}}', "stands twice"),
         ('{"a.jpg": {"title": "A", "title": "B"}}', "title stands twice"),
@@ -268,7 +275,8 @@ def test_every_kind_that_is_accepted_is_announced_as_it(tmp_path: Path, extensio
         ("wide \u00a0 space.JPG ", "wide space.jpg", "Wide space"),
         ("x" * 251 + ".jpg", "x" * 251 + ".jpg", "X" + "x" * 250),
         ("\U0001f600.jpg", "\U0001f600.jpg", "\U0001f600"),
-        ("n\udc81.jpg", "n\ufffd.jpg", "N\ufffd"),
+        ("n\udc81.jpg", "n_.jpg", "N"),
+        ("Caf\ufffd.jpg", "Caf_.jpg", "Untitled"),
     ],
 )
 def test_names_that_a_disk_allows_are_sent_as_names_that_the_api_allows(

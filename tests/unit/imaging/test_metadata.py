@@ -303,3 +303,10 @@ def test_what_cameras_write_by_themselves_is_no_title(written: str) -> None:
     exif = Image.Exif()
     exif[0x010E] = written
     assert _of(_jpeg(exif=exif)).title is None
+
+
+def test_a_text_whose_letters_were_lost_before_suggests_nothing() -> None:
+    bag = "<dc:subject><rdf:Bag><rdf:li>caf\ufffd</rdf:li><rdf:li>two</rdf:li></rdf:Bag></dc:subject>"
+    found = _of(with_iptc(_jpeg(xmp=xmp(alternatives(x_default="Caf\ufffd") + bag)), (5, "Café".encode())))
+    assert (found.title, found.keywords) == ("Café", ("two",))
+    assert _of(_jpeg(xmp=xmp(alternatives(x_default="Caf\ufffd")))).title is None

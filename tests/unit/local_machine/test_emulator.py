@@ -92,17 +92,59 @@ def test_events_of_forms_posted_at_once_name_the_version_that_each_tells_of() ->
     assert done.returncode == 0, done.stderr
 
 
+def test_a_body_that_is_no_utf8_reaches_the_function_byte_for_byte() -> None:
+    """In a process of its own, as the emulator is changed for good."""
+    script = textwrap.dedent("""
+        import asyncio, base64
+        from ministack.services import apigateway, lambda_svc
+        from local.durable_emulator import pass_on_what_is_no_utf8
+        pass_on_what_is_no_utf8()
+        events = []
+        def execute(record, event):
+            events.append(event)
+            return {"body": {"statusCode": 200, "body": ""}}
+        lambda_svc._get_func_record_for_ref_in_scope = lambda *_, **__: ({}, {}, "f")
+        lambda_svc._execution_record_for_config = lambda *_: {}
+        lambda_svc._execute_function_with_config_scope = execute
+        async def send(kind, body):
+            await apigateway._invoke_lambda_proxy({}, "api", "$default", "/", "POST", {"content-type": kind}, body, {})
+        async def send_all():
+            cases = [
+                (kind, text.encode(code))
+                for kind in ("application/json", "application/json; charset=iso-8859-1", "text/plain", "image/jpeg")
+                for text, code in (("Café", "utf-8"), ("Café", "cp1252"), ("Cafe", "ascii"), ("", "ascii"))
+            ]
+            await asyncio.gather(*(send(*case) for case in cases))
+            return cases
+        cases = asyncio.run(send_all())
+        assert len(events) == len(cases)
+        for event in events:
+            kind, body = event["headers"]["content-type"], event.get("body", "")
+            sent = base64.b64decode(body) if event["isBase64Encoded"] else body.encode()
+            cases.remove((kind, sent))
+        assert not cases, cases
+        assert not any("\ufffd" in event.get("body", "") for event in events)
+        assert {event["isBase64Encoded"] for event in events if event.get("body") == "Café"} == {False}
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=local.layout.REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_is_changed_in_the_emulator_and_read_in_its_memory_is_as_it_was_when_that_was_written() -> None:
     """It offers no other way to either. Where this fails after a new version: see whether events name their version
-    by themselves now, and whether a version's bytes still lie on disk whenever `let_go` takes them out of memory."""
+    by themselves now and bodies that are no UTF-8 come as base64, and whether a version's bytes still lie on disk
+    whenever `let_go` takes them out of memory."""
     script = textwrap.dedent("""
         import hashlib, inspect
         from ministack.core import lambda_runtime
-        from ministack.services import eventbridge, lambda_svc, s3
+        from ministack.services import apigateway, eventbridge, lambda_svc, s3
         for each in (
             *(s3._fire_s3_event, s3._fire_s3_event_async, eventbridge._dispatch_event),
             *(s3._persist_object, s3._persist_displaced_version, s3._version_body, s3._version_file_exists),
             *(lambda_runtime.reap_idle_workers, lambda_svc._emit_lambda_logs),
+            *(apigateway._invoke_lambda_proxy, apigateway._v2_request_body_is_text),
         ):
             print(each.__name__, hashlib.sha256(inspect.getsource(each).encode()).hexdigest()[:16])
     """)
@@ -119,4 +161,6 @@ def test_what_is_changed_in_the_emulator_and_read_in_its_memory_is_as_it_was_whe
         "_version_file_exists": "1567d8962bcb195a",
         "reap_idle_workers": "d0e5aa7c2b5902ae",
         "_emit_lambda_logs": "111efbf06968bb20",
+        "_invoke_lambda_proxy": "fbe5024fcd36643f",
+        "_v2_request_body_is_text": "507d7acaf07fb2e4",
     }
