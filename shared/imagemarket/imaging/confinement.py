@@ -250,6 +250,9 @@ def _serve(address_space_bytes: int) -> None:
     from imagemarket.imaging.inspection import inspect_source, load_libraries
 
     load_libraries()
+    with Path(os.devnull).open("wb") as nothing:  # what is written there is the log's, which it would share with us
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+        os.dup2(nothing.fileno(), sys.stderr.fileno())
     adapter = TypeAdapter(Inspection)
     if address_space_bytes and sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))

@@ -4,6 +4,10 @@ A filter of system calls (seccomp, Linux 3.17 and later), made here as the kerne
 it works as any user, as root, in containers and on Lambda. Files can no longer be opened, by any name, so that a
 picture comes as a descriptor; no socket, no program and no process can be made, none be looked into or signalled, no
 memory become code. What is not on the list fails with EPERM, which libraries answer as they do any failure.
+
+A call is plain only where no argument of it can name another process or a file, nor change a description that others
+share; else that argument is compared. Where the C library asks `fstat` by way of `newfstatat` (glibc 2.33 to 2.38) it
+fails: no filter sees the path that may come with it, and no decoder needs the answer.
 """
 
 from __future__ import annotations
@@ -14,42 +18,54 @@ import os
 import platform
 import struct
 import sys
+from collections.abc import Sequence
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 _NOBODY = 65534
 
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _KEEP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _X32 = 0x40000000
-_CLONE_THREAD, _PROT_EXEC, _AT_EMPTY_PATH, _PR_SET_NAME, _PR_SET_VMA = 0x10000, 4, 0x1000, 15, 0x53564D41
+_PROT_EXEC, _PR_SET_NAME, _PR_SET_VMA = 4, 15, 0x53564D41
+_CLONE_THREAD, _CLONE_FLAGS_OF_THREADS = 0x10000, 0x7D0F00
+"""The second is all that C libraries ask for a thread: shared memory, files and handlers, and where its id is put."""
+_ITSELF = 0
+_DUPFD, _GETFD, _SETFD, _GETFL, _DUPFD_CLOEXEC = 0, 1, 2, 3, 1030
+"""Of fcntl what tells and copies. The rest signals (F_SETOWN with F_SETFL and O_ASYNC, F_SETLEASE, F_NOTIFY), locks, or
+changes how a description is read that is shared with the process that asks."""
+_FUTEX_COMMAND, _FUTEX_WAITS_AND_WAKES = 0x7F, (0, 1, 3, 4, 5, 9, 10)
+"""Not those with priority inheritance, which raise the priority of whom they name."""
+_CLOCKS = range(12)
+"""A clock below zero is that of the processor time of a process, which it names."""
+_ADVICE = (*range(5), 8, *range(14, 18), 102, 103)
+"""About memory of one's own: what will be read, is not needed, goes in large pages or a dump, or guards a stack. Not
+to share equal pages with other processes (MADV_MERGEABLE), nor what changes a file or fails a page for all."""
 
 _X86_64 = {
-    "read": 0, "write": 1, "close": 3, "fstat": 5, "poll": 7, "lseek": 8, "munmap": 11, "brk": 12,
-    "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "pread64": 17, "readv": 19, "writev": 20,
-    "sched_yield": 24, "mremap": 25, "mincore": 27, "madvise": 28, "dup": 32, "nanosleep": 35, "getpid": 39,
-    "recvfrom": 45, "recvmsg": 47, "exit": 60, "uname": 63, "fcntl": 72, "gettimeofday": 96, "getrlimit": 97,
-    "getrusage": 98, "sysinfo": 99, "getuid": 102, "getgid": 104, "geteuid": 107, "getegid": 108,
-    "sigaltstack": 131, "gettid": 186, "time": 201, "futex": 202, "sched_getaffinity": 204, "set_tid_address": 218,
-    "restart_syscall": 219, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
-    "ppoll": 271, "set_robust_list": 273, "sched_getattr": 315, "getrandom": 318, "membarrier": 324, "rseq": 334,
+    "read": 0, "write": 1, "close": 3, "fstat": 5, "poll": 7, "lseek": 8, "munmap": 11, "brk": 12, "rt_sigaction": 13,
+    "rt_sigprocmask": 14, "rt_sigreturn": 15, "pread64": 17, "readv": 19, "writev": 20, "sched_yield": 24,
+    "mremap": 25, "dup": 32, "nanosleep": 35, "getpid": 39, "recvfrom": 45, "recvmsg": 47, "exit": 60, "uname": 63,
+    "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "getuid": 102, "getgid": 104, "geteuid": 107,
+    "getegid": 108, "sigaltstack": 131, "gettid": 186, "time": 201, "set_tid_address": 218, "restart_syscall": 219,
+    "exit_group": 231, "ppoll": 271, "set_robust_list": 273, "getrandom": 318, "rseq": 334,
 }  # fmt: skip
 _AARCH64 = {
-    "dup": 23, "fcntl": 25, "close": 57, "lseek": 62, "read": 63, "write": 64, "readv": 65, "writev": 66,
-    "pread64": 67, "ppoll": 73, "fstat": 80, "exit": 93, "exit_group": 94, "set_tid_address": 96, "futex": 98,
-    "set_robust_list": 99, "nanosleep": 101, "clock_gettime": 113, "clock_getres": 114, "clock_nanosleep": 115,
-    "sched_getaffinity": 123, "sched_yield": 124, "restart_syscall": 128, "sigaltstack": 132, "rt_sigaction": 134,
-    "rt_sigprocmask": 135, "rt_sigreturn": 139, "uname": 160, "getrlimit": 163, "getrusage": 165,
-    "gettimeofday": 169, "getpid": 172, "getuid": 174, "geteuid": 175, "getgid": 176, "getegid": 177, "gettid": 178,
-    "sysinfo": 179, "recvfrom": 207, "recvmsg": 212, "brk": 214, "munmap": 215, "mremap": 216, "mincore": 232,
-    "madvise": 233, "sched_getattr": 275, "getrandom": 278, "membarrier": 283, "rseq": 293,
+    "dup": 23, "close": 57, "lseek": 62, "read": 63, "write": 64, "readv": 65, "writev": 66, "pread64": 67,
+    "ppoll": 73, "fstat": 80, "exit": 93, "exit_group": 94, "set_tid_address": 96, "set_robust_list": 99,
+    "nanosleep": 101, "sched_yield": 124, "restart_syscall": 128, "sigaltstack": 132, "rt_sigaction": 134,
+    "rt_sigprocmask": 135, "rt_sigreturn": 139, "uname": 160, "getrlimit": 163, "getrusage": 165, "gettimeofday": 169,
+    "getpid": 172, "getuid": 174, "geteuid": 175, "getgid": 176, "getegid": 177, "gettid": 178, "sysinfo": 179,
+    "recvfrom": 207, "recvmsg": 212, "brk": 214, "munmap": 215, "mremap": 216, "getrandom": 278, "rseq": 293,
 }  # fmt: skip
 _CONDITIONAL = {
-    "x86_64": {"mmap": 9, "mprotect": 10, "clone": 56, "prctl": 157, "tgkill": 234, "newfstatat": 262,
-               "prlimit64": 302, "clone3": 435, "seccomp": 317},
-    "aarch64": {"newfstatat": 79, "tgkill": 131, "prctl": 167, "clone": 220, "mmap": 222, "mprotect": 226,
-                "prlimit64": 261, "clone3": 435, "seccomp": 277},
+    "x86_64": {"mmap": 9, "mprotect": 10, "madvise": 28, "clone": 56, "fcntl": 72, "prctl": 157, "futex": 202,
+               "sched_getaffinity": 204, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230,
+               "tgkill": 234, "prlimit64": 302, "sched_getattr": 315, "seccomp": 317, "clone3": 435},
+    "aarch64": {"fcntl": 25, "futex": 98, "clock_gettime": 113, "clock_getres": 114, "clock_nanosleep": 115,
+                "sched_getaffinity": 123, "tgkill": 131, "prctl": 167, "clone": 220, "mmap": 222, "mprotect": 226,
+                "madvise": 233, "prlimit64": 261, "sched_getattr": 275, "seccomp": 277, "clone3": 435},
 }  # fmt: skip
 _MACHINES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
 
@@ -104,25 +120,37 @@ def _program(machine: str) -> bytes:
     ]
     for number in plain.values():
         code += [_do(_EQUAL, number, 0, 1), allow]
+    process = os.getpid()
     for name, checks in {
         # a new thread, no new process; clone3 keeps its flags where no filter sees them, and libc then takes clone
-        "clone": [_argument(0), _do(_ANY_BIT, _CLONE_THREAD, 1, 0), fail, allow],
+        "clone": [
+            *[_argument(0), _do(_ANY_BIT, _CLONE_THREAD, 1, 0), fail],
+            *[_do(_ANY_BIT, ~_CLONE_FLAGS_OF_THREADS & 0xFFFFFFFF, 0, 1), fail, allow],
+        ],
         "clone3": [not_there],
         "mmap": [_argument(2), _do(_ANY_BIT, _PROT_EXEC, 0, 1), fail, allow],
         "mprotect": [_argument(2), _do(_ANY_BIT, _PROT_EXEC, 0, 1), fail, allow],
-        "newfstatat": [_argument(3), _do(_ANY_BIT, _AT_EMPTY_PATH, 1, 0), fail, allow],
-        "prctl": [_argument(0), _do(_EQUAL, _PR_SET_NAME, 2, 0), _do(_EQUAL, _PR_SET_VMA, 1, 0), fail, allow],
-        "prlimit64": [*_is_null(2, fail), allow],
-        "tgkill": [_argument(0), _do(_EQUAL, os.getpid(), 1, 0), fail, allow],  # abort() of its own
+        "madvise": [*_among(2, _ADVICE), allow],
+        "fcntl": [*_among(1, (_DUPFD, _GETFD, _SETFD, _GETFL, _DUPFD_CLOEXEC)), allow],
+        "futex": [*_among(1, _FUTEX_WAITS_AND_WAKES, bits=_FUTEX_COMMAND), allow],
+        "prctl": [*_among(0, (_PR_SET_NAME, _PR_SET_VMA)), allow],
+        "prlimit64": [*_among(0, (_ITSELF, process)), *_among(2, (0,)), *_among(2, (0,), high=True), allow],
+        "sched_getaffinity": [*_among(0, (_ITSELF, process)), allow],
+        "sched_getattr": [*_among(0, (_ITSELF, process)), allow],
+        "tgkill": [*_among(0, (process,)), allow],  # abort() of its own
+        **{name: [*_among(0, _CLOCKS), allow] for name in ("clock_gettime", "clock_getres", "clock_nanosleep")},
     }.items():
         code += [_do(_EQUAL, conditional[name], 0, len(checks)), *checks]
     return b"".join([*code, fail])
 
 
-def _is_null(number: int, otherwise: bytes) -> list[bytes]:
+def _among(number: int, values: Sequence[int], *, bits: int | None = None, high: bool = False) -> list[bytes]:
+    """Fails a call of whose argument the low half, or the high one, or these `bits` of it, are none of the values."""
     return [
-        *[_argument(number), _do(_EQUAL, 0, 1, 0), otherwise],
-        *[_argument(number, high=True), _do(_EQUAL, 0, 1, 0), otherwise],
+        _argument(number, high=high),
+        *([] if bits is None else [_do(_KEEP_BITS, bits)]),
+        *[_do(_EQUAL, value, len(values) - place, 0) for place, value in enumerate(values)],
+        _do(_RETURN, _FAIL | errno.EPERM),
     ]
 
 
