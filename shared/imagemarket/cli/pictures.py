@@ -283,7 +283,7 @@ def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dic
     """The body of `POST /v1/images/upload` for a picture.
 
     Each of title, description and keywords comes from the metadata file, else from the picture's
-    IPTC or XMP, else (the title) from the file's name. The creator embedded in a file stays there: it
+    XMP, IPTC or EXIF, else (the title) from the file's name. The creator embedded in a file stays there: it
     is personal, and no one asked to publish it.
     """
     from imagemarket.imaging.metadata import read_description

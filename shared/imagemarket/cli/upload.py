@@ -60,10 +60,10 @@ def upload(
 ) -> None:
     """Send pictures, wait for what becomes of them, and say so in a table.
 
-    The password is taken from MARKET_PASSWORD, or asked for. Title, description and keywords come
-    from the metadata file, else from the picture's IPTC or XMP, else from its file name. Stopped or
-    cut off, run it again: what has arrived is not sent again. The exit status is 1 when a picture did not
-    make it.
+    The password is taken from MARKET_PASSWORD, or asked for. Title, description and keywords come from
+    the metadata file, else from the picture's XMP, IPTC or EXIF (what a camera or a program wrote by
+    itself is left out), else, the title, from its file name. Stopped or cut off, run it again: what has
+    arrived is not sent again. The exit status is 1 when a picture did not make it.
     """
     from rich.console import Console
 

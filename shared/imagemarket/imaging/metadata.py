@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.models import EmbeddedDescription, TechnicalMetadata
+from imagemarket.imaging.nobodys_words import is_nobodys
 from imagemarket.platform.text import what_shows
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ EXIF_DIRECTORY = 0x8769
 _MAKE, _MODEL, _DATE, _OFFSET = 0x010F, 0x0110, 0x0132, 0x9010
 _EXPOSURE, _F_NUMBER, _ISO, _TAKEN, _FOCAL, _LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x920A, 0xA434
 _TAKEN_OFFSET = 0x9011
-_TITLED, _ARTIST, _COPYRIGHT = 0x010E, 0x013B, 0x8298
+_TITLED, _SOFTWARE, _ARTIST, _COPYRIGHT = 0x010E, 0x0131, 0x013B, 0x8298
+_DESCRIBING = (_TITLED, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT)
 _TEXT_MAX = 100
 _TITLE_MAX = 200
 _DESCRIPTION_MAX = 2000
@@ -46,15 +48,6 @@ _IPTC_RESOURCE = 0x0404
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DC, _PHOTOSHOP = "{http://purl.org/dc/elements/1.1/}", "{http://ns.adobe.com/photoshop/1.0/}"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
-
-_CAMERA_TITLES = re.compile(
-    r"(\w+ )*digital (still )?camera|sony dsc|samsung camera pictures|dcf ?1\.0|exif_jpeg_picture|<.*>|default|untitled"
-    r"|image ?description|screenshot|my picture|dav|edf|cof|oznor|r?hdr|sdr|mde|bty|ptr"
-    r"|(\w+[\\/])*(\w{0,5}_?\d{3,}(_\d+)*)"
-    r"|((\w+[\\/])*(\w{0,5}_?\d{3,}(_\d+)*|my picture))\.\w{3,4}",
-    re.IGNORECASE,
-)
-"""What cameras and programs write as an ImageDescription by themselves."""
 
 
 @contextlib.contextmanager
@@ -166,7 +159,8 @@ def read_description(path: Path) -> EmbeddedDescription:
 
 def description_of(file: BinaryIO) -> EmbeddedDescription:
     """Title, description, keywords and credit from XMP, else from IPTC, else from EXIF; a headline is a title where
-    there is no other, and so is EXIF's description. Empty where the file carries none. No pixel is decoded."""
+    there is no other, and so is EXIF's description. What a device or a program wrote is no title and no description.
+    Empty where the file carries none. No pixel is decoded."""
     with quiet():
         try:
             packets = _packets(file)
@@ -176,9 +170,14 @@ def description_of(file: BinaryIO) -> EmbeddedDescription:
         iptc, iptc_headline = _or_nothing(_from_iptc, packets.iptc)
         exif, exif_title = _or_nothing(_from_exif, packets.exif)
     described = [xmp, iptc, exif]
+    make, model, program = (_exif_text(packets.exif, tag, _TEXT_MAX) or "" for tag in (_MAKE, _MODEL, _SOFTWARE))
+
+    def somebodys(*texts: str | None) -> str | None:
+        return next((text for text in texts if text and not is_nobodys(text, (make, model), (program,))), None)
+
     return EmbeddedDescription(
-        title=xmp.title or iptc.title or xmp_headline or iptc_headline or exif_title,
-        description=next((each.description for each in described if each.description), None),
+        title=somebodys(xmp.title, iptc.title, xmp_headline, iptc_headline, exif_title),
+        description=somebodys(*(each.description for each in described)),
         keywords=next((each.keywords for each in described if each.keywords), ()),
         creator=next((each.creator for each in described if each.creator), None),
         copyright=next((each.copyright for each in described if each.copyright), None),
@@ -262,7 +261,7 @@ def _packets_of_tiff(file: BinaryIO) -> _Packets:
 
     exif = {
         tag: packet(tag).split(b"\0")[0].decode("latin-1")
-        for tag in (_TITLED, _ARTIST, _COPYRIGHT)
+        for tag in _DESCRIBING
         if tag in directory.fields and directory.fields[tag].kind in {2, 7, 129}
     }
     return _Packets(
@@ -276,7 +275,7 @@ def _exif_of(data: bytes) -> Mapping[int, Any]:
     exif = Image.Exif()
     try:
         exif.load(data)
-        return {tag: exif.get(tag) for tag in (_TITLED, _ARTIST, _COPYRIGHT)}
+        return {tag: exif.get(tag) for tag in _DESCRIBING}
     except Exception:  # noqa: BLE001 - a hostile directory can fail in any way
         return {}
 
@@ -388,20 +387,20 @@ def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
 
 
 def _from_exif(fields: Mapping[int, Any]) -> tuple[EmbeddedDescription, str | None]:
-    def text(tag: int, most: int) -> str | None:
-        value = fields.get(tag)
-        if isinstance(value, str):  # read as Latin-1, letter by letter
-            value = value.encode("latin-1", "replace")
-        if not isinstance(value, bytes):
-            return None
-        value = value.split(b"\0")[0]
-        found = _utf8(value)
-        return _clean(_latin(value) if found is None else found, most)
+    return EmbeddedDescription(
+        creator=_exif_text(fields, _ARTIST, _TEXT_MAX), copyright=_exif_text(fields, _COPYRIGHT, _TITLE_MAX)
+    ), _exif_text(fields, _TITLED, _TITLE_MAX)
 
-    title = text(_TITLED, _TITLE_MAX)
-    if title and (_CAMERA_TITLES.fullmatch(title) or not any(letter.isalpha() for letter in title)):
-        title = None
-    return EmbeddedDescription(creator=text(_ARTIST, _TEXT_MAX), copyright=text(_COPYRIGHT, _TITLE_MAX)), title
+
+def _exif_text(fields: Mapping[int, Any], tag: int, most: int) -> str | None:
+    value = fields.get(tag)
+    if isinstance(value, str):  # read as Latin-1, letter by letter
+        value = value.encode("latin-1", "replace")
+    if not isinstance(value, bytes):
+        return None
+    value = value.split(b"\0")[0]
+    found = _utf8(value)
+    return _clean(_latin(value) if found is None else found, most)
 
 
 def _utf8(data: bytes) -> str | None:

@@ -1,0 +1,181 @@
+"""Texts in files that no person wrote: devices and programs fill a picture's title and description by themselves.
+
+Such a text is nobody's where it is made of the file's own Make, Model or Software, names or numbers a file, has no
+word, is data (JSON, key=value), or is in the tables below, each with its source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_LONGEST = 200
+"""What is longer, and no data, was written by somebody."""
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_MAKERS = _listed("""
+    agfa agfaphoto aiptek benq canon casio contax digimax dji epson fuji fujifilm gopro hasselblad htc huawei jenoptik
+    jvc kenox kodak konica kyocera leica lge medion minolta motorola mustek nikon nokia olympus oneplus oppo panasonic
+    pentax polaroid praktica realme ricoh rollei samsung sanyo sony toshiba vivitar voigtlander xiaomi yashica zte
+""")
+"""Of EXIF's Make, without those that are words of every day (Apple, Honor, Sharp): a file's own Make tells them."""
+_OF_DEVICES = _listed("action cam co corp corporation digital dsc electronics inc ltd mobile optical still")
+"""What stands beside a maker in ImageDescription: "SONY DSC", "KODAK Action Cam", "Minolta DSC"."""
+_OF_DEVICES_IN_CAPITALS = _OF_DEVICES | {"camera", "company", "imaging", "phone", "pictures"}
+"""The same in a text all of capitals: "SAMSUNG CAMERA PICTURES"; "Nikon camera" may be what a picture shows."""
+_CAMERA_IN_CAPITALS = re.compile(r"(?:[A-Z0-9-]+ ){0,3}DIGITAL (?:STILL )?CAMERA")
+"""OLYMPUS's, Minolta's, Sanyo's and Traveler's."""
+_PHONE_CODE = re.compile(
+    r"(?:oz|[fhqrs])?(?:bsh|bst|bt|bty|btr|cof|dav|edf|fdr|hdr|mde|nbt|nor|ptf|ptr|pt|sdr|tbr){1,3}"
+    r"(?:[A-Z]{2})?(?:_[a-zA-Z]+)*"
+)
+"""How a Huawei's or Honor's camera says in which mode it was: dav_soft, cof_vivid, oznorCO, rbt."""
+
+_SCREENSHOTS = (
+    *("bildschirmfoto", "captura de ecrã", "captura de pantalla", "captura de tela", "capture d\u2019écran"),
+    *("capture d'écran", "istantanea schermo", "schermafbeelding", "schermata", "screen shot", "skärmavbild"),
+    *("skærmbillede", "skjermbilde", "zrzut ekranu", "снимок экрана", "скриншот", "スクリーンショット"),
+    *("屏幕截图", "螢幕截圖", "截屏", "截圖", "스크린샷"),
+)
+"""As macOS, Windows, Android and GNOME name them."""
+_UNTITLED = (
+    *("ohne titel", "unbenannt", "sans titre", "sin título", "senza titolo", "sem título", "bez tytułu", "naamloos"),
+    *("namnlös", "uden navn", "uten navn", "без имени", "безымянный", "名称未設定", "無題", "未标题", "未命名", "무제"),
+)
+"""As Photoshop, GIMP and Paint name what has no name yet."""
+_FILE_WORDS = _listed("""
+    bild cimg dcim dcp dji document download dsc dscf dscn dscp file foto fxt gedc gopr hpim imag image images img imgp
+    kif mdsc mg mmexport mov mvi mvimg p pano photo pic pict picture pxl receivedpic sam scan scanned screen screenshot
+    sdc stp untitled vid wp
+""")
+"""What cameras (DCF, JEITA CP-3461), phones and programs begin a file's name with."""
+_BESIDE_FILE_WORDS = _listed("""
+    a alle am at bearbeitet burst copie copy cover da edit edited effects final hdr in kopia kopie media mp night of
+    original panorama pm portrait raw signal telegram um wa whatsapp à às
+""")
+_FILE_NAME = re.compile(
+    r".*\.(?:jpe?g|jpe|jfif|png|tiff?|gif|bmp|webp|heic|heif|avif|psd|psb|xcf|pdf|svg|dng|cr[23w]|nef|arw|orf|rw2|raf"
+    r"|mov|mp4)",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"(?:[^\s/\\]+[\\/]+)*[_.-]?[A-Za-z]{0,5}[_.-]?(?:(?!(?:19|20)\d\d$)\d{4,}|\d{3,}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{0,3}"
+)
+"""A few letters and a long number, as files and parts of any device are called: DSC_1234, ICM107B. What is shorter may
+be a mountain or an aeroplane (K2, A380), and a year may stand behind a place (Rome2024)."""
+
+_DEFAULTS = frozenset(
+    (
+        *("applemark", "ascii", "binary comment", "dcf 1.0", "dcf1.0", "default", "default description", "description"),
+        *("default title", "description here", "digital camera", "digital still camera", "digitalcamera", "document"),
+        *("fullsizerender", "hdr", "image", "image description", "image title", "imagedescription", "img", "my image"),
+        *("my photo", "my picture", "n/a", "nan", "new image", "nil", "no description", "no title", "none", "null"),
+        *("photo", "picture", "receivedpic", "scan", "title", "undefined", "unknown", "user comment", "x-default"),
+        *("(null)", "[none]", "untitled image", "untitled photo", "untitled picture", "untitled design"),
+    )
+)
+"""Comments that programs write by default, and what they write where there is none."""
+_PROGRAMS = "|".join(
+    (
+        *("adobe", "affinity", "aviary", "b612", "beautyplus", r"camera\+", "camerabag", "canva", "capcut", "corel"),
+        *("capture one", "darktable", "dxo", "facetune", "faceapp", "fotor", "gimp", "google photos", "hipstamatic"),
+        *("imagej", "imagemagick", "inkscape", "instagram", "irfanview", "krita", "lightroom", "luminar", "matplotlib"),
+        *("meitu", "microsoft", "midjourney", "nomacs", r"paint\.net", "paintshop", "paint shop", "photomatix"),
+        *("photoscape", "photoshop", "picasa", "picmonkey", "picsart", "pixlr", "polarr", "procreate", "ptgui"),
+        *("rawtherapee", "retrica", "shotwell", "sketch", "snapchat", "snapseed", "stable diffusion", "vsco(?:cam)?"),
+        *("xnview", "zoner", "iphone", "ipad", "galaxy", "pixel", "huawei", "oneplus", "xiaomi", "redmi", "poco"),
+        *("realme", "oppo", r"mi \d+\w*"),
+    )
+)
+_VERSION = r"(?:v?\d[\w.]*|cc|cs\d?|pro|max|ultra|plus|camera|express|lightroom|photoshop|photo|elements|designer)"
+_WRITTEN_WITH = (
+    "(?:photo |image |picture |file )?"
+    "(?:captured|created|edited|exported|generated|made|processed|produced|saved|shot|taken|written) "
+    f"(?:with|by|using|in|on|from) (?:the |an? )?(?:{_PROGRAMS})[®™]?(?: {_VERSION}[®™]?){{0,5}}"
+    r"(?: on a mac| with .{1,30} preset| \(.{0,40}\))?[.!]?"
+)
+"""GIMP's comment by default ("Created with GIMP on a Mac"), VSCO's ("Processed with VSCO with c1 preset"),
+Photoshop 4's ("File written by Adobe Photoshop® 4.0") and their like."""
+_WRITTEN_BY_PROGRAMS = re.compile(
+    "|".join(
+        (
+            _WRITTEN_WITH,
+            r"exif[_ ]jpeg[_ ]\w+",  # small cameras
+            "lead technologies.*",  # LEADTOOLS
+            "creator: gd-jpeg.*",  # PHP's gd
+            r"(?:jpeg )?(?:encoded|compressed|optimi[sz]ed) (?:by|with|using) \S+(?: v?\d[\d.]*)?",  # JPEGmini
+            r"(?:intel\(r\) jpeg library|u-?lead systems|acd systems|handmade software|lavc\d).*",  # encoders
+            r"(?:file source|software|charset|encoder)\s*[:=]\s*\S+",  # of Wikimedia's and of web programs
+            rf"(?:adobe |the )?(?:imageready|photoshop|lightroom|gimp|picasa|imagemagick|vsco|picsart)(?: {_VERSION})*",
+            "(?:(?:hp|epson|canon|brother) )?scan(?:ned|ner)?(?: (?:image|document|picture))?",  # scanners' programs
+            "<.*>",  # small cameras' "<KENOX S630  / Samsung S630>", and XML
+        )
+    ),
+    re.IGNORECASE,
+)
+
+_PAIR = re.compile(r"\s*[A-Za-z_][\w.-]+\s*=[^=]*")
+_VALUE = re.compile(r"=\s*(?:[-+.\d\"'\[{]|true\b|false\b|$)", re.IGNORECASE)
+_PAIRS = re.compile(r"(?:\s*[\w-]+\s*[:=][^;:=]*;){3,}[^;]*")
+"""Xiaomi's and Samsung's "filter: 0; jpegRotation: 0; module: photo; …"."""
+
+
+def is_nobodys(text: str, devices: Sequence[str] = (), programs: Sequence[str] = ()) -> bool:
+    """Whether a device or a program wrote the text; `devices` are the file's own Make and Model, `programs` its
+    Software."""
+    if _is_data(text.strip()):
+        return True
+    if len(text) > _LONGEST:
+        return False
+    line = " ".join(text.split())
+    patterns = (_WRITTEN_BY_PROGRAMS, _CAMERA_IN_CAPITALS, _PHONE_CODE, _COUNTED, _FILE_NAME)
+    return (
+        not any(letter.isalpha() for letter in line)
+        or line.casefold().strip(" .") in _DEFAULTS
+        or any(pattern.fullmatch(line) for pattern in patterns)
+        or _is_of_makers(line)
+        or _is_of_the_file(line, devices, programs)
+        or _names_a_file(line)
+    )
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.casefold())
+
+
+def _is_data(text: str) -> bool:
+    if text[:1] + text[-1:] in {"{}", "[]"} and any(sign in text for sign in ':"'):
+        return True
+    lines = text.splitlines()
+    if lines and all(_PAIR.fullmatch(line) for line in lines) and any(map(_VALUE.search, lines)):
+        return True
+    return _PAIRS.fullmatch(text) is not None
+
+
+def _is_of_makers(line: str) -> bool:
+    words = set(_words(line))
+    beside = _OF_DEVICES_IN_CAPITALS if line.isupper() else _OF_DEVICES
+    return not words.isdisjoint(_MAKERS) and words <= _MAKERS | beside
+
+
+def _is_of_the_file(line: str, devices: Sequence[str], programs: Sequence[str]) -> bool:
+    """Of a program's name the beginning counts alone: "Adobe Photoshop 21.0 (Windows)" wrote no "Windows"."""
+    words = _words(line)
+    own = {word for device in devices for word in _words(device)}
+    if not own.isdisjoint(words) and own.union(_OF_DEVICES_IN_CAPITALS).issuperset(words):
+        return words != ["apple"]  # which no phone of theirs writes, and people photograph
+    return any(_words(program)[: len(words)] == words for program in programs)
+
+
+def _names_a_file(line: str) -> bool:
+    text = line.casefold()
+    for names, name in ((_SCREENSHOTS, "screenshot"), (_UNTITLED, "untitled")):
+        for each in names:
+            text = text.replace(each, name)
+    words = set(_words(text))
+    telling = _FILE_WORDS if any(letter.isdigit() for letter in text) else {"screenshot", "untitled"}
+    return words <= _FILE_WORDS | _BESIDE_FILE_WORDS and not words.isdisjoint(telling)
