@@ -37,16 +37,28 @@ def errors_of(route: Route, query: str) -> list[dict[str, Any]]:
     return errors
 
 
+@pytest.mark.parametrize("query", ["utm_source=mail", "utm_source=", "utm_source", "utm_source=&utm_source="])
 @pytest.mark.parametrize("route", every_route())
-def test_a_parameter_that_nobody_knows_is_refused(route: Route) -> None:
+def test_a_parameter_that_nobody_knows_is_refused(route: Route, query: str) -> None:
     if route.name in PAGES_FOR_PEOPLE:
-        assert route.handle(route.event(query="utm_source=mail"))["statusCode"] != 422
+        assert route.handle(route.event(query=query))["statusCode"] != 422
         return
-    (error,) = [each for each in errors_of(route, "utm_source=mail") if each["field"] == "utm_source"]
+    (error,) = [each for each in errors_of(route, query) if each["field"] == "utm_source"]
     assert error["in"] == "query"
     assert error["detail"].startswith("is no parameter of this request, which takes ")
     assert "value" not in error, "what nobody asked for may be a secret"
     assert "422" in route.operation["responses"]
+
+
+@pytest.mark.parametrize("name", ["searchImages", "findSimilarImages", "searchByImage", "explainSearch"])
+def test_a_parameter_of_a_search_that_is_left_empty_is_absent_and_one_of_no_name_is_not(name: str) -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)
+    known = [each["name"] for each in route.operation["parameters"] if each["in"] == "query"]
+    blank = "&".join(f"{each}=" for each in known)
+    (error,) = errors_of(route, f"{blank}&colour=")
+    assert (error["field"], error["detail"]) == ("colour", "is no parameter of this request; did you mean color?")
+    (error,) = errors_of(route, f"{blank}&=")
+    assert error["field"] == ""
 
 
 NEAREST = [

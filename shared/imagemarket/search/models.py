@@ -233,13 +233,14 @@ class Filters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _blank_is_absent(cls, data: Any) -> Any:
-        """A form sends the fields that nobody filled in as empty strings."""
+        """A form sends the fields that nobody filled in as empty strings; one that is no field of ours stays, and is
+        refused as it would be with a value."""
         if not isinstance(data, dict):
             return data
         kept: dict[str, Any] = {}
         for name, value in data.items():
             filled = [each for each in value if each != ""] if isinstance(value, list) else value
-            if filled not in ("", []):
+            if filled not in ("", []) or name not in cls.model_fields:
                 kept[name] = filled
         return kept
 
