@@ -318,7 +318,7 @@ def confirm_email(body: Confirmation) -> None:
     responses=problem_responses(Unauthenticated, TokenExpired, TooManyRequests, DependencyUnavailable),
 )
 def send_confirmation(caller: Annotated[Caller, Depends(current_caller)], request: Request) -> Response:
-    """An address that is not confirmed is sent three mails a day at most, whatever they are for."""
+    """An address that is not confirmed is sent three of these a day at most."""
     wiring.identity().request_confirmation(caller.account_id, address=client_address(request))
     return Response(status_code=202)
 
@@ -335,7 +335,8 @@ def send_confirmation(caller: Annotated[Caller, Depends(current_caller)], reques
 def change_password(
     body: PasswordChange, caller: Annotated[Caller, Depends(current_caller)], request: Request, response: Response
 ) -> TokenView:
-    """Ends all sessions; the answer begins a new one. A wrong current password counts like a failed sign-in."""
+    """Ends all sessions; the answer begins a new one. A wrong current password counts like a failed sign-in. Tokens
+    that were mailed to set a new password with stay good."""
     _no_store(response)
     pair = wiring.identity().change_password(
         caller.account_id,
@@ -356,7 +357,8 @@ def change_password(
     responses=problem_responses(InvalidRequest, TooManyRequests, DependencyUnavailable),
 )
 def forgot_password(body: ForgottenPassword, request: Request) -> Response:
-    """The answer is the same whether or not the address has an account."""
+    """The answer is the same whether or not the address has an account. Few mails go to one address; where one is held
+    back, the token of an earlier one is still good."""
     wiring.identity().forgot_password(body.email, address=client_address(request))
     return Response(status_code=202)
 
@@ -370,8 +372,9 @@ def forgot_password(body: ForgottenPassword, request: Request) -> Response:
     responses=problem_responses(InvalidMailToken, InvalidRequest, DependencyUnavailable),
 )
 def reset_password(body: PasswordReset, request: Request) -> None:
-    """The token holds for an hour and can be used once; a password that is refused leaves it good. Ends all sessions
-    and confirms the address. Attempts by strangers no longer keep the network that it came from out."""
+    """The token holds for an hour, of an address that is not confirmed for eight, and can be used once; a password that
+    is refused leaves it good. Ends all sessions and confirms the address. Attempts by strangers no longer keep the
+    network that it came from out."""
     wiring.identity().reset_password(
         body.token.get_secret_value(), body.password.get_secret_value(), address=client_address(request)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -13,10 +14,10 @@ import pytest
 
 from imagemarket.identity.mails import AccountMailRequests, MailTokens
 from imagemarket.identity.postgres import PostgresIdentityStore
-from imagemarket.notifications.account_mails import PER_DAY, PER_HOUR, UNCONFIRMED_PER_DAY, AccountMails
+from imagemarket.notifications.account_mails import PER_DAY, PER_HOUR, AccountMails
 from imagemarket.notifications.files import FileMailer
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, InvalidMailToken
+from imagemarket.platform.errors import DependencyUnavailable, InvalidMailToken, InvalidRequest
 from imagemarket.platform.roles import DatabaseRole
 from tests.integration.test_notifications import MemoryQueue
 from tests.roles import InRole
@@ -98,14 +99,15 @@ def test_a_forgotten_password_is_set_anew_and_nobody_learns_who_has_an_account(p
     assert post.kit.login(password=NEW).account.email_confirmed_at is not None
 
 
-def test_a_stranger_is_mailed_three_times_a_day_at_most(post: Post) -> None:
+def test_a_stranger_is_mailed_three_times_a_day_at_most_of_each_kind(post: Post) -> None:
     account = post.identity.register(email=EMAIL, password=PASSWORD, role="buyer", display_name="Ann", address=ADDRESS)
-    sent = 0
-    for _ in range(5):
-        post.identity.request_confirmation(account.id, address=ADDRESS)
-        post.identity.forgot_password(EMAIL, address=ADDRESS)
-        sent += len(post.deliver())
-    assert sent == UNCONFIRMED_PER_DAY
+    subjects: Counter[str] = Counter()
+    for number in range(24):
+        post.identity.request_confirmation(account.id, address=f"198.51.100.{number}")
+        post.identity.forgot_password(EMAIL, address=f"198.51.100.{number}")
+        subjects.update(str(mail["Subject"]) for mail in post.deliver())
+        post.kit.clock.advance(timedelta(minutes=59))
+    assert subjects == {"Confirm your e-mail address": 3, "Set a new password": 3}
     post.kit.clock.advance(timedelta(days=1))
     post.identity.request_confirmation(account.id, address=ADDRESS)
     assert len(post.deliver()) == 1
@@ -133,7 +135,45 @@ def test_an_owner_is_mailed_a_few_times_an_hour_and_some_a_day(post: Post) -> No
         sent.append(len(post.deliver()))
         post.kit.clock.advance(timedelta(minutes=59))
     assert max(sent) == PER_HOUR
-    assert sum(sent) == PER_DAY
+    assert sum(sent[:8]) == PER_DAY
+    assert sent[8:] == [1, 0] * 8, "once the last one's token is over"
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_whoever_asks_for_mails_in_the_owners_name_leaves_a_good_one_at_any_time(
+    post: Post, *, confirmed: bool
+) -> None:
+    post.kit.registered()
+    (mail,) = post.deliver()
+    if confirmed:
+        post.identity.confirm_email(token_in(mail))
+    tokens: list[str] = []
+    for minutes in range(0, 36 * 60, 20):
+        post.identity.forgot_password(EMAIL, address=f"198.51.{minutes // 256}.{minutes % 256}")
+        tokens += [token_in(mail) for mail in post.deliver()]
+        # good until right before the next request could be
+        with pytest.raises(InvalidRequest, match="too easy"):
+            post.identity.reset_password(tokens[-1], "qwertyuiop", address=ADDRESS)
+        post.kit.clock.advance(timedelta(minutes=20))
+
+
+def test_who_has_taken_an_account_over_does_not_close_its_owners_way_back(post: Post) -> None:
+    """The address is not confirmed, and the password is the thief's."""
+    account = post.identity.register(email=EMAIL, password=PASSWORD, role="buyer", display_name="Ann", address=ADDRESS)
+    post.deliver()
+    thief, known, others = "192.0.2.66", PASSWORD, [f"number {each} of purple bicycles" for each in range(5)]
+    tokens: list[str] = []
+    told = 0
+    for other in others:
+        post.identity.change_password(account.id, current=known, new=other, address=thief)
+        post.identity.forgot_password(EMAIL, address=thief)
+        known = other
+        for mail in post.deliver():
+            told += mail["Subject"] == "Your password was changed"
+            tokens += [token_in(mail)] if mail["Subject"] == "Set a new password" else []
+    assert (told, len(tokens)) == (1, 1)
+    post.identity.reset_password(tokens[0], NEW, address=ADDRESS)
+    assert post.kit.login(password=NEW).account.email_confirmed_at is not None
 
 
 def test_a_request_whose_message_was_lost_is_made_up_for_and_one_that_comes_twice_sends_once(post: Post) -> None:

@@ -62,14 +62,14 @@ class MailTokens:
         self._store = store
         self._clock = clock
 
-    def issue(self, account_id: UUID, purpose: MailPurpose) -> str:
-        """A new token; only its digest is kept."""
+    def issue(self, account_id: UUID, purpose: MailPurpose, lifetime: timedelta | None = None) -> str:
+        """A new token, which holds for as long as its purpose has it or for `lifetime`; only its digest is kept."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._store.add_mail_token(
             sha256=token_digest(token),
             account_id=account_id,
             purpose=purpose,
-            expires_at=self._clock.now() + MAIL_TOKEN_LIFETIMES[purpose],
+            expires_at=self._clock.now() + (lifetime or MAIL_TOKEN_LIFETIMES[purpose]),
         )
         return token
 

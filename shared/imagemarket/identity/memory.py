@@ -101,12 +101,12 @@ class MemoryIdentityStore:
             self._tokens[token.sha256] = token
             return True
 
-    def change_password(self, account_id: UUID, password_hash: str, at: datetime) -> None:
+    def change_password(self, account_id: UUID, password_hash: str, at: datetime, *, by_mail: bool) -> None:
         kept = self._credentials[account_id]
         self._credentials[account_id] = replace(kept, password_hash=password_hash, password_changed_at=at)
         self.end_sessions(account_id, at)
         used = [sha for sha, kept in self._mail_tokens.items() if kept[:2] == (account_id, "reset_password")]
-        for sha in used:
+        for sha in used if by_mail else ():
             del self._mail_tokens[sha]
 
     def end_sessions(self, account_id: UUID, at: datetime) -> None:

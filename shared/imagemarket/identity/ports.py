@@ -78,8 +78,9 @@ class IdentityStore(Protocol):
         at another time by now: while somebody signed in with the old one."""
         ...
 
-    def change_password(self, account_id: UUID, password_hash: str, at: datetime) -> None:
-        """Keeps a new hash, ends every session of the account and uses up its mail tokens."""
+    def change_password(self, account_id: UUID, password_hash: str, at: datetime, *, by_mail: bool) -> None:
+        """Keeps a new hash and ends every session of the account; with `by_mail`, uses up its other tokens to set a
+        password with."""
         ...
 
     def end_sessions(self, account_id: UUID, at: datetime) -> None:

@@ -176,7 +176,7 @@ class PostgresIdentityStore:
             connection.execute(_ADD, _fields(token))
             return True
 
-    def change_password(self, account_id: UUID, password_hash: str, at: datetime) -> None:
+    def change_password(self, account_id: UUID, password_hash: str, at: datetime, *, by_mail: bool) -> None:
         with self._database.transaction() as connection:
             # The account's row first: it is the lock of its families (see `locked_family`).
             connection.execute(
@@ -184,11 +184,12 @@ class PostgresIdentityStore:
                 (password_hash, at, account_id),
             )
             connection.execute(_REVOKE_ALL, (at, account_id))
-            connection.execute(
-                "UPDATE account_tokens SET used_at = %s"
-                " WHERE user_id = %s AND purpose = 'reset_password' AND used_at IS NULL",
-                (at, account_id),
-            )
+            if by_mail:
+                connection.execute(
+                    "UPDATE account_tokens SET used_at = %s"
+                    " WHERE user_id = %s AND purpose = 'reset_password' AND used_at IS NULL",
+                    (at, account_id),
+                )
 
     def end_sessions(self, account_id: UUID, at: datetime) -> None:
         with self._database.transaction() as connection:

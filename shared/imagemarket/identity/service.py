@@ -207,14 +207,15 @@ class Identity:
         hashed = self._hasher.hash(password)
         if not self._store.use_mail_token(digest, "reset_password", now):
             raise InvalidMailToken(_ANOTHER_MAIL)
-        self._store.change_password(account.id, hashed, now)
+        self._store.change_password(account.id, hashed, now, by_mail=True)
         self._store.confirm_email(account.id, now)
         self._store.remember_network(account.id, neighbourhood_of(address), now)
         self._attempts.signed_in(email=account.email, address=address)
         self._password_changed(account)
 
     def change_password(self, account_id: UUID, *, current: str, new: str, address: str) -> TokenPair:
-        """Changes the password, ends every session and begins one for the caller.
+        """Changes the password, ends every session and begins one for the caller. Tokens that were mailed to set one
+        with stay good: who has taken an account over must not be able to close its owner's way back.
 
         Raises `InvalidCredentials` for a wrong current password, which counts like a sign-in (`TooManyRequests`),
         `InvalidRequest` for a new one that is not taken, `Unauthenticated` for a deleted account.
@@ -229,7 +230,7 @@ class Identity:
         self._attempts.signed_in(email=account.email, address=address)
         _check_password(new, not_one_of=(account.email, account.display_name), field="new_password")
         now = self._clock.now()
-        self._store.change_password(account_id, self._hasher.hash(new), now)
+        self._store.change_password(account_id, self._hasher.hash(new), now, by_mail=False)
         self._password_changed(account)
         return self._begin_session(account, now)
 

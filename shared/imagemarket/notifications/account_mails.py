@@ -5,8 +5,8 @@ None of it holds words that the account's owner chose, since until an address is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -17,11 +17,14 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.telemetry import count, logger
 
 TokenPurpose = Literal["confirm_email", "reset_password"]
-UNCONFIRMED_PER_DAY = 3
-"""Mails to an address that is not confirmed, whatever they are for: it may be a stranger's. One of them at most is
-about its password, which anybody may ask for, so that those that confirm it are left."""
+UNCONFIRMED_PER_DAY = {"confirm_email": 3, "reset_password": 1, "password_changed": 1}
+"""Mails to an address that is not confirmed, by what they are for: it may be a stranger's, and anybody may ask."""
 PER_HOUR, PER_DAY = 3, 10
 """Mails of one purpose to a confirmed address."""
+RESET_HOLDS, UNCONFIRMED_RESET_HOLDS = timedelta(hours=1), timedelta(hours=8)
+"""How long the token of a mail to set a new password with can be used. Beyond those limits another one is sent once
+the last one's is over, so that whoever asks for them in the owner's name leaves a good one in the owner's mail at any
+time. The token of an address that is not confirmed holds longer, so that these are three mails a day."""
 
 
 class AccountMails:
@@ -32,11 +35,11 @@ class AccountMails:
         *,
         database: Database,
         mailer: Mailer,
-        issue_token: Callable[[UUID, TokenPurpose], str],
+        issue_token: Callable[[UUID, TokenPurpose, timedelta | None], str],
         clock: Clock,
         public_base_url: str,
     ) -> None:
-        """`issue_token` makes a token for an account and a purpose."""
+        """`issue_token` makes a token for an account and a purpose, which holds for the time given, if one is."""
         self._database = database
         self._mailer = mailer
         self._issue_token = issue_token
@@ -65,24 +68,18 @@ class AccountMails:
             # One mail of an account at a time, so that the limits hold.
             connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (row["id"],))
             sent = connection.execute(
-                "SELECT purpose, at FROM mails_sent WHERE user_id = %s AND at > %s"
-                " AND purpose IN ('confirm_email', 'reset_password', 'password_changed')",
-                (row["id"], now - timedelta(days=1)),
+                "SELECT at FROM mails_sent WHERE user_id = %s AND at > %s AND purpose = %s",
+                (row["id"], now - timedelta(days=1), row["purpose"]),
             ).fetchall()
-            alike = [each["at"] for each in sent if each["purpose"] == row["purpose"]]
-            if row["email_confirmed_at"] is None:
-                others = sum(each["purpose"] != "confirm_email" for each in sent)
-                spent = len(sent) >= UNCONFIRMED_PER_DAY or (row["purpose"] != "confirm_email" and others > 0)
-            else:
-                hour = [at for at in alike if at > now - timedelta(hours=1)]
-                spent = len(hour) >= PER_HOUR or len(alike) >= PER_DAY
-            if spent:
+            purpose, confirmed = row["purpose"], row["email_confirmed_at"] is not None
+            if _held_back(purpose, [each["at"] for each in sent], confirmed=confirmed, now=now):
                 count("AccountMailsHeldBack")
                 logger.info("an account's mail was held back", account_id=str(row["id"]), purpose=row["purpose"])
                 return
-            token = None if row["purpose"] == "password_changed" else self._issue_token(row["id"], row["purpose"])
+            holds = _reset_holds(confirmed=confirmed) if purpose == "reset_password" else None
+            token = None if purpose == "password_changed" else self._issue_token(row["id"], purpose, holds)
             self._mailer.send(
-                account_mail_of(request_id, row["purpose"], token, to=row["email"], base_url=self._base_url)
+                account_mail_of(request_id, purpose, token, to=row["email"], base_url=self._base_url, holds=holds)
             )
             connection.execute(
                 "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, %s, %s)", (row["id"], row["purpose"], now)
@@ -91,8 +88,27 @@ class AccountMails:
         logger.info("an account's mail was sent", account_id=str(row["id"]), purpose=row["purpose"])
 
 
-def account_mail_of(request_id: UUID, purpose: str, token: str | None, *, to: str, base_url: str) -> Mail:
-    """The e-mail of a request; nothing in it but the token was chosen by anybody."""
+def _held_back(purpose: str, sent: Sequence[datetime], *, confirmed: bool, now: datetime) -> bool:
+    """Whether no further mail of this purpose is sent now; `sent` are those of the last day."""
+    if confirmed:
+        hour = [at for at in sent if at > now - timedelta(hours=1)]
+        spent = len(hour) >= PER_HOUR or len(sent) >= PER_DAY
+    else:
+        spent = len(sent) >= UNCONFIRMED_PER_DAY[purpose]
+    if purpose != "reset_password":
+        return spent
+    return spent and max(sent) > now - _reset_holds(confirmed=confirmed)
+
+
+def _reset_holds(*, confirmed: bool) -> timedelta:
+    return RESET_HOLDS if confirmed else UNCONFIRMED_RESET_HOLDS
+
+
+def account_mail_of(
+    request_id: UUID, purpose: str, token: str | None, *, to: str, base_url: str, holds: timedelta | None = None
+) -> Mail:
+    """The e-mail of a request; nothing in it but the token was chosen by anybody. `holds` is how long that of a new
+    password can be used."""
     if purpose == "confirm_email":
         subject = "Confirm your e-mail address"
         lines = [
@@ -104,7 +120,7 @@ def account_mail_of(request_id: UUID, purpose: str, token: str | None, *, to: st
         subject = "Set a new password"
         lines = [
             "Somebody asked to set a new password for your account at imagemarket.",
-            "If it was you, do it within an hour:",
+            "If it was you, do it within " + ("eight hours:" if holds == UNCONFIRMED_RESET_HOLDS else "an hour:"),
             request_and_page(
                 f'POST /v1/auth/password/reset {{"token": "{token}", "password": "…"}}',
                 "resetPassword",
