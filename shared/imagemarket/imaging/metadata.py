@@ -41,7 +41,9 @@ _PIECES_MAX = 10_000
 """Segments or chunks that are passed over in search of a packet."""
 
 _XMP_IN_JPEG, _EXIF_IN_JPEG, _IPTC_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0", b"Photoshop 3.0\0"
-_XMP_IN_PNG = b"XML:com.adobe.xmp"
+_XMP_IN_PNG, _HEX_IN_PNG = b"XML:com.adobe.xmp", b"Raw profile type "
+_HEX_BYTES_MAX = 2 * _PACKET_BYTES_MAX + 100_000
+"""With its line ends."""
 _XMP_IN_TIFF, _IPTC_IN_TIFF, _PHOTOSHOP_IN_TIFF = 700, 33723, 34377
 _IPTC_RESOURCE = 0x0404
 
@@ -229,8 +231,10 @@ def _packets_of_jpeg(file: BinaryIO) -> _Packets:
 
 
 def _packets_of_png(file: BinaryIO) -> _Packets:
-    """Chunks to the file's end: ExifTool writes its own behind the pixels."""
+    """Chunks to the file's end: ExifTool writes its own behind the pixels. What exiv2 and ImageMagick write in hex
+    counts where the file has no chunk made for it; PNG has none for IPTC."""
     found = _Packets()
+    in_hex: dict[bytes, bytes] = {}
     file.seek(8)
     for _ in range(_PIECES_MAX * 10):  # the pixels lie in many
         head = file.read(8)
@@ -238,17 +242,48 @@ def _packets_of_png(file: BinaryIO) -> _Packets:
             break
         (length,) = struct.unpack(">I", head[:4])
         behind = file.tell() + length + 4
-        if head[4:] == b"iTXt" and length <= _PACKET_BYTES_MAX and not found.xmp:
-            keyword, _, rest = file.read(length).partition(b"\0")
-            if keyword == _XMP_IN_PNG and len(rest) > 2:
-                text = rest[2:].split(b"\0", 2)[-1]  # behind a language and a translated keyword
-                if rest[0] == 1:
-                    text = zlib.decompressobj().decompress(text, _PACKET_BYTES_MAX)
-                found.xmp = text
-        elif head[4:] == b"eXIf" and length <= _PACKET_BYTES_MAX:
+        if head[4:] == b"eXIf" and length <= _PACKET_BYTES_MAX:
             found.exif = _exif_of(_EXIF_IN_JPEG + file.read(length))
+        elif head[4:] in {b"iTXt", b"tEXt", b"zTXt"} and length <= _HEX_BYTES_MAX:
+            keyword, _, rest = file.read(length).partition(b"\0")
+            if keyword == _XMP_IN_PNG and head[4:] == b"iTXt" and len(rest) > 2 and not found.xmp:
+                found.xmp = _png_text(head[4:], rest, _PACKET_BYTES_MAX)
+            elif keyword.startswith(_HEX_IN_PNG) and keyword not in in_hex:  # of each the first: a bound to the work
+                in_hex[keyword] = _out_of_hex(_png_text(head[4:], rest, _HEX_BYTES_MAX))
         file.seek(behind)
+    iptc, exif, xmp, app1 = (in_hex.get(_HEX_IN_PNG + kind, b"") for kind in (b"iptc", b"exif", b"xmp", b"APP1"))
+    if app1.startswith(_XMP_IN_JPEG):
+        xmp = xmp or app1[len(_XMP_IN_JPEG) :]
+    elif app1.startswith(_EXIF_IN_JPEG):
+        exif = exif or app1
+    found.xmp = found.xmp or xmp
+    found.iptc = _iptc_resource(iptc.removeprefix(_IPTC_IN_JPEG)) or iptc
+    if exif and not found.exif:
+        found.exif = _exif_of(_EXIF_IN_JPEG + exif.removeprefix(_EXIF_IN_JPEG))
     return found
+
+
+def _png_text(kind: bytes, data: bytes, most: int) -> bytes:
+    """What a text chunk says behind its keyword; empty where it is broken."""
+    squeezed = kind == b"zTXt"
+    if squeezed:
+        data = data[1:]  # behind the method, of which there is one
+    elif kind == b"iTXt":
+        squeezed = data[:1] == b"\1"
+        data = data[2:].split(b"\0", 2)[-1]  # behind a language and a translated keyword
+    try:
+        return zlib.decompressobj().decompress(data, most) if squeezed else data
+    except zlib.error:
+        return b""
+
+
+def _out_of_hex(text: bytes) -> bytes:
+    """The block of a "Raw profile": its kind and its size in a line each, and then its bytes in hex."""
+    parts = text.strip().split(b"\n", 2)
+    try:
+        return bytes.fromhex(parts[2].decode("ascii"))[: min(int(parts[1]), _PACKET_BYTES_MAX)]
+    except (IndexError, ValueError):
+        return b""
 
 
 def _packets_of_tiff(file: BinaryIO) -> _Packets:

@@ -110,6 +110,78 @@ def test_xmp_of_tiff_and_of_a_raw_is_read(tmp_path: Path) -> None:
     assert inspect(tmp_path / "a.dng").described.title == "A tree"
 
 
+def _png(*chunks: tuple[bytes, bytes], behind: bool = False) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (80, 64), "teal").save(out, "PNG")
+    png = out.getvalue()
+    at = len(png) - 12 if behind else 33
+    packed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    ]
+    return png[:at] + b"".join(packed) + png[at:]
+
+
+def _in_hex(kind: str, block: bytes, chunk: bytes = b"zTXt", size: int | None = None) -> tuple[bytes, bytes]:
+    """As ImageMagick writes a block that PNG has no chunk for: 72 letters in a line."""
+    digits = block.hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = f"\n{kind}\n{len(block) if size is None else size:8}\n{lines}\n".encode()
+    data = {b"zTXt": b"\0" + zlib.compress(text), b"tEXt": text, b"iTXt": b"\0\0\0\0" + text}[chunk]
+    return chunk, f"Raw profile type {kind}".encode() + b"\0" + data
+
+
+def _iptc_block(jpeg: bytes) -> bytes:
+    """The resources that `with_iptc` put into a JPEG."""
+    length = struct.unpack(">H", jpeg[4:6])[0]
+    return jpeg[4 + 2 + len(b"Photoshop 3.0\0") : 4 + length]
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("chunk", [b"zTXt", b"tEXt", b"iTXt"])
+def test_what_programs_write_into_a_png_in_hex_is_read(
+    chunk: bytes, behind: bool, tmp_path: Path, decoder: Inspector
+) -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x013B] = "Boats", "Ada"
+    resources = _iptc_block(_iptc((TITLE, "Zürich".encode()), (KEYWORD, b"sea")))
+    bare = resources[resources.index(b"\x1c\x02") :]
+    packet = xmp(alternatives(x_default="A tree"))
+    for kind, block, title in (
+        ("iptc", resources, "Zürich"),
+        ("iptc", b"Photoshop 3.0\0" + resources, "Zürich"),
+        ("iptc", bare, "Zürich"),
+        ("xmp", packet, "A tree"),
+        ("APP1", b"http://ns.adobe.com/xap/1.0/\0" + packet, "A tree"),
+        ("exif", exif.tobytes(), "Boats"),
+        ("exif", exif.tobytes().removeprefix(b"Exif\0\0"), "Boats"),
+        ("APP1", exif.tobytes(), "Boats"),
+    ):
+        (tmp_path / "a.png").write_bytes(_png(_in_hex(kind, block, chunk), behind=behind))
+        for found in (read_description(tmp_path / "a.png"), decoder.inspect(tmp_path / "a.png").described):
+            assert found.title == title, kind
+    every = _png(_in_hex("exif", exif.tobytes()), _in_hex("iptc", resources), _in_hex("xmp", packet))
+    assert (_of(every).title, _of(every).keywords, _of(every).creator) == ("A tree", ("sea",), "Ada")
+    own = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(alternatives(x_default="Its own"))
+    assert _of(_png(_in_hex("xmp", packet), (b"iTXt", own))).title == "Its own"
+
+
+def test_hostile_blocks_in_hex_are_passed_over() -> None:
+    good = _iptc_block(_iptc((TITLE, b"Boats")))
+    kind, text = _in_hex("iptc", good)
+    bomb = b"Raw profile type iptc\0\0" + zlib.compress(b"\niptc\n 9\n" + b"0" * 50_000_000)
+    for chunks in (
+        [(kind, text[:-10])],
+        [(kind, text[:24] + b"no deflate")],
+        [(b"tEXt", b"Raw profile type iptc\0")],
+        [(b"tEXt", b"Raw profile type iptc\0\niptc\n x\nzz")],
+        [_in_hex("iptc", good, size=-5)],
+        [(kind, bomb)],
+        [(kind, bomb)] * 300,
+    ):
+        assert _of(_png(*chunks)).title in {None, "Boats"}
+        assert _of(_png(*chunks, (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(alternatives(x_default="A tree")))))
+
+
 # --- IPTC ------------------------------------------------------------------------------------------
 
 
