@@ -6,10 +6,12 @@ import io
 import json
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,6 +26,7 @@ from imagemarket.search import pictures
 from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
 from imagemarket.vision.models import AnalyseResponse, Analysis
 from local import openapi
+from local.negatives import RAW_KINDS, write_raw
 from tests.api.events import LambdaContext, http_event, json_of
 from tests.fakes import MemoryObjectStore
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing
@@ -200,6 +203,34 @@ def test_json_is_refused_in_the_words_of_every_route(body: bytes, field: str, de
     if field == "body":  # as FastAPI reads it for every other route
         (told,) = json_of(send(body, path=f"{PATH}/upload"))["errors"][:1]
         assert (told["field"], told["detail"]) == (field, detail)
+
+
+@pytest.mark.parametrize("by_form", [False, True])
+@pytest.mark.parametrize("kind", RAW_KINDS)
+def test_camera_raw_is_refused_by_name_before_a_decoder_sees_it(
+    kind: str, by_form: bool, tmp_path: Path, work: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr(Inspector, "inspect", lambda _, path: looked.append(path))
+    raw = write_raw(tmp_path / f"a.{kind}", kind, np.full((120, 168, 3), 0.3)).read_bytes()
+    upload = uuid4()
+    if by_form:
+        work.put(f"queries/{upload}", raw, content_type="image/tiff")
+    told = json_of(send({"upload": str(upload)}) if by_form else send(raw, "image/tiff"))
+    assert (told["status"], told["type"]) == (422, "/v1/problems/unsupported-format")
+    assert told["detail"] == (
+        f"The file's content is camera RAW ({kind.upper()}), not JPEG, PNG or TIFF: send a JPEG made from it."
+    )
+    assert looked == []
+    assert work.versions == {}
+
+
+@pytest.mark.parametrize("data", [b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic" + bytes(12), b"no picture"])
+def test_what_is_no_picture_is_told_of_the_kinds_that_are_searched_by(data: bytes) -> None:
+    told = json_of(send(data, "image/jpeg"))
+    assert told["type"] == "/v1/problems/unsupported-format"
+    assert "RAW" not in told["detail"]
+    assert "JPEG" in told["detail"]
 
 
 def documented(status: int) -> set[str]:

@@ -38,14 +38,14 @@ _BITMAP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 _AVIF, _HEIC = frozenset({b"avif", b"avis"}), frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1".split())
 
 
-def what_is_wrong(file: BinaryIO) -> str:
+def what_is_wrong(file: BinaryIO, accepted: str = _ACCEPTED) -> str:
     """The sentence for a file of no accepted format: what its bytes are, and the way out."""
     found = _kind(file.read(_HEAD_BYTES))
     if found is None:
-        return f"The file's content is not {_ACCEPTED}."
+        return f"The file's content is not {accepted}."
     if found == "HEIC":
         return f"The file's content is HEIC, which is not accepted: {HEIC_WAY_OUT}."
-    return f"The file's content is {found}, not {_ACCEPTED}."
+    return f"The file's content is {found}, not {accepted}."
 
 
 def _kind(head: bytes) -> str | None:

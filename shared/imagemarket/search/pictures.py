@@ -7,6 +7,7 @@ is base64 and a third longer.
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from imagemarket.platform.errors import (
     PictureNotFound,
     TooManyRequests,
     UnreadableImage,
+    UnsupportedFormat,
 )
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.ratelimits import Policy, RateLimiter
@@ -55,6 +57,7 @@ _LOOKING_SECONDS = 20.0
 
 _EVERYBODY = "everybody"
 PictureType = Literal["image/jpeg", "image/png", "image/tiff"]
+_ACCEPTED = "JPEG, PNG or TIFF"
 
 
 class PictureAnalyser(Protocol):
@@ -197,6 +200,7 @@ class PictureSearch:
             file.write(data)
             file.flush()
             with picture_work("inspect"):
+                _check_kind(data)
                 return self._decoder.inspect(Path(file.name)).model_input
 
     def _look(self, jpeg: bytes) -> AnalyseResponse:
@@ -219,6 +223,21 @@ class PictureSearch:
             # The bucket's lifecycle does it within a day.
             logger.warning("a picture that was searched by could not be deleted yet")
             count("QueryPicturesLeft")
+
+
+def _check_kind(data: bytes) -> None:
+    """Raises `UnsupportedFormat` for what is not searched by. A contributor may send camera RAW; here anybody asks,
+    and one costs two starts of a decoder."""
+    from imagemarket.imaging.formats import RAW_FORMATS, sniff
+    from imagemarket.imaging.other_kinds import what_is_wrong
+
+    found = sniff(io.BytesIO(data))
+    if found in RAW_FORMATS:
+        raise UnsupportedFormat(
+            f"The file's content is camera RAW ({found.upper()}), not {_ACCEPTED}: send a JPEG made from it."
+        )
+    if found is None:
+        raise UnsupportedFormat(what_is_wrong(io.BytesIO(data), _ACCEPTED))
 
 
 def _key(upload: UUID) -> str:
