@@ -1,4 +1,4 @@
-"""Whether the data of a camera RAW lies in its file, and its lists of corrections are whole.
+"""Whether the data of a camera RAW lies in its file and is no row of zeros, and its lists of corrections are whole.
 
 LibRaw does not ask. What it is told to read and does not find it leaves unset, and what is unset is shown as it
 lay in memory: so each strip and tile of every directory, each chunk of a CR3 and each part of a RAF is compared
@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from imagemarket.imaging.headers import TiffDirectory
+from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
 from imagemarket.platform.errors import UnreadableImage
 
 _DIRECTORIES_MAX = 100
@@ -38,6 +39,11 @@ _RW2_COMPRESSED = 8
 _RW2_GROUP, _RW2_GROUP_BYTES = 14, 16
 """How tightly all other formats pack their pixels, at most."""
 _UNCOMPRESSED, _LOSSY_DNG = 1, 34892
+_JPEGS, _NIKONS = {6, 7, _LOSSY_DNG}, 34713
+_NIKONS_PACKED_BITS = 12
+"""From as many a pixel on, what goes by the name of Nikon's codes may be pixels that are only packed."""
+_JPEG_XS = b"\xff\x10\xff\x50"
+_LIGHT, _MOSAIC, _LINEAR = 262, 32803, 34892
 _LINKS = {_STRIPS: _STRIP_BYTES, _TILES: _TILE_BYTES, _JPEG_AT: _JPEG_BYTES}
 _WHOLE_NUMBERS = {3, 4, 13, 16}
 
@@ -68,9 +74,14 @@ def check_raw(file: BinaryIO, found: str) -> None:
         elif found == "raf":
             _check_raf(file, size)
         else:
+            unseen = size  # what lies upon each other is not looked at again and again
             for directory in directories(file):
                 _check_pixels(directory, size, found)
                 _check_opcodes(directory)
+                pieces = _sensors_pieces(directory, found, size)
+                unseen -= sum(length for _, length in pieces)
+                if pieces and unseen >= 0:
+                    _check_zeros(file, directory, pieces)
     except (struct.error, OverflowError) as error:
         raise UnreadableImage("The RAW file ends within its headers: it is damaged or cut short.") from error
 
@@ -131,13 +142,51 @@ def _check_rw2(directory: TiffDirectory, size: int) -> None:
     """
     at = _RW2_AT if _RW2_AT in directory.fields else _STRIPS  # beside the former, the strips' own says 2**32 - 1
     (place,) = directory.numbers(at, most=1) or (size,)
+    if place + max(_rw2_bytes(directory), 1) > size:
+        raise UnreadableImage(_CUT)
+
+
+def _rw2_bytes(directory: TiffDirectory) -> int:
+    """At least; 0 where they are compressed."""
     width, height = (directory.numbers(side, (0,))[0] for side in (_RW2_WIDTH, _RW2_HEIGHT))
     stored = directory.numbers(_RW2_FORMAT, (0,))[0]
     needed = 0 if stored == _RW2_COMPRESSED else width // _RW2_GROUP * _RW2_GROUP_BYTES * height
-    if at == _RW2_AT and stored < _RW2_IN_ROWS:
-        needed += -needed % _RW2_BLOCK
-    if place + max(needed, 1) > size:
-        raise UnreadableImage(_CUT)
+    blocks = _RW2_AT in directory.fields and stored < _RW2_IN_ROWS
+    return needed + (-needed % _RW2_BLOCK if blocks else 0)
+
+
+def _sensors_pieces(directory: TiffDirectory, found: str, size: int) -> list[tuple[int, int]]:
+    """Where the sensor's data lie and how many bytes they are; empty where the directory has none."""
+    fields = directory.fields
+    if found == "rw2":
+        place = directory.numbers(_RW2_AT if _RW2_AT in fields else _STRIPS, most=1)
+        # without the last block, which is filled up
+        return [(each, max(_rw2_bytes(directory) - _RW2_BLOCK, 0) or size - each) for each in place]
+    # what a CR2 has of other pictures in strips has sides, and what an ORF has lies in none of these directories
+    if not (directory.numbers(_LIGHT, (0,))[0] in {_MOSAIC, _LINEAR} or found == "orf" or _WIDTH not in fields):
+        return []
+    places, counts = (_STRIPS, _STRIP_BYTES) if _STRIPS in fields else (_TILES, _TILE_BYTES)
+    lengths = directory.numbers(counts, most=_PLACES_MAX)
+    return list(zip(directory.numbers(places, most=_PLACES_MAX), lengths, strict=False))
+
+
+def _check_zeros(file: BinaryIO, directory: TiffDirectory, pieces: list[tuple[int, int]]) -> None:
+    """No zeros stand in place of the sensor's data."""
+    compression, light = directory.numbers(_COMPRESSION, (1,))[0], directory.numbers(_LIGHT, (0,))[0]
+    if compression in _JPEGS:
+        for piece in pieces:
+            check_jpeg(file, *piece)
+        return
+    if compression == _NIKONS:
+        file.seek(pieces[0][0])
+        if file.read(len(_JPEG_XS)) == _JPEG_XS:  # filled up to its size
+            return
+        width, height = (directory.numbers(each, (0,))[0] for each in (_WIDTH, _HEIGHT))
+        if sum(length for _, length in pieces) * 8 < width * height * _NIKONS_PACKED_BITS:
+            for piece in pieces:
+                check_runs(file, *piece)
+    if light != _LINEAR or compression != _UNCOMPRESSED:  # what is no sensor's own may have a black margin
+        check_end(file, pieces)
 
 
 def _check_geometry(
@@ -235,7 +284,7 @@ class _File:
 
 def _check_boxes(file: _File) -> None:
     """Boxes lie within the one around them, and samples within the file (ISO/IEC 14496-12)."""
-    left, samples, waiting = _BOXES_MAX, 0, [(0, file.size, 0)]
+    left, samples, unseen, waiting = _BOXES_MAX, 0, file.size, [(0, file.size, 0)]
     while waiting:
         at, end, depth = waiting.pop()
         chunks: tuple[int, ...] = ()
@@ -274,6 +323,11 @@ def _check_boxes(file: _File) -> None:
                 headers = min(int.from_bytes(coded[-4:], "big"), sizes[0], _CRX_HEADERS_MAX)
                 file.file.seek(chunks[0])
                 _check_crx(coded, file.file.read(headers), sizes[0])
+                for place, length in zip(chunks, sizes, strict=False):
+                    unseen -= length
+                    if unseen >= 0:
+                        check_runs(file.file, place, length)
+                        check_end(file.file, [(place, length)])
     if not samples:
         raise UnreadableImage("The RAW file holds no picture data.")
 
@@ -355,3 +409,4 @@ def _check_raf(file: BinaryIO, size: int) -> None:
                 if at + offset + max(length, 1) > size:
                     raise UnreadableImage(_CUT)
             _check_pixels(directory, size, "raf", base=at)
+    check_end(file, parts[-1:])

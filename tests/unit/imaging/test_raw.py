@@ -19,6 +19,7 @@ from imagemarket.imaging import confinement, decoding, raw_layout
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
+from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
 from imagemarket.imaging.renditions import open_master
 from imagemarket.platform.errors import ImageRejected, UnreadableImage
 from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_raw, write_tiled_dng
@@ -69,10 +70,10 @@ def test_a_raw_cut_at_any_tile_is_refused_after_a_known_picture(
 
 
 def test_pixels_that_the_checks_miss_are_seen_by_two_developments_that_differ(tmp_path: Path) -> None:
-    """Tiles that lie in the file and hold nothing: only what LibRaw leaves unset tells of it."""
+    """Tiles that lie in the file and hold no picture: only what LibRaw leaves unset tells of it."""
     places = write_tiled_dng(tmp_path / "a.dng", _scene((0.1, 0.8, 0.1)))
     data = bytearray((tmp_path / "a.dng").read_bytes())
-    data[places[4] :] = bytes(len(data) - places[4])
+    data[places[4] :] = b"\x55" * (len(data) - places[4])
     (tmp_path / "hollow.dng").write_bytes(data)
     answers = set()
     with Inspector() as inspector:
@@ -138,7 +139,7 @@ def _tiff(entries: dict[int, tuple[int, list[int]]], *, magic: bytes = b"II*\0",
         struct.pack("<HHI", tag, kind, len(values)) + struct.pack({3: "<H", 4: "<I"}[kind], *values).ljust(4, b"\0")
         for tag, (kind, values) in sorted(entries.items())
     )
-    return magic + struct.pack("<IH", 8, len(entries)) + table + bytes(4 + behind)
+    return magic + struct.pack("<IH", 8, len(entries)) + table + bytes(4) + b"\x10" * behind
 
 
 @pytest.mark.parametrize("found", ["orf", "arw", "nef", "cr2", "dng"])
@@ -267,6 +268,150 @@ def test_the_parts_of_a_raf_lie_in_it() -> None:
     _check(_raf((108, 0), (108, 0), (108, len(inner)), behind=inner), "raf")
     with pytest.raises(UnreadableImage, match=CUT):
         _check(_raf((108, 0), (108, 0), (108, len(inner) - 1), behind=inner[:-1]), "raf")
+
+
+# --- zeros in place of a picture -------------------------------------------------------------------
+
+ZEROS = "there are zeros in place of a part of its picture"
+
+
+def _hollow(data: bytes, begin: int, end: int) -> bytes:
+    return data[:begin] + bytes(end - begin) + data[end:]
+
+
+@pytest.mark.parametrize("kind", RAW_KINDS)
+def test_a_raw_whose_copy_was_interrupted_is_refused(inspector: Inspector, tmp_path: Path, kind: str) -> None:
+    grain = np.random.default_rng(1).random((224, 336, 3))
+    path = write_raw(tmp_path / f"a.{kind}", kind, grain)
+    whole = path.read_bytes()
+    _check(whole, kind)
+    for begin in (len(whole) // 3, len(whole) // 2, len(whole) - 25_000):
+        with pytest.raises(UnreadableImage, match=ZEROS):
+            _check(_hollow(whole, begin, len(whole)), kind)
+    path.write_bytes(_hollow(whole, len(whole) // 2, len(whole)))
+    with pytest.raises(UnreadableImage, match=ZEROS):
+        inspector.inspect(path)
+
+
+@pytest.mark.parametrize("kind", ["dng", "nef", "arw", "orf", "raf"])
+def test_a_few_zeros_at_the_end_are_a_sensors_edge(tmp_path: Path, kind: str) -> None:
+    whole = write_raw(tmp_path / f"a.{kind}", kind, np.random.default_rng(1).random((224, 336, 3)) + 0.001).read_bytes()
+    _check(_hollow(whole, len(whole) - 4000, len(whole)), kind)
+    with pytest.raises(UnreadableImage, match=ZEROS):
+        _check(_hollow(whole, len(whole) - 4100, len(whole)), kind)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("first", [4, TILES - 1])
+def test_tiles_that_a_copy_left_out_are_seen(tmp_path: Path, compressed: bool, first: int) -> None:
+    places = write_tiled_dng(tmp_path / "a.dng", _scene((0.1, 0.8, 0.1)), compressed=compressed)
+    whole = (tmp_path / "a.dng").read_bytes()
+    with pytest.raises(UnreadableImage, match=ZEROS):
+        _check(_hollow(whole, places[first], len(whole)), "dng")
+    if compressed:
+        with pytest.raises(UnreadableImage, match=ZEROS):
+            _check(_hollow(whole, places[5], places[6]), "dng")
+
+
+def test_what_is_black_and_no_sensors_own_is_no_damage(tmp_path: Path) -> None:
+    """Programs write panoramas with black margins as DNG of colours that are whole for each pixel."""
+    for light, fits in ((34892, True), (32803, False)):
+        fields = {256: (4, [100]), 257: (4, [100]), 258: (3, [8]), 262: (3, [light]), 279: (4, [10_000])}
+        start = len(_tiff({**fields, 273: (4, [0])}))
+        data = _tiff({**fields, 273: (4, [start])}) + b"\x10" * 5000 + bytes(5000)
+        if fits:
+            _check(data, "dng")
+        else:
+            with pytest.raises(UnreadableImage, match=ZEROS):
+                _check(data, "dng")
+
+
+@pytest.mark.parametrize(
+    ("length", "data", "fits"),
+    [
+        (40_000, bytes(4096), False),
+        (40_000, bytes(4095), True),
+        (150_000, bytes(4096), True),  # as many as pixels that are only packed
+        (40_000, b"\xff\x10\xff\x50" + bytes(39_996), True),  # JPEG XS is filled up to its size
+    ],
+)
+def test_codes_of_nikons_hold_no_run_of_zeros(length: int, data: bytes, fits: bool) -> None:
+    fields = {256: (4, [400]), 257: (4, [250]), 258: (3, [14]), 259: (3, [34713]), 262: (3, [32803])}
+    fields |= {279: (4, [length])}
+    start = len(_tiff({**fields, 273: (4, [0])}))
+    front = b"" if data[0] else b"\x10" * 10_000
+    whole = _tiff({**fields, 273: (4, [start])}) + (front + data).ljust(length, b"\x10")
+    if fits:
+        _check(whole, "nef")
+    else:
+        with pytest.raises(UnreadableImage, match=ZEROS):
+            _check(whole, "nef")
+
+
+def _lossless(symbols: bytes, data: bytes, *, frame: int = 0xC3) -> bytes:
+    table = bytes([0, 0, len(symbols), *[0] * 14]) + symbols
+    frame_of_one = struct.pack(">BHHB3B", 14, 100, 100, 1, 1, 0x11, 0)
+    head = b"\xff\xd8" + b"".join(
+        struct.pack(">2BH", 0xFF, marker, len(body) + 2) + body
+        for marker, body in ((0xC4, table), (frame, frame_of_one), (0xDA, bytes([1, 1, 0, 1, 0, 0])))
+    )
+    return head + data
+
+
+@pytest.mark.parametrize(
+    ("jpeg", "fits"),
+    [
+        (_lossless(b"\0\1\2", b"\x10" * 9000 + b"\xff\xd9"), True),
+        (_lossless(b"\0\1\2", bytes(9000) + b"\xff\xd9"), True),  # all of it one level: clipped sky
+        (_lossless(b"\1\0\2", b"\x10" * 900 + bytes(5000) + b"\x10\xff\xd9"), False),
+        (_lossless(b"\1\0\2", b"\x10" * 900 + bytes(5000) + b"\x10\xff\xd9", frame=0xC0), True),
+        (_lossless(b"\1\0\2", b"\x10" * 900 + bytes(4000) + b"\x10\xff\xd9"), True),
+        (_lossless(b"\1\0\2", b"\x10" * 900 + b"\xff\xd9" + bytes(9000)), True),  # padding
+        (_lossless(b"\0\1\2", b"\x10" * 900 + bytes(9000)), False),
+        (_lossless(b"\0\1\2", b"\x10" * 9000 + bytes(4000)), True),
+        (bytes(3000) + b"\x10\xff\xd9", False),
+        (b"\x10" * 400, True),
+        (b"\xff\xd8\xff", True),
+    ],
+)
+def test_zeros_in_lossless_jpegs(jpeg: bytes, fits: bool) -> None:
+    for front in (b"", b"in front"):
+        if fits:
+            check_jpeg(io.BytesIO(front + jpeg), len(front), len(jpeg))
+        else:
+            with pytest.raises(UnreadableImage, match=ZEROS):
+                check_jpeg(io.BytesIO(front + jpeg), len(front), len(jpeg))
+
+
+def test_zeros_are_counted_across_steps_and_pieces() -> None:
+    size = 3 << 20
+    check_end(io.BytesIO(b"\x10" * size), [(0, size)])
+    for zeros, fits in ((size // 100, False), (size // 100 - 1, True), (size, False)):
+        file = io.BytesIO((b"\x10" * (size - zeros)).ljust(size, b"\0"))
+        for pieces in ([(0, size)], [(at, 1024) for at in reversed(range(0, size, 1024))]):
+            if fits:
+                check_end(file, pieces)
+            else:
+                with pytest.raises(UnreadableImage, match=ZEROS):
+                    check_end(file, pieces)
+    across = b"\x10" * ((1 << 20) - 2000) + bytes(4096) + b"\x10"
+    with pytest.raises(UnreadableImage, match=ZEROS):
+        check_runs(io.BytesIO(across), 0, len(across))
+    check_runs(io.BytesIO(across), 1, (1 << 20) + 2000)
+
+
+def test_pieces_upon_each_other_are_not_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(raw_layout, "check_jpeg", lambda _, __, length: seen.append(length))
+    fields = {259: (3, [7]), 262: (3, [32803]), 273: (4, [8]), 279: (4, [100])}
+    linked = b"".join(
+        _tiff(fields)[8:-4] + struct.pack("<I", 8 + (number + 1) * (len(_tiff(fields)) - 8) if number < 49 else 0)
+        for number in range(50)
+    )
+    data = _tiff(fields)[:8] + linked
+    _check(data, "nef")
+    assert 1 < len(seen) < 50
+    assert sum(seen) <= len(data)
 
 
 # --- lists of opcodes ------------------------------------------------------------------------------
