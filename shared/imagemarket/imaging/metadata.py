@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.models import EmbeddedDescription, TechnicalMetadata
 from imagemarket.imaging.nobodys_words import is_nobodys
+from imagemarket.imaging.windows_latin import letters_of, western
 from imagemarket.platform.text import what_shows
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def technical_metadata(exif: Exif) -> TechnicalMetadata:
 def _text(value: Any) -> str | None:
     if isinstance(value, bytes):
         found = _utf8(value)
-        value = _latin(value) if found is None else found
+        value = western(value) if found is None else found
     if not isinstance(value, str):
         return None
     clean = "".join(letter for letter in value.split("\0")[0] if letter.isprintable()).strip()
@@ -380,7 +381,7 @@ def _texts(value: Element) -> list[str]:
 
 def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
     """IPTC-IIM 4.2. Its texts are in the alphabet that 1:90 says; else each in UTF-8 where it is valid, or Windows'
-    Latin: programs add their own fields beside those that are there."""
+    Latin where it reads like that: programs add their own fields beside those that are there."""
     fields: dict[tuple[int, int], list[bytes]] = {}
     at = 0
     while at + 5 <= len(block) and block[at] == 0x1C:
@@ -397,16 +398,18 @@ def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
         fields.setdefault((record, dataset), []).append(block[at : at + size])
         at += size
     declared = b"".join(fields.get((1, 90), []))
-    letters = next((letters for escape, letters in _ALPHABETS.items() if escape in declared), _LATIN_LETTERS)
-    utf8 = b"\x1b%G" in declared or letters is _LATIN_LETTERS
+    letters = next((letters for escape, letters in _ALPHABETS.items() if escape in declared), None)
+    utf8 = b"\x1b%G" in declared or letters is None
+
+    def decoded(value: bytes) -> str | None:
+        text = _utf8(value) if utf8 else None
+        if text is not None:
+            return text
+        return western(value) if letters is None else "".join(letters[byte] for byte in value)
 
     def texts(number: int, most: int) -> list[str]:
         values = fields.get((2, number), [])
-        decoded = (
-            text if utf8 and (text := _utf8(each)) is not None else "".join(letters[byte] for byte in each)
-            for each in values
-        )
-        return [clean for each in decoded if (clean := _clean(each, most))]
+        return [clean for each in values if (text := decoded(each)) is not None and (clean := _clean(text, most))]
 
     def first(number: int, most: int) -> str | None:
         return next(iter(texts(number, most)), None)
@@ -435,7 +438,8 @@ def _exif_text(fields: Mapping[int, Any], tag: int, most: int) -> str | None:
         return None
     value = value.split(b"\0")[0]
     found = _utf8(value)
-    return _clean(_latin(value) if found is None else found, most)
+    found = western(value) if found is None else found
+    return None if found is None else _clean(found, most)
 
 
 def _utf8(data: bytes) -> str | None:
@@ -449,23 +453,13 @@ def _utf8(data: bytes) -> str | None:
         return whole.decode() if cut else None
 
 
-def _letters(codec: str) -> tuple[str, ...]:
-    return tuple(bytes([each]).decode(codec, "ignore") or chr(each) for each in range(256))
-
-
-# Made here, since Python reads a codec from its file when it is first used, and a confined decoder opens none.
-_LATIN_LETTERS = _letters("cp1252")
+# Made here, as those of Windows' Latin are.
 _ALPHABETS = {
-    b"\x1b" + set_number + final: _letters(f"iso8859_{part}")
+    b"\x1b" + set_number + final: letters_of(f"iso8859_{part}")
     for final, part in zip(b"B C D L G F H M b".split(), (2, 3, 4, 5, 6, 7, 8, 9, 15), strict=True)
     for set_number in (b"-", b".", b"/")
 }
 """By how ISO 2022 announces them: the right halves of ISO 8859."""
-
-
-def _latin(data: bytes) -> str:
-    """Windows' Latin, with Latin-1 for the five bytes that it leaves out."""
-    return "".join(_LATIN_LETTERS[each] for each in data)
 
 
 def _clean(text: str, most: int) -> str | None:
