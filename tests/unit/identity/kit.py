@@ -21,7 +21,7 @@ from imagemarket.platform.errors import DependencyUnavailable
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ISSUER = "imagemarket-tests"
 EMAIL = "ann@example.com"
-PASSWORD = "correct horse battery staple"
+PASSWORD = "quiet lantern orbit seventeen"
 ADDRESS = "203.0.113.7"
 CHEAP = 4
 """bcrypt's least cost."""
