@@ -23,15 +23,15 @@ _MAKERS = _listed("""
     pentax polaroid praktica realme ricoh rollei samsung sanyo sony toshiba vivitar voigtlander xiaomi yashica zte
 """)
 """Of EXIF's Make, without those that are words of every day (Apple, Honor, Sharp): a file's own Make tells them."""
-_OF_DEVICES = _listed("action cam co corp corporation digital dsc electronics inc ltd mobile optical still")
+_OF_DEVICES = _listed("action cam co corp corporation digital dsc electronics inc ltd mobile optical still techwin")
 """What stands beside a maker in ImageDescription: "SONY DSC", "KODAK Action Cam", "Minolta DSC"."""
 _OF_DEVICES_IN_CAPITALS = _OF_DEVICES | {"camera", "company", "imaging", "phone", "pictures"}
 """The same in a text all of capitals: "SAMSUNG CAMERA PICTURES"; "Nikon camera" may be what a picture shows."""
 _CAMERA_IN_CAPITALS = re.compile(r"(?:[A-Z0-9-]+ ){0,3}DIGITAL (?:STILL )?CAMERA")
 """OLYMPUS's, Minolta's, Sanyo's and Traveler's."""
 _PHONE_CODE = re.compile(
-    r"(?:oz|[fhqrs])?(?:bsh|bst|bt|bty|btr|cof|dav|edf|fdr|hdr|mde|nbt|nor|ptf|ptr|pt|sdr|tbr){1,3}"
-    r"(?:[A-Z]{2})?(?:_[a-zA-Z]+)*"
+    r"(?:oz|[fhqrs])?(?:bsh|bst|bt|btf|bty|btr|cof|dav|edf|fdr|hdr|mde|nbt|nor|pl|ptf|ptr|pt|sdr|tbr){1,3}"
+    r"(?:[A-Z]{2})?(?:_\w+)?"
 )
 """How a Huawei's or Honor's camera says in which mode it was: dav_soft, cof_vivid, oznorCO, rbt."""
 
@@ -49,13 +49,14 @@ _UNTITLED = (
 """As Photoshop, GIMP and Paint name what has no name yet."""
 _FILE_WORDS = _listed("""
     bild cimg dcim dcp dji document download dsc dscf dscn dscp file foto fxt gedc gopr hpim imag image images img imgp
-    kif mdsc mg mmexport mov mvi mvimg p pano photo pic pict picture pxl receivedpic sam scan scanned screen screenshot
+    kif mdsc mmexport mov mvi mvimg pano photo pic picsart pict picture pxl receivedpic scan scanned screen screenshot
     sdc stp untitled vid wp
 """)
 """What cameras (DCF, JEITA CP-3461), phones and programs begin a file's name with."""
 _BESIDE_FILE_WORDS = _listed("""
-    a alle am at bearbeitet burst copie copy cover da edit edited effects final hdr in kopia kopie media mp night of
-    original panorama pm portrait raw signal telegram um wa whatsapp à às
+    a alle am apr at aug bearbeitet burst copie copy cover da dec edit edited effects fb feb final from hdr in jan jul
+    jun kopia kopie mar may mp night nov oct of original panorama pm portrait raw sep signal telegram um wa whatsapp
+    à às
 """)
 _FILE_NAME = re.compile(
     r".*\.(?:jpe?g|jpe|jfif|png|tiff?|gif|bmp|webp|heic|heif|avif|psd|psb|xcf|pdf|svg|dng|cr[23w]|nef|arw|orf|rw2|raf"
@@ -63,7 +64,8 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"(?:[^\s/\\]+[\\/]+)*[_.-]?[A-Za-z]{0,5}[_.-]?(?:(?!(?:19|20)\d\d$)\d{4,}|\d{3,}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{0,3}"
+    r"[Ss]creenshot[_-]\d\S*|[A-Za-z_]+[_-]\d{6,}[\d_.-]*"
+    r"|(?:[^\s/\\]+[\\/]+)*[_.-]?[A-Za-z]{0,5}[_.-]?(?:(?!(?:19|20)\d\d$)\d{4,}|\d{3,}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{0,3}"
 )
 """A few letters and a long number, as files and parts of any device are called: DSC_1234, ICM107B. What is shorter may
 be a mountain or an aeroplane (K2, A380), and a year may stand behind a place (Rome2024)."""
@@ -75,7 +77,16 @@ _DEFAULTS = frozenset(
         *("fullsizerender", "hdr", "image", "image description", "image title", "imagedescription", "img", "my image"),
         *("my photo", "my picture", "n/a", "nan", "new image", "nil", "no description", "no title", "none", "null"),
         *("photo", "picture", "receivedpic", "scan", "title", "undefined", "unknown", "user comment", "x-default"),
-        *("(null)", "[none]", "untitled image", "untitled photo", "untitled picture", "untitled design"),
+        *(
+            "(null)",
+            "image from ios",
+            "jpeg",
+            "jpeg image",
+            "test image",
+            "enter description here",
+            "description of image",
+        ),
+        *("title here", "untitled image", "untitled photo", "untitled picture", "untitled design"),
     )
 )
 """Comments that programs write by default, and what they write where there is none."""
@@ -88,10 +99,13 @@ _PROGRAMS = "|".join(
         *("photoscape", "photoshop", "picasa", "picmonkey", "picsart", "pixlr", "polarr", "procreate", "ptgui"),
         *("rawtherapee", "retrica", "shotwell", "sketch", "snapchat", "snapseed", "stable diffusion", "vsco(?:cam)?"),
         *("xnview", "zoner", "iphone", "ipad", "galaxy", "pixel", "huawei", "oneplus", "xiaomi", "redmi", "poco"),
-        *("realme", "oppo", r"mi \d+\w*"),
+        *("realme", "oppo", r"mi \d+\w*", "moldiv", "nokia", "lumia", "photo editor"),
     )
 )
-_VERSION = r"(?:v?\d[\w.]*|cc|cs\d?|pro|max|ultra|plus|camera|express|lightroom|photoshop|photo|elements|designer)"
+_VERSION = (
+    r"(?:v?\d[\w.]*|cc|cs\d?|pro|max|ultra|plus|camera|express|lightroom|photoshop|photo|elements|designer|selfie"
+    "|smart cam)"
+)
 _WRITTEN_WITH = (
     "(?:photo |image |picture |file )?"
     "(?:captured|created|edited|exported|generated|made|processed|produced|saved|shot|taken|written) "
@@ -135,7 +149,7 @@ def is_nobodys(text: str, devices: Sequence[str] = (), programs: Sequence[str] =
     patterns = (_WRITTEN_BY_PROGRAMS, _CAMERA_IN_CAPITALS, _PHONE_CODE, _COUNTED, _FILE_NAME)
     return (
         not any(letter.isalpha() for letter in line)
-        or line.casefold().strip(" .") in _DEFAULTS
+        or line.casefold().strip(" .:[]<>{}$") in _DEFAULTS
         or any(pattern.fullmatch(line) for pattern in patterns)
         or _is_of_makers(line)
         or _is_of_the_file(line, devices, programs)
@@ -163,12 +177,16 @@ def _is_of_makers(line: str) -> bool:
 
 
 def _is_of_the_file(line: str, devices: Sequence[str], programs: Sequence[str]) -> bool:
-    """Of a program's name the beginning counts alone: "Adobe Photoshop 21.0 (Windows)" wrote no "Windows"."""
-    words = _words(line)
-    own = {word for device in devices for word in _words(device)}
-    if not own.isdisjoint(words) and own.union(_OF_DEVICES_IN_CAPITALS).issuperset(words):
+    """A single word only where it is a whole name: a Galaxy's owner may photograph one, and "Windows Photo Editor" may
+    have shown windows. Of a program's name the beginning counts alone."""
+    words, is_phrase = _words(line), " " in line
+    names = [_words(each) for each in (*devices, *programs)]
+    if words in names:
         return words != ["apple"]  # which no phone of theirs writes, and people photograph
-    return any(_words(program)[: len(words)] == words for program in programs)
+    own = {word for device in devices for word in _words(device)}
+    if is_phrase and not own.isdisjoint(words) and own.union(_OF_DEVICES_IN_CAPITALS).issuperset(words):
+        return True
+    return is_phrase and any(_words(program)[: len(words)] == words for program in programs)
 
 
 def _names_a_file(line: str) -> bool:

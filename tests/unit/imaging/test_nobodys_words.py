@@ -46,6 +46,10 @@ NOBODYS = [
     *("Adobe Photoshop CS6", "Picasa", "<KENOX S630  / Samsung S630>", "default", "Image Description", "x-default"),
     *("filter: 0; jpegRotation: 0; module: photo; hw-remosaic: false;", "Software: gnuplot", "Scanned Document"),
     *("<?xml version='1.0'?><OME/>", "  ", "2024", "…", "Optimized by JPEGmini 3.18", "Image 1 of 3", "E5200"),
+    *("Screenshot from 2024-05-01 10-15-03", "Screenshot_20240501-101503_Chrome", "FB_IMG_1600000000", "cof_16_9"),
+    *("received_1234567890", "PicsArt_05-01-10.10.10", "dji_fly_20240101", "Image from iOS", "hdrpl", "btfhdr"),
+    *("Photo Jan 01, 10 10 10 AM", "Samsung Techwin", "Created with Nokia Smart Cam", "[title]", "Image Description:"),
+    *("IMG_1234 copy", "Copy of IMG_1234", "DSC_0123-HDR-Pano", "Untitled_Panorama1", "2024-01-01 10.10.10"),
 ]
 SOMEBODYS = [
     *("Sony building at night", "Created with love", "Samsung Galaxy phone on a table", "Boats on a lake", "Café"),
@@ -84,6 +88,15 @@ SOMEBODYS = [
         "No. 5",
     ),
     *("Note: the sea; the sky; the land", "Rain [wet street]", "Berlin, 1.5.2024", "Trust", "Honor", "Sharp edges"),
+    *(
+        "Photo from Jan",
+        "Image from the moon",
+        "Nokia at dawn",
+        "A test image of mine",
+        "Sam 1999",
+        "Screenshot-like wall",
+        "May 2024",
+    ),
     *("Jane's photo", "Scanned by light", "Pano over 12 hills", "Sam", "Sam and Pat 1999", "Media city 2020", "Vivo"),
 ]
 
@@ -114,6 +127,11 @@ def test_what_is_made_of_the_names_of_device_and_program_is_nobodys(
 ) -> None:
     assert is_nobodys(text, (make, model), (software,))
     assert not is_nobodys(f"{text} beside the window", (make, model), (software,))
+
+
+@pytest.mark.parametrize("text", ["Galaxy", "Windows", "Desire", "Galaxies"])
+def test_one_word_of_a_longer_name_may_be_what_a_picture_shows(text: str) -> None:
+    assert not is_nobodys(text, ("samsung", "Galaxy S21", "HTC Desire"), ("Windows Photo Editor 10.0",))
 
 
 def _jpeg(**options: object) -> bytes:
