@@ -541,16 +541,20 @@ def _give_place_back(connection: Connection[Row], call: UUID) -> None:
 
 
 def _why_not_verified(answer: Answer, challenge: str) -> str | None:
-    """None when the answer is a success that tells the challenge: `{"challenge": …}`, or its text alone."""
+    """None when the answer is a success that tells the challenge: `{"challenge": …}`, or its text alone, as it is or as
+    a string of JSON, which is what frameworks make of it. A byte order mark before either counts for nothing."""
     if not answer.delivered:
         return answer.error or f"the challenge was answered with status {answer.status}"
-    told: object = answer.body.strip()
+    text = answer.body.removeprefix("\ufeff").strip()
+    told: object = text
     try:
-        document: object = json.loads(answer.body)
+        document: object = json.loads(text)
     except (ValueError, RecursionError):
         document = None
     if isinstance(document, Mapping):
         told = document.get("challenge")
+    elif isinstance(document, str):
+        told = document.strip()
     if isinstance(told, str) and hmac.compare_digest(told.encode("utf-8", "replace"), challenge.encode()):
         return None
     return "the answer does not tell the challenge"
