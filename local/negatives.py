@@ -94,6 +94,33 @@ def write_tiled_dng(
     return places
 
 
+def write_linear_dng(path: Path, samples: np.ndarray, *, in_planes: bool = False, white: int | None = None) -> Path:
+    """A DNG of whole colours (height, width, 3), as programs write it, of the samples' own type: whole numbers, or
+    floats."""
+    height, width, colours = samples.shape
+    data = (samples.transpose(2, 0, 1) if in_planes else samples).tobytes()
+    strips = colours if in_planes else 1
+    strip = len(data) // strips
+    identity = [(1, 1), (0, 1), (0, 1), (0, 1), (1, 1), (0, 1), (0, 1), (0, 1), (1, 1)]
+
+    def first(place: int) -> bytes:
+        entries = [
+            *[(254, _LONG, [0]), (256, _LONG, [width]), (257, _LONG, [height])],
+            *[(258, _SHORT, [8 * samples.itemsize] * colours), (259, _SHORT, [1]), (262, _SHORT, [34892])],
+            *[(271, _ASCII, "ACME"), (272, _ASCII, "ACME Raw 1")],
+            *[(273, _LONG, [place + number * strip for number in range(strips)]), (277, _SHORT, [colours])],
+            *[(278, _LONG, [height]), (279, _LONG, [strip] * strips), (284, _SHORT, [2 if in_planes else 1])],
+            *[(339, _SHORT, [3 if samples.dtype.kind == "f" else 1] * colours), (50706, _BYTE, [1, 4, 0, 0])],
+            *[(50707, _BYTE, [1, 1, 0, 0]), (50708, _ASCII, "ACME Raw 1")],
+            *([] if white is None else [(50717, _LONG, [white] * colours)]),
+            *[(50721, _SRATIONAL, identity), (50728, _RATIONAL, [(1, 1)] * 3), (50778, _SHORT, [21])],
+        ]
+        return _directory(entries, 8)
+
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8) + first(8 + len(first(0))) + data)
+    return path
+
+
 RAW_KINDS = ("dng", "nef", "arw", "orf", "cr2", "cr3", "rw2", "raf")
 """What `write_raw` can make: all that is taken."""
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
-from imagemarket.platform.errors import UnreadableImage
+from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
 
 _DIRECTORIES_MAX = 100
 """Cameras write up to a dozen."""
@@ -44,6 +44,7 @@ _NIKONS_PACKED_BITS = 12
 """From as many a pixel on, what goes by the name of Nikon's codes may be pixels that are only packed."""
 _JPEG_XS = b"\xff\x10\xff\x50"
 _LIGHT, _MOSAIC, _LINEAR = 262, 32803, 34892
+_WHITE, _SAMPLE_FORMAT, _FLOATS, _FLOATS_WITH_WHITE = 50717, 339, 3, 32
 _LINKS = {_STRIPS: _STRIP_BYTES, _TILES: _TILE_BYTES, _JPEG_AT: _JPEG_BYTES}
 _WHOLE_NUMBERS = {3, 4, 13, 16}
 
@@ -65,8 +66,9 @@ _CUT = "The RAW file's pixels lie beyond its end: it is damaged or cut short."
 
 
 def check_raw(file: BinaryIO, found: str) -> None:
-    """Raises `UnreadableImage` where a RAW of the format names data that the file does not hold, or a DNG carries a
-    list of opcodes that is empty, cut short, or says too little of how its pixels are to be read."""
+    """Raises `UnreadableImage` where a RAW of the format names data that the file does not hold, or zeros stand in
+    their place, or a DNG carries a list of opcodes that is empty, cut short, or says too little of how its pixels are
+    to be read; and `UnsupportedFormat` where it has samples that LibRaw shows as another picture."""
     size = file.seek(0, os.SEEK_END)
     try:
         if found == "cr3":
@@ -78,6 +80,8 @@ def check_raw(file: BinaryIO, found: str) -> None:
             for directory in directories(file):
                 _check_pixels(directory, size, found)
                 _check_opcodes(directory)
+                if found == "dng":
+                    _check_samples(directory)
                 pieces = _sensors_pieces(directory, found, size)
                 unseen -= sum(length for _, length in pieces)
                 if pieces and unseen >= 0:
@@ -224,6 +228,22 @@ def _check_geometry(
         ends = [place + count for place, count in zip(places, counts, strict=True)]
         if places[0] + row * height > size or ends[:-1] != list(places[1:]):
             raise UnreadableImage("The strips of the RAW file's picture do not follow each other.")
+
+
+def _check_samples(directory: TiffDirectory) -> None:
+    """LibRaw takes planes for pixels, and the white of short floats, where none is said, for 65,535 in place of 1.
+
+    Raises `UnsupportedFormat` then.
+    """
+    if directory.numbers(_LIGHT, (0,))[0] not in {_MOSAIC, _LINEAR}:
+        return
+    if directory.numbers(_PLANES, (1,))[0] == 2 and directory.numbers(_SAMPLES, (1,))[0] > 1:
+        raise UnsupportedFormat("The DNG's colours lie in planes; save it with the colours of each pixel together.")
+    short = directory.numbers(_BITS, (1,))[0] < _FLOATS_WITH_WHITE
+    if directory.numbers(_SAMPLE_FORMAT, (1,))[0] == _FLOATS and short and _WHITE not in directory.fields:
+        raise UnsupportedFormat(
+            "The DNG has floats of less than 32 bits, and no WhiteLevel; save it with whole numbers."
+        )
 
 
 def _check_opcodes(directory: TiffDirectory) -> None:

@@ -21,8 +21,8 @@ from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
 from imagemarket.imaging.renditions import open_master
-from imagemarket.platform.errors import ImageRejected, UnreadableImage
-from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_raw, write_tiled_dng
+from imagemarket.platform.errors import ImageRejected, UnreadableImage, UnsupportedFormat
+from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_linear_dng, write_raw, write_tiled_dng
 
 CUT = "beyond its end: it is damaged or cut short"
 SIDES = (160, 224)
@@ -476,6 +476,36 @@ def test_a_raw_that_is_too_much_to_hold_is_refused_with_the_limit_named(
     path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
     with pytest.raises(decoding.ImageTooLarge, match="with the file"):
         inspect(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "in_planes", "white", "refused"),
+    [
+        ("<u2", False, None, None),
+        ("u1", False, None, None),
+        ("<u2", True, None, "in planes"),
+        ("u1", True, 255, "in planes"),
+        ("<f4", True, 1, "in planes"),
+        ("<f4", False, None, None),
+        ("<f4", False, 1, None),
+        ("<f2", False, 1, None),
+        ("<f2", False, None, "no WhiteLevel"),
+    ],
+)
+def test_a_dng_of_whole_colours_is_shown_as_it_is_or_refused(
+    tmp_path: Path, kind: str, in_planes: bool, white: int | None, refused: str | None
+) -> None:
+    scale = 1 if kind.startswith("<f") else 2 ** (8 * np.dtype(kind).itemsize) - 1
+    samples = (_scene((0.8, 0.1, 0.1)) * scale).astype(kind)
+    path = write_linear_dng(tmp_path / "a.dng", samples, in_planes=in_planes, white=white)
+    if refused:
+        with pytest.raises(UnsupportedFormat, match=refused):
+            inspect(path)
+        return
+    picture = np.asarray(open_master(inspect(path).master)).astype(int)
+    assert picture[80, 110, 0] > 200 > 1.5 * max(picture[80, 110, 1:])
+    assert np.ptp(picture[5, 5]) < 20
+    assert 90 < picture[5, 5, 0] < 140
 
 
 # --- every kind of camera RAW that is taken --------------------------------------------------------
