@@ -20,9 +20,13 @@ KEY = "originals/a/b.jpg"
 
 
 @pytest.fixture(scope="module")
-def emulator(engine_room: Layout) -> Iterator[Any]:
+def supervisor(engine_room: Layout) -> Supervisor:
+    return Supervisor(engine_room)
+
+
+@pytest.fixture(scope="module")
+def emulator(engine_room: Layout, supervisor: Supervisor) -> Iterator[Any]:
     part = emulator_part(engine_room)
-    supervisor = Supervisor(engine_room)
     supervisor.start(part)
     yield aws_client(engine_room, "s3")
     supervisor.stop(part)
@@ -91,3 +95,21 @@ def test_tags_belong_to_a_version(store: ObjectStore) -> None:
     assert store.tags(KEY, version_id=first) == {}
     with pytest.raises(NotFound):
         store.tags("nothing/there.jpg")
+
+
+def test_an_upload_in_parts_that_an_emulator_started_anew_forgot_is_not_found(
+    emulator: Any, engine_room: Layout, supervisor: Supervisor
+) -> None:
+    """On which the API says that it has to be announced again; giving it up is fine."""
+    bucket = f"b-{uuid4().hex}"
+    emulator.create_bucket(Bucket=bucket)
+    store = ObjectStore(emulator, bucket)
+    upload_id = store.start_multipart(KEY, content_type="image/tiff")
+    store._client.upload_part(Bucket=bucket, Key=KEY, UploadId=upload_id, PartNumber=1, Body=b"1")
+    assert [(number, size) for number, _, size in store.list_parts(KEY, upload_id)] == [(1, 1)]
+    part = emulator_part(engine_room)
+    supervisor.stop(part)
+    supervisor.start(part)
+    with pytest.raises(NotFound):
+        list(store.list_parts(KEY, upload_id))
+    store.abort_multipart(KEY, upload_id)

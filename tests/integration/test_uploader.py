@@ -23,7 +23,7 @@ from imagemarket.cli.journal import Journal
 from imagemarket.cli.pictures import Defaults, find_pictures
 from imagemarket.cli.uploader import TICKET_SECONDS, Outcome, Uploader
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.errors import Conflict, DependencyUnavailable
 from tests.integration.market import EMAIL, URL, Killed, Market, a_market
 
 pytestmark = pytest.mark.engines
@@ -212,6 +212,55 @@ def test_parts_whose_addresses_are_over_are_given_up_and_sent_anew(
     assert statuses(run(market, folder, tmp_path / "j.jsonl", clock=later)) == ["approved"] * 3
     assert not market.store.uploads
     assert market.statuses() == {"approved": 3}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_parts_that_the_store_has_lost_are_announced_and_sent_anew(
+    market: Market, folder: Path, tmp_path: Path, told: bool
+) -> None:
+    """As an emulator forgets them that was started anew; also where the run ended before it knew its image."""
+
+    def killed(_: int) -> str | None:
+        if told:
+            return "killed" if market.parts[2] else None
+        return "killed" if market.requests[-1].endswith("/images/upload") else None
+
+    market.cut = killed
+    with pytest.raises(Killed):
+        run(market, folder, tmp_path / "j.jsonl")
+    assert len(market.store.uploads) == 1, "the large one is the first"
+    market.store.uploads.clear()
+    market.requests.clear()
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert market.requests.count("POST /v1/images/upload") == 4, "one of the large file's was refused"
+    assert market.statuses() == {"approved": 3}
+    assert not market.store.uploads
+
+
+def test_a_key_whose_upload_was_given_up_is_not_used_again(market: Market, folder: Path, tmp_path: Path) -> None:
+    """Elsewhere, between the runs: neither the image nor its parts are there."""
+    market.cut = lambda _: "killed" if market.requests[-1].endswith("/images/upload") else None
+    with pytest.raises(Killed):
+        run(market, folder, tmp_path / "j.jsonl")
+    market.store.uploads.clear()
+    with market.database.transaction() as connection:
+        connection.execute("DELETE FROM images")
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert market.statuses() == {"approved": 3}
+
+
+def test_an_announcement_that_is_refused_for_another_reason_is_not_repeated(
+    market: Market, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> str:
+        raise Conflict("There is no room.")
+
+    (folder / "one.jpg").unlink()
+    (folder / "two.png").unlink()
+    monkeypatch.setattr(market.store, "start_multipart", refused)
+    (outcome,) = run(market, folder, tmp_path / "j.jsonl")
+    assert (outcome.status, outcome.reason) == ("failed", "There is no room. (409 conflict)")
+    assert market.requests.count("POST /v1/images/upload") == 1
 
 
 def test_words_that_changed_are_another_announcement(market: Market, folder: Path, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ class Uploader:
         body = announcement_of(picture, sha256=sha256, defaults=self._defaults)
         ticket, entry = self._announce(sha256, entry, body)
         if ticket["image_id"] != entry.image_id:
-            if entry.image_id is not None:  # the words changed: the parts belong to an image that is not wanted
+            if entry.image_id is not None:  # announced anew: the first image will get no bytes
                 with contextlib.suppress(ApiProblem):
                     self._client.request("DELETE", f"/v1/images/{entry.image_id}/upload")
             entry = replace(entry, image_id=ticket["image_id"], parts={})
@@ -303,20 +303,29 @@ class Uploader:
     def _announce(self, sha256: str, entry: Entry, body: dict[str, Any]) -> tuple[dict[str, Any], Entry]:
         """The API's ticket, and the entry with the key that it was got with."""
         self._put(sha256, entry)
+        renewed = False
         for attempt in range(20):
             try:
                 headers = {"Idempotency-Key": entry.idempotency_key}
                 return self._client.post("/v1/images/upload", json=body, headers=headers), entry
             except ApiProblem as problem:
-                if problem.slug == "idempotency-key-reused":
-                    # The words changed since the run that was cut off: another announcement.
-                    entry = replace(entry, idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
-                    self._put(sha256, entry)
-                elif problem.status == 409 and attempt < 19:
-                    self._sleep(0.5)  # the same announcement is still being worked on
+                over = problem.extensions.get("image_id") if problem.status == 409 else None
+                if over is not None and not renewed:
+                    # What the key stands for was given up or lost, as parts are: repeating it would answer so for ever.
+                    renewed = True
+                    entry = self._announced_anew(sha256, replace(entry, image_id=over, parts={}))
+                elif problem.slug == "idempotency-key-reused":
+                    entry = self._announced_anew(sha256, entry)  # the words changed since the run that was cut off
+                elif problem.slug == "idempotency-in-flight" and attempt < 19:
+                    self._sleep(0.5)
                 else:
                     raise
         raise AssertionError("unreachable")
+
+    def _announced_anew(self, sha256: str, entry: Entry) -> Entry:
+        entry = replace(entry, idempotency_key=str(uuid.uuid4()), announced_at=self._clock())
+        self._put(sha256, entry)
+        return entry
 
     def _send_form(self, picture: Picture, entry: Entry, upload: dict[str, Any], body: dict[str, Any]) -> None:
         tries = 0
