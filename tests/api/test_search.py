@@ -76,6 +76,19 @@ def problem(path: str, **query: Any) -> tuple[int, str, Any]:
     return answer["statusCode"], document["type"], document
 
 
+@pytest.mark.parametrize("asked", [{}, {"color": "blue"}, {"date_from": "2026-01-20", "date": "2026-02"}])
+def test_each_value_of_a_facet_is_sent_back_as_the_filter_of_its_name(
+    engine: PostgresSearch, asked: dict[str, str]
+) -> None:
+    engine.write(random_documents(40), [])
+    facets = get("/v1/search", **asked)["facets"]
+    assert all(facets.values()), "each has a value to send back"
+    for facet, counts in facets.items():
+        for each in counts:
+            page = get("/v1/search", **{**asked, facet: each["value"]})
+            assert page["estimated_total"] == each["count"], (facet, each)
+
+
 def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
     shown = document("Golden sunset", categories=("nature",), colours=("orange",), thumbhash="aGk=")
     engine.write([shown], [])

@@ -722,6 +722,8 @@ FILTERS: list[dict[str, Any]] = [
     {"date_to": date(2026, 1, 31)},
     {"date_from": date(2026, 2, 3), "date_to": date(2026, 2, 3)},
     {"date_from": date(1, 1, 1), "date_to": date(9999, 12, 31)},
+    {"date": "2026-02"},
+    {"date": "2026-02", "date_from": date(2026, 2, 10)},
     {"category": ["nature"], "color": ["blue"], "orientation": ["landscape"], "contributor": ADA},
 ]
 
@@ -731,6 +733,7 @@ FACETED: list[tuple[str, dict[str, Any]]] = [
     ("boat", {"category": ["nature"], "people": False, "min_width": 900}),
     ("", {"orientation": ["square"], "license": ["editorial"], "type": ["photo"]}),
     ("", {"contributor": ADA, "date_from": date(2026, 2, 1), "color": ["#c81e28"]}),
+    ("", {"date": "2026-02", "date_to": date(2026, 2, 20), "people": True}),
     ("boat zeppelin", {"color": ["red"], "safe": False}),
     ("zeppelin", {"color": ["red"]}),
 ]
@@ -795,6 +798,16 @@ def test_facets_count_the_matches(engine: Engine) -> None:
     assert tally.total == 20 == sum(count.count for count in tally.facets.orientation)
     assert {count.label for count in tally.facets.contributor} == {"Ada", "Bob"}
     assert engine.tally_of([]).total == 0
+
+
+def test_each_value_of_a_facet_finds_as_many_as_it_counts(engine: Engine) -> None:
+    engine.write(random_documents(60), [])
+    for text, chosen in [("", {}), ("boat", {}), *FACETED]:
+        for facet, counts in engine.tally(text, Filters(**chosen)).facets:
+            for each in counts:
+                value = [each.value] if isinstance(getattr(Filters(), facet), list) else each.value
+                filters = Filters.model_validate({**chosen, facet: value})
+                assert engine.tally(text, filters).total == each.count, (text, chosen, facet, each.value)
 
 
 @pytest.mark.parametrize(

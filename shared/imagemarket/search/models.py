@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from calendar import monthrange
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -186,6 +187,18 @@ def _iso_day(value: Any) -> Any:
 
 Day = Annotated[date, BeforeValidator(_iso_day)]
 
+_MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])")
+
+
+def _month(value: str) -> str:
+    if not _MONTH.fullmatch(value):
+        raise ValueError("must be a month such as 2026-01; days go by date_from and date_to")
+    return value
+
+
+_MONTH_SCHEMA: dict[str, Any] = {"pattern": f"^{_MONTH.pattern}$"}
+Month = Annotated[str, AfterValidator(_month), Field(json_schema_extra=_MONTH_SCHEMA)]
+
 
 class Filters(BaseModel):
     """What a result must be. Of a filter with several values any one is enough; filters add up."""
@@ -227,6 +240,9 @@ class Filters(BaseModel):
     max_aspect_ratio: float | None = Field(
         default=None, ge=0.01, le=100, description="Width divided by height at most, such as 1.78."
     )
+    date: Month | None = Field(
+        default=None, description="Month of publication (UTC), such as 2026-01; `date_from` and `date_to` add up to it."
+    )
     date_from: Day | None = Field(default=None, description="First day of publication (UTC).")
     date_to: Day | None = Field(default=None, description="Last day of publication (UTC), included.")
 
@@ -246,7 +262,7 @@ class Filters(BaseModel):
 
     @field_validator("date_to")
     @classmethod
-    def _not_before_its_beginning(cls, value: date | None, info: ValidationInfo) -> date | None:
+    def _not_before_its_beginning(cls, value: Day | None, info: ValidationInfo) -> Day | None:
         beginning = info.data.get("date_from")
         if value is not None and beginning is not None and value < beginning:
             day = beginning.isoformat()
@@ -260,6 +276,14 @@ class Filters(BaseModel):
         if value is not None and least is not None and value < least:
             raise BeyondLimit(f"must not be below min_aspect_ratio ({least:g})", minimum=least)
         return value
+
+    @property
+    def month(self) -> tuple[Day | None, Day | None]:
+        """The first and the last day of `date`."""
+        if self.date is None:
+            return None, None
+        year, month = (int(each) for each in self.date.split("-"))
+        return date(year, month, 1), date(year, month, monthrange(year, month)[1])
 
     @property
     def narrow(self) -> bool:
@@ -276,20 +300,17 @@ class Filters(BaseModel):
         alone = self.filters()
         unset = _UNFILTERED
         return {
-            facet: alone.model_copy(update={name: getattr(unset, name) for name in names})
-            for facet, names in FACET_FILTERS.items()
-            if any(getattr(alone, name) != getattr(unset, name) for name in names)
+            facet: alone.model_copy(update={facet: getattr(unset, facet)})
+            for facet in FACET_FILTERS
+            if getattr(alone, facet) != getattr(unset, facet)
         }
 
 
 _UNFILTERED = Filters()
 _NARROWING = tuple(name for name in Filters.model_fields if name not in {"safe", "color_tolerance"})
 
-FACET_FILTERS: Mapping[str, tuple[str, ...]] = {
-    **{name: (name,) for name in ("category", "orientation", "color", "license", "type", "contributor", "people")},
-    "date": ("date_from", "date_to"),
-}
-"""The filters that choose among a facet's values."""
+FACET_FILTERS = ("category", "orientation", "color", "license", "type", "contributor", "people", "date")
+"""The filters that choose among a facet's values; each has its facet's name."""
 
 
 HitField = Literal[
@@ -440,7 +461,8 @@ class FacetCount(BaseModel):
 
 
 class Facets(BaseModel):
-    """Counts over the matches, at most `FACETED` of them; send a value back as the filter of its name.
+    """Counts over the matches, at most `FACETED` of them; send a value back as the filter of its name,
+    in place of its other values.
 
     Where a facet's own filter is in use, it counts what all the other filters leave.
     """

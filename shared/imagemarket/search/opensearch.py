@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -587,6 +587,8 @@ def _facetless(filters: Filters) -> list[dict[str, Any]]:
         given = {name: value for name, value in limits.items() if value is not None}
         if given:
             narrow.append({"range": {field: given}})
+    if filters.date_from or filters.date_to:
+        narrow.append(_published(filters.date_from, filters.date_to))
     return narrow
 
 
@@ -609,11 +611,15 @@ def _chosen(filters: Filters) -> dict[str, dict[str, Any]]:
         chosen["contributor"] = {"term": {"contributor_id": str(filters.contributor)}}
     if filters.people is not None:
         chosen["people"] = {"term": {"people": filters.people}}
-    days = {"gte": filters.date_from, "lte": filters.date_to}
-    given = {name: f"{day.isoformat()}||/d" for name, day in days.items() if day is not None}
-    if given:
-        chosen["date"] = {"range": {"published_at": {**given, "format": "yyyy-MM-dd"}}}
+    if filters.date:
+        chosen["date"] = _published(*filters.month)
     return chosen
+
+
+def _published(first: date | None, last: date | None) -> dict[str, Any]:
+    days = {"gte": first, "lte": last}
+    given = {name: f"{day.isoformat()}||/d" for name, day in days.items() if day is not None}
+    return {"range": {"published_at": {**given, "format": "yyyy-MM-dd"}}}
 
 
 def _is_refusal(error: TransportError) -> bool:

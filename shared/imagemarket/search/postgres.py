@@ -697,11 +697,12 @@ def condition_of(filters: Filters) -> tuple[str, dict[str, Any]]:
         add(f"{_ASPECT_RATIO} >= %(min_aspect_ratio)s", min_aspect_ratio=filters.min_aspect_ratio)
     if filters.max_aspect_ratio:
         add(f"{_ASPECT_RATIO} <= %(max_aspect_ratio)s", max_aspect_ratio=filters.max_aspect_ratio)
-    if filters.date_from:
-        add("d.published_at >= %(date_from)s::date", date_from=filters.date_from)
-    if filters.date_to:
-        # Half-open, so that the whole of the last day counts.
-        add("d.published_at < %(date_to)s::date + 1", date_to=filters.date_to)
+    for name, (first, last) in {"date": (filters.date_from, filters.date_to), "month": filters.month}.items():
+        if first:
+            add(f"d.published_at >= %({name}_from)s::date", **{f"{name}_from": first})
+        if last:
+            # Half-open, so that the whole of the last day counts.
+            add(f"d.published_at < %({name}_to)s::date + 1", **{f"{name}_to": last})
     return " AND ".join(conditions), parameters
 
 

@@ -343,10 +343,11 @@ def condition(filters: Filters, model_version: str, exclude: UUID | None = None)
         must.append(between("height", filters.min_height))
     if filters.min_aspect_ratio or filters.max_aspect_ratio:
         must.append(between("aspect_ratio", filters.min_aspect_ratio, filters.max_aspect_ratio))
-    if filters.date_from or filters.date_to:
-        begin = filters.date_from and datetime.combine(filters.date_from, time.min, UTC)
-        end = filters.date_to and datetime.combine(filters.date_to, time.max, UTC)
-        must.append(q.FieldCondition(key="published_at", range=q.DatetimeRange(gte=begin, lte=end)))
+    for first, last in ((filters.date_from, filters.date_to), filters.month):
+        if first or last:
+            begin = first and datetime.combine(first, time.min, UTC)
+            end = last and datetime.combine(last, time.max, UTC)
+            must.append(q.FieldCondition(key="published_at", range=q.DatetimeRange(gte=begin, lte=end)))
     return q.Filter(must=must, must_not=None if exclude is None else [q.HasIdCondition(has_id=[str(exclude)])])
 
 

@@ -362,6 +362,7 @@ def passes(content: SearchDocument, filters: Filters) -> bool:
             content.height >= (filters.min_height or 0),
             content.width / content.height >= (filters.min_aspect_ratio or 0),
             content.width / content.height <= (filters.max_aspect_ratio or 1e9),
+            filters.date in {None, f"{day:%Y-%m}"},
             filters.date_from is None or day >= filters.date_from,
             filters.date_to is None or day <= filters.date_to,
         )

@@ -22,6 +22,18 @@ def test_everything_is_optional() -> None:
     assert query.filters() == Filters()
 
 
+_NO_MONTHS = (
+    "2026",
+    "2026-1",
+    "2026-13",
+    "2026-00",
+    "0000-01",
+    "2026-01-31",
+    "2026-01\n",
+    "\u0662\u0660\u0662\u0666-\u0660\u0661",
+)
+
+
 @pytest.mark.parametrize(
     ("asked", "searched"),
     [
@@ -63,6 +75,7 @@ def test_blank_fields_of_a_form_count_as_absent() -> None:
         ("contributor", "ada", "UUID"),
         ("people", "some", "boolean"),
         ("date_from", "yesterday", "date"),
+        *[("date", month, "a month such as 2026-01") for month in _NO_MONTHS],
         ("cursor", "x" * 301, "300"),
         ("category", ["nature"] * 11, "10"),
         ("color", ["#12345"], "six hex digits"),
@@ -112,14 +125,20 @@ def test_a_colour_in_hex_digits_is_written_in_one_way() -> None:
 
 
 def test_a_facet_is_widened_by_its_own_filter_alone() -> None:
-    chosen = Filters(color=["red"], people=True, date_from=date(2026, 1, 1), date_to=date(2026, 2, 1), min_width=9)
+    chosen = Filters(color=["red"], people=True, date="2026-01", date_from=date(2026, 1, 9), min_width=9)
     assert chosen.widened() == {
         "color": chosen.model_copy(update={"color": []}),
         "people": chosen.model_copy(update={"people": None}),
-        "date": chosen.model_copy(update={"date_from": None, "date_to": None}),
+        "date": chosen.model_copy(update={"date": None}),
     }
     assert SearchQuery(min_height=5, safe=False, color_tolerance=30).widened() == {}
     assert set(FACET_FILTERS) == set(Facets.model_fields)
+
+
+def test_a_month_is_its_days() -> None:
+    assert Filters(date="2024-02").month == (date(2024, 2, 1), date(2024, 2, 29))
+    assert Filters(date="9999-12").month == (date(9999, 12, 1), date(9999, 12, 31))
+    assert Filters().month == (None, None)
 
 
 def test_similar_pictures_take_filters_and_paging_alone() -> None:
