@@ -60,12 +60,19 @@ _TELEPHONE = 7
 _PARTS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d{1,5}|[1-9]\d{0,2}0{3,9}")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
-_SIZE = re.compile(r"\d{1,5}(?:x\d{1,5}){1,2}[a-z]{0,3}|\d{3,4}[ip]\d{2,3}(?:fps)?", re.IGNORECASE)
+_SIZE = re.compile(r"\d{1,5}(?:x\d{1,5}){1,2}[a-z]{0,3}|\d{1,4}[ikp]\d{2,3}(?:fps)?", re.IGNORECASE)
 # 35mm, 4k, 20th and 1920s; also an engine's 320i.
 _MEASURE = re.compile(r"\d{1,4}[^\W\d_]{1,3}")
 # B52, a350, gt3rs; and what is as short as h2o.
 _MODEL = re.compile(r"[^\W\d_]{1,3}\d{1,4}[^\W\d_]{0,2}|\w{2,4}")
 _SHORT_MODEL = re.compile(r"\w{2,3}|[^\W\d_]{1,3}\d\d")
+# Covid19, iphone15: a word and a number that is no year.
+_NUMBERED = re.compile(r"([^\W\d_]{3,})\d{1,2}")
+_SIGN_BEHIND_A_NUMBERED = re.compile(r"[^\W\d_]{3}\d{1,2}[!$%&*?]+[^\W_]")
+# H2SO4: the elements of what is bottled and drawn.
+_FORMULA = re.compile(r"(?i)(?=\w{2,9}$)(?:(?:Al|Ag|Br|Ca|Cl|Cu|Fe|Hg|Li|Mg|Na|Si|Ti|Zn|[CFHIKNOPS])\d{0,2}){2,}")
+_INITIALS = frozenset({"html", "xhtml", "lgbtq", "lgbtqi", "lgbtqia", "lgbtqiap", "lgbtqqia"})
+"""No words by their letters, and said by everybody."""
 _COUNTED = re.compile(r"\d{1,2}([^\W\d_]{4,7})")
 _DIGITS = {word: str(digit) for digit, word in enumerate("zero one two three four five six seven eight nine".split())}  # noqa: SIM905 - shorter
 _KEYS_BEGINNING = re.compile(
@@ -89,7 +96,7 @@ class _Part:
 
     text: str
     kind: str
-    """"word", "number", "year", "measure", "model" or "odd"."""
+    """"word", "number", "year", "measure", "model", "numbered" or "odd"."""
     before: str
     """The sign right before it."""
 
@@ -116,8 +123,12 @@ def _kind(part: str) -> str:
         return "measure"
     if (counted := _COUNTED.fullmatch(part)) and counted[1].lower() in english_words():
         return "measure"
-    if _MODEL.fullmatch(part) and not part.isdecimal():
+    if part.isdecimal():
+        return "odd"
+    if _MODEL.fullmatch(part) or _FORMULA.fullmatch(part):
         return "model"
+    if (numbered := _NUMBERED.fullmatch(part)) and _may_be_numbered(numbered[1]):
+        return "numbered"
     return "odd"
 
 
@@ -130,6 +141,7 @@ def _ordinary(words: str) -> bool:
         and _KEYS_BEGINNING.search(words) is None
         and _SET.search(words) is None
         and all(_is_of_words(each[0]) for each in _SNAKE.finditer(words))
+        and _SIGN_BEHIND_A_NUMBERED.search(words) is None
         and not any(map(_mixes_signs, words.split()))
     )
 
@@ -162,8 +174,8 @@ def _has_a_key_in_groups(parts: list[_Part]) -> bool:
     """Four groups side by side most of which mix letters and digits."""
     groups: list[str] = []
     for part in parts:
-        groups = [*groups, part.kind] if part.kind in {"model", "measure", "number"} else []
-        if len(groups) >= 4 and groups.count("model") >= 3:
+        groups = [*groups, part.kind] if part.kind in {"model", "numbered", "measure", "number"} else []
+        if len(groups) >= 4 and groups.count("model") + groups.count("numbered") >= 3:
             return True
     return False
 
@@ -176,13 +188,20 @@ def _is_of_words(snake: str) -> bool:
 def _sayable(word: str) -> bool:
     """Whether a word is one of English, or could be one of another language or a name."""
     plain = word.lower()
-    if plain in english_words():
+    if plain in english_words() or plain in _INITIALS:
         return True
     if len(word) > _LONGEST_WORD:
         return False
     if len(re.findall(r"[a-z][A-Z]", word)) > 1:  # base64 changes between small and capital letters as no name does
         return all(each.lower() in english_words() for each in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", word))
     return _flow(plain) >= next(least for letters, least in _LEAST_FLOW if len(word) >= letters)
+
+
+def _may_be_numbered(word: str) -> bool:
+    """A word by its vowels as well, and no secret's name with the secret ("passwordhunter")."""
+    plain = word.lower()
+    said = not plain.isascii() or not set("aeiouy").isdisjoint(plain) or plain in _INITIALS or plain in english_words()
+    return said and "passw" not in plain and _sayable(word)
 
 
 _LEAST_FLOW = ((12, 0.5), (10, 0.3), (6, 0.01), (0, 0.0))
@@ -232,6 +251,7 @@ _PERHAPS = (
 _PERHAPS_A_SECRETS = re.compile(rf"\b{_PERHAPS}\b", re.IGNORECASE)
 _TOLD = re.compile(
     rf"\b{_SECRETS_NAME}\s+(?:is|was|are)\s+\S|\b(?:my|our)\s+(?:{_SECRETS_NAME}|{_PERHAPS})\s+(?:is|was)\s+\S"
+    rf"|\S\s+(?:is|was)\s+(?:my|our)\s+(?:{_SECRETS_NAME}|{_PERHAPS})\b"
     r"|\b(?:pins?|(?:access|confirmation|door|security|verification) codes?)\W+"
     r"(?:(?:is|was|number|no|code)\W+)*\d{4}\b(?!s)|\bcode\W+(?:(?:is|was|number|no)\W+)+\d{4}\b"
     rf"|\b(?:log ?in|user ?(?:name|id)?|account|konto)\W+\w+\W+(?:{_SECRETS_NAME}|pass|pw|pin)\W+\w"
@@ -242,6 +262,10 @@ _TOLD = re.compile(
     r"['\"]?\s*[:=]+\s*\S|\b(?:BEGIN|END)[ \w]*\b(?:KEY|CERTIFICATE|MESSAGE)\b\s*-",
     re.IGNORECASE,
 )
+_PIN_TO_WEAR = re.compile(
+    r"(?i)\b(?:badge|bobby|bowling|enamel|hair|hat|lapel|map|metal|push|rolling|safety|souvenir|tie)[ -]?pins?\b"
+)
+"""Pins with a year, and no number."""
 _LEET = str.maketrans("013457$", "oieasts")
 _NAMED_AND_TOLD = re.compile(r"([^\W\d_]+?)(\d{2,})")
 
@@ -249,7 +273,7 @@ _NAMED_AND_TOLD = re.compile(r"([^\W\d_]+?)(\d{2,})")
 def _tells_a_secret(words: str) -> bool:
     """Whether a secret is named and told; or beside its name something stands that is no English word, or beside what
     may be its name something that looks like one."""
-    words = _PARTS.sub(_named_apart, words).replace("_", " ")
+    words = _PIN_TO_WEAR.sub("badge", _PARTS.sub(_named_apart, words).replace("_", " "))
     if _TOLD.search(words):
         return True
     others, named = _OF_A_SECRET.subn(" ", words)
@@ -290,14 +314,19 @@ def _says_nothing_secret(part: _Part) -> bool:
 
 
 def _made_up_behind(words: str) -> bool:
-    """Whether right behind what may be a secret's name a word stands that hardly anybody can say."""
+    """Whether right behind what may be a secret's name a word stands that hardly anybody can say, or a numbered one
+    ("secret hunter2")."""
     behind = (_PARTS.search(words, name.end()) for name in _PERHAPS_A_SECRETS.finditer(words))
     return any(
-        following[0].lower() not in english_words()
-        and (_flow(following[0].lower()) < 0.6 or re.search(r"[b-df-hj-np-tv-xz]{4}", following[0], re.IGNORECASE))
+        _kind(following[0]) == "numbered"
+        or (following[0].isalpha() and following[0].lower() not in english_words() and _hardly_sayable(following[0]))
         for following in behind
-        if following is not None and following[0].isalpha()
+        if following is not None
     )
+
+
+def _hardly_sayable(word: str) -> bool:
+    return _flow(word.lower()) < 0.6 or re.search(r"[b-df-hj-np-tv-xz]{4}", word, re.IGNORECASE) is not None
 
 
 _SINGLE = re.compile(r"(?<![^\W_])[^\W\d_](?:[\s.-]+[^\W\d_]){2,}(?![^\W_])")
