@@ -529,6 +529,14 @@ def test_a_picture_that_says_the_same_is_spared_by_words_and_by_no_minus(engine:
     }
 
 
+@pytest.mark.parametrize("asked", ["lemonade without sugar", "lemonade no sugar", "lemonade zero sugars"])
+def test_what_is_free_of_a_thing_is_without_it(engine: Engine, asked: str) -> None:
+    spared = {"Sugar-free lemonade", "Lemonade free of sugar", "Lemonade, no sugar"}
+    engine.write([document(each) for each in (*spared, "Lemonade", "Lemonade with sugar")], [])
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
+    assert set(matched(engine, understood.words)) == {*spared, "Lemonade"}
+
+
 def test_the_very_word_comes_before_its_stem(engine: Engine) -> None:
     engine.write([document("Glass of water"), document("Reading glasses on a newspaper")], [])
     assert matched(engine, "glasses") == ["Reading glasses on a newspaper", "Glass of water"]

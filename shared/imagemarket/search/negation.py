@@ -103,8 +103,11 @@ _FACE = re.compile(r"(?<!\S)[:;=8]-\w(?!\w)")
 _SPACED_DASH = re.compile(r"(?<=\s)[\u2012-\u2015](?=\s)")
 """Nobody's minus."""
 _WITHIN_A_NAME = re.compile(r"[-./&+_ ]")
-_MOST_SPARED = 8
-"""For how many things of a query pictures that say the same are spared; what engines take of a query has an end."""
+_WAYS_TO_SAY_SO = ("{} free", "no {}", "without {}", "non {}", "zero {}", "free of {}", "free from {}")
+"""How a picture says that it is without something, whatever the query said."""
+_MOST_SPARED = 24
+"""How many phrases of pictures that say the same a query spares, shared by its things; what engines take of a query
+has an end."""
 
 
 @dataclass(frozen=True)
@@ -224,14 +227,16 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
             if each not in PEOPLE:
                 unwanted.append(each)
                 told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
-                if not read_as.operator and each not in spared and len(spared) < _MOST_SPARED:
-                    spared[each] = _same_said(said, read_as.cue, each)
-                elif read_as.operator:
+                if read_as.operator:
                     spared[each] = ()
+                else:
+                    spared.setdefault(each, _same_said(said, read_as.cue, each))
             elif people is None:
                 if not nobody or told[-1].words != said:
                     told.append(Interpretation(words=said, parameter="people", value="false", effect="filter"))
                 nobody = True
+    things_sparing = sum(map(bool, spared.values())) or 1
+    spared = {each: phrases[: _MOST_SPARED // things_sparing] for each, phrases in spared.items()}
     shown = alone or nobody or any(not clause.excluded for g in read(" ".join(kept)).groups for clause in g)
     if unwanted and not shown:
         unread_now = tuple(unread(each.words, each.value) if each.effect == "exclusion" else each for each in told)
@@ -327,11 +332,16 @@ def _minus(named: Sequence[str]) -> str:
 
 
 def _same_said(said: str, cue: str, thing: str) -> tuple[str, ...]:
-    """How a picture says the same: "no dog" and "no dogs", and a whole list as it was typed."""
+    """How a picture says the same, the likeliest first: with the cue in either number, a whole list as it was typed,
+    and in other words ("sugar-free" of "without sugar")."""
     bare = thing.strip('"')
     plural = () if not bare.isalpha() or bare.endswith("s") else (f"{bare}s",)
     numbers = dict.fromkeys((bare, *plural, *other_numbers(bare)))
-    phrases = (*(f"{cue} {each}" for each in numbers if cue), said.replace('"', " "))
+    phrases = (
+        *(f"{cue} {each}" for each in numbers if cue),
+        said.replace('"', " "),
+        *(way.format(each) for way in _WAYS_TO_SAY_SO for each in numbers),
+    )
     read_so = (clause.text.lower() for each in phrases for group in read(f'"{each}"').groups for clause in group)
     return tuple(dict.fromkeys(read_so))
 

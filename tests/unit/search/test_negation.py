@@ -294,12 +294,46 @@ def test_what_is_advised_is_a_query_that_leaves_out(advice: str) -> None:
         assert _unread(understood) == []
 
 
+def _spared(asked: str) -> list[str]:
+    return [c.text for group in _read(asked).words.groups for c in group if c.added]
+
+
 def test_only_words_spare_what_says_the_same_in_either_number() -> None:
-    spared = [
-        [c.text for group in _read(q).words.groups for c in group if c.added] for q in ("sea no cats", "sea -cats")
-    ]
-    assert [sorted(each) for each in spared] == [["no cat", "no cats"], []]
-    assert "not found" in {c.text for group in _read("404 not found").words.groups for c in group if c.added}
+    assert _spared("sea no cats")[:2] == ["no cats", "no cat"]
+    assert _spared("sea -cats") == _spared("sea NOT cats") == []
+    assert "not found" in _spared("404 not found")
+
+
+@pytest.mark.parametrize(
+    ("cue", "thing"),
+    [
+        *(("no", "dogs"), ("without", "dog"), ("w/o", "dogs"), ("free of", "dogs"), ("zero", "dogs")),
+        *(("minus", "dogs"), ("except", "dog")),
+    ],
+)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "dog free",
+        "dogs free",
+        "no dog",
+        "no dogs",
+        "without dogs",
+        "non dog",
+        "zero dogs",
+        "free of dogs",
+        "without dog",
+    ],
+)
+def test_what_is_spared_may_be_put_otherwise_than_the_query(cue: str, thing: str, said: str) -> None:
+    assert said in _spared(f"beach {cue} {thing}")
+
+
+@pytest.mark.parametrize("things", [1, 2, 5, 10])
+def test_a_query_spares_no_more_than_engines_take(things: int) -> None:
+    asked = "sea " + " ".join(f"without thing{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(things))
+    assert len(_spared(asked)) <= 24
+    assert len(_left_out(_read(asked))) == things
 
 
 @pytest.mark.parametrize("negation", ["without cars", "no cars", "without people", "NOT cars", "free of cars"])
