@@ -1152,6 +1152,19 @@ def test_one_and_several_find_each_other_the_very_word_first(engine: Engine) -> 
         assert not {one, several} & set(matched(engine, f"here -{several.split()[0]}")), pair
 
 
+def test_spellings_of_a_word_are_one_but_for_quotes(engine: Engine) -> None:
+    pairs = ("grey gray", "harbour harbor", "jewellery jewelry", "travelling traveling", "aeroplanes airplane")
+    engine.write([document(f"{word} vase") for pair in pairs for word in pair.split()], [])
+    engine.write([document("Light-grey wall")], [])
+    for pair in pairs:
+        both = {f"{word} vase" for word in pair.split()}
+        for word in pair.split():
+            assert set(matched(engine, f"{word} vase")) == both, word
+            assert set(matched(engine, f'"{word} vase"')) == {f"{word} vase"}
+            assert not both & set(matched(engine, f"vase -{word}")), word
+    assert matched(engine, "light-gray") == ["Light-grey wall"]
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [

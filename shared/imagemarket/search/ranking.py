@@ -14,6 +14,7 @@ from uuid import UUID
 from imagemarket.search.models import Hit, SearchDocument
 from imagemarket.search.popularity import looks
 from imagemarket.search.understanding import Wanted
+from imagemarket.search.words import one_spelling
 
 WINDOW = 60
 """How many of the best matches are looked at; what stands behind them keeps its place."""
@@ -33,7 +34,8 @@ def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, 
     Looks count by their logarithm, freshness halves each month.
     """
     days = max(0.0, (now - document.published_at).total_seconds() / 86400)
-    exact = wanted.words.intersection(map(str.lower, document.tags))
+    tags = {one_spelling(tag.lower()) for tag in document.tags}
+    exact = [word for word in wanted.words if one_spelling(word) in tags]
     found = {
         "popularity": POPULAR * min(1.0, math.log1p(looks(document.popularity, now)) / math.log1p(_POPULAR_AT)),
         "freshness": FRESH * 0.5 ** (days / _FRESH_DAYS),

@@ -63,7 +63,7 @@ from imagemarket.search.ports import (
 )
 from imagemarket.search.ranking import WINDOW, gains, lifted
 from imagemarket.search.understanding import QueryReader, Understood, Wanted
-from imagemarket.search.words import STOP_WORDS, Clause, Words, other_numbers, searchable
+from imagemarket.search.words import STOP_WORDS, Clause, Words, one_spelling, other_numbers, searchable
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 
@@ -789,9 +789,13 @@ def _exact(asked: Understood, meant: EncodedQuery) -> Words:
 def _has_all(document: SearchDocument, words: frozenset[str]) -> bool:
     """Whether a document has all the words or their singulars, in its title, tags, categories or description."""
     said = " ".join((document.title, document.description, *document.tags, *document.categories)).replace("-", " ")
-    held = {form for word in searchable(said).lower().split() for form in (word, *other_numbers(word))}
+    held = {form for word in searchable(said).lower().split() for form in _forms(word)}
     asked = set(searchable(" ".join(words)).lower().split()) - STOP_WORDS
-    return bool(asked) and all(not held.isdisjoint((word, *other_numbers(word))) for word in asked)
+    return bool(asked) and all(not held.isdisjoint(_forms(word)) for word in asked)
+
+
+def _forms(word: str) -> set[str]:
+    return {one_spelling(each) for each in (word, *other_numbers(word))}
 
 
 def _good_enough(hits: Sequence[Hit], query: Paging) -> list[Hit]:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from uuid import UUID
 
-PLURALS = Path(__file__).with_name("data") / "plurals.txt"
+_DATA = Path(__file__).with_name("data")
+PLURALS = _DATA / "plurals.txt"
+SPELLINGS = _DATA / "spellings.txt"
 
 LONGEST = 100
 """Clauses that are read at most: as many as fit in a query."""
@@ -217,6 +219,24 @@ def _inflections() -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+@cache
+def _spellings() -> Mapping[str, tuple[str, ...]]:
+    """Of words that are spelt in several ways, all of these."""
+    lines = SPELLINGS.read_text(encoding="utf-8").splitlines()
+    groups = [tuple(line.split()) for line in lines if line[0] != "#"]
+    return {word: group for group in groups for word in group}
+
+
+def other_spellings(word: str) -> tuple[str, ...]:
+    """How a word in lower case is spelt elsewhere: grey and gray are one."""
+    return tuple(other for other in _spellings().get(word, ()) if other != word)
+
+
+def one_spelling(word: str) -> str:
+    """The same for all spellings of a word in lower case."""
+    return _spellings().get(word, (word,))[0]
+
+
 def other_numbers(word: str) -> tuple[str, ...]:
     """What a word in lower case may be the plural of, and a plural of it that is made otherwise than by an s."""
     regular = (word.removesuffix("s"),) if word.endswith("s") else ()
@@ -265,14 +285,33 @@ class Clause:
         parts = tuple(part for term in terms for part in _parts(term))
         if len(terms) != 1:
             return (Form(parts, side_by_side=self.phrase),)
-        whole = _joined(terms[0], parts)
+        if self.phrase:
+            return self._written(parts)
+        spelt = [(part, *other_spellings(part.lower())) for part in parts]
+        ways = islice(product(*spelt), _MOST_SPELLINGS)
+        return (*(form for way in ways for form in self._written(way)), *_inflected(parts))
+
+    def _written(self, parts: tuple[str, ...]) -> tuple[Form, ...]:
+        """A single term, of these parts, in one word and in several."""
+        whole = _joined(self.text, parts)
         if whole is None:
-            others = _inflections().get(parts[0].lower(), ()) if len(parts) == 1 and not self.phrase else ()
-            inflected = (Form((other,), inflected=True) for other in others)
-            return (Form(parts, side_by_side=len(parts) > 1), *inflected)
+            return (Form(parts, side_by_side=len(parts) > 1),)
         telling = [part for part in parts if len(part) > 1 and part.lower() not in STOP_WORDS]
         apart = (Form(parts, side_by_side=True),) if len(telling) > 1 else ()
         return (Form((whole,)), *apart)
+
+
+_MOST_SPELLINGS = 4
+"""In how many ways a term is looked for at most, which engines' clauses are counted by."""
+
+
+def _inflected(parts: tuple[str, ...]) -> Iterator[Form]:
+    """The other numbers of a single word, in all their spellings."""
+    if len(parts) == 1:
+        others = {
+            other for each in _inflections().get(parts[0].lower(), ()) for other in (each, *other_spellings(each))
+        }
+        yield from (Form((other,), inflected=True) for other in sorted(others))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ def test_gains_have_names_and_add_up_to_less_than_a_half() -> None:
     assert MOST < 0.5
     month = gains(document(tags=("ocean",)), WANTED, FIRST_DAY + timedelta(days=30))
     assert month == pytest.approx({"freshness": FRESH / 2, "exact_tag": EXACT_TAG / 2})
+    grey = Wanted(words=frozenset({"grey"}))
+    assert gains(document(tags=("Gray",)), grey, FIRST_DAY)["exact_tag"] == EXACT_TAG, "another spelling of the word"
 
 
 @given(st.floats(0, 1e12), st.integers(0, 5000), st.lists(st.sampled_from(["ocean", "blue", "sky"]), unique=True))
