@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,7 @@ from imagemarket.platform.text import LOST, LOST_LETTERS, what_shows
 from imagemarket.platform.validation import sentence_of, shown
 
 METADATA_NAME = "metadata.json"
+_HIDDEN = "hidden"
 _MOST_NOTES = 64 * 1024**2
 _TITLE_MAX, _DESCRIPTION_MAX, _TAG_MAX = 255, 2000, 100
 _ACCEPTED = "JPEG, PNG, TIFF and RAW files are"
@@ -93,17 +94,36 @@ class PassedOver:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A file to send: where it stands, and its path in the folder that was named, or its bare name."""
+
+    path: Path
+    place: Path
+    name: str
+
+
 def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[list[Picture], list[PassedOver]]:
     """The pictures named by `paths`, folders searched to the bottom, and what was passed over.
 
-    A folder's own `metadata.json` is read, or the file `metadata` for all of them; a file is found in it by its path
-    in the folder or by its name, however their accents are encoded. A file named outright that cannot be uploaded
-    comes back with its `problem`; in a folder, files of other kinds and hidden ones are passed over, and so are notes
-    of files that are not there. Raises `CliError` for a missing path or a bad metadata file.
+    Each folder's own `metadata.json` is read, or the file `metadata` for all of them. A file named outright that cannot
+    be uploaded comes back with its `problem`; in a folder, files of other kinds and hidden ones are passed over, and so
+    are notes that no file took. Raises `CliError` for a missing path or a bad metadata file.
     """
-    given = _Notes.read(metadata) if metadata else None
-    pictures: dict[Path, Picture] = {}
+    given = _Notes.read(metadata, of_all=True) if metadata else None
+    files: dict[Path, _Found] = {}
+    noted: dict[Path, _Notes] = {}
+    searched: set[Path] = set()
     passed_over: list[PassedOver] = []
+
+    def send(found: _Found) -> None:
+        files.setdefault(found.place, found)
+        look_for_notes(found.path.parent)
+
+    def look_for_notes(folder: Path) -> None:
+        if given is None and (where := folder.resolve()) not in noted:
+            noted[where] = _Notes.beside(folder)
+
     for path in paths:
         try:
             path.stat()
@@ -111,25 +131,30 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
             raise CliError(f"{readable(str(path))}: there is no such file or folder") from None
         except OSError as error:
             raise CliError(f"{readable(str(path))}: cannot be read ({error.strerror})") from None
-        if path.is_dir():
-            notes = given or _Notes.beside(path)
-            for found in files_below(path, passed_over):
-                name = readable(found.relative_to(path).as_posix())
-                if found in {path / METADATA_NAME, metadata}:
-                    continue
-                reason = _not_sent(found.relative_to(path), found)
-                if reason:
-                    passed_over.append(PassedOver(name, reason))
-                else:
-                    pictures.setdefault(_place(found), _picture(found, name, notes.of(name)))
-            if notes is not given:
-                passed_over += notes.unused()
-        else:
-            name = readable(path.name)
-            pictures.setdefault(_place(path), _picture(path, name, (given or _Notes.beside(path.parent)).of(name)))
-    if given is not None:
-        passed_over += given.unused()
-    return list(pictures.values()), passed_over
+        if not path.is_dir():
+            send(_Found(path, _place(path), readable(path.name)))
+            continue
+        look_for_notes(path)
+        searched.add(path.resolve())
+        for file in files_below(path, passed_over):
+            found = _Found(file, _place(file), readable(file.relative_to(path).as_posix()))
+            reason = _not_sent(file.relative_to(path), file)
+            if metadata and found.place == _place(metadata):
+                continue
+            if reason != _HIDDEN and file.name == METADATA_NAME:
+                look_for_notes(file.parent)
+                reason = "not read, as --metadata tells of all" if given else None
+            elif reason is None:
+                send(found)
+            if reason:
+                passed_over.append(PassedOver(found.name, reason))
+    said: dict[Path, PictureNotes] = {}
+    # The nearest to a file comes first.
+    for notes in [given] if given else sorted(noted.values(), key=lambda notes: -len(notes.folder.parts)):
+        untaken = notes.share_out(list(files.values()), said)
+        if notes is given or any(notes.folder.is_relative_to(folder) for folder in searched):
+            passed_over += untaken
+    return [_picture(each.path, each.name, said.get(each.place)) for each in files.values()], passed_over
 
 
 def _place(path: Path) -> Path:
@@ -168,7 +193,7 @@ def files_below(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
 
 def _not_sent(relative: Path, path: Path) -> str | None:
     if any(part.startswith(".") for part in relative.parts):
-        return "hidden"
+        return _HIDDEN
     extension = _extension(path)
     if extension not in CONTENT_TYPES:
         return next((why for extensions, why in _OTHER_KINDS.items() if extension in extensions), "not a picture")
@@ -220,10 +245,11 @@ def _told_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Notes:
     """What a metadata file says, by file name in composed form."""
 
-    def __init__(self, path: Path, notes: Mapping[str, PictureNotes]) -> None:
+    def __init__(self, path: Path, notes: Mapping[str, PictureNotes], *, of_all: bool = False) -> None:
+        self.folder = path.parent.resolve()
         self._path = path
         self._notes = {unicodedata.normalize("NFC", name): said for name, said in notes.items()}
-        self._used: set[str] = set()
+        self._of_all = of_all
 
     @classmethod
     def beside(cls, folder: Path) -> _Notes:
@@ -236,8 +262,9 @@ class _Notes:
         return cls.read(own)
 
     @classmethod
-    def read(cls, path: Path) -> _Notes:
-        """Raises `CliError` naming the file, the picture and the field."""
+    def read(cls, path: Path, *, of_all: bool = False) -> _Notes:
+        """What a file says of those below its folder, or `of_all`, wherever they stand. Raises `CliError` naming the
+        file, the picture and the field."""
         try:
             with path.open("rb") as file:
                 content = file.read(_MOST_NOTES + 1)
@@ -252,7 +279,7 @@ class _Notes:
         if not isinstance(document, dict):
             raise CliError(f"{path}: must be an object of file names and what is said of each")
         try:
-            return cls(path, TypeAdapter(dict[str, PictureNotes]).validate_python(document))
+            return cls(path, TypeAdapter(dict[str, PictureNotes]).validate_python(document), of_all=of_all)
         except ValidationError as error:
             first = error.errors()[0]
             where = " / ".join(map(str, first["loc"]))
@@ -262,21 +289,49 @@ class _Notes:
                 ) from None
             raise CliError(f"{path}: {where}: {sentence_of(first)}") from None
 
-    def of(self, name: str) -> PictureNotes | None:
-        """Of a file by its path in the folder, else by its bare name."""
-        for key in (name, name.rpartition("/")[2]):
-            if key in self._notes:
-                self._used.add(key)
-                return self._notes[key]
-        return None
+    def share_out(self, files: Sequence[_Found], said: dict[Path, PictureNotes]) -> list[PassedOver]:
+        """Puts what it says of each file into `said`, by the file's place, where nothing stands yet; the names that no
+        file took, and why.
 
-    def unused(self) -> list[PassedOver]:
-        """Notes that no file took."""
-        return [
-            PassedOver(name, f"{self._path.name} tells of it, and there is no such picture")
-            for name in self._notes
-            if name not in self._used
-        ]
+        A name is a path from the metadata file's folder, or, of all files, from the folder that was named. A bare name
+        that leads to nothing so is the one file's that has it anywhere: cameras count from 1 in every folder.
+        """
+        if not self._notes:
+            return []
+        below = [each for each in files if each.place.is_relative_to(self.folder)]
+        reached = files if self._of_all else below
+        beside = _names_in(self.folder)  # what is not sent of these has its notes all the same
+        others = [each for each in reached if PurePosixPath(each.name).name not in beside]
+        ways = (
+            _by_name((readable(each.place.relative_to(self.folder).as_posix()), each) for each in below),
+            _by_name((each.name, each) for each in reached if self._of_all and each.name not in beside),
+            _by_name((PurePosixPath(each.name).name, each) for each in others),
+        )
+        untaken = []
+        for name, notes in self._notes.items():
+            places = next((way[name] for way in ways if name in way), [])
+            if len(places) == 1 and places[0] not in said:
+                said[places[0]] = notes
+                continue
+            why = "there is no such picture"
+            if places:
+                why = "another one does, nearer to it" if len(places) == 1 else "several have this name: say its folder"
+            untaken.append(PassedOver(name, f"{self._path.name} tells of it, and {why}"))
+        return untaken
+
+
+def _by_name(named: Iterable[tuple[str, _Found]]) -> dict[str, list[Path]]:
+    places: dict[str, list[Path]] = {}
+    for name, found in named:
+        places.setdefault(name, []).append(found.place)
+    return places
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        return {readable(each.name) for each in folder.iterdir()}
+    except OSError:  # of a metadata file, which may be read where its folder may not
+        return set()
 
 
 def announcement_of(picture: Picture, *, sha256: str, defaults: Defaults) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_a_folder_is_searched_to_the_bottom_and_what_is_passed_over_is_named(tmp
         "film.mov": "a film",
         "notes.txt": "not a picture",
         ".hidden.jpg": "hidden",
-        "deep/metadata.json": "not a picture",
+        "deep/others.json": "not a picture",
         "old.pef": "convert it to DNG",
     }
     for name in others:
@@ -122,6 +122,75 @@ def test_a_link_to_a_picture_is_told_of_as_another_file_of_the_same_bytes(tmp_pa
     (tmp_path / "linked").symlink_to("other")
     ways = [tmp_path / "a.jpg", tmp_path / "other" / ".." / "a.jpg", tmp_path / "linked" / ".." / "a.jpg"]
     assert [each.name for each in find_pictures(ways)[0]] == ["a.jpg"]
+
+
+def titles(*named: Path, metadata: Path | None = None) -> tuple[dict[str, str | None], dict[str, str]]:
+    """The title that notes give each picture, and why what was passed over was."""
+    pictures, passed_over = find_pictures(named, metadata)
+    return {each.name: each.notes.title for each in pictures}, {each.name: each.reason for each in passed_over}
+
+
+def a_tree(folder: Path, *names: str, **notes: dict[str, str]) -> Path:
+    """Files of these names, and in each folder (`top` the first) the titles of `notes` by their file."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    for where, said in notes.items():
+        told = {name: {"title": title} for name, title in said.items()}
+        (folder / where.removeprefix("top") / "metadata.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_a_bare_name_goes_to_no_other_picture_of_this_name(tmp_path: Path) -> None:
+    """Cameras restart their numbers."""
+    a_tree(tmp_path, "DSC_7.jpg", "sub/DSC_7.jpg", "sub/x.jpg", "er/x.jpg", "er/y.jpg", "z.heic", "sub/z.heic.jpg")
+    a_tree(tmp_path, "sub/z.heic", "u.jpg", top=dict.fromkeys(("DSC_7.jpg", "x.jpg", "y.jpg", "z.heic"), "T"))
+    given, told = titles(tmp_path)
+    assert {name for name, title in given.items() if title} == {"DSC_7.jpg", "er/y.jpg"}
+    assert told["x.jpg"] == "metadata.json tells of it, and several have this name: say its folder"
+    assert "no such picture" in told["z.heic"]
+    (tmp_path / "elsewhere").mkdir()
+    notes = (tmp_path / "metadata.json").rename(tmp_path / "elsewhere" / "notes.json")
+    assert titles(tmp_path, metadata=notes)[0] == given
+    given, told = titles(tmp_path / "sub", tmp_path / "er", metadata=notes)
+    assert ({name for name, title in given.items() if title}, "several" in told["x.jpg"]) == ({"DSC_7.jpg", "y.jpg"}, 1)
+
+
+def test_what_is_beside_a_metadata_file_has_its_notes_though_it_is_not_sent(tmp_path: Path) -> None:
+    a_tree(tmp_path, "DSC_7.jpg", "other.jpg", "sub/DSC_7.jpg", top={"DSC_7.jpg": "T"})
+    assert titles(tmp_path / "other.jpg", tmp_path / "sub")[0] == {"other.jpg": None, "DSC_7.jpg": None}
+    assert titles(tmp_path / "sub", metadata=tmp_path / "metadata.json")[0] == {"DSC_7.jpg": None}
+
+
+def test_each_folder_has_notes_of_its_own_and_the_nearest_count(tmp_path: Path) -> None:
+    a_tree(tmp_path, "x.jpg", "sub/x.jpg", "sub/y.jpg", "sub/deep/er/z.jpg", ".hidden/metadata.json", "sub/w.jpg")
+    a_tree(
+        tmp_path,
+        top={"x.jpg": "top's x", "sub/y.jpg": "top's y", "sub/w.jpg": "top's w"},
+        sub={"x.jpg": "sub's x", "y.jpg": "sub's y", "deep/er/z.jpg": "sub's z", "none.jpg": "none"},
+    )
+    expected = {
+        "x.jpg": "top's x",
+        "sub/deep/er/z.jpg": "sub's z",
+        "sub/w.jpg": "top's w",
+        "sub/x.jpg": "sub's x",
+        "sub/y.jpg": "sub's y",
+    }
+    for named in ([tmp_path], [tmp_path, tmp_path / "sub"]):
+        given, told = titles(*named)
+        assert given == expected
+        assert told == {
+            "sub/y.jpg": "metadata.json tells of it, and another one does, nearer to it",
+            "none.jpg": "metadata.json tells of it, and there is no such picture",
+            ".hidden/metadata.json": "hidden",
+        }
+    (tmp_path / "own.json").write_text('{"sub/y.jpg": {"title": "own"}}')
+    given, told = titles(tmp_path, metadata=tmp_path / "own.json")
+    assert [title for title in given.values() if title] == ["own"]
+    assert told["sub/metadata.json"] == told["metadata.json"] == "not read, as --metadata tells of all"
+    (tmp_path / "sub" / "metadata.json").write_text("{")
+    with pytest.raises(CliError, match=r"sub/metadata\.json: is not JSON"):
+        find_pictures([tmp_path])
 
 
 @pytest.mark.parametrize("made", ["folder", "dangling", "round", "pipe"])
