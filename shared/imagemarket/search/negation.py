@@ -24,6 +24,8 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
+from imagemarket.search.spelling import english_words
+from imagemarket.search.synonyms import singulars
 from imagemarket.search.words import NEVER_ALONE, STOP_WORDS, Words, alike, other_numbers, read, with_quotes_closed
 
 _SURE = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excludes", "excluding", "except"})
@@ -54,7 +56,15 @@ _NOT_FREE_OF = frozenset(
     " templates use wifi entry".split()
 )
 """After "people free": what people do freely, with every word that ends in -ing, and what costs nothing."""
+_ONE_IN_S = frozenset(
+    "times sports arms sales customs goods savings news lens series species mars wales alps naples james hercules texas"  # noqa: SIM905 - shorter
+    " christmas gymnastics athletics politics graphics electronics physics mathematics economics bahamas xmas us"
+    " headquarters kansas athens mens womens atlas cosmos angeles states".split()
+)
+"""What ends as a plural of an English word and is none, or tells more of the next word all the same: "times square"."""
 _OPENING, MARKS = "([{", ".,;:!?()[]{}"
+_BACKGROUND = frozenset({"background", "backgrounds", "backdrop"})
+"""Who wants none wants what stands by itself, which texts call "isolated on a transparent background"."""
 _ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
 _WORDS_BETWEEN = _ARTICLES | frozenset(
     "all those these such some one lot lots of too much for my your our".split()  # noqa: SIM905 - shorter
@@ -63,6 +73,8 @@ _WORDS_BETWEEN = _ARTICLES | frozenset(
 _JOINTS = frozenset({"and", "or", "OR", "nor", "&", "+"})
 _SAYS = frozenset("is are was were am be it's that's do does did can will or me i you he she we they".split())  # noqa: SIM905 - shorter
 """Before "not" they make a sentence ("this is not a pipe", "forget me not"), which leaves nothing out."""
+_OF_A_VERB = frozenset({"at", "in", "by", "to", "for", "with", "on", "into", "of", "up"})
+"""Behind "not" and a word, or behind a word in -ing, they make a verb of it ("not looking at the camera")."""
 _ALLOWS = frozenset({"allowed", "permitted", "please", "beyond"})
 """Behind what a sign forbids."""
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
@@ -192,6 +204,8 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
             if following.named or words[place + 1][0] == "-":  # "without dogs and without cats"
                 place, read_as, joined = place + 1, following, True
         before = _bare(kept[-1]) if kept else ""
+        if words[place].lower() == "no" and _answers(kept, words[place + 1 :]):
+            read_as = _Negation()  # an answer: "yes and no buttons"
         if read_as.superfluous and before != "or":
             place += read_as.span
             continue
@@ -293,6 +307,16 @@ def unread(words: str, instead: str = "") -> Interpretation:
 def _is_left_out(advice: str, without: Collection[str]) -> bool:
     named = {clause.text.lower() for group in read(advice).groups for clause in group}
     return bool(named) and named <= set(without)
+
+
+def _answers(before: Sequence[str], behind: Sequence[str]) -> bool:
+    """Whether a "no" between these words is the answer beside a "yes"."""
+    nearest = (_without_joint(before[::-1]), _without_joint(behind))
+    return any(words and _bare(words[0]) == "yes" for words in nearest)
+
+
+def _without_joint(words: Sequence[str]) -> Sequence[str]:
+    return words[1:] if words and words[0] in _JOINTS else words
 
 
 def _left_out(text: str) -> set[str]:
@@ -399,7 +423,7 @@ def _compound(words: list[str]) -> _Negation | None:
     if joint and behind in {"free", "less"} and before:
         if _often_absent(before):
             return _Negation(1, [before])
-        return _Negation(1, advice=f"-{before}") if _thing(before) else None
+        return _Negation(1, advice="" if before in _BACKGROUND else f"-{before}") if _thing(before) else None
     if joint and before in {"no", "non", *_COUNTS} and _often_absent(behind):
         return _Negation(1, [behind])
     third = words[2].lower() if len(words) > 2 else ""
@@ -448,6 +472,8 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
         return _Negation(place + 1, advice=f"-{following}") if several else _Negation(1)
     if operator and words[place : place + 1] == ["OR"]:
         return _Negation()
+    if not operator and not _BACKGROUND.isdisjoint(named):
+        return _Negation(place, advice=_minus([each for each in named if each not in _BACKGROUND]))
     if not set(named).isdisjoint(shapes):
         return _Negation(place, advice="" if not operator else _minus([each for each in named if each not in shapes]))
     if counts and not all(map(_of_a_list, named)):
@@ -455,6 +481,11 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     if (following in _ALLOWS and not strong) or (said == "neither" and len(named) < 2):
         return _Negation(place, advice=_minus(named))
     ends = words[place - 1].endswith(tuple(MARKS))
+    is_verb = (said == "not" or named[-1].endswith("ing")) and following in _OF_A_VERB
+    if not operator and not ends and len(named) == 1 and is_verb:
+        end = _end_of_verb(words, place)
+        phrase = " ".join(_bare(word) for word in words[place - 1 : end])
+        return _Negation(end, advice=f'-"{phrase}"' if end > place + 1 else _minus(named))
     if not operator and not ends and _may_be_one_name(named[-1], following):
         end, names = _names(words, begin)
         return _Negation(end, advice=_minus(names))
@@ -500,6 +531,14 @@ def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]
     return sure
 
 
+def _end_of_verb(words: list[str], place: int) -> int:
+    """Where what a verb is about ends, which begins with a preposition: "at the camera"."""
+    end = place + 1
+    while end < len(words) and words[end].lower() in _WORDS_BETWEEN and not words[end - 1].endswith(tuple(MARKS)):
+        end += 1
+    return end + 1 if end < len(words) and _thing(words[end]) else place + 1
+
+
 def _names(words: list[str], place: int) -> tuple[int, list[str]]:
     """The same where a thing may be two words ("hot dogs and cats")."""
     names: list[str] = []
@@ -526,7 +565,7 @@ def _minuses(word: str) -> str:
 
 def _of_a_list(thing: str) -> bool:
     bare = thing.strip('"')
-    return _often_absent(bare) or (bare.endswith("s") and not bare.endswith("ss"))
+    return _often_absent(bare) or _is_many(bare.rpartition(" ")[2])
 
 
 def _thing(word: str) -> str:
@@ -550,7 +589,15 @@ def _may_be_one_name(word: str, following: str) -> bool:
         return False
     if following in STOP_WORDS:
         return following == "of"
-    return not _often_absent(word) and (not word.endswith("s") or word.endswith(("ss", "'s")))
+    return not _often_absent(word) and not _is_many(word)
+
+
+def _is_many(word: str) -> bool:
+    """Whether a word is a plural, as the list of English words tells ("lens", "bus" and "tennis" are none). Of words
+    that are not in it, any that ends in s is ("selfies")."""
+    if not word.endswith("s") or word.endswith(("ss", "'s")) or word in _ONE_IN_S:
+        return False
+    return word not in english_words() or any(len(each) > 2 and each in english_words() for each in singulars(word))
 
 
 def _often_absent(word: str) -> bool:
