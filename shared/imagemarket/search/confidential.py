@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from pathlib import Path
 
 from imagemarket.platform.text import without_invisible
+from imagemarket.search.announced import announced
 from imagemarket.search.links import leads_away
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
 from imagemarket.search.words import alike
+
+_SHOWN_WITH_PASSWORDS = Path(__file__).with_name("data") / "shown_with_passwords.txt"
 
 
 def confidential(words: str) -> bool:
@@ -27,7 +31,8 @@ def confidential(words: str) -> bool:
     written = _typed(alike(without_invisible(words)))
     looking = _typed(alike(plain_letters(words)))
     return not _ordinary(written) or any(
-        _addresses(each) or _tells_a_secret(each) for each in {written, looking, _drawn_together(looking)}
+        _addresses(each) or _tells_a_secret(each) or announced(each)
+        for each in {written, looking, _drawn_together(looking)}
     )
 
 
@@ -227,20 +232,27 @@ def _threes() -> frozenset[str]:
 
 # --- where secrets are told ------------------------------------------------------------------------------------------
 
+_PASSWORDS_NAME = (
+    r"(?:\w*p[a4@][s5$]{1,2}[ _-]?w[o0\u00f6]r[dt](?:e?s?|er)|passwd|pass ?phrases?|pass ?codes?|pwd|kennw[o\u00f6]r\w+"
+    r"|wachtwoord(?:en)?|mots? de passe|contrase(?:\u00f1|n|ny)as?|senhas?|salasan\w+|l(?:\u00f6|o)senord\w*|passord\w*"
+    r"|adgangskode\w*|kodeord|has(?:\u0142|l)[oa]|hes(?:lo|la|el)|jelsz(?:\u00f3|o)\w*|[s\u015f]ifre\w*|lozink[ae]"
+    r"|\u043f\u0430\u0440\u043e\u043b\w*|\u03ba\u03c9\u03b4\u03b9\u03ba\w+ \u03c0\u03c1\w+\u03b2\w+"
+    r"|kata sandi|m\u1eadt kh\u1ea9u|(?:seed|recovery|mnemonic) phrase)"
+)
+"""What a password is called in languages whose words have spaces between."""
 _SECRETS_NAME = (
-    r"(?:\w*p[a4@][s5$]{1,2}[ _-]?w[o0]r[dt]s?|passwd|pass ?phrases?|pass ?codes?|pwd|credentials?|otp|cv[cv]2?"
-    r"|pin[ -]?(?:code|number)s?|geheimzahl|geheimnummer|kennwor\w+|wachtwoord|pincode|mot de passe"
-    r"|contrase(?:\u00f1|n)a|senha|salasana|l(?:\u00f6|o)senord|passord|adgangskode|ha(?:\u0142|s)lo|heslo|jelsz[o\u00f3]"
-    r"|[s\u015f]ifre|lozinka|\u043f\u0430\u0440\u043e\u043b\u044c|\u05e1\u05d9\u05e1\u05de\u05d4|kata sandi"
-    r"|(?:api|secret|private|access|auth\w*|client|session|encryption|ssh|aws)[ _-]?(?:keys?|tokens?|secrets?)"
-    r"|(?:seed|recovery) phrase|mnemonic phrase)"
+    rf"(?:{_PASSWORDS_NAME}|credentials?|otp|cv[cv]2?|pin[ -]?(?:code|number)s?|geheimzahl|geheimnummer|pincode"
+    r"|(?:api|secret|private|access|auth\w*|client|session|encryption|ssh|aws)[ _-]?(?:keys?|tokens?|secrets?))"
 )
 """What a secret is called and little else."""
+_OF_A_PASSWORD = re.compile(rf"\b{_PASSWORDS_NAME}\b", re.IGNORECASE)
 _OF_A_SECRET = re.compile(rf"\b{_SECRETS_NAME}\b", re.IGNORECASE)
 _UNSPACED_NAME = re.compile(
     "\u5bc6\u7801|\u5bc6\u78bc|\u53e3\u4ee4|\u30d1\u30b9\u30ef\u30fc\u30c9|\u6697\u8a3c\u756a\u53f7|\u6697\u8bc1"
-    "|\ube44\ubc00\ubc88\ud638|\uc554\ud638|\u0e23\u0e2b\u0e31\u0e2a\u0e1c\u0e48\u0e32\u0e19|\u9a8c\u8bc1\u7801"
-    "|\u0643\u0644\u0645\u0629 \u0627\u0644\u0645\u0631\u0648\u0631|\u092a\u093e\u0938\u0935\u0930\u094d\u0921"
+    "|\ube44\ubc00\ubc88\ud638|\uc554\ud638|\ud328\uc2a4\uc6cc\ub4dc|\u0e23\u0e2b\u0e31\u0e2a\u0e1c\u0e48\u0e32\u0e19|\u9a8c\u8bc1\u7801"
+    "|\u0643\u0644\u0645\u0629 (?:\u0627\u0644)?(?:\u0645\u0631\u0648\u0631|\u0633\u0631)"
+    "|\u0631\u0645\u0632 \u0639\u0628\u0648\u0631|\u0627\u0644\u0631\u0642\u0645 \u0627\u0644\u0633\u0631\u064a"
+    "|\u092a\u093e\u0938\u0935\u0930\u094d\u0921|\u05e1\u05d9\u05e1\u05de(?:\u05d4|\u05ea|\u05d0\u05d5\u05ea)"
 )
 _PERHAPS = (
     r"(?:pins?|pass|pw|tokens?|secrets?|codes?|keys?|log ?in|user ?names?|user|auth\w*|2fa|iban|ssn|accounts?|bearer"
@@ -278,9 +290,10 @@ def _tells_a_secret(words: str) -> bool:
         return True
     others, named = _OF_A_SECRET.subn(" ", words)
     others, unspaced = _UNSPACED_NAME.subn(" ", others)
-    if named and not all(_says_nothing_secret(part) for part in _read(others)):
-        return True
-    if unspaced and any(part.text.isascii() for part in _read(others)):
+    if unspaced or _OF_A_PASSWORD.search(words):
+        if not _pictures_a_password(others):
+            return True
+    elif named and not all(_says_nothing_secret(part) for part in _read(others)):
         return True
     others, named = _PERHAPS_A_SECRETS.subn(" , ", words)
     parts = list(_read(others))
@@ -307,10 +320,36 @@ def _is_name(word: str) -> bool:
     return _OF_A_SECRET.fullmatch(word) is not None or _PERHAPS_A_SECRETS.fullmatch(word) is not None
 
 
+def _pictures_a_password(others: str) -> bool:
+    """Whether what stands with a password's name is of what pictures show with one: passwords are ordinary words."""
+    _, unspaced = _shown_with_passwords()
+    return all(map(_is_pictured, _read(unspaced.sub(" ", others))))
+
+
+def _is_pictured(part: _Part) -> bool:
+    words, _ = _shown_with_passwords()
+    plain = part.text.lower()
+    return (
+        plain in words
+        or plain.removesuffix("s") in words
+        or (part.kind == "word" and len(plain) == 1 and plain.isascii())
+        or (part.kind in {"number", "measure"} and len(plain) < 3)
+    )
+
+
+@cache
+def _shown_with_passwords() -> tuple[frozenset[str], re.Pattern[str]]:
+    """The words that stand between spaces, each with plain letters as well, and the others in any place."""
+    lines = _SHOWN_WITH_PASSWORDS.read_text(encoding="utf-8").splitlines()
+    words = {word for line in lines if not line.startswith("#") for word in line.split()}
+    unspaced = {word for word in words if unicodedata.category(word[0]) == "Lo"}
+    spaced = frozenset(words - unspaced)
+    longest_first = sorted(map(alike, unspaced), key=len, reverse=True)
+    return spaced | frozenset(map(plain_letters, spaced)), re.compile("|".join(longest_first))
+
+
 def _says_nothing_secret(part: _Part) -> bool:
-    if part.kind == "word":
-        return part.text.lower() in english_words()
-    return part.kind in {"number", "measure"} and len(part.text) < 3
+    return _is_pictured(part) or (part.kind == "word" and part.text.lower() in english_words())
 
 
 def _made_up_behind(words: str) -> bool:
