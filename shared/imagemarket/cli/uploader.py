@@ -20,7 +20,7 @@ import httpx
 
 from imagemarket.cli.client import ApiProblem, CliError, MarketClient, NobodyAnswers, Stopped
 from imagemarket.cli.journal import Entry, Journal
-from imagemarket.cli.pictures import Defaults, Picture, announcement_of
+from imagemarket.cli.pictures import Defaults, Picture, PictureNotes, announcement_of
 from imagemarket.cli.terminal import counted
 
 TICKET_SECONDS = 50 * 60
@@ -105,6 +105,44 @@ class _Counted(io.FileIO):
         self._told = 0
 
 
+def _has_notes(picture: Picture) -> bool:
+    return picture.notes != PictureNotes()
+
+
+@dataclass
+class _OfOneSize:
+    """Files that may be doubles, and their checksums once they have been read."""
+
+    pictures: list[Picture] = field(default_factory=list)
+    sha256: dict[Path, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class _Doubles:
+    """Which of several files with the same bytes is sent, whoever is read first: the first that has notes, else the
+    first. Only files of the same size are read for that before any of them is sent."""
+
+    def __init__(self, pictures: Sequence[Picture], stop: threading.Event) -> None:
+        self._stop = stop
+        self._by_size: dict[int, _OfOneSize] = {}
+        for picture in pictures:
+            if picture.problem is None:
+                self._by_size.setdefault(picture.size_bytes, _OfOneSize()).pictures.append(picture)
+
+    def first_of(self, picture: Picture) -> tuple[str, Picture]:
+        """The picture's checksum, and the one that is sent of those that have it. Raises `OSError` where it cannot be
+        read, and `Stopped`."""
+        group = self._by_size[picture.size_bytes]
+        with group.lock:
+            for each in group.pictures:
+                if each.path not in group.sha256:
+                    with contextlib.suppress(OSError) if each is not picture else contextlib.nullcontext():
+                        group.sha256[each.path] = sha256_of(each.path, self._stop)
+        sha256 = group.sha256[picture.path]
+        same = [each for each in group.pictures if group.sha256.get(each.path) == sha256]
+        return sha256, next(filter(_has_notes, same), same[0])
+
+
 class Uploader:
     """Uploads pictures for the account that `client` is signed in with, at most `parallel` at a time.
 
@@ -137,7 +175,7 @@ class Uploader:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._by_sha256: dict[str, Picture] = {}
+        self._doubles = _Doubles((), self._stop)
         self._in_flight: list[_InFlight] = []
         self._sending_done = threading.Event()
         self._outcomes: dict[Path, Outcome] = {}
@@ -149,6 +187,7 @@ class Uploader:
         A picture's failure is its own outcome. Ctrl-C ends every wait within seconds; the journal knows the rest.
         Raises `CliError` once nobody answers any more, however long the API and the store were given.
         """
+        self._doubles = _Doubles(pictures, self._stop)
         senders = ThreadPoolExecutor(self._parallel, thread_name_prefix="send")
         watchers = ThreadPoolExecutor(1, thread_name_prefix="results")
         try:  # from here on, whenever Ctrl-C comes: who watches goes on until told to stop
@@ -214,11 +253,11 @@ class Uploader:
     def _send(self, picture: Picture) -> Outcome | _InFlight:
         if picture.problem:
             return Outcome(picture.name, "failed", picture.problem)
-        sha256 = sha256_of(picture.path, self._stop)
-        with self._lock:
-            first = self._by_sha256.setdefault(sha256, picture)
+        sha256, first = self._doubles.first_of(picture)
         if first is not picture:
-            return Outcome(picture.name, "skipped", f"the same bytes as {first.name}")
+            others = _has_notes(picture) and picture.notes != first.notes
+            why = ", whose notes are others and count" if others else ""
+            return Outcome(picture.name, "skipped", f"the same bytes as {first.name}{why}")
         known = self._journal.get(self._client.account["id"], sha256)
         if known is not None and known.state == "ended":
             if known.status in GOOD_STATUSES or (known.status == "rejected" and not self._again):
