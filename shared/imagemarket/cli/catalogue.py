@@ -27,7 +27,9 @@ class Mode(StrEnum):
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="What to find, in words.")],
+    query: Annotated[
+        list[str], typer.Argument(help="What to find, in words; without what stands behind a minus: beach -people.")
+    ],
     mode: Annotated[Mode | None, typer.Option(help="Match words, meaning, or both.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category (see `categories`).")] = None,
     orientation: Annotated[str | None, typer.Option(help="Only landscape, portrait or square.")] = None,
@@ -44,8 +46,11 @@ def search(
     stage: Stage = "local",
 ) -> None:
     """Find approved pictures."""
+    # Words behind a minus reach this as unknown options do, and so does an option that is misspelt.
+    if misspelt := next((word for word in query if word.startswith("--") and " " not in word), None):
+        raise typer.BadParameter(f"No such option: {misspelt}")
     wanted = {
-        "q": query,
+        "q": " ".join(query),
         "mode": mode,
         "category": category,
         "orientation": orientation,

@@ -27,10 +27,11 @@ class _FindByDefault(TyperGroup):
 app = typer.Typer(
     name="search",
     cls=_FindByDefault,
-    help="Find pictures: search 'a red boat'. And look after the engines that find them.",
+    help="Find pictures: search a red boat. And look after the engines that find them. A search for a word that is a "
+    "command here takes find: search find verify.",
     no_args_is_help=True,
 )
-app.command("find")(catalogue.search)
+app.command("find", context_settings={"ignore_unknown_options": True})(catalogue.search)
 
 Engine = Annotated[str | None, typer.Option(help="One engine alone; all that this stage uses by default.")]
 

@@ -62,8 +62,20 @@ def test_an_unknown_engine_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.exit_code, str(done.exception)) == (1, "engine: 'solr' is not used here.")
 
 
-@pytest.mark.parametrize("words", [["a red boat"], ["find", "a red boat"], ["--limit", "3", "a red boat"]])
-def test_words_find_pictures(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [
+        (["a red boat"], "a red boat"),
+        (["find", "a red boat"], "a red boat"),
+        (["--limit", "3", "a red boat"], "a red boat"),
+        (["a", "red", "boat", "--limit", "3"], "a red boat"),
+        (["find", "verify"], "verify"),
+        (["-people beach"], "-people beach"),
+        (["beach", "-people", "--limit", "3", "-cars"], "beach -people -cars"),
+        (["--", "-people", "beach"], "-people beach"),
+    ],
+)
+def test_words_find_pictures(monkeypatch: pytest.MonkeyPatch, words: list[str], query: str) -> None:
     asked: list[Any] = []
 
     class Market:
@@ -83,4 +95,14 @@ def test_words_find_pictures(monkeypatch: pytest.MonkeyPatch, words: list[str]) 
     monkeypatch.setattr(catalogue, "MarketClient", Market)
     done = CliRunner().invoke(app, ["search", *words])
     assert (done.exit_code, done.output.strip()) == (0, "Nothing found.")
-    assert asked == [("/v1/search", "a red boat")]
+    assert asked == [("/v1/search", query)]
+
+
+def test_a_misspelt_option_is_no_word_to_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(monkeypatch, _Upkeep(), "beach", "--limt", "3")
+    assert done.exit_code == 2
+    assert "No such option: --limt" in done.output
+
+
+def test_the_help_says_how_to_look_for_a_commands_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "search find verify" in " ".join(run(monkeypatch, _Upkeep(), "--help").output.split())
