@@ -419,10 +419,12 @@ def _distinct(words: Sequence[str]) -> list[str]:
 
 def title_from(name: str) -> str:
     """A title out of a file's name: `golden_gate-bridge(2).JPG` -> "Golden gate bridge"; a camera's own
-    numbering says nothing, so `IMG_0042.jpg` is "Untitled (IMG_0042)"."""
+    numbering says nothing, nor do two letters, so `IMG_0042.jpg` is "Untitled (IMG_0042)"."""
     stem = PurePosixPath(name).stem
     if _CAMERA_NAME.match(stem):
         return f"Untitled ({stem})"
     words = re.sub(r"\s*\(\d+\)$", "", stem)
     words = re.sub(r"[_\-.+\s]+", " ", words).strip()
+    if re.fullmatch(r"[A-Za-z]{1,2}", words):
+        return f"Untitled ({stem})"
     return (words[:1].upper() + words[1:]) or "Untitled"

@@ -26,6 +26,9 @@ _COLOURS = {
     "processing": "yellow",
 }
 
+_ROOM_FOR_ALL = 120
+"""Columns from which reasons and ids have room beside names, which would break within words; else they stand below."""
+
 
 def upload(
     paths: Annotated[list[Path], typer.Argument(metavar="FILES|DIR", help="Pictures, or folders of them.")],
@@ -37,7 +40,7 @@ def upload(
             exists=True,
             dir_okay=False,
             help="JSON: file name to {title, description, tags, categories, credit, image_type, license_types}."
-            " By default a folder's own metadata.json.",
+            " By default each folder's own metadata.json.",
         ),
     ] = None,
     image_type: Annotated[ImageType, typer.Option("--type", help="How the pictures were made.")] = ImageType.PHOTO,
@@ -171,25 +174,24 @@ def _table(outcomes: list[Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("status", no_wrap=True)
-    table.add_column("reason", overflow="fold")
-    table.add_column("image id", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for each in outcomes:
-        colour = _COLOURS.get(each.status, "red")
-        seconds = "" if each.seconds is None else f"{each.seconds:.1f}"
-        table.add_row(
-            cell(each.name),
-            f"[{colour}]{cell(each.status)}[/{colour}]",
-            cell(each.reason),
-            cell(each.image_id or ""),
-            seconds,
-        )
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
+    wide = console.width >= _ROOM_FOR_ALL
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    if wide:
+        table.add_column("reason", overflow="fold")
+        table.add_column("image id", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for each in outcomes:
+        colour = _COLOURS.get(each.status, "red")
+        name, *more = cell(each.name), cell(each.reason), cell(each.image_id or "")
+        if not wide:
+            name, more = "\n  ".join(filter(None, [name, *more])), []
+        seconds = "" if each.seconds is None else f"{each.seconds:.1f}"
+        table.add_row(name, f"[{colour}]{cell(each.status)}[/{colour}]", *more, seconds)
     console.print(table)
     by_status = Counter(each.status for each in outcomes)
     console.print(

@@ -169,6 +169,24 @@ def test_every_text_is_printed_by_what_makes_it_visible() -> None:
             assert not ast.unparse(call.func).endswith("escape"), (path, call.lineno)
 
 
+def test_names_are_whole_in_the_results_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")  # 80 columns
+    names = ("winter-village.jpg", "the-old-harbour.jpg")
+    reason = "The catalogue has this picture already; it is sold as another one's and cannot be sent again."
+    upload._table(
+        [Outcome(name, "pending_review", reason if name in names[1:] else "", str(IMAGE), 12.3) for name in names]
+    )
+    told = capsys.readouterr().out
+    for name in names:
+        assert f"{name} " in told
+    assert told.count(str(IMAGE)) == 2
+    assert all(word in told for word in reason.split())
+    assert all(len(line) <= 80 for line in told.splitlines())
+
+
 def test_what_would_steer_a_terminal_is_shown_as_its_escape(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

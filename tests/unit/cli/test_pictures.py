@@ -297,6 +297,10 @@ def test_bad_notes_name_the_file_the_picture_and_the_field(tmp_path: Path, conte
         ("DSC01234.ARW", "Untitled (DSC01234)"),
         ("deep/er/red boat.tif", "Red boat"),
         ("___.jpg", "Untitled"),
+        ("-rf.jpg", "Untitled (-rf)"),
+        ("a.jpg", "Untitled (a)"),
+        ("fox.jpg", "Fox"),
+        ("\u6d77.jpg", "\u6d77"),
     ],
 )
 def test_a_title_comes_out_of_a_name(name: str, title: str) -> None:
@@ -344,7 +348,7 @@ def test_every_kind_that_is_accepted_is_announced_as_it(tmp_path: Path, extensio
         ("wide \u00a0 space.JPG ", "wide space.jpg", "Wide space"),
         ("x" * 251 + ".jpg", "x" * 251 + ".jpg", "X" + "x" * 250),
         ("\U0001f600.jpg", "\U0001f600.jpg", "\U0001f600"),
-        ("n\udc81.jpg", "n_.jpg", "N"),
+        ("n\udc81.jpg", "n_.jpg", "Untitled (n_)"),
         ("Caf\ufffd.jpg", "Caf_.jpg", "Untitled"),
     ],
 )
