@@ -19,14 +19,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
 from imagemarket.search.spelling import english_words
 from imagemarket.search.synonyms import singulars
-from imagemarket.search.words import NEVER_ALONE, STOP_WORDS, Words, alike, other_numbers, read, with_quotes_closed
+from imagemarket.search.words import (
+    NEVER_ALONE,
+    STOP_WORDS,
+    Words,
+    alike,
+    other_numbers,
+    read,
+    signs_apart,
+    with_quotes_closed,
+)
 
 _SURE = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excludes", "excluding", "except"})
 _SURE_PAIRS = frozenset(
@@ -46,6 +55,19 @@ _CALLED = frozenset({"mr", "mrs", "ms", "miss", "dr", "sir", "lady"})
 PEOPLE = frozenset(
     {"people", "person", "persons", "human", "humans", "peoples", "anyone", "anybody", "somebody", "someone", "folks"}
 )
+_IN_OTHER_LANGUAGES = frozenset(
+    "ohne keine kein sin sans senza sem zonder geen \u0431\u0435\u0437".split()  # noqa: SIM905 - shorter
+)
+"""Cues of German, Spanish, French, Italian, Portuguese, Dutch and Russian."""
+_PEOPLE_IN_OTHER_LANGUAGES = frozenset(
+    "menschen mensch leute personen person jemanden gente personas persona nadie personne personnes gens persone"  # noqa: SIM905 - shorter
+    " nessuno pessoas pessoa ningu\u00e9m ninguem mensen \u043b\u044e\u0434\u0435\u0439".split()
+)
+_ARTICLES_IN_OTHER_LANGUAGES = frozenset(
+    "die der den das andere la las el los ninguna ning\u00fan alguna le les une un aucune autres il gli le nessuna"  # noqa: SIM905 - shorter
+    " altre as os a o nenhuma outras de een andere".split()
+)
+_JOINTS_IN_OTHER_LANGUAGES = frozenset({"und", "oder", "y", "o", "et", "ou", "e", "en", "of", "ni", "\u0438"})
 _OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text", "logo", "watermark"})
 """What "-free" and "no-" leave out; "sugar-free" and "hands-free" name something."""
 _FREE_OF = PEOPLE | {"crowd", "car", "traffic", "cloud", "clutter"}
@@ -90,6 +112,8 @@ _NOT_A_THING = (
     )
 )
 """What no picture shows: "not for sale" and "not only" leave nothing out."""
+_NOT_WITHIN = re.compile(r"(?:\w+n't|(?:are|is|do|does|did|was|were)nt)", re.IGNORECASE)
+"""A word that says "not" in a sentence, as "aren't" does."""
 _IN_APOSTROPHES = re.compile(
     r"""(?<!\S)((?:no|not|without|w/o|w/out|minus|except|excluding|(?:free|devoid|void) of|other than)\s+)"""
     r"""'(?=[^\s'])((?:[^'"]|'(?=\w))*)'(?!\w)""",
@@ -102,7 +126,12 @@ _GLUED = re.compile(
     re.IGNORECASE,
 )
 """A sign before a cue that is no part of it: "beach,no people", "beach -no people"."""
-_LONG_DASH = re.compile(r"(?<=\w)[\u2012-\u2015](?=(?:no|not|without)\s)", re.IGNORECASE)
+_SIGN_BEFORE_A_CUE = re.compile(
+    r"(?<=\w)(?<!\byes)(?:[\u2012-\u2015](?=not\s)|(?:[\u2012-\u2015]|\s*[/|\\]\s*)(?=(?:no|without|(?-i:not))\s))",
+    re.IGNORECASE,
+)
+"""A sign between a word and the cue behind it: "beach\u2014no people", "no people/no animals"."""
+_BRACKET = re.compile(r"(?<!\S)(no|not|without)(?=[(\[{])", re.IGNORECASE)
 _GLUED_OTHERWISE = re.compile(r"\W(?:no|not|without)$")
 """May be a cue or a name: "beach-no people", "yes-no question"."""
 _LISTED = re.compile(r"""(?:(?<=[^\W\d_])|(?<="))([,;])(?=[^\W\d_]|")(?=(?:[^"]*"[^"]*")*[^"]*$)""")
@@ -137,6 +166,8 @@ class Asked:
     nobody: bool = False
     """Whether no people are wanted."""
     told: tuple[Interpretation, ...] = ()
+    foreign: bool = False
+    """Whether a negation is of another language than English, whose words are no slips."""
     denied: frozenset[str] = frozenset()
     """Words behind a cue that was not read, by which no picture may gain."""
 
@@ -177,6 +208,7 @@ class _Negation(NamedTuple):
     """Whether nobody is called so: "without", "neither ... nor", `NOT`."""
     operator: bool = False
     alone: bool = False
+    foreign: bool = False
     superfluous: bool = False
     """Whether an operator follows, which says the same: "no -dogs"."""
 
@@ -185,7 +217,8 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     """Reads negations. People are left out by their filter, where the query has none of its own (`people`). Where
     nothing else is asked ("no problem") the words stay words: who wants the whole catalogue but one thing writes a
     minus. `shapes` are words that a picture cannot be said to be without."""
-    text = _IN_APOSTROPHES.sub(r'\1"\2"', alike(_LONG_DASH.sub(", ", typed)))
+    text = _IN_APOSTROPHES.sub(r'\1"\2"', alike(_SIGN_BEFORE_A_CUE.sub(", ", typed)))
+    text = _BRACKET.sub(r"\1 ", signs_apart(text))
     text = with_quotes_closed(text)  # an open quote would take in what is added behind it
     words = _tokens(text)
     shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(map(_bare, words))
@@ -195,7 +228,7 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     kept: list[str] = []
     denied: set[str] = set()
     listed: list[str] = []
-    alone = nobody = after_negation = joined = False
+    alone = nobody = after_negation = joined = foreign = False
     place = 0
     while place < len(words):
         read_as = _negation(words[place:], shows_a_sign=shows_a_sign, shapes=shapes)
@@ -206,10 +239,12 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         before = _bare(kept[-1]) if kept else ""
         if words[place].lower() == "no" and _answers(kept, words[place + 1 :]):
             read_as = _Negation()  # an answer: "yes and no buttons"
+        foreign = foreign or read_as.foreign
         if read_as.superfluous and before != "or":
             place += read_as.span
             continue
         sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
+        sentence = sentence or _NOT_WITHIN.fullmatch(words[place]) is not None
         twice = bool(kept) and kept[-1].lower() in _WEAK | _SURE  # "not without dogs"
         sentence = sentence or (twice and not read_as.operator)
         if not read_as.named or sentence or (before in _CALLED and read_as.span == 1):
@@ -254,17 +289,17 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     shown = alone or nobody or any(not clause.excluded for g in read(" ".join(kept)).groups for clause in g)
     if unwanted and not shown:
         unread_now = tuple(unread(each.words, each.value) if each.effect == "exclusion" else each for each in told)
-        asked = Asked(text, told=unread_now, denied=frozenset(map(_bare, words)))
+        asked = Asked(text, told=unread_now, foreign=foreign, denied=frozenset(map(_bare, words)))
     else:
         while unwanted and kept and (_bare(kept[-1]) == "or" or not read(kept[-1]).groups):
             kept.pop()  # with what is left out it would be an alternative
         without = tuple(f"-{each}" for each in unwanted)
         first = bool({each.replace('"', "") for each in without} - _left_out(" ".join([*kept, *without])))
-        asked = Asked(" ".join(kept), without, first, spared, nobody, tuple(told), frozenset(denied))
+        asked = Asked(" ".join(kept), without, first, spared, nobody, tuple(told), foreign, frozenset(denied))
     left_out = _left_out(asked.text)
     told = [each for each in asked.told if each.effect != "exclusion" or each.value.replace('"', "") in left_out]
     told += [unread(each.words, each.value) for each in asked.told if each not in told]
-    return Asked(asked.kept, asked.without, asked.first, asked.spared, nobody, tuple(told), asked.denied)
+    return replace(asked, told=tuple(told), nobody=nobody)
 
 
 def untold(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Interpretation]:
@@ -274,7 +309,7 @@ def untold(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Int
     excluded = [clause for group in asked.groups for clause in group if clause.excluded]
     said = {each.words for each in told}
     names = {word for clause in excluded for word in _letters(clause.text)}
-    text = with_quotes_closed(alike(_SPACED_DASH.sub(",", typed)))
+    text = with_quotes_closed(signs_apart(alike(_SPACED_DASH.sub(",", typed))))
     for minus in _MINUS.finditer(_FACE.sub("   ", text)):
         word, start = minus["word"].lower(), minus.start()
         quoted = text.count('"', 0, start) % 2 == 1
@@ -432,9 +467,9 @@ def _compound(words: list[str]) -> _Negation | None:
 
 
 def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) -> _Negation:
-    if (compound := _compound(words)) is not None:
-        return compound
-    cue = _cue(words)
+    if (found := _compound(words) or _in_another_language(words)) is not None:
+        return found
+    cue = _cue(["not", *words[1:]] if _NOT_WITHIN.fullmatch(words[0]) else words)
     if cue is None:
         glued = _GLUED_OTHERWISE.search(words[0].lower())
         thing = _thing(words[1]) if glued and len(words) > 1 and not words[0].lower().startswith("yes") else ""
@@ -492,6 +527,29 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     if place == begin:
         return _Negation(1)
     return _Negation(place, named, None, said, strong or said == "neither", operator, cue.alone)
+
+
+def _in_another_language(words: list[str]) -> _Negation | None:
+    """People behind a cue of another language, and what else may be meant there."""
+    cue = words[0].lower().lstrip(_OPENING)
+    if cue not in _IN_OTHER_LANGUAGES:
+        return None
+    place = 1
+    while place + 1 < len(words) and words[place].lower() in _ARTICLES_IN_OTHER_LANGUAGES:
+        place += 1
+    thing = _thing(words[place]) if place < len(words) else ""
+    if not thing or (cue in english_words() and thing in english_words() and thing not in _PEOPLE_IN_OTHER_LANGUAGES):
+        return None  # "sin city", "sans umbrellas"
+    things, end = [thing], place + 1
+    while (
+        end + 1 < len(words) and words[end].lower() in _JOINTS_IN_OTHER_LANGUAGES and (also := _thing(words[end + 1]))
+    ):
+        things.append(also)
+        end += 2
+    named = ["people" if each in _PEOPLE_IN_OTHER_LANGUAGES else each for each in things]
+    if set(named) == {"people"}:
+        return _Negation(end, ["people"], None, cue, strong=True, foreign=True)
+    return _Negation(end, advice=_minus(list(dict.fromkeys(named))), foreign=True)
 
 
 def _in_brackets(words: list[str], place: int) -> tuple[int, list[str]] | None:

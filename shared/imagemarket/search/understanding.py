@@ -13,7 +13,7 @@ from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
 from imagemarket.search.negation import MARKS
 from imagemarket.search.spelling import Speller
-from imagemarket.search.words import Words, alike, read
+from imagemarket.search.words import Words, alike, read, signs_apart
 
 _SHAPES = {
     "vertical": "portrait",
@@ -112,7 +112,7 @@ class QueryReader:
         if not typed or query.verbatim or asked.image_id:
             told = [negation.unread(query.q)] if query.q and not typed else negation.untold(typed, asked, [])
             return Understood(typed, asked, query.filters(), interpreted=tuple(told))
-        without, filters = negation.Asked(alike(typed)), query.filters()
+        without, filters = negation.Asked(signs_apart(alike(typed))), query.filters()
         if self._reading.interpretation:
             without = negation.without_negations(typed, people=filters.people, shapes=_SHAPES)
         if without.nobody:
@@ -127,7 +127,7 @@ class QueryReader:
             words, filters, more, wanted = _interpret(words, filters, without.denied)
             interpreted += more
         spelling = None
-        if self._reading.spelling and (speller := self._speller()) is not None:
+        if self._reading.spelling and not without.foreign and (speller := self._speller()) is not None:
             corrected = _corrected(words, speller, present)
             if corrected != words:
                 spelling = Spelling(asked=" ".join(words), searched=" ".join(corrected))

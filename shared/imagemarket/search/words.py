@@ -42,6 +42,10 @@ _SIGNS = str.maketrans(
 _CLAUSE = re.compile(r'(-*)(?:"([^"]*)"|([^\s"]+))')
 # A minus right behind a sign ("cat;-dog", "(-dog)"), which is one as well; ":-D" has none, nor has "(-5)".
 _MINUS_BEHIND_A_SIGN = re.compile(r'(?<=[^\w\s"-])(?<!\s[:;=])(?<!^[:;=])-+(?=[(\[{]*(?:[^\W\d_]|"))')
+_NOT_BEFORE_BRACKETS = re.compile(r"(?<![^\s(\[{])NOT(?=[(\[{])")
+_PLUS = re.compile(r"(?<=[^\W\d_]{2})\+(?=\w)|(?<=\w)\+(?=[^\W\d_]{2})")
+"""A plus between words, of which one at least has more than a letter: A+B is a name."""
+_QUOTED_OR_LEFT_OUT = re.compile(r'("[^"]*"|(?<!\w)(?:-|NOT\s+)[^\s"]+)')
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _IN_APOSTROPHES = re.compile(r"""((?<![^\s(\[{,;|/])-+|(?<!\S)NOT\s+)'(?=[^\s'])((?:[^'"]|'(?=\w))*)'(?!\w)""")
 """A phrase behind a minus in apostrophes, which elsewhere are none: -'red cars'."""
@@ -368,6 +372,16 @@ class Words:
         return Words(tuple(groups), self.image_id)
 
 
+def signs_apart(text: str) -> str:
+    """The text with a space behind a `NOT` before brackets, and a plus between words as the joint that it is. Where
+    nothing else parts the words, as in an address that was pasted, a plus is the space between them."""
+    text = _NOT_BEFORE_BRACKETS.sub("NOT ", text)
+    joint = " + " if re.search(r"\s", text.strip()) else " "
+    parts = _QUOTED_OR_LEFT_OUT.split(text)
+    parts[::2] = [_PLUS.sub(joint, part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def with_quotes_closed(text: str) -> str:
     """The text without a quotation mark that nothing closes; behind a minus it takes in what follows, which is not
     wanted."""
@@ -391,7 +405,8 @@ def _read(text: str) -> Words:
     groups: list[tuple[Clause, ...]] = []
     joins = negates = goes_on = False
     within, end = 0, -1
-    found = _CLAUSE.finditer(_minuses_apart(with_quotes_closed(_IN_APOSTROPHES.sub(r'\1"\2"', alike(text)))))
+    typed = signs_apart(_IN_APOSTROPHES.sub(r'\1"\2"', alike(text)))
+    found = _CLAUSE.finditer(_minuses_apart(with_quotes_closed(typed)))
     matches = list(islice(found, LONGEST))
     said = [match.groups(default="") for match in matches]
     for place, (minus, quoted, typed) in enumerate(said):

@@ -293,6 +293,51 @@ _TABLE = (
     ("Yes, no, maybe", "Yes no maybe", "", "", ""),
     ("no and yes buttons", "no and yes buttons", "", "", ""),
     ("no yes vote", "no yes vote", "", "", ""),
+    ("strand ohne menschen", "strand", "", "", "nobody"),
+    ("Strand ohne die Leute!", "Strand", "", "", "nobody"),
+    ("strand keine personen", "strand", "", "", "nobody"),
+    ("playa sin gente", "playa", "", "", "nobody"),
+    ("playa sin personas", "playa", "", "", "nobody"),
+    ("plage sans personne", "plage", "", "", "nobody"),
+    ("plage sans les gens", "plage", "", "", "nobody"),
+    ("spiaggia senza persone", "spiaggia", "", "", "nobody"),
+    ("praia sem pessoas", "praia", "", "", "nobody"),
+    ("strand zonder mensen", "strand", "", "", "nobody"),
+    (
+        "\u043f\u043b\u044f\u0436 \u0431\u0435\u0437 \u043b\u044e\u0434\u0435\u0439",
+        "\u043f\u043b\u044f\u0436",
+        "",
+        "",
+        "nobody",
+    ),
+    ("foto sin personas con perro", "foto con perro", "", "", "nobody"),
+    ("strand ohne autos", "strand ohne autos", "", "-autos", ""),
+    ("strand ohne menschen und autos", "strand ohne menschen und autos", "", "-people -autos", ""),
+    ("playa sin arboles", "playa sin arboles", "", "-arboles", ""),
+    ("plage sans voitures", "plage sans voitures", "", "-voitures", ""),
+    ("sin city", "sin city", "", "", ""),
+    ("sem image of pollen", "sem image of pollen", "", "", ""),
+    ("flowers that aren't red", "flowers that aren't red", "", "-red", ""),
+    ("flowers that aren\u2019t red", "flowers that aren't red", "", "-red", ""),
+    ("flowers that arent red", "flowers that arent red", "", "-red", ""),
+    ("street NOT(people)", "street", "", "", "nobody"),
+    ("street (NOT(people))", "street", "", "", "nobody"),
+    ("street not(people)", "street", "", "", "nobody"),
+    ("sea NOT(dogs OR cats) sun", "sea sun", "-dogs -cats", "", ""),
+    ("forest no people/no animals", "forest", "-animals", "", "nobody"),
+    ("forest no people / no animals", "forest", "-animals", "", "nobody"),
+    ("forest no people|no animals", "forest", "-animals", "", "nobody"),
+    ("yes/no buttons", "yes/no buttons", "", "", ""),
+    ("dog+beach", "dog beach", "", "", ""),
+    ("a+dog+on+the+beach", "a dog on the beach", "", "", ""),
+    ("beach+without+people", "beach", "", "", "nobody"),
+    ("beach+NOT+dogs", "beach", "-dogs", "", ""),
+    ("beach+-dogs", "beach", "-dogs", "", ""),
+    ("beach without dogs+cats", "beach", "-dogs -cats", "", ""),
+    ("beach NOT dogs+cats", "beach", "-dogs+cats", "-dogs -cats", ""),
+    ("beach (-dogs+cats)", "beach", "-dogs+cats", "-dogs -cats", ""),
+    ("A+B testing", "A+B testing", "", "", ""),
+    ("C++ code", "C++ code", "", "", ""),
     ("plus minus symbol", "plus minus symbol", "", "", ""),
 )
 
@@ -383,6 +428,19 @@ def test_what_is_left_out_changes_nothing_of_the_rest(negation: str) -> None:
     assert [each.instead for each in understood.synonyms] == [["dusk"]]
     assert understood.filters.orientation == ["portrait"]
     assert not understood.wanted.words & {"cars", "people"}
+
+
+def test_nothing_that_is_denied_brings_pictures_up() -> None:
+    understood = _read("boat that isn't red")
+    assert not understood.wanted.colours
+    assert "red" not in understood.wanted.words
+
+
+@pytest.mark.parametrize("asked", ["spiagia senza persone", "spiagia senza arbolez", "playa sin arbolez"])
+def test_words_of_another_language_are_no_slips(asked: str) -> None:
+    reader = QueryReader(lambda: Speller({"spiaggia": 3, "playas": 3, "arboles": 9}), {})
+    assert reader.read(SearchQuery(q=asked), lambda _: ()).spelling is None
+    assert reader.read(SearchQuery(q="spiagia"), lambda _: ()).spelling is not None
 
 
 _THINGS = ("dogs", "cats", "umbrellas", "people", "cars", "boat", '"hot dogs"', "hat")

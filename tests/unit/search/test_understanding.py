@@ -110,7 +110,7 @@ def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
         ("NOT problem", "NOT problem", None),
         ("no people no umbrellas", "-umbrellas", False),
         ("beach,no people", "beach,", False),
-        ("beach/no people", "beach/", False),
+        ("beach/no people", "beach,", False),
         ("beach \u2013no people", "beach", False),
         ("beach\u2014no people", "beach,", False),
         ("beach-no people", "beach-no people", None),
