@@ -42,10 +42,11 @@ _ANNOUNCED = {
         r"\b(?:root|admin(?:istrator)?|sysadmin|postgres|mysql|ubuntu)(?: ?: ?|/)\w|\buser/\w|\bguest:\w"
     ),
     # Words behind a network's name are what it is pictured with ("instagram story"): a handle has a sign or a number
-    # within, or is told as one.
+    # within, or is told as one; what people call a network among themselves is no title's beginning.
     "a handle in a network": (
         rf"\b{_NETWORK}\b\W*(?:(?:is|handle|name|user ?name|id|account|me|add|live)\b\W*)*"
         r"(?:(?<=live:)\w|[^\W\d_][^\W_]*[._]+[^\W_]|_+[^\W_]|[^\W\d_]{3,}\d{2,4}\b)"
+        r"|\b(?:fb|ig|insta|skype|snap) ?: ?[^\W\d_]"
         rf"|\b(?:my|our) {_NETWORK}(?: (?:handle|name|user ?name|id|account))?(?: is\b|:)\W*\w"
         rf"|\b(?:add|follow|find|message|text|write) (?:me|us) (?:on|at|in|via) {_NETWORK}\W+(?!{_PICTURED}\b)\w"
     ),

@@ -266,7 +266,8 @@ _TOLD = re.compile(
     rf"|\S\s+(?:is|was)\s+(?:my|our)\s+(?:{_SECRETS_NAME}|{_PERHAPS})\b"
     r"|\b(?:pins?|(?:access|confirmation|door|security|verification) codes?)\W+"
     r"(?:(?:is|was|number|no|code)\W+)*\d{4}\b(?!s)|\bcode\W+(?:(?:is|was|number|no)\W+)+\d{4}\b"
-    rf"|\b(?:log ?in|user ?(?:name|id)?|account|konto)\W+\w+\W+(?:{_SECRETS_NAME}|pass|pw|pin)\W+\w"
+    rf"|\b(?:log ?in|user ?(?:name|id)?|account|konto)\W+(?!(?:and|or|und|oder|et|ou|y|o|e)\b)\w+\W+"
+    rf"(?:{_SECRETS_NAME}|pass|pw|pin)\W+\w"
     # "turkey: a journey", "compass: detail" and "author: portrait" are titles
     r"|(?:\w*(?:passw\w*|passphrase|passcode|passkey|pwd|token|secret|credentials?)"
     r"|(?:\b|_|\b(?:my|api|secret|access|private|client|auth|ssh|aws))"
