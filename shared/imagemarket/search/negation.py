@@ -95,8 +95,11 @@ _WORDS_BETWEEN = _ARTICLES | frozenset(
 _JOINTS = frozenset({"and", "or", "OR", "nor", "&", "+"})
 _SAYS = frozenset("is are was were am be it's that's do does did can will or me i you he she we they".split())  # noqa: SIM905 - shorter
 """Before "not" they make a sentence ("this is not a pipe", "forget me not"), which leaves nothing out."""
-_OF_A_VERB = frozenset({"at", "in", "by", "to", "for", "with", "on", "into", "of", "up"})
-"""Behind "not" and a word, or behind a word in -ing, they make a verb of it ("not looking at the camera")."""
+_OF_A_VERB = frozenset(
+    {"at", "in", "by", "to", "for", "with", "on", "into", "of", "up", "a", "an", "the", "any", "his", "her"}
+)
+"""Behind "not" and a word, or behind a word in -ing, they make a verb of it ("not looking at the camera", "not wearing
+a mask")."""
 _ALLOWS = frozenset({"allowed", "permitted", "please", "beyond"})
 """Behind what a sign forbids."""
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})

@@ -275,6 +275,8 @@ _TABLE = (
     ("products not made in china", "products not made in china", "", '-"made in china"', ""),
     ("girl without looking at camera", "girl without looking at camera", "", '-"looking at camera"', ""),
     ("girl not wearing masks", "girl not wearing masks", "", '-"wearing masks"', ""),
+    ("people not wearing a mask", "people not wearing a mask", "", '-"wearing a mask"', ""),
+    ("woman not facing the camera", "woman not facing the camera", "", '-"facing the camera"', ""),
     ("girl not smiling", "girl", "-smiling", "", ""),
     ("house no people in garden", "house in garden", "", "", "nobody"),
     ("house without dogs in garden", "house in garden", "-dogs", "", ""),
