@@ -2,8 +2,9 @@
 
 Candidates are found by symmetric deletes (W. Garbe's SymSpell): the catalogue's own words and, while these are
 few, the most frequent English ones, since a picture is found by its meaning too. A word is left alone when it is
-in the catalogue, and also when it is good English: then it is a rare wish and no mistake. Names, dishes and new
-words are neither, and most slips are small: what differs in more than a slip usually makes is left alone, too.
+in the catalogue, and also when it is good English: then it is a rare wish and no mistake. So is a common word of
+French, German, Spanish, Italian, Portuguese or Dutch, which means what it says. Names, dishes and new words are none of
+these, and most slips are small: what differs in more than a slip usually makes is left alone, too.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagemarket.search.synonyms import offensive, singulars
-from imagemarket.search.words import other_numbers
+from imagemarket.search.words import folded, other_numbers
 
 if TYPE_CHECKING:
     from symspellpy import SymSpell
+
+FOREIGN = Path(__file__).with_name("data") / "foreign_words.txt"
 
 MOST_WORDS = 30_000
 """How many words are offered as corrections, the most frequent ones: about 60 MB of deletes."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-_ONE_SLIP_FROM, _TWO_SLIPS_FROM = 4, 9
+MISSPELT_FROM, _TWO_SLIPS_FROM = 4, 9
+"""How many letters a word has in which one slip is looked for, or two."""
 _ANY_SLIP_FROM = 6
 """In shorter words another letter makes another word ("holi", "hold"): only usual slips are any there."""
 _PREFIX = 7
@@ -39,6 +43,12 @@ def english_words() -> Mapping[str, int]:
     source = Path(symspellpy.__file__).with_name("frequency_dictionary_en_82_765.txt")
     with source.open(encoding="utf-8-sig") as lines:
         return {line.split(" ", 1)[0]: place for place, line in enumerate(lines)}
+
+
+@cache
+def _foreign_words() -> frozenset[str]:
+    """Common words of other languages, without accents."""
+    return frozenset(line for line in FOREIGN.read_text(encoding="utf-8").splitlines() if line[0] != "#")
 
 
 def words_of(text: str) -> list[str]:
@@ -55,10 +65,13 @@ class Speller:
         self._symspell = _deletes(words)
 
     def knows(self, word: str) -> bool:
-        """Whether a word, or what it is the plural of, is the catalogue's or English."""
+        """Whether a word, or what it is the plural of, is the catalogue's or English, or common in another language."""
         plain = word.lower()
-        forms = {plain, plain.removesuffix("s"), plain.removesuffix("es"), f"{plain}s"}
-        return bool(forms & self._known) or plain in english_words()
+        forms = {plain, plain.removesuffix("s"), plain.removesuffix("es")}
+        if not plain.endswith("s"):  # "busines" is no single one of a business
+            forms.add(f"{plain}s")
+        bare = folded(plain)
+        return bool(forms & self._known) or bare in english_words() or bare in _foreign_words()
 
     def has(self, word: str) -> bool:
         """Whether pictures have a word, or its singular or plural."""
@@ -71,7 +84,7 @@ class Speller:
         """The word nearest to one that is not known, of equally near ones the catalogue's, then the most frequent;
         None for a known word and where nothing is near."""
         plain = word.lower()
-        if len(plain) < _ONE_SLIP_FROM or not plain.isalpha() or self.knows(plain):
+        if len(plain) < MISSPELT_FROM or not plain.isalpha() or self.knows(plain):
             return None
         return self.nearest(plain)
 
@@ -122,7 +135,7 @@ def _deletes(words: Mapping[str, int]) -> SymSpell:
     for word, images in frequent:
         made.create_dictionary_entry(word, images + 1)  # one more than an English word that no picture has
     others = (
-        word for word in english_words() if len(word) >= _ONE_SLIP_FROM and word not in words and _may_be_said(word)
+        word for word in english_words() if len(word) >= MISSPELT_FROM and word not in words and _may_be_said(word)
     )
     for word in islice(others, MOST_WORDS - len(frequent)):
         made.create_dictionary_entry(word, 1)

@@ -118,7 +118,7 @@ def alike(text: str) -> str:
     return ACCENT.sub("", unicodedata.normalize("NFKC", text.translate(_SIGNS))).translate(_SIGNS)
 
 
-def _folded(term: str) -> str:
+def folded(term: str) -> str:
     """A term in plain letters, so that engines have none to fold, each in its own way."""
     if term.isascii():
         return term
@@ -129,7 +129,7 @@ def _folded(term: str) -> str:
 @lru_cache(maxsize=4096)
 def _parts(term: str) -> tuple[str, ...]:
     """The plain words that a term is made of."""
-    term = _folded(term)
+    term = folded(term)
     for sign, name in NAMED.items():  # of "C/C++" only the last part is a name
         if term.endswith(sign):
             *parts, last = _parts(term.removesuffix(sign))
