@@ -1152,6 +1152,11 @@ def test_one_and_several_find_each_other_the_very_word_first(engine: Engine) -> 
         assert not {one, several} & set(matched(engine, f"here -{several.split()[0]}")), pair
 
 
+def test_two_words_side_by_side_are_present_in_any_number_and_spelling(engine: Engine) -> None:
+    engine.write([document("Business woman in data centers"), document("Car beside small pet")], [])
+    assert set(engine.present({"data-centre", "business-woman", "car-pet"})) == {"data-centre", "business-woman"}
+
+
 def test_spellings_of_a_word_are_one_but_for_quotes(engine: Engine) -> None:
     pairs = ("grey gray", "harbour harbor", "jewellery jewelry", "travelling traveling", "aeroplanes airplane")
     engine.write([document(f"{word} vase") for pair in pairs for word in pair.split()], [])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagemarket.search.synonyms import offensive, singulars
-from imagemarket.search.words import folded, other_numbers
+from imagemarket.search.words import NEVER_ALONE, folded, other_numbers
 
 if TYPE_CHECKING:
     from symspellpy import SymSpell
@@ -33,6 +33,8 @@ MISSPELT_FROM, _TWO_SLIPS_FROM = 4, 9
 _ANY_SLIP_FROM = 6
 """In shorter words another letter makes another word ("holi", "hold"): only usual slips are any there."""
 _PREFIX = 7
+_PART, _MOST_PAIRS = 3, 3
+"""How many letters a part of a word has at least, and in how many ways one is taken apart."""
 
 
 @cache
@@ -79,6 +81,19 @@ class Speller:
         return not self._known.isdisjoint(
             {plain, plain.removesuffix("es"), f"{plain}s", f"{plain}es", *other_numbers(plain)}
         )
+
+    def apart(self, word: str) -> list[str]:
+        """The pairs of the catalogue's words that a word is made of which pictures may have apart, as "data center"."""
+        plain = word.lower()
+        if len(plain) < 2 * _PART or not plain.isalpha() or self.has(plain):
+            return []
+        halves = (
+            (plain[:place], ending)
+            for place in range(_PART, len(plain) - _PART + 1)
+            for ending in (plain[place:], *other_numbers(plain[place:]))
+        )
+        pairs = (" ".join(each) for each in halves if self._known.issuperset(each) and NEVER_ALONE.isdisjoint(each))
+        return list(islice(pairs, _MOST_PAIRS))
 
     def correct(self, word: str) -> str | None:
         """The word nearest to one that is not known, of equally near ones the catalogue's, then the most frequent;

@@ -162,15 +162,25 @@ def _bare(word: str) -> str:
 
 
 def _corrected(words: list[str], speller: Speller, present: Callable[[Collection[str]], Collection[str]]) -> list[str]:
+    """A word that no picture has becomes the two that it is made of, where pictures have these, else the nearest."""
     bare = [word.strip(MARKS) for word in words]
+    apart = {word: pairs for word in bare if (pairs := speller.apart(word))}
     better = {word: nearest for word in bare if (nearest := speller.correct(word)) is not None}
-    if not better or len(better) > MOST_LOOK_UPS:
+    unknown = list(dict.fromkeys(word for word in bare if word in apart or word in better))
+    if not unknown or len(unknown) > MOST_LOOK_UPS:
         return words
-    kept = present(better)
-    return [
+    kept = present([*unknown, *(_side_by_side(pair) for pairs in apart.values() for pair in pairs)])
+    better |= {word: pair for word, pairs in apart.items() for pair in reversed(pairs) if _side_by_side(pair) in kept}
+    corrected = [
         word if each in kept or each not in better else word.replace(each, better[each])
         for word, each in zip(words, bare, strict=True)
     ]
+    return " ".join(corrected).split()
+
+
+def _side_by_side(pair: str) -> str:
+    """Two words as engines find them in any number, but only one behind the other."""
+    return pair.replace(" ", "-")
 
 
 def _interpret(

@@ -15,6 +15,7 @@ from imagemarket.search.models import SearchQuery
 from imagemarket.search.offence import offends
 from imagemarket.search.spelling import Speller
 from imagemarket.search.understanding import MOST_LOOK_UPS, QueryReader, Reading, Understood
+from tests.unit.search.kit import MemorySearch, document
 
 SPELLER = Speller(
     {
@@ -451,6 +452,38 @@ def test_a_word_with_results_is_never_corrected() -> None:
     assert asked == [["sunste", "sunsett"]], "and only where it would be corrected is it looked for, all at once"
     assert read("sunset boat", present=present).text == "sunset boat"
     assert len(asked) == 1, "nothing is asked of words that are known"
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [
+        ("datacenter", "data center"),
+        ("a BUSINESSWOMAN, smiling", "a business woman, smiling"),
+        ("businesswomen", "business woman"),
+        ("blackcat", "black cat"),
+        ("homeoffice", "home office"),
+        ("carpet", "carpet"),
+        ("outside", "outside"),
+        ("notebook", "notebook"),
+        ('"blackcat"', '"blackcat"'),
+    ],
+)
+def test_a_word_that_pictures_have_in_two_is_taken_apart(asked: str, searched: str) -> None:
+    titles = (
+        "Data center",
+        "Business woman smiling",
+        "Black cat",
+        "Home office",
+        "Car for my small pet",
+        "Notebook",
+        "Note book",
+    )
+    engine = MemorySearch()
+    engine.write([document(title) for title in titles], [])
+    words = {word for title in titles for word in title.lower().split()} | {"out", "side"}
+    understood = QueryReader(lambda: Speller(dict.fromkeys(words, 1)), {}).read(SearchQuery(q=asked), engine.present)
+    assert understood.text == searched
+    assert (understood.spelling is None) == (asked == searched)
 
 
 @pytest.mark.parametrize("asked", ['"sunste"', "boat -sunste", "sunste or boat"])
