@@ -14,7 +14,7 @@ from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.spelling import Speller, words_of
-from imagemarket.search.suggestions import OFTEN, Suggestions, SuggestionTable, SuggestQuery, phrase_of
+from imagemarket.search.suggestions import OFTEN, Suggestions, SuggestionTable, SuggestQuery, begun
 from tests.roles import InRole
 from tests.unit.search.kit import document, random_documents
 
@@ -46,6 +46,39 @@ def test_titles_and_tags_complete_what_was_typed_the_most_frequent_first(table: 
     assert suggest(table, "sun", limit=1) == ["sunset"]
     assert suggest(table, "%") == []
     assert suggest(table, "golden_") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("mother\u2019s", "Mother's Day bouquet"),
+        ("mothers d", "Mother's Day bouquet"),
+        ("mother's", "Mother's Day bouquet"),
+        ("cafe a", "Caf\xe9 at night"),
+        ("cafe\u0301 a", "Caf\xe9 at night"),
+        ("munchen", "M\xfcnchen"),
+        ("ete", "\xc9t\xe9"),
+        ('"dog', "#Dog"),
+        ("#dog", "#Dog"),
+        ("dog", "#Dog"),
+        ("strasse", "Stra\xdfe"),
+    ],
+)
+def test_a_beginning_is_read_as_search_reads_it(table: SuggestionTable, typed: str, completed: str) -> None:
+    tags = ("Caf\xe9 at night", "M\xfcnchen", "\xc9t\xe9", "#Dog", "Stra\xdfe")
+    table.write([document("Mother's Day bouquet", tags=tags)], [])
+    assert suggest(table, typed) == [completed]
+
+
+def test_what_is_searched_with_and_without_accents_is_one_phrase(table: SuggestionTable) -> None:
+    table.write([document("Night", tags=("caf\xe9",))], [])
+    table.write([document("Night", tags=("cafe",))], [])
+    first, second = date(2026, 6, 1), date(2026, 6, 2)
+    for day in (first, second):
+        table.searched({(("cafe night", "caf\xe9 night")[number % 2], day, str(number)) for number in range(OFTEN)})
+    table.searched({("caf\xe9 day", day, str(number)) for number in range(OFTEN) for day in (first, second)})
+    assert suggest(table, "cafe n") == ["caf\xe9 night"]
+    assert suggest(table, "cafe d") == ["caf\xe9 day"]
 
 
 @pytest.mark.parametrize("typed", ["sunste", "sunest", "sunsett", "sonset", "golden sunste"])
@@ -142,7 +175,7 @@ def test_whatever_comes_twice_or_late_the_counts_are_those_of_the_catalogue(
     words: Counter[str] = Counter()
     for _, listed in truth.values():
         if listed is not None:
-            phrases.update({phrase_of(each) for each in (listed.title, *listed.tags)})
+            phrases.update({begun(each) for each in (listed.title, *listed.tags)})
             words.update({word for word in words_of(" ".join((listed.title, *listed.tags))) if len(word) > 2})
     held = database.fetch_all("SELECT phrase, images FROM suggestions")
     assert {row["phrase"]: row["images"] for row in held} == dict(phrases)

@@ -20,6 +20,7 @@ from imagemarket.search.confidential import confidential
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.offence import offends
 from imagemarket.search.spelling import Speller, english_words, words_of
+from imagemarket.search.words import alike, folded
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -29,6 +30,7 @@ OFTEN = 5
 """So many networks in a day make a query a suggestion to others; fewer might be somebody's own affair."""
 
 _PHRASE_LETTERS = 100
+_NO_MATTER = re.compile(r"""^[\W_]+|['"]""")
 _WORD_LETTERS = range(3, 31)
 _TAGS = 15
 """Of an image's tags the first, the contributor's and the model's surest, are suggested."""
@@ -86,6 +88,13 @@ def phrase_of(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", printable).lower().split())[:_PHRASE_LETTERS].strip()
 
 
+def begun(text: str) -> str:
+    """A phrase as it is looked up by what begins it: as search reads it, accents, apostrophes, quotation marks and what
+    stands before the first word do not matter."""
+    bare = _NO_MATTER.sub("", folded(alike(phrase_of(text))).lower())
+    return " ".join(bare.split())[:_PHRASE_LETTERS].strip()
+
+
 class SuggestionTable:
     """The phrases and words of the catalogue, kept up by the indexer like a search engine."""
 
@@ -139,7 +148,9 @@ class SuggestionTable:
         that neither the catalogue nor English has, and of those that offend, none is counted."""
         if not (told := self._sayable(found)):
             return
-        phrases, days, visitors = zip(*sorted(told), strict=True)
+        shown = {(begun(phrase), day): phrase for phrase, day, _ in sorted(told)}
+        counted = sorted({(begun(phrase), day, visitor) for phrase, day, visitor in told})
+        phrases, days, visitors = zip(*counted, strict=True)
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO phrase_searches (phrase, day, visitor)"
@@ -148,11 +159,13 @@ class SuggestionTable:
             )
             connection.execute(
                 "INSERT INTO suggestions (phrase, shown, searches)"
-                " SELECT phrase, phrase, count(*) FROM phrase_searches"
-                "  WHERE (phrase, day) IN (SELECT * FROM unnest(%s::text[], %s::date[])) GROUP BY phrase, day"
-                " HAVING count(*) >= %s ORDER BY phrase, count(*)"
+                " SELECT phrase, max(shown), max(searches) FROM"
+                "  (SELECT s.phrase, asked.shown, count(*) AS searches FROM phrase_searches s"
+                "     JOIN unnest(%s::text[], %s::date[], %s::text[]) AS asked (phrase, day, shown) USING (phrase, day)"
+                "    GROUP BY s.phrase, s.day, asked.shown HAVING count(*) >= %s) days"
+                "  GROUP BY phrase ORDER BY phrase"
                 " ON CONFLICT (phrase) DO UPDATE SET searches = greatest(suggestions.searches, excluded.searches)",
-                (list(phrases), list(days), OFTEN),
+                ([phrase for phrase, _ in shown], [day for _, day in shown], list(shown.values()), OFTEN),
             )
             connection.execute("DELETE FROM phrase_searches WHERE day < %s::date - 2", (max(days),))
 
@@ -201,7 +214,7 @@ def _is_plain(phrase: str, known: Collection[str]) -> bool:
 def _phrases(document: SearchDocument) -> dict[str, str]:
     """What an image suggests, and how each is written."""
     written = [each for each in (document.title, *document.tags[:_TAGS]) if not confidential(each)]
-    found = {phrase_of(each): " ".join(each.split())[:_PHRASE_LETTERS] for each in written}
+    found = {begun(each): " ".join(each.split())[:_PHRASE_LETTERS] for each in written}
     return {phrase: shown for phrase, shown in found.items() if len(phrase) > 1}
 
 
@@ -255,13 +268,13 @@ class Suggestions:
 
     def suggest(self, query: SuggestQuery) -> SuggestPage:
         """Raises `SearchUnavailable` when the table does not answer."""
-        beginning = phrase_of(query.q)
+        beginning = begun(query.q)
         if not beginning:
             return SuggestPage(items=[], corrected=None)
         found = self._beginning_with(beginning, query.limit)
         corrected = None
-        if len(found) < query.limit and (better := self._corrected(beginning)) is not None:
-            more = self._beginning_with(better, query.limit)
+        if len(found) < query.limit and (better := self._corrected(phrase_of(query.q))) is not None:
+            more = self._beginning_with(begun(better), query.limit)
             if more:
                 corrected = better if not found else None
                 known = {each.text.lower() for each in found}
