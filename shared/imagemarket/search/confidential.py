@@ -302,7 +302,17 @@ def _tells_a_secret(words: str) -> bool:
         _most_digits(parts) >= 4
         or any(part.kind == "odd" or (part.kind == "model" and not _SHORT_MODEL.fullmatch(part.text)) for part in parts)
         or _made_up_behind(words)
+        or _signs_somebody_in(words)
     )
+
+
+_NAME_AND_PASSWORD = re.compile(r"(?i)\b(?:log ?in|user ?(?:name|id)?|account)\W+([^\W\d_]+)\W+[^\W\d_]{3,}\d{1,2}\b")
+
+
+def _signs_somebody_in(words: str) -> bool:
+    """Whether a name and a numbered word stand behind a login ("login ada hunter2", but not "login page html5")."""
+    pictured, _ = _shown_with_passwords()
+    return any(found[1].lower() not in pictured for found in _NAME_AND_PASSWORD.finditer(words))
 
 
 def _named_apart(part: re.Match[str]) -> str:
