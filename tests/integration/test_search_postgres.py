@@ -212,7 +212,7 @@ _NEGATED = (
     ("no strings attached", ["No strings attached"], ["Strings attached to a puppet"]),
     ("no man's land", ["No man's land"], []),
     ("no kings protest", ["No kings protest", "Protest in the city"], ["Kings at a protest"]),
-    ("protest without kings", ["Protest in the city"], ["Kings at a protest", "No kings protest"]),
+    ("protest without kings", ["Protest in the city", "No kings protest"], ["Kings at a protest"]),
     ("protest -kings", ["Protest in the city"], ["Kings at a protest", "No kings protest"]),
     ("protest NOT kings", ["Protest in the city"], ["Kings at a protest", "No kings protest"]),
     ("temperature minus 20", ["Temperature minus 20"], []),
