@@ -86,7 +86,7 @@ def pass_on_what_is_no_utf8() -> None:
 
     async def invoke_with_bytes(*arguments: Any, **more: Any) -> Any:
         body = inspect.signature(invoke).bind(*arguments, **more).arguments["body"]
-        told = _as_it_is.set(not _is_utf8(body or b""))
+        told = _as_it_is.set(not is_utf8(body or b""))
         try:
             return await invoke(*arguments, **more)
         finally:
@@ -99,7 +99,8 @@ def pass_on_what_is_no_utf8() -> None:
     apigateway._v2_request_body_is_text = is_text_that_is_read  # noqa: SLF001
 
 
-def _is_utf8(body: bytes) -> bool:
+def is_utf8(body: bytes) -> bool:
+    """Whether the bytes are text that a function is given as such."""
     try:
         body.decode()
     except UnicodeDecodeError:

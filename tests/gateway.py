@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from imagemarket.platform import cors
 from local import openapi
+from local.durable_emulator import is_utf8
 from local.layout import REPOSITORY
 from tests.api.events import LambdaContext
 
@@ -126,19 +127,11 @@ class Gateway:
             },
             "isBase64Encoded": False,
         }
-        if body and _TEXT.match(headers.get("content-type", "")) and _is_utf8(body):
+        if body and _TEXT.match(headers.get("content-type", "")) and is_utf8(body):
             event["body"] = body.decode()
         elif body:
             event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         return event
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _for_other_origins(scope: Any, answer: Json) -> Json:
