@@ -22,7 +22,9 @@ from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
 from imagemarket.search.words import alike
 
-_SHOWN_WITH_PASSWORDS = Path(__file__).with_name("data") / "shown_with_passwords.txt"
+_DATA = Path(__file__).with_name("data")
+_SHOWN_WITH_PASSWORDS = _DATA / "shown_with_passwords.txt"
+_NUMBERED_NAMES = _DATA / "numbered_names.txt"
 
 
 def confidential(words: str) -> bool:
@@ -73,6 +75,15 @@ _MODEL = re.compile(r"[^\W\d_]{1,3}\d{1,4}[^\W\d_]{0,2}|\w{2,4}")
 _SHORT_MODEL = re.compile(r"\w{2,3}|[^\W\d_]{1,3}\d\d")
 # Covid19, iphone15: a word and a number that is no year.
 _NUMBERED = re.compile(r"([^\W\d_]{3,})\d{1,2}")
+# Boeing747, canon5d and airbusa380, behind a name that has models; but 123 is a password's.
+_MODEL_OF_A_NAME = re.compile(r"[^\W\d_]{0,3}(?!123)\d{1,4}[^\W\d_]{0,3}")
+_KEYBOARD_ROWS = ("qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "qsdfghjklm", "zxcvbnm", "yxcvbnm", "wxcvbn")
+_CHOSEN_AS_PASSWORDS = frozenset(
+    "admin baseball batman changeme charlie dragon football guest hallo hello hunter iloveyou letmein login love master"
+    " michael monkey ninja pokemon princess root schatz secret shadow soccer starwars sunshine superman test trustno"
+    " user welcome whatever".split()
+)
+"""Of the words that head every list of leaked passwords, those that pictures are not called with a number."""
 _SIGN_BEHIND_A_NUMBERED = re.compile(r"[^\W\d_]{3}\d{1,2}[!$%&*?]+[^\W_]")
 # H2SO4: the elements of what is bottled and drawn.
 _FORMULA = re.compile(r"(?i)(?=\w{2,9}$)(?:(?:Al|Ag|Br|Ca|Cl|Cu|Fe|Hg|Li|Mg|Na|Si|Ti|Zn|[CFHIKNOPS])\d{0,2}){2,}")
@@ -133,6 +144,8 @@ def _kind(part: str) -> str:
     if _MODEL.fullmatch(part) or _FORMULA.fullmatch(part):
         return "model"
     if (numbered := _NUMBERED.fullmatch(part)) and _may_be_numbered(numbered[1]):
+        return "numbered"
+    if _is_a_names_model(part.lower()):
         return "numbered"
     return "odd"
 
@@ -203,10 +216,33 @@ def _sayable(word: str) -> bool:
 
 
 def _may_be_numbered(word: str) -> bool:
-    """A word by its vowels as well, and no secret's name with the secret ("passwordhunter")."""
+    """A word by its vowels as well, no secret's name with the secret ("passwordhunter") and none that people choose."""
     plain = word.lower()
+    if plain in _CHOSEN_AS_PASSWORDS or _runs_along_keys(plain):
+        return False
     said = not plain.isascii() or not set("aeiouy").isdisjoint(plain) or plain in _INITIALS or plain in english_words()
     return said and "passw" not in plain and _sayable(word)
+
+
+def _runs_along_keys(word: str) -> bool:
+    """Whether keys side by side spell most of it ("qwertz"), forwards or backwards; "property" has four such."""
+    least = 5 if word in english_words() else 4
+    rows = [*_KEYBOARD_ROWS, *(row[::-1] for row in _KEYBOARD_ROWS)]
+    return any(word[at : at + least] in row for row in rows for at in range(len(word) - least + 1))
+
+
+def _is_a_names_model(part: str) -> bool:
+    names = _numbered_names()
+    return part in names or any(
+        part[:at] in names and _MODEL_OF_A_NAME.fullmatch(part, at) for at in range(2, len(part))
+    )
+
+
+@cache
+def _numbered_names() -> frozenset[str]:
+    lines = _NUMBERED_NAMES.read_text(encoding="utf-8").splitlines()
+    names = {name for line in lines if not line.startswith("#") for name in line.split()}
+    return frozenset(names | set(map(plain_letters, names)))
 
 
 _LEAST_FLOW = ((12, 0.5), (10, 0.3), (6, 0.01), (0, 0.0))
@@ -306,7 +342,9 @@ def _tells_a_secret(words: str) -> bool:
     )
 
 
-_NAME_AND_PASSWORD = re.compile(r"(?i)\b(?:log ?in|user ?(?:name|id)?|account)\W+([^\W\d_]+)\W+[^\W\d_]{3,}\d{1,2}\b")
+_NAME_AND_PASSWORD = re.compile(
+    r"(?i)\b(?:log ?in|user ?(?:name|id)?|account)\W+([^\W\d_]+)\W+[^\W\d_]{3,}\d{1,4}[^\W\d_]{0,3}\b"
+)
 
 
 def _signs_somebody_in(words: str) -> bool:
