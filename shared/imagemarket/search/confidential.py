@@ -79,9 +79,48 @@ _NUMBERED = re.compile(r"([^\W\d_]{3,})\d{1,2}")
 _MODEL_OF_A_NAME = re.compile(r"[^\W\d_]{0,3}(?!123)\d{1,4}[^\W\d_]{0,3}")
 _KEYBOARD_ROWS = ("qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "qsdfghjklm", "zxcvbnm", "yxcvbnm", "wxcvbn")
 _CHOSEN_AS_PASSWORDS = frozenset(
-    "admin baseball batman changeme charlie dragon football guest hallo hello hunter iloveyou letmein login love master"
-    " michael monkey ninja pokemon princess root schatz secret shadow soccer starwars sunshine superman test trustno"
-    " user welcome whatever".split()
+    (
+        *(
+            "admin",
+            "baseball",
+            "batman",
+            "changeme",
+            "charlie",
+            "dragon",
+            "football",
+            "guest",
+            "hallo",
+            "hello",
+            "hunter",
+        ),
+        *(
+            "iloveyou",
+            "letmein",
+            "login",
+            "love",
+            "master",
+            "michael",
+            "monkey",
+            "ninja",
+            "pokemon",
+            "princess",
+            "root",
+        ),
+        *(
+            "schatz",
+            "secret",
+            "shadow",
+            "soccer",
+            "starwars",
+            "sunshine",
+            "superman",
+            "test",
+            "trustno",
+            "user",
+            "welcome",
+        ),
+        *("whatever"),
+    )
 )
 """Of the words that head every list of leaked passwords, those that pictures are not called with a number."""
 _SIGN_BEHIND_A_NUMBERED = re.compile(r"[^\W\d_]{3}\d{1,2}[!$%&*?]+[^\W_]")
