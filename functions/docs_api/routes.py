@@ -24,9 +24,11 @@ from imagemarket.platform.http import (
     etag_of,
     matches,
     method_not_allowed,
+    path_not_utf8,
     problem_responses,
     with_head,
 )
+from imagemarket.platform.text import LOST
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -207,8 +209,9 @@ def _answer_for_the_rest(request: Request) -> Response:
         # asks for the gateway says, which adds its headers to this answer.
         return Response(status_code=204, headers={"Allow": ", ".join([*with_head(allowed), "OPTIONS"])})
     meant = "/" + "/".join(part for part in path.split("/") if part)
-    # Of bytes that are no UTF-8 the event holds no more than that there were some; no path that is meant has any.
-    if meant != path and "\ufffd" not in meant and _methods(meant):
+    if LOST in path:  # of bytes that are no UTF-8 the event holds no more than that there were some
+        raise path_not_utf8()
+    if meant != path and _methods(meant):
         query = f"?{request.url.query}" if request.url.query else ""
         return Response(status_code=308, headers={"Location": f"{quote(meant)}{query}"})
     if allowed:

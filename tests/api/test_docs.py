@@ -235,8 +235,12 @@ def test_the_path_that_is_meant_is_the_one_that_was_sent(segment: str) -> None:
     assert answer["headers"]["location"] == f"/images/{segment}?q=a%5Cb&x=%E9"
 
 
-def test_a_path_that_is_no_utf8_leads_nowhere() -> None:
-    assert get(unquote("/images/%E9/"))["statusCode"] == 404
+@pytest.mark.parametrize("path", ["/images/%E9/", "/v1/images/%E9/", "/caf%E9", "//v1//%C3/health"])
+def test_a_path_that_is_no_utf8_is_told_so(path: str) -> None:
+    answer = get(unquote(path))
+    assert answer["statusCode"] == 422
+    (error,) = json_of(answer)["errors"]
+    assert error == {"in": "path", "field": "path", "detail": "must be UTF-8, percent-encoded as in caf%C3%A9"}
 
 
 def test_markup_escapes_what_is_not_markup() -> None:

@@ -50,6 +50,18 @@ def test_a_parameter_that_nobody_knows_is_refused(route: Route, query: str) -> N
     assert "422" in route.operation["responses"]
 
 
+@pytest.mark.parametrize("query", ["q=caf%E9", "caf%E9=1", "q=caf%EF%BF%BD", "q=%C3", "q=%F0%9F%98", "q=%ED%A0%80"])
+@pytest.mark.parametrize("route", every_route())
+def test_a_query_that_is_no_utf8_is_refused(route: Route, query: str) -> None:
+    if route.name in PAGES_FOR_PEOPLE:
+        assert route.handle(route.event(query=query))["statusCode"] != 422
+        return
+    (error,) = errors_of(route, query)
+    assert error["field"] == ("caf\ufffd" if query.startswith("caf") else "q")
+    assert error["detail"] == "must be UTF-8, percent-encoded as in caf%C3%A9"
+    assert "value" not in error
+
+
 @pytest.mark.parametrize("name", ["searchImages", "findSimilarImages", "searchByImage", "explainSearch"])
 def test_a_parameter_of_a_search_that_is_left_empty_is_absent_and_one_of_no_name_is_not(name: str) -> None:
     (route,) = (each.values[0] for each in every_route() if each.values[0].name == name)

@@ -37,7 +37,15 @@ from imagemarket.platform.errors import (
 from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
 from imagemarket.platform.gateway import lambda_handler as lambda_handler  # noqa: PLC0414
 from imagemarket.platform.telemetry import count, duration, logger
-from imagemarket.platform.validation import GIVEN_AGAIN, field_errors, misspelt_numbers, shown, takes_several
+from imagemarket.platform.text import LOST
+from imagemarket.platform.validation import (
+    GIVEN_AGAIN,
+    NOT_UTF8,
+    field_errors,
+    misspelt_numbers,
+    shown,
+    takes_several,
+)
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -225,6 +233,11 @@ def wrong_content_type(content_type: str, *taken: str) -> InvalidRequest:
     return InvalidRequest(f"Content-Type: {detail}.", errors=[told])
 
 
+def path_not_utf8() -> InvalidRequest:
+    """The refusal of a path that no route takes and that is not readable."""
+    return _told([{"type": NOT_UTF8, "loc": ("path", "path"), "msg": ""}], lambda _: None)
+
+
 def read_json(model: type[_Model], body: bytes) -> _Model:
     """The body of a route that takes JSON among other kinds. Raises `InvalidRequest` in the words of every route, which
     FastAPI's own reader has: pydantic's takes half of a surrogate pair for broken JSON, and names no field."""
@@ -326,6 +339,20 @@ def _take_no_parameters(_: Annotated[_NoParameters, Query()]) -> None:
     """FastAPI dependency of a route that takes none, which FastAPI would let pass whatever comes."""
 
 
+def _take_what_is_whole(request: Request) -> None:
+    """FastAPI dependency of every route: an address whose letters are no UTF-8 is refused rather than read as another
+    one. Decoders have replaced them by now, some of which stand before the function."""
+    parts = [("path", *each) for each in request.path_params.items()]
+    parts += [("query", *each) for each in request.query_params.multi_items()]
+    findings = [
+        {"type": NOT_UTF8, "loc": (place, name), "msg": ""}
+        for place, name, value in parts
+        if LOST in name or (isinstance(value, str) and LOST in value)
+    ]
+    if findings:
+        raise RequestValidationError(findings)
+
+
 def _take_as_written(request: Request) -> None:
     """FastAPI dependency of every route: without it, all but the last of what is given again would be passed over, and
     what only Python reads as a number taken for one."""
@@ -360,7 +387,7 @@ class StrictRoute(APIRoute):
         if any(getattr(model, "model_config", {}).get("extra") != "forbid" for model in models):
             raise TypeError(f"{path}: its query is to be one model that forbids what it does not know")
         check = _take_as_written if models else _take_no_parameters
-        options["dependencies"] = [*(options.get("dependencies") or ()), Depends(check)]
+        options["dependencies"] = [*(options.get("dependencies") or ()), Depends(_take_what_is_whole), Depends(check)]
         options["responses"] = problem_responses(InvalidRequest) | (options.get("responses") or {})
         super().__init__(path, endpoint, **options)
 

@@ -23,6 +23,9 @@ GIVEN_AGAIN = "given_again"
 """The finding of ours about a parameter that is repeated and takes one value, of which another reader may see the
 first and this one the last."""
 
+NOT_UTF8 = "not_utf8"
+"""The finding of ours about a part of the address that holds U+FFFD, decoders' stand-in for bytes that are no UTF-8."""
+
 
 class BeyondLimit(ValueError):
     """What a validator of ours raises where a value breaks a limit that clients can read: `limit` has the words of
@@ -190,6 +193,7 @@ _KINDS = {
     "dict": "must be a JSON object",
     "json": "must be JSON",
     "none_required": "must be left out",
+    NOT_UTF8: "must be UTF-8, percent-encoded as in caf%C3%A9",
     GIVEN_AGAIN: "is given more than once, and takes one value",
 }
 
