@@ -108,9 +108,11 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
 
     Each folder's own `metadata.json` is read, or the file `metadata` for all of them. A file named outright that cannot
     be uploaded comes back with its `problem`; in a folder, files of other kinds and hidden ones are passed over, and so
-    are notes that no file took. Raises `CliError` for a missing path or a bad metadata file.
+    are notes that no file took and, further down, a `metadata.json` of another program. Raises `CliError` for a missing
+    path or a bad metadata file.
     """
     given = _Notes.read(metadata, of_all=True) if metadata else None
+    named = {Path(os.path.realpath(path if os.path.isdir(path) else path.parent)) for path in paths}  # noqa: PTH112 - raises nothing
     files: dict[Path, _Found] = {}
     noted: dict[Path, _Notes] = {}
     searched: set[Path] = set()
@@ -122,7 +124,7 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
 
     def look_for_notes(folder: Path) -> None:
         if given is None and (where := folder.resolve()) not in noted:
-            noted[where] = _Notes.beside(folder)
+            noted[where] = _Notes.beside(folder, perhaps_of_others=where not in named)
 
     for path in paths:
         try:
@@ -143,7 +145,7 @@ def find_pictures(paths: Sequence[Path], metadata: Path | None = None) -> tuple[
                 continue
             if reason != _HIDDEN and file.name == METADATA_NAME:
                 look_for_notes(file.parent)
-                reason = "not read, as --metadata tells of all" if given else None
+                reason = "not read, as --metadata tells of all" if given else noted[file.parent.resolve()].not_ours
             elif reason is None:
                 send(found)
             if reason:
@@ -245,6 +247,9 @@ def _told_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Notes:
     """What a metadata file says, by file name in composed form."""
 
+    not_ours: str | None = None
+    """Why nothing is read of the file, where another program wrote it."""
+
     def __init__(self, path: Path, notes: Mapping[str, PictureNotes], *, of_all: bool = False) -> None:
         self.folder = path.parent.resolve()
         self._path = path
@@ -252,17 +257,18 @@ class _Notes:
         self._of_all = of_all
 
     @classmethod
-    def beside(cls, folder: Path) -> _Notes:
-        """A folder's own notes; none where it has nothing of this name. Raises `CliError`."""
+    def beside(cls, folder: Path, *, perhaps_of_others: bool) -> _Notes:
+        """A folder's own notes; none where it has nothing of this name, nor, where others may have left theirs
+        (Google Takeout has one of this name in each album), where nothing in it looks like ours. Raises `CliError`."""
         own = folder / METADATA_NAME
         if not os.path.lexists(own):
             return cls(own, {})
         if why := not_a_file(own):
             raise CliError(f"{own}: {why}, and what it should say of the pictures is missing")
-        return cls.read(own)
+        return cls.read(own, perhaps_of_others=perhaps_of_others)
 
     @classmethod
-    def read(cls, path: Path, *, of_all: bool = False) -> _Notes:
+    def read(cls, path: Path, *, of_all: bool = False, perhaps_of_others: bool = False) -> _Notes:
         """What a file says of those below its folder, or `of_all`, wherever they stand. Raises `CliError` naming the
         file, the picture and the field."""
         try:
@@ -276,11 +282,16 @@ class _Notes:
             raise CliError(f"{path}: cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
             raise CliError(f"{path}: is not JSON ({error})") from None
-        if not isinstance(document, dict):
+        foreign = perhaps_of_others and not _looks_like_ours(document)
+        if not isinstance(document, dict) and not foreign:
             raise CliError(f"{path}: must be an object of file names and what is said of each")
         try:
             return cls(path, TypeAdapter(dict[str, PictureNotes]).validate_python(document), of_all=of_all)
         except ValidationError as error:
+            if foreign:
+                notes = cls(path, {})
+                notes.not_ours = "not notes of ours: no name of a picture stands in it, nor what could be said of one"
+                return notes
             first = error.errors()[0]
             where = " / ".join(map(str, first["loc"]))
             if first["type"] == "extra_forbidden":
@@ -318,6 +329,17 @@ class _Notes:
                 why = "another one does, nearer to it" if len(places) == 1 else "several have this name: say its folder"
             untaken.append(PassedOver(name, f"{self._path.name} tells of it, and {why}"))
         return untaken
+
+
+def _looks_like_ours(document: Any) -> bool:
+    """Whether anything in it has the shape of notes, so that what is wrong with the rest is a slip."""
+    if not isinstance(document, dict):
+        return False
+    return any(
+        _extension(Path(name)) in CONTENT_TYPES
+        or (isinstance(said, dict) and not PictureNotes.model_fields.keys().isdisjoint(said))
+        for name, said in document.items()
+    )
 
 
 def _by_name(named: Iterable[tuple[str, _Found]]) -> dict[str, list[Path]]:

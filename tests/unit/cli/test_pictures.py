@@ -208,6 +208,56 @@ def test_notes_that_cannot_be_read_send_nothing_without_them(tmp_path: Path, mad
             find_pictures([named])
 
 
+TAKEOUT: dict[str, Any] = {
+    "title": "Trip to Rome",
+    "description": "",
+    "access": "protected",
+    "date": {"timestamp": "1500000000", "formatted": "14.07.2017, 02:40:00 UTC"},
+    "geoData": {"latitude": 0.0, "longitude": 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    "document", [TAKEOUT, [{"title": "x"}], ["a"], {"version": 3}, {"photos": [{"id": 1}]}, 7, None]
+)
+def test_another_programs_notes_further_down_are_passed_over_by_name(tmp_path: Path, document: Any) -> None:
+    album = tmp_path / "Takeout" / "Rome"
+    album.mkdir(parents=True)
+    (album / "IMG_1.jpg").write_bytes(b"x")
+    (album / "IMG_1.jpg.json").write_text(json.dumps(TAKEOUT))
+    (album / "metadata.json").write_text(json.dumps(document))
+    (tmp_path / "metadata.json").write_text('{"Takeout/Rome/IMG_1.jpg": {"title": "Rome"}}')
+    (picture,), passed_over = find_pictures([tmp_path])
+    assert picture.notes.title == "Rome"
+    told = {each.name: each.reason for each in passed_over}
+    assert told.keys() == {"Takeout/Rome/IMG_1.jpg.json", "Takeout/Rome/metadata.json"}
+    assert told["Takeout/Rome/metadata.json"].startswith("not notes of ours: ")
+    for named in (album, album / "IMG_1.jpg"):  # what is meant for it is to be read
+        with pytest.raises(CliError, match=r"metadata\.json"):
+            find_pictures([named])
+        with pytest.raises(CliError, match=r"metadata\.json"):
+            find_pictures([tmp_path, named])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"a.jpg": {"titel": "x"}}',
+        '{"A.JPG": "x"}',
+        '{"a": {"title": "x", "colour": "red"}}',
+        '{"version": 3, "b.tif": {"title": "x"}}',
+        '{"a.jpg": {"title": "x"',
+        "",
+    ],
+)
+def test_notes_of_ours_that_are_broken_are_refused_further_down_as_well(tmp_path: Path, content: str) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.jpg").write_bytes(b"x")
+    (tmp_path / "deep" / "metadata.json").write_text(content)
+    with pytest.raises(CliError, match=r"deep/metadata\.json: "):
+        find_pictures([tmp_path])
+
+
 def test_notes_without_end_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("imagemarket.cli.pictures._MOST_NOTES", 2 * 1024**2)
     with pytest.raises(CliError, match="more than 2 MiB"):
