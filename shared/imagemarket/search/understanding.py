@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.hashes import COLOUR_NAMES
@@ -49,7 +49,9 @@ _CATEGORIES = {
     if word not in _LITTLE
 }
 _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
-"""Quotes, a minus and `or` say exactly what is wanted."""
+"""Quotes, `or` and a minus that is not read by itself say exactly what is wanted."""
+_LEFT_OUT = re.compile(r"""(?<![^\s,;])-+(?:\([^()"]*\)|(?:[^\s"]|"[^"]*")+)""")
+"""What a minus leaves out, a list in brackets in one."""
 
 MOST_LOOK_UPS = 4
 """How many words of a query are looked up before they are corrected, in one round trip. A query with more that are
@@ -119,6 +121,7 @@ class QueryReader:
             filters = Filters.model_validate(filters.model_dump() | {"people": False})
         text = without.text
         interpreted = negation.untold(typed, read(text), without.told)
+        without = _minuses_aside(without)
         if _EXACT.search(without.kept) or not read(without.kept).plain:
             return Understood(text, without.sparing(read(text)), filters, interpreted=tuple(interpreted))
         words = without.kept.split()
@@ -148,6 +151,17 @@ class QueryReader:
             interpreted=tuple(interpreted),
             synonyms=tuple(Synonyms(word=word, instead=list(others)) for word, others in instead.items()),
         )
+
+
+def _minuses_aside(asked: negation.Asked) -> negation.Asked:
+    """The query with what minuses leave out beside the words that remain, which are read as ever then. Where that would
+    ask for something else ("cat or -dog") it stays as it is."""
+    aside = tuple(_LEFT_OUT.findall(asked.kept))
+    kept = " ".join(_LEFT_OUT.sub(" ", asked.kept).split())
+    apart = {*read(kept).groups, *read(" ".join(aside)).groups}
+    if not aside or apart != set(read(asked.kept).groups):
+        return asked
+    return replace(asked, kept=kept, without=(*aside, *asked.without))
 
 
 def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> dict[str, tuple[str, ...]]:

@@ -455,6 +455,30 @@ def test_a_word_with_results_is_never_corrected() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "text", "shape", "searched"),
+    [
+        ("vertical -people", "-people", ["portrait"], None),
+        ("-people vertical", "-people", ["portrait"], None),
+        ("moutain lake -snow", "mountain lake -snow", [], "mountain lake"),
+        ("-snow moutain lake", "mountain lake -snow", [], "mountain lake"),
+        ('moutain -"hot dogs" lake', 'mountain lake -"hot dogs"', [], "mountain lake"),
+        ("moutain lake -(snow dogs)", "mountain lake -(snow dogs)", [], "mountain lake"),
+        ("moutain lake -snow no dogs", "mountain lake -snow -dogs", [], "mountain lake"),
+        ("mountain -moutain", "mountain -moutain", [], None),
+        ("moutain or -snow", "moutain or -snow", [], None),
+        ('moutain "lake" -snow', 'moutain "lake" -snow', [], None),
+    ],
+)
+def test_words_beside_a_minus_are_read_as_without_it(
+    asked: str, text: str, shape: list[str], searched: str | None
+) -> None:
+    speller = Speller({"mountain": 5, "lake": 5})
+    understood = QueryReader(lambda: speller, {}).read(SearchQuery(q=asked), lambda words: [])
+    assert (understood.text, understood.filters.orientation) == (text, shape)
+    assert (understood.spelling and understood.spelling.searched) == searched
+
+
+@pytest.mark.parametrize(
     ("asked", "searched"),
     [
         ("datacenter", "data center"),
