@@ -17,6 +17,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from local.commands import benchmarks_offered
 from local.layout import REPOSITORY
 from local.processes import UNPRIVILEGED_ID
 
@@ -80,6 +81,35 @@ def test_help_needs_no_environment(clone: Path, arguments: tuple[str, ...]) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (HELP / "market.txt").read_text(encoding="utf-8")
     assert not (clone / ".market").exists()
+
+
+def test_what_there_is_not_is_refused_before_anything_is_installed(clone: Path) -> None:
+    benchmarks = (HELP / "bench.txt").read_text(encoding="utf-8")
+    for named in ("nosuch", "", " ", "sear", "road road_imports", "NAME", "usage:", "*", "--json"):
+        done = _run(clone, "bench", named)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"{benchmarks}market: there is no benchmark {named}\n"
+    for named in ("nosuch", "nosuch/test_a.py::test_b", "test_market_script.py"):
+        done = _run(clone, "test", named)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"market: there is no file or folder {named.partition('::')[0]} to test\n"
+    assert _run(clone, "bench").stdout == benchmarks
+    assert _run(clone, "logs", "nosuch").stdout == "Nothing was started here: run ./market up\n"
+    assert not (clone / ".market").exists()
+
+
+def test_what_there_is_goes_on_to_its_environment(clone: Path, tmp_path: Path) -> None:
+    _python(tmp_path / "bin", "python3.11", "3.11")
+    (clone / "tests").mkdir()
+    for arguments in [("bench", name) for name in benchmarks_offered()] + [
+        ("bench", "tags", "--json", "x"),
+        ("test", "tests::x"),
+        ("test", "-k", "x"),
+        ("test",),
+        ("test", str(tmp_path)),
+    ]:
+        done = _run(clone, *arguments, PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+        assert "STUB python3.11 asked for venv" in done.stderr, arguments
 
 
 def test_what_a_command_makes_by_itself_lies_in_the_state_folder(clone: Path) -> None:
