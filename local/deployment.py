@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local.emulator import ACCOUNT, REGION, aws_client, aws_environment, endpoint_of, keeps_stacks
@@ -158,15 +160,29 @@ def _bound_functions(layout: Layout) -> None:
                 )
 
 
+@contextmanager
+def _emptied(folder: Path) -> Iterator[None]:
+    """An empty folder, which is gone afterwards, also what a killed run had left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    make_private(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str, str], say: Say) -> None:
     log = layout.logs / "deploy.log"
     make_private(log.parent)
-    with log.open("ab") as out, ExitStack() as starting:
+    drafts = (
+        layout.run / "cdk"
+    )  # what jsii unpacks lies there: interrupted, it would leave it in the machine's own folder
+    with log.open("ab") as out, _emptied(drafts), ExitStack() as starting:
         starting.enter_context(uninterrupted())
         with subprocess.Popen(
             command,
             cwd=folder,
-            env=environment | {"NO_COLOR": "1"},
+            env=environment | {"NO_COLOR": "1", "TMPDIR": str(drafts)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

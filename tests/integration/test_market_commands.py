@@ -410,7 +410,7 @@ def test_a_command_whose_reader_has_gone_ends_without_a_word(state: Path, words:
 def test_an_up_that_is_told_to_end_takes_its_deployment_along_and_can_be_run_again(
     state: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
-    """Otherwise the next one would deploy beside it."""
+    """Otherwise the next one would deploy beside it. What jsii unpacks it leaves behind, if told to end."""
     script = f"""
 import sys
 import time
@@ -419,7 +419,8 @@ from local import commands as market, deployment
 from local.layout import Layout
 
 def deploys(layout, arguments):
-    deployment._cdk(["sh", "-c", "echo $$ > pid; exec sleep 60"], layout, Path({str(tmp_path)!r}), {{}}, print)
+    words = ["sh", "-c", "mktemp -d > unpacked; echo $$ > pid; exec sleep 60"]
+    deployment._cdk(words, layout, Path({str(tmp_path)!r}), {{}}, print)
 
 market.COMMANDS["up"] = deploys
 sys.argv = ["market", "up"]
@@ -445,6 +446,9 @@ sys.exit(market.main())
     assert process.returncode == 130
     assert "Run the same command again" in said
     assert not psutil.pid_exists(int(pid.read_text()))
+    unpacked = Path((tmp_path / "unpacked").read_text().strip())
+    assert unpacked.is_relative_to(state)
+    assert not unpacked.exists()
 
 
 @pytest.mark.parametrize("loading", ["rich", "imagemarket", "local.cloud"])
