@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from imagemarket.imaging.matching import Comparison
 from imagemarket.ingestion import duplicates
-from imagemarket.ingestion.copies import CopyFinder, Subject, judge
+from imagemarket.ingestion.copies import CopyFinder, Findings, Subject, judge
 from imagemarket.ingestion.duplicates import Lookalike, Verdict
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
@@ -42,6 +42,19 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Image.Image:
         return textured(painted.convert("RGB"), 5)
 
 
+class _Interrupted(CopyFinder):
+    """Something happens between the first comparisons and the publication."""
+
+    then: Callable[[], None] | None = None
+
+    def find(self, subject: Subject) -> Findings:
+        findings = super().find(subject)
+        then, self.then = self.then, None
+        if then:
+            then()
+        return findings
+
+
 class Market:
     """The saga's steps around one database; `publish` runs those that have to do with copies."""
 
@@ -59,10 +72,12 @@ class Market:
         phash: int = 0,
         direction: int = 0,
         taken_at: str | None = None,
+        image: UUID | None = None,
+        compared: Callable[[], None] | None = None,
     ) -> tuple[UUID, str]:
-        """The image and its status at the end."""
+        """The image and its status at the end. `compared` is called once, after the first comparisons."""
         database = self.database
-        image = an_image(database, self.contributor, object_version="v1")
+        image = image or an_image(database, self.contributor, object_version="v1")
         job = IngestionJob(image_id=image, contributor_id=self.contributor, key="k", version_id="v1")
         records = StepRecords(database)
         facts: dict[str, Any] = {
@@ -103,7 +118,8 @@ class Market:
         work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
         ingestion, maker = InRole(database, DatabaseRole.INGESTION), InRole(database, DatabaseRole.MAKER)
         relay = OutboxRelay(ingestion, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
-        copies = CopyFinder(database=ingestion, renditions=self.renditions, nearest=self._nearest)
+        copies = _Interrupted(database=ingestion, renditions=self.renditions, nearest=self._nearest)
+        copies.then = compared
         publishing = PublishImage(
             records=StepRecords(ingestion), database=ingestion, work=work, relay=relay, copies=copies
         )
@@ -228,13 +244,33 @@ def test_what_was_refused_is_no_obstacle(market: Market, picture: Image.Image) -
     assert market.publish(picture, sha256="13")[1] == "approved"
 
 
-def test_a_twin_that_is_still_processed_leads_to_a_person(market: Market, picture: Image.Image) -> None:
-    twin = an_image(market.database, market.contributor)
+def test_of_two_lookalikes_on_their_way_the_first_to_be_published_is_the_earlier(
+    market: Market, picture: Image.Image
+) -> None:
+    """Were the other held because of the one that it then refuses, neither would be for sale."""
+    slow = an_image(market.database, market.contributor, object_version="v1")
     with market.database.transaction() as connection:
-        duplicates.claim(connection, twin, duplicates.Fingerprint(b"t" * 32, 0xABCD))
-    image, status = market.publish(picture, sha256="14", phash=0xABCD)
-    assert status == "pending_review"
-    assert [row["inliers"] for row in market.evidence(image)] == [None]
+        duplicates.claim(connection, slow, duplicates.Fingerprint(b"t" * 32, 0xABCD))
+    quick, status = market.publish(picture, sha256="14", phash=0xABCD, direction=4)
+    assert (status, market.evidence(quick)) == ("approved", [])
+    assert market.publish(picture, sha256="15", phash=0xABCE, direction=5, image=slow) == (slow, "rejected")
+    assert [(row["other_id"], row["verdict"]) for row in market.evidence(slow)] == [(quick, "certain")]
+
+
+def test_of_two_lookalikes_published_in_the_same_moment_the_second_sees_the_first(
+    market: Market, picture: Image.Image
+) -> None:
+    twins: list[tuple[UUID, str]] = []
+
+    def while_the_other_is_compared() -> None:
+        twins.append(market.publish(picture, sha256="16", phash=0xABCD, direction=6))
+
+    second, status = market.publish(
+        picture, sha256="17", phash=0xABCD, direction=7, compared=while_the_other_is_compared
+    )
+    ((first, first_status),) = twins
+    assert (first_status, status) == ("approved", "rejected")
+    assert [(row["other_id"], row["verdict"]) for row in market.evidence(second)] == [(first, "certain")]
 
 
 @pytest.mark.parametrize(
@@ -271,4 +307,4 @@ def test_nothing_is_fetched_for_a_picture_that_is_like_no_live_one(market: Marke
             model_version="nobody's",
             taken_at=None,
         )
-        assert finder.find(subject) == []
+        assert finder.find(subject) == Findings([], frozenset())

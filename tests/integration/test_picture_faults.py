@@ -64,7 +64,7 @@ def test_the_models_own_failure_is_an_outage(saga: Saga) -> None:
 
 def test_a_thumbnail_that_cannot_be_compared_refuses_the_picture(saga: Saga) -> None:
     owner = a_contributor(saga.database)
-    subject, other = (an_image(saga.database, owner, object_version="v1") for _ in range(2))
+    subject, other = (an_image(saga.database, owner, status=status) for status in ("processing", "approved"))
     saga.renditions.put("thumbnail", b"no picture", content_type="image/jpeg")
     copies = CopyFinder(database=saga.database, renditions=saga.renditions, nearest=lambda *_: [])
     asked = Subject(
@@ -84,7 +84,7 @@ def test_anothers_broken_thumbnail_is_no_fault_of_the_picture(
 ) -> None:
     """Without it nothing is compared, and what the first stage found leads to a person."""
     owner = a_contributor(saga.database)
-    images = [an_image(saga.database, owner, object_version="v1") for _ in range(4)]
+    images = [an_image(saga.database, owner, status="approved") for _ in range(4)]
     subject, broken, missing, far = images
     path = paint_landscape(tmp_path / "a.jpg", seed=1, size=(450, 300))
     saga.renditions.put("ours", path.read_bytes(), content_type="image/jpeg")
@@ -104,7 +104,7 @@ def test_anothers_broken_thumbnail_is_no_fault_of_the_picture(
         model_version="m",
         taken_at=None,
     )
-    found = copies.find(asked)
+    found = copies.find(asked).evidence
     assert {(each.other_id, each.verdict) for each in found} == {
         (broken, Verdict.PROBABLE),
         (missing, Verdict.PROBABLE),

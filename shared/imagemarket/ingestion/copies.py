@@ -35,7 +35,7 @@ PROBABLE_INLIERS = 10
 """By chance two pictures have up to 4."""
 PROBABLE_DISTANCE = 4
 """Bits from which on a perceptual hash alone is a reason to ask a person: where a picture has too few points to be
-compared, or the other is still being processed. Of five million others one in 300,000 is so near by chance."""
+compared. Of five million others one in 300,000 is so near by chance."""
 
 _CLOCK = len("2024-05-06T07:08:09")
 """A copy may have lost the time zone, which tells no other exposure."""
@@ -68,6 +68,16 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What came of the comparisons."""
+
+    evidence: list[Evidence]
+    """What speaks for a copy, the certain first; empty for a new picture."""
+    compared: frozenset[UUID]
+    """The published images that the picture was compared with."""
+
+
+@dataclass(frozen=True)
 class _Candidate:
     image_id: UUID
     distance: int | None
@@ -82,14 +92,12 @@ class CopyFinder:
         self._renditions = renditions
         self._nearest = nearest
 
-    def find(self, subject: Subject) -> list[Evidence]:
-        """What speaks for a copy, the certain first; empty for a new picture.
-
-        Of two copies that are published in the same moment neither may see the other.
-        """
+    def find(self, subject: Subject) -> Findings:
+        """Compares the picture with those that are published, approved or held. One that is still being processed is
+        no earlier image, whatever it looks like: the first to be published is."""
         candidates = self._candidates(subject)
         if not candidates:
-            return []
+            return Findings([], frozenset())
         from imagemarket.imaging import matching
 
         known = {
@@ -97,12 +105,12 @@ class CopyFinder:
             for row in self._database.fetch_all(
                 "SELECT i.id, i.status, i.technical_meta ->> 'taken_at' AS taken_at, r.key FROM images i"
                 " LEFT JOIN image_renditions r ON r.image_id = i.id AND (r.kind, r.long_edge, r.format) = (%s, %s, %s)"
-                " WHERE i.id = ANY(%s) AND i.status IN ('approved', 'pending_review', 'processing')",
+                " WHERE i.id = ANY(%s) AND i.status IN ('approved', 'pending_review')",
                 (*COMPARED, [candidate.image_id for candidate in candidates]),
             )
         }
         if not known:
-            return []
+            return Findings([], frozenset())
         thumbnail = self._renditions.get(subject.thumbnail)
         with picture_work(Step.PUBLISH):
             ours = matching.features(thumbnail)
@@ -121,7 +129,8 @@ class CopyFinder:
             verdict = judge(comparison, candidate.distance, exposures_differ=exposures_differ)
             if verdict is not None:
                 found.append(_evidence(candidate, comparison, verdict))
-        return sorted(found, key=lambda each: (each.verdict is not Verdict.CERTAIN, -(each.inliers or 0)))
+        found.sort(key=lambda each: (each.verdict is not Verdict.CERTAIN, -(each.inliers or 0)))
+        return Findings(found, frozenset(known))
 
     def _features(self, image_id: UUID, key: str) -> Features | None:
         """Of another image's thumbnail; None where that is missing or broken, which is our trouble and no fault of the

@@ -84,6 +84,8 @@ FLIPS = tuple(_flips(band) for band in BANDS)
 
 _CLAIMS_TAKE_TURNS = 0x70686173
 """Advisory lock: of two copies that arrive together, the second must see the first."""
+_PUBLICATIONS_TAKE_TURNS = 0x7075626C
+"""Advisory lock: of two lookalikes that are published together, the second must see the first."""
 
 
 class FoundBy(StrEnum):
@@ -206,6 +208,23 @@ def lookalikes(connection: Connection[Any], image_id: UUID, phash: int) -> tuple
     parameters |= {f"laid_{number}": [signed(each) for each in both] for number, both in enumerate(laid(phash))}
     rows = connection.execute(_LOOKALIKES, parameters).fetchall()  # pyright: ignore[reportArgumentType]
     return tuple(Lookalike(row["image_id"], row["distance"]) for row in rows)
+
+
+def published_meanwhile(
+    connection: Connection[Any], image_id: UUID, phash: int, compared: Iterable[UUID]
+) -> tuple[Lookalike, ...]:
+    """The published lookalikes beside those that the picture was compared with.
+
+    Within the transaction that publishes the image; publications take turns until it ends, so that of two lookalikes
+    the second sees the first.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_PUBLICATIONS_TAKE_TURNS,))
+    others = {each.image_id: each for each in lookalikes(connection, image_id, phash)}
+    rows = connection.execute(
+        "SELECT id FROM images WHERE id = ANY(%s) AND status IN ('approved', 'pending_review')",
+        (list(others.keys() - set(compared)),),
+    ).fetchall()
+    return tuple(others[row["id"]] for row in rows)
 
 
 def forget(connection: Connection[Any], image_id: UUID) -> None:

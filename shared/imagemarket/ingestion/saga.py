@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from imagemarket.imaging.confinement import Inspector
     from imagemarket.imaging.models import Inspection, Rendition
     from imagemarket.imaging.rights import Rights
-    from imagemarket.ingestion.copies import CopyFinder
+    from imagemarket.ingestion.copies import CopyFinder, Findings
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
 _NEVER_TOLD = 2
@@ -336,31 +336,47 @@ class PublishImage:
         from imagemarket.vision.models import Analysis
 
         analysis = Analysis.model_validate_json(self._work.get(analysis_key(job)))
-        doubted = self._refuse_copies(job, outputs, analysis.embedding)
-        fit = analysis.nsfw_score < NSFW_REVIEW_FROM and not doubted
-        status = ImageStatus.APPROVED if fit else ImageStatus.PENDING_REVIEW
-        with self._database.transaction() as connection:
-            row = _update_image(connection, job, status, outputs[Step.INSPECT], analysis, model_version)
-            if row is None:
-                ended = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
-                logger.info("the image has ended already")
-                return {"status": ended["status"] if ended else "gone"}
-            stored = outputs[Step.MAKE_THUMBNAILS]["renditions"] + outputs[Step.MAKE_WATERMARK]["renditions"]
-            _write_details(connection, job.image_id, stored, analysis, model_version)
-            outbox.add(
-                connection,
-                topic=outbox.INDEX_TOPIC,
-                image_id=job.image_id,
-                payload={"image_id": str(job.image_id), "version": row["version"]},
-            )
-        count(f"Images.{status.value}")
-        return {"status": status.value}
+        lookalikes = tuple(
+            duplicates.Lookalike(UUID(each["image_id"]), each["distance"])
+            for each in outputs[Step.DETECT_DUPLICATE]["lookalikes"]
+        )
+        while True:
+            findings = self._refuse_copies(job, outputs, analysis.embedding, lookalikes)
+            fit = analysis.nsfw_score < NSFW_REVIEW_FROM and not findings.evidence
+            status = ImageStatus.APPROVED if fit else ImageStatus.PENDING_REVIEW
+            with self._database.transaction() as connection:
+                phash = int(outputs[Step.INSPECT]["phash"], 16)
+                meanwhile = duplicates.published_meanwhile(connection, job.image_id, phash, findings.compared)
+                if meanwhile:
+                    lookalikes += meanwhile
+                    continue
+                row = _update_image(connection, job, status, outputs[Step.INSPECT], analysis, model_version)
+                if row is None:
+                    ended = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
+                    logger.info("the image has ended already")
+                    return {"status": ended["status"] if ended else "gone"}
+                stored = outputs[Step.MAKE_THUMBNAILS]["renditions"] + outputs[Step.MAKE_WATERMARK]["renditions"]
+                _write_details(connection, job.image_id, stored, analysis, model_version)
+                outbox.add(
+                    connection,
+                    topic=outbox.INDEX_TOPIC,
+                    image_id=job.image_id,
+                    payload={"image_id": str(job.image_id), "version": row["version"]},
+                )
+            count(f"Images.{status.value}")
+            return {"status": status.value}
 
-    def _refuse_copies(self, job: IngestionJob, outputs: dict[Step, StepOutput], embedding: Sequence[float]) -> bool:
-        """Whether a person has to decide if it is a copy. Raises `DuplicateImage` where that is certain."""
+    def _refuse_copies(
+        self,
+        job: IngestionJob,
+        outputs: dict[Step, StepOutput],
+        embedding: Sequence[float],
+        lookalikes: tuple[duplicates.Lookalike, ...],
+    ) -> Findings:
+        """What speaks for a copy, for a person to decide. Raises `DuplicateImage` where it is certain."""
         from imagemarket.ingestion.copies import COMPARED, Subject
 
-        evidence = self._copies.find(
+        findings = self._copies.find(
             Subject(
                 image_id=job.image_id,
                 thumbnail=next(
@@ -368,28 +384,25 @@ class PublishImage:
                     for rendition in outputs[Step.MAKE_THUMBNAILS]["renditions"]
                     if (rendition["kind"], rendition["long_edge"], rendition["format"]) == COMPARED
                 ),
-                lookalikes=tuple(
-                    duplicates.Lookalike(UUID(each["image_id"]), each["distance"])
-                    for each in outputs[Step.DETECT_DUPLICATE]["lookalikes"]
-                ),
+                lookalikes=lookalikes,
                 embedding=embedding,
                 model_version=outputs[Step.EMBED_AND_TAG]["model_version"],
                 taken_at=outputs[Step.INSPECT]["technical"].get("taken_at"),
             )
         )
-        if not evidence:
-            return False
+        if not findings.evidence:
+            return findings
         with self._database.transaction() as connection:
-            duplicates.keep(connection, job.image_id, evidence)
-        if evidence[0].verdict is duplicates.Verdict.CERTAIN:
+            duplicates.keep(connection, job.image_id, findings.evidence)
+        first = findings.evidence[0]
+        if first.verdict is duplicates.Verdict.CERTAIN:
             count("Duplicates")
-            first = evidence[0]
             raise DuplicateImage(
                 f"The picture is in the catalogue already: {first.inliers} points of it lie in an earlier image, and"
                 f" {first.agreement:.0%} of their details are the same.",
                 duplicate_of=str(first.other_id),
             )
-        return True
+        return findings
 
 
 def _update_image(
