@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from functions.call_webhooks.handler import handler as call_handler
+from functions.index_images.handler import handler as index_handler
+from functions.start_ingestion.handler import handler as start_handler
 from functions.upload_api.handler import handler as upload_handler
 from imagemarket import wiring
 from imagemarket.ingestion.executions import Executions
@@ -20,12 +25,17 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import batch_handler, logger
+from imagemarket.search.documents import DocumentBuilder, Indexer
 from tests.api.events import http_event, json_of
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
+from tests.integration.receiver import receiving
 from tests.integration.rows import a_contributor, an_image
+from tests.integration.test_notifications import Room, hooked
 from tests.unit.ingestion.test_upload_request import announcement
+from tests.unit.search.kit import MemorySearch
 
 pytestmark = pytest.mark.engines
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:m"
@@ -81,6 +91,86 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, m
     assert batch_handler(work, no_journal)({"Records": records}, None) == {"batchItemFailures": []}
     found = [line for line in _lines(log) if line["message"] == "at work"]
     assert [(line["request_id"], line["image_id"]) for line in found] == [(request, image)] * 2
+
+
+def _handled(handler: Any, bodies: Sequence[dict[str, Any]]) -> None:
+    records = [
+        {"messageId": f"m-{number}", "body": json.dumps(body), "attributes": {}} for number, body in enumerate(bodies)
+    ]
+    assert handler({"Records": records}, None) == {"batchItemFailures": []}
+
+
+def test_the_start_of_a_saga_is_found_by_its_image_and_by_its_request(
+    database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3's event names no request: the image's row does. An event that comes again starts nothing."""
+    owner = a_contributor(database)
+    image = an_image(database, owner, request_id="request-1")
+    originals, states = MemoryObjectStore("originals"), MemoryStepFunctions(MACHINE)
+    starter = IngestionStarter(
+        database=database, originals=originals, executions=Executions(cast("Any", states), MACHINE)
+    )
+    monkeypatch.setattr(wiring, "ingestion_starter", lambda: starter)
+    key = f"originals/{owner}/{image}.jpg"
+    originals.put(key, b"a picture", content_type="image/jpeg")
+    _handled(start_handler, [{"detail": {"object": {"key": key}}}] * 2)
+    (execution,) = states.executions
+    first, second = _lines(log)
+    assert (first["message"], first["execution"], first["message_id"]) == ("the saga was started", execution, "m-0")
+    assert (second["message"], second["message_id"]) == ("the saga of this run runs or has run", "m-1")
+    assert {(line["image_id"], line["request_id"]) for line in (first, second)} == {(str(image), "request-1")}
+    gone = new_id()
+    originals.put(f"originals/{owner}/{gone}.jpg", b"a picture", content_type="image/jpeg")
+    assert starter.begin(gone, f"originals/{owner}/{gone}.jpg") == "discarded"
+    last = _lines(log)[-1]
+    assert (last["image_id"], "request_id" in last) == (str(gone), False), "and not the request of the image before"
+
+
+def test_every_image_and_request_of_a_batch_is_found_where_it_is_indexed(
+    database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexer = Indexer(DocumentBuilder(database), [MemorySearch()])
+    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    told = [{"image_id": str(new_id()), "version": 2, "request_id": f"request-{number}"} for number in range(100)]
+    del told[0]["request_id"]  # announced before requests were kept
+    _handled(index_handler, told)
+    (line,) = _lines(log)
+    assert line["message"] == "indexed"
+    assert line["image_ids"] == [each["image_id"] for each in told]
+    assert line["request_ids"] == [f"request-{number}" for number in range(1, 100)]
+    assert line["message_ids"] == [f"m-{number}" for number in range(100)]
+
+
+def test_a_call_of_a_webhook_is_found_by_its_image_and_by_its_request(
+    database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also the line of a message that finds nothing to do, and of a call that is another's turn."""
+    room, owner = Room(database, tmp_path), a_contributor(database)
+    monkeypatch.setattr(wiring, "webhook_worker", lambda: room.worker)
+    images = [an_image(database, owner, request_id=f"request-{number}") for number in (1, 2)]
+    with receiving() as receiver:
+        hooked(room, owner, receiver)
+        messages: list[dict[str, Any]] = []
+        for image in images:
+            room.change(image, "approved")
+            room.tell()
+            messages += room.wakes.take()
+        assert len(messages) == 2
+        with (
+            database.transaction() as connection
+        ):  # its deliveries take their turn: the oldest is called, whoever wakes
+            connection.execute(
+                "INSERT INTO webhook_slow_accounts (account_id, slow_until, called_at) VALUES (%s, %s, %s)",
+                (owner, room.clock.now() + timedelta(hours=1), room.clock.now()),
+            )
+        log.truncate(0)
+        log.seek(0)
+        for message in (messages[1], messages[1], messages[1]):
+            _handled(call_handler, [message])
+            room.wakes.take()
+    found = [(line["message"], line["image_id"], line["request_id"]) for line in _lines(log)]
+    first, second = [(str(image), f"request-{number}") for number, image in enumerate(images, 1)]
+    assert found == [("webhook called", *first), ("webhook called", *second), ("nothing to deliver", *second)]
 
 
 def test_the_trace_goes_on_in_the_saga_and_in_the_messages(database: Database) -> None:

@@ -35,7 +35,16 @@ def database(market: Visitor):
     found.close()
 
 
-def test_an_upload_becomes_searchable(market: Visitor, tmp_path: Path) -> None:
+_ON_THE_ROAD = {
+    *("upload_api", "start_ingestion", "inspect_image", "make_thumbnails", "make_watermark", "detect_duplicate"),
+    *("embed_and_tag", "publish_image", "index_images", "tell_contributors"),
+}
+"""Whoever has to do with an image until it is found and its contributor told."""
+
+
+def test_an_upload_becomes_searchable(
+    market: Visitor, database: Database, stack_environment: dict[str, str], tmp_path: Path
+) -> None:
     word = f"zephyr{uuid.uuid4().hex[:8]}"
     uploaded = market.upload(paint_landscape(tmp_path / "hills.jpg", seed=101), title=f"The {word} hills")
     assert uploaded.status["status"] == "approved", uploaded.status
@@ -59,6 +68,16 @@ def test_an_upload_becomes_searchable(market: Visitor, tmp_path: Path) -> None:
         assert preview.status_code == 200
         assert preview.headers["content-type"] == content_type
         assert preview.history[0].status_code == 302
+
+    row = database.fetch_one("SELECT request_id FROM images WHERE id = %s", (uploaded.image_id,))
+    assert row is not None
+    for about in (row["request_id"], uploaded.image_id):
+
+        def told_by(about: str = about) -> set[str]:
+            lines = run_market(stack_environment, "logs", "--request", about).stdout.splitlines()
+            return {line.split()[1] for line in lines}
+
+        eventually(lambda told_by=told_by: told_by() >= _ON_THE_ROAD, 150, every_s=1)
 
     detail = market.http.get(f"/v1/images/{hit['id']}").json()
     assert detail["title"] == f"The {word} hills"

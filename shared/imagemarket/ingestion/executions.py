@@ -60,6 +60,7 @@ class Executions:
                 input=json.dumps(job.model_dump(mode="json", exclude={"execution"})),
                 **traced,
             )
+            logger.info("the saga was started", image_id=str(job.image_id), execution=job.execution_name)
         except ClientError as error:
             if _code(error) == "ExecutionAlreadyExists":
                 logger.info("the saga of this run runs or has run")

@@ -59,7 +59,7 @@ class IngestionStarter:
 
         Raises `NotFound` where an announced object is not there, `DependencyUnavailable`.
         """
-        annotate(image_id=str(image_id))
+        annotate(image_id=str(image_id), request_id=None)  # of the image before, where one call begins several
         with self._database.transaction() as connection:
             # Locked until the store has answered: no retry and no other event decides on a version meanwhile.
             row = connection.execute(

@@ -156,7 +156,7 @@ class ExecutionSweeper:
         `failed_to` are those that something kept from being settled, which the next run tries again. Safe to repeat."""
         done = {"resumed": 0, "replayed": 0, "failed": 0, "cleaned": 0, "failed_to": 0}
         for stuck in self.stuck():
-            logger.append_keys(image_id=str(stuck.job.image_id))
+            logger.append_keys(image_id=str(stuck.job.image_id), request_id=stuck.job.request_id)
             try:
                 outcome = self._settle(stuck)
             except MarketError:
@@ -164,7 +164,7 @@ class ExecutionSweeper:
                 outcome = "failed_to"
             done[outcome] += 1
         for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, OVERDUE_AFTER_SECONDS, _AT_ONCE)):
-            logger.append_keys(image_id=str(row["id"]))
+            logger.append_keys(image_id=str(row["id"]), request_id=row["request_id"])
             try:
                 self._compensation.again(IngestionJob.of(row))
                 done["cleaned"] += 1

@@ -232,7 +232,7 @@ class WebhookWorker:
         if leased is None:
             logger.info("nothing to deliver", delivery_id=str(delivery_id))
             return
-        annotate(image_id=str(leased["image_id"]))
+        _found_by(leased)  # not always the one that was named
         if leased["attempts"] > len(RETRY_SCHEDULE):
             self._record(leased, Answer(0, error="the last attempt broke off"))
             return
@@ -313,10 +313,13 @@ class WebhookWorker:
         now = self._clock.now()
         with self._database.transaction() as connection:
             of = connection.execute(
-                f"SELECT d.id, d.endpoint_id, EXISTS ({_SLOW}) AS slow"
-                "  FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.id = %(id)s",
+                f"SELECT d.id, d.endpoint_id, d.image_id, i.request_id, EXISTS ({_SLOW}) AS slow"
+                "  FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id"
+                "  LEFT JOIN images i ON i.id = d.image_id WHERE d.id = %(id)s",
                 {"id": delivery_id, "now": now},
             ).fetchone()
+            if of is not None:
+                _found_by(of)
             slow = of is not None and of["slow"]
             if slow:
                 _lock_shared_places(connection)
@@ -334,6 +337,7 @@ class WebhookWorker:
                 "       < CASE WHEN e.failing_since IS NULL THEN %(of_endpoint)s ELSE 1 END"
                 f"  AND {_PLACE_IS_FREE}"
                 " RETURNING d.id, d.attempts, d.image_id, d.endpoint_id, d.notification_id, e.url, e.secret,"
+                "   (SELECT request_id FROM images WHERE images.id = d.image_id) AS request_id,"
                 "   e.previous_secret, e.previous_secret_until, e.account_id, n.type, n.data, n.created_at",
                 {
                     "id": of["id"],
@@ -419,7 +423,6 @@ class WebhookWorker:
         logger.info(
             "webhook called",
             delivery_id=str(leased["id"]),
-            image_id=str(leased["image_id"]),
             attempt=leased["attempts"],
             status=answer.status,
             error=answer.error,
@@ -492,6 +495,10 @@ class WebhookWorker:
         )
         count("WebhooksDisabled")
         logger.warning("webhook disabled", endpoint_id=str(leased["endpoint_id"]), because=because)
+
+
+def _found_by(delivery: Row) -> None:
+    annotate(image_id=str(delivery["image_id"]), request_id=delivery["request_id"])
 
 
 def _lock_webhooks_beside(connection: Connection[Row], webhook_id: UUID) -> None:
