@@ -88,7 +88,7 @@ def _function_processes(visitor: Visitor) -> int:
 
 def _process_limit(visitor: Visitor) -> int:
     """How many may stand: each function's own bound, and for each API call that the front door lets through its
-    function and the authorizer. At most 48 of them work; the others stay warm for five minutes."""
+    function and the authorizer. At most 48 of them work; the others stay warm for three minutes."""
     client = aws_client(visitor.cloud.layout, "lambda")
     names = [
         each["FunctionName"] for page in client.get_paginator("list_functions").paginate() for each in page["Functions"]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import search, search_load, watermark
+from benchmarks.material.catalogue import Catalogue
 from local.checks import environment_of_checks
 from local.layout import REPOSITORY, Layout
 
@@ -106,3 +108,22 @@ def test_the_floors_of_the_page_are_those_that_the_linter_holds() -> None:
 
 def _room(said: str) -> str:
     return said.removeprefix("imagemarket/").removesuffix("/").removesuffix(".py")
+
+
+def test_the_page_of_benchmarks_says_how_much_they_ask() -> None:
+    page = " ".join((REPOSITORY / "docs" / "benchmarks.md").read_text(encoding="utf-8").split())
+    asked = f"{search.QUESTIONS} questions to PostgreSQL and pgvector, and {search._CHECKED} to OpenSearch and Qdrant"
+    assert asked in page
+    assert f"for PostgreSQL by itself, of {search.EXACT_QUESTIONS} of the questions" in page
+    queries, _ = search_load._questions(Catalogue(), search_load.QUERIES)
+    filtered = [len(query) > 1 for query in queries]
+    weights = [1 / (rank + 1) for rank in range(len(queries))]
+    of_requests = sum(weight for weight, has in zip(weights, filtered, strict=True) if has) / sum(weights)
+    shares = f"{sum(filtered) / len(queries):.0%} of what is computed at least, and {of_requests:.0%} of the requests"
+    assert shares.replace("%", " %") in page
+
+
+def test_what_the_mark_does_not_promise_is_starred_in_its_table() -> None:
+    page = (REPOSITORY / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for attack in watermark.ATTACKS:
+        assert (f"\n| {attack.name} |" if not attack.promised else f"\n| {attack.name} * |") not in page, attack.name
