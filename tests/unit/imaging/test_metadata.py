@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.inspection import inspect
@@ -110,6 +110,58 @@ def test_xmp_of_tiff_and_of_a_raw_is_read(tmp_path: Path) -> None:
     assert inspect(tmp_path / "a.dng").described.title == "A tree"
 
 
+def _iptc_block(jpeg: bytes) -> bytes:
+    """The resources that `with_iptc` put into a JPEG."""
+    length = struct.unpack(">H", jpeg[4:6])[0]
+    return jpeg[4 + 2 + len(b"Photoshop 3.0\0") : 4 + length]
+
+
+def _tiff_with_iptc(own: tuple[int, bytes] | None, resources: bytes | None) -> bytes:
+    """With its own tag's bytes as such (7) or as numbers of four bytes (4)."""
+    fields: Any = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, kind, value in ((33723, 7, own and own[1]), (34377, 1, resources)):
+        if value is not None:
+            fields[tag], fields.tagtype[tag] = value, kind
+    out = io.BytesIO()
+    Image.new("RGB", (80, 64), "teal").save(out, "TIFF", tiffinfo=fields)
+    if own is None or own[0] == 7:
+        return out.getvalue()
+    entry = struct.pack("<HHI", 33723, 7, len(own[1]))
+    assert entry in out.getvalue()
+    return out.getvalue().replace(entry, struct.pack("<HHI", 33723, 4, len(own[1]) // 4))
+
+
+_SAID = (TITLE, b"Tram"), (KEYWORD, b"tram"), (KEYWORD, b"rain"), (CAPTION, b"In the rain"), (CREDIT, b"Ada")
+_RESOURCES = _iptc_block(_iptc(*_SAID))
+_BLOCK = _RESOURCES[_RESOURCES.index(b"\x1c\x02") :]
+_FOURS = _BLOCK.ljust(-(-len(_BLOCK) // 4) * 4, b"\0")
+_TURNED = b"".join(_FOURS[at : at + 4][::-1] for at in range(0, len(_FOURS), 4))
+_OTHER = _iptc_block(_iptc((TITLE, b"Other")))
+
+
+@pytest.mark.parametrize(
+    ("own", "resources"),
+    [
+        *[((7, _BLOCK[:length]), _RESOURCES) for length in range(len(_BLOCK))],
+        ((7, _BLOCK), _OTHER),
+        ((7, _BLOCK + bytes(3)), _RESOURCES),
+        ((7, b"no IPTC"), _RESOURCES),
+        ((7, _BLOCK), b"8BIM no resources"),
+        ((7, _BLOCK), _RESOURCES[:-20]),
+        ((7, _BLOCK), None),
+        (None, _RESOURCES),
+        ((4, _FOURS), None),
+        ((4, _TURNED), _OTHER),
+        ((4, _TURNED[: len(_TURNED) // 16 * 4]), _RESOURCES),
+    ],
+)
+def test_of_two_places_for_iptc_in_a_tiff_the_fuller_is_read(own: tuple[int, Any] | None, resources: bytes) -> None:
+    """ImageMagick 6 cuts the one to a quarter; libtiff turns the numbers of it round for another byte order."""
+    found = _of(_tiff_with_iptc(own, resources))
+    assert (found.title, found.keywords) == ("Tram", ("tram", "rain"))
+    assert (found.description, found.credit) == ("In the rain", "Ada")
+
+
 def _png(*chunks: tuple[bytes, bytes], behind: bool = False) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (80, 64), "teal").save(out, "PNG")
@@ -128,12 +180,6 @@ def _in_hex(kind: str, block: bytes, chunk: bytes = b"zTXt", size: int | None = 
     text = f"\n{kind}\n{len(block) if size is None else size:8}\n{lines}\n".encode()
     data = {b"zTXt": b"\0" + zlib.compress(text), b"tEXt": text, b"iTXt": b"\0\0\0\0" + text}[chunk]
     return chunk, f"Raw profile type {kind}".encode() + b"\0" + data
-
-
-def _iptc_block(jpeg: bytes) -> bytes:
-    """The resources that `with_iptc` put into a JPEG."""
-    length = struct.unpack(">H", jpeg[4:6])[0]
-    return jpeg[4 + 2 + len(b"Photoshop 3.0\0") : 4 + length]
 
 
 @pytest.mark.parametrize("behind", [False, True])
@@ -216,6 +262,24 @@ def test_xmp_goes_before_iptc_and_a_title_before_any_headline() -> None:
     assert _of(both).title == "XMP headline"
     titled = _iptc((105, b"IPTC headline"), (5, b"IPTC title"))
     assert _of(titled[:2] + both[2 : 4 + len(packet) + 2] + titled[2:]).title == "IPTC title"
+
+
+@pytest.mark.parametrize(
+    ("entries", "taken"),
+    [
+        (("tree;lake; sky",), ("tree", "lake", "sky")),
+        (("tree; lake;;", "; red sky ;"), ("tree", "lake", "red sky")),
+        (
+            ("tree, lake", "rock &amp; roll", "salt &#38; pepper"),
+            ("tree, lake", "rock &amp; roll", "salt &#38; pepper"),
+        ),
+        ((";".join(f"word {number}" for number in range(80)),), tuple(f"word {number}" for number in range(50))),
+    ],
+)
+def test_semicolons_part_the_keywords_of_one_entry(entries: tuple[str, ...], taken: tuple[str, ...]) -> None:
+    assert _of(_iptc(*((KEYWORD, each.encode()) for each in entries))).keywords == taken
+    packet = xmp(keywords(*(each.replace("&", "&amp;") for each in entries)))
+    assert _of(_jpeg(xmp=packet)).keywords == taken
 
 
 # --- EXIF ------------------------------------------------------------------------------------------
