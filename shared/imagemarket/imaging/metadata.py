@@ -36,6 +36,8 @@ _DESCRIBING = (_TITLED, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT)
 _TEXT_MAX = 100
 _TITLE_MAX = 200
 _DESCRIPTION_MAX = 2000
+_JUDGED_MAX = 10_000
+"""What of a title or description is looked at before it is cut: data are told by their end too."""
 _KEYWORDS_MAX = 50
 _ENTITY = re.compile(r"&#?\w+;")
 """A sign as HTML writes it, whose semicolon parts nothing."""
@@ -178,12 +180,13 @@ def description_of(file: BinaryIO) -> EmbeddedDescription:
     described = [xmp, iptc, exif]
     make, model, program = (_exif_text(packets.exif, tag, _TEXT_MAX) or "" for tag in (_MAKE, _MODEL, _SOFTWARE))
 
-    def somebodys(*texts: str | None) -> str | None:
-        return next((text for text in texts if text and not is_nobodys(text, (make, model), (program,))), None)
+    def somebodys(*texts: str | None, most: int) -> str | None:
+        found = next((text for text in texts if text and not is_nobodys(text, (make, model), (program,))), None)
+        return found and _clean(found, most)
 
     return EmbeddedDescription(
-        title=somebodys(xmp.title, iptc.title, xmp_headline, iptc_headline, exif_title),
-        description=somebodys(*(each.description for each in described)),
+        title=somebodys(xmp.title, iptc.title, xmp_headline, iptc_headline, exif_title, most=_TITLE_MAX),
+        description=somebodys(*(each.description for each in described), most=_DESCRIPTION_MAX),
         keywords=next((each.keywords for each in described if each.keywords), ()),
         creator=next((each.creator for each in described if each.creator), None),
         copyright=next((each.copyright for each in described if each.copyright), None),
@@ -370,13 +373,13 @@ def _from_xmp(packet: bytes) -> tuple[EmbeddedDescription, str | None]:
         return next((clean for each in texts(name) if (clean := _clean(each, most))), None)
 
     return EmbeddedDescription(
-        title=first(f"{_DC}title", _TITLE_MAX),
-        description=first(f"{_DC}description", _DESCRIPTION_MAX),
+        title=first(f"{_DC}title", _JUDGED_MAX),
+        description=first(f"{_DC}description", _JUDGED_MAX),
         keywords=_keywords(texts(f"{_DC}subject")),
         creator=first(f"{_DC}creator", _TEXT_MAX),
         copyright=first(f"{_DC}rights", _TITLE_MAX),
         credit=first(f"{_PHOTOSHOP}Credit", _TITLE_MAX),
-    ), first(f"{_PHOTOSHOP}Headline", _TITLE_MAX)
+    ), first(f"{_PHOTOSHOP}Headline", _JUDGED_MAX)
 
 
 def _keywords(entries: Iterable[str]) -> tuple[str, ...]:
@@ -450,19 +453,19 @@ def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
         return next((clean for each in texts(number) if (clean := _clean(each, most))), None)
 
     return EmbeddedDescription(
-        title=first(5, _TITLE_MAX),
-        description=first(120, _DESCRIPTION_MAX),
+        title=first(5, _JUDGED_MAX),
+        description=first(120, _JUDGED_MAX),
         keywords=_keywords(texts(25)),
         creator=first(80, _TEXT_MAX),
         copyright=first(116, _TITLE_MAX),
         credit=first(110, _TITLE_MAX),
-    ), first(105, _TITLE_MAX)
+    ), first(105, _JUDGED_MAX)
 
 
 def _from_exif(fields: Mapping[int, Any]) -> tuple[EmbeddedDescription, str | None]:
     return EmbeddedDescription(
         creator=_exif_text(fields, _ARTIST, _TEXT_MAX), copyright=_exif_text(fields, _COPYRIGHT, _TITLE_MAX)
-    ), _exif_text(fields, _TITLED, _TITLE_MAX)
+    ), _exif_text(fields, _TITLED, _JUDGED_MAX)
 
 
 def _exif_text(fields: Mapping[int, Any], tag: int, most: int) -> str | None:

@@ -1,7 +1,7 @@
 """Texts in files that no person wrote: devices and programs fill a picture's title and description by themselves.
 
 Such a text is nobody's where it is made of the file's own Make, Model or Software, names or numbers a file, has no
-word, is data (JSON, key=value), or is in the tables below, each with its source.
+word, is data (JSON, XML, key=value) of any length, or is in the tables below, each with its source.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"[Ss]creenshot[_-]\d\S*|[A-Za-z_]+[_-]\d{6,}[\d_.-]*"
+    r"(?:[Ss]creenshot[_-]|Screencast from |bandicam |vlcsnap-|mpv-shot|ezgif-|signal-|ComfyUI_|WIN_)\d\S*(?: \d\S*)?"
+    r"|[A-Za-z_]+[_-]\d{6,}[\d_.-]*"
     r"|(?:[^\s/\\]+[\\/]+)*[_.-]?[A-Za-z]{0,5}[_.-]?(?:(?!(?:19|20)\d\d$)\d{4,}|\d{3,}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{0,3}"
 )
 """A few letters and a long number, as files and parts of any device are called: DSC_1234, ICM107B. What is shorter may
@@ -132,6 +133,31 @@ _WRITTEN_BY_PROGRAMS = re.compile(
     re.IGNORECASE,
 )
 
+_TAKEN_WITH = re.compile(
+    r"(?:photo |image |picture |video )?(?:captured|created|made|shot|taken) (?:with|by|using|on|from) (?:an? |the )?",
+    re.IGNORECASE,
+)
+"""Before a device's name: GoPro's "Photo taken with GoPro HERO9 Black"."""
+_MODEL = re.compile(
+    rf"(?:{'|'.join(sorted(_MAKERS))})"
+    r"(?: (?:[\w/-]*\d[\w/-]*|[IVX]+|air|alpha|black|camera|coolpix|cyber-shot|eos|galaxy|hero|lumix|mark|mavic|max"
+    r"|mini|osmo|phantom|plus|pocket|powershot|pro|rebel|session|silver|ultra|white|xperia))*[.!]?",
+    re.IGNORECASE,
+)
+_DATA = re.compile(
+    r"""[\[{]\s*(?:[\[{]\s*)?(?:"[^"]*"|'[^']*')\s*:|<\?xml\b|<!doctype\b|<[\w:.-]+\s[^<>]*\bxmlns"""
+    "|aperio (?:image|leica)",
+    re.IGNORECASE,
+)
+"""How data begin: of a text that a program cut there is no more to go by. Aperio's slides say theirs in a row."""
+_XML = re.compile(r"<(?!(?:a|b|br|div|em|font|h\d|i|p|span|strong|u)\b)[a-z_].*>", re.IGNORECASE | re.DOTALL)
+"""But for words that a person set in HTML."""
+_PIPED = re.compile(r"[^|]*(?:\|[\w .-]+=[^|]*){3,}")
+_OF_GENERATORS = re.compile(
+    r"\bSteps: \d+, (?:CFG scale|Model|Sampler|Schedule type|Seed|Size)\b|\bJob ID: [0-9a-f]{8}-"
+)
+"""What Stable Diffusion's web UI and Midjourney write behind the words that they were given."""
+
 _PAIR = re.compile(r"\s*[A-Za-z_][\w.-]+\s*=[^=]*")
 _VALUE = re.compile(r"=\s*(?:[-+.\d\"'\[{]|true\b|false\b|$)", re.IGNORECASE)
 _PAIRS = re.compile(r"(?:\s*[\w-]+\s*[:=][^;:=]*;){3,}[^;]*")
@@ -153,6 +179,7 @@ def is_nobodys(text: str, devices: Sequence[str] = (), programs: Sequence[str] =
         or any(pattern.fullmatch(line) for pattern in patterns)
         or _is_of_makers(line)
         or _is_of_the_file(line, devices, programs)
+        or _is_taken_with(line, devices)
         or _names_a_file(line)
     )
 
@@ -163,6 +190,10 @@ def _words(text: str) -> list[str]:
 
 def _is_data(text: str) -> bool:
     if text[:1] + text[-1:] in {"{}", "[]"} and any(sign in text for sign in ':"'):
+        return True
+    if _DATA.match(text) or (len(text) > _LONGEST and _XML.fullmatch(text)):
+        return True
+    if _PIPED.fullmatch(text) or _OF_GENERATORS.search(text):
         return True
     lines = text.splitlines()
     if lines and all(_PAIR.fullmatch(line) for line in lines) and any(map(_VALUE.search, lines)):
@@ -187,6 +218,13 @@ def _is_of_the_file(line: str, devices: Sequence[str], programs: Sequence[str]) 
     if is_phrase and not own.isdisjoint(words) and own.union(_OF_DEVICES_IN_CAPITALS).issuperset(words):
         return True
     return is_phrase and any(_words(program)[: len(words)] == words for program in programs)
+
+
+def _is_taken_with(line: str, devices: Sequence[str]) -> bool:
+    begun = _TAKEN_WITH.match(line)
+    device = line[begun.end() :] if begun else ""
+    own = [each for name in devices for each in _words(name)]
+    return bool(device) and (_MODEL.fullmatch(device) is not None or {*_words(device)} <= {*own, "camera"})
 
 
 def _names_a_file(line: str) -> bool:
