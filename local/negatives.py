@@ -125,6 +125,14 @@ RAW_KINDS = ("dng", "nef", "arw", "orf", "cr2", "cr3", "rw2", "raf")
 """What `write_raw` can make: all that is taken."""
 
 
+_TAKEN = [
+    *[(33434, _RATIONAL, [(1, 60)]), (33437, _RATIONAL, [(28, 10)]), (34855, _SHORT, [400])],
+    *[(36867, _ASCII, "2024:05:06 07:08:09"), (36881, _ASCII, "+09:00"), (37386, _RATIONAL, [(35, 1)])],
+    (42036, _ASCII, "ACME 35mm"),
+]
+"""How ORF, RW2 and CR3 say that they were taken."""
+
+
 def write_raw(path: Path, kind: str, pixels: np.ndarray) -> Path:
     """A camera RAW of the kind, made as a camera makes it, of an RGGB sensor that saw `pixels` (height, width, 3; 0 to
     1; even sides, the width a multiple of 56). The sensor's data come last."""
@@ -179,7 +187,7 @@ def _orf(mosaic: np.ndarray) -> bytes:
 
     def first(place: int) -> bytes:
         named = [(271, _ASCII, "OLYMPUS IMAGING CORP."), (272, _ASCII, "E-9999")]
-        return _directory(sorted([*_sensor(mosaic, bits=12, place=place, size=len(packed)), *named]), 8)
+        return _with_exif([*_sensor(mosaic, bits=12, place=place, size=len(packed)), *named], 8)
 
     return b"IIRO" + struct.pack("<I", 8) + first(8 + len(first(0))) + packed
 
@@ -210,6 +218,7 @@ def _cr3(mosaic: np.ndarray) -> bytes:
         bytes.fromhex("85c0b687820f11e08111f4ce462b6a48"),
         _box(b"CNCV", b"CanonCR3_001/00.09.00/00.00.00"),
         _box(b"CMT1", b"II*\0" + struct.pack("<I", 8) + _directory(named, 8)),
+        _box(b"CMT2", b"II*\0" + struct.pack("<I", 8) + _directory(_TAKEN, 8)),
     )
     # one tile as large as the picture; 14 bits, four planes from red on, no other encoding and no wavelets
     coded = struct.pack(">4H4I", 0xFFFF, 0x30, 0x100, 0, width, height, width, height)
@@ -328,7 +337,7 @@ def _rw2(mosaic: np.ndarray) -> bytes:
             *[(11, _SHORT, [34316]), (271, _ASCII, "Panasonic"), (272, _ASCII, "DMC-9999")],
             *[(273, _LONG, [0xFFFFFFFF]), (278, _LONG, [height]), (279, _LONG, [len(data)]), (280, _LONG, [place])],
         ]
-        return _directory(fields, 24)
+        return _with_exif(fields, 24)
 
     return b"IIU\0" + struct.pack("<I", 24) + bytes(16) + first(24 + len(first(0))) + data
 
@@ -452,6 +461,12 @@ def _directory(entries: list, at: int, *, following: int = 0) -> bytes:
         else:
             table += struct.pack("<HHI", tag, kind, count) + data.ljust(4, b"\0")
     return struct.pack("<H", len(entries)) + table + struct.pack("<I", following) + tail
+
+
+def _with_exif(entries: list, at: int) -> bytes:
+    """The directory with one of EXIF's own behind it."""
+    behind = at + len(_directory([*entries, (34665, _LONG, [0])], at))
+    return _directory(sorted([*entries, (34665, _LONG, [behind])]), at) + _directory(_TAKEN, behind)
 
 
 def _value(kind: int, value: str | bytes | list) -> tuple[bytes, int]:

@@ -6,22 +6,26 @@ import contextlib
 import hashlib
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from imagemarket.imaging import hashes
 from imagemarket.imaging.decoding import Decoded, Source, decode_source
 from imagemarket.imaging.formats import RAW_FORMATS
 from imagemarket.imaging.headers import TiffDirectory
-from imagemarket.imaging.metadata import EXIF_DIRECTORY, description_of, quiet, technical_metadata
+from imagemarket.imaging.metadata import description_of, exif_fields, quiet, technical_metadata
 from imagemarket.imaging.models import Inspection, TechnicalMetadata
+from imagemarket.imaging.raw_layout import EXIF_BOX, MAIN_BOX, metadata_boxes
 from imagemarket.imaging.renditions import flattened
+from imagemarket.platform.errors import ImageTooLarge, UnreadableImage
 
 if TYPE_CHECKING:
-    from PIL.Image import Exif, Image
+    from PIL.Image import Image
 
 MODEL_INPUT_SHORT_EDGE = 300
 """The models read squares of 224 to 260 px; the rest is room for their crop."""
 _DATE = 0x0132
+_LIBRAWS = b"dcraw v"
+_Exif = tuple[dict[int, Any], dict[int, Any]]
 _HASHED_BYTES = 1 << 20
 _EXIF_BYTES_MAX = 1_000_000
 """A JPEG has room for 65,533."""
@@ -89,40 +93,75 @@ def _sha256(source: Source) -> str:
 def _technical(source: Source, decoded: Decoded) -> TechnicalMetadata:
     technical = TechnicalMetadata()
     with quiet(), contextlib.suppress(Exception):  # decoded already; what cannot be read here is merely not told
-        technical = technical_metadata(_exif(source, decoded))
+        technical = technical_metadata(*_exif(source, decoded))
     return technical.model_copy(update={"decoded_from": "embedded preview"}) if decoded.from_preview else technical
 
 
-def _exif(source: Source, decoded: Decoded) -> Exif:
-    """From the decoder where it found any, else from the directories of TIFF and of RAW that is a TIFF at heart,
-    else from a RAW file's embedded preview."""
+def _exif(source: Source, decoded: Decoded) -> _Exif:
+    """The main directory and EXIF's own: from the decoder where it found any, else from the directories of TIFF and of
+    RAW, else from a RAW file's embedded preview."""
     from PIL import Image
 
-    exif = Image.Exif()
     if len(decoded.exif) > _EXIF_BYTES_MAX:
-        return exif
+        return {}, {}
     if decoded.exif:
+        exif = Image.Exif()
         exif.load(decoded.exif)
-        return exif
-    if decoded.format == "tiff" or decoded.format in RAW_FORMATS:
-        with source.reader() as file:
-            if file.read(4) in {b"II*\0", b"MM\0*"}:
-                TiffDirectory(file).check_metadata()
-                file.seek(0)
-                exif.load_from_fp(file)
-                detail = dict(exif.get_ifd(EXIF_DIRECTORY))  # reads on in the file, which is closed after this
-                if detail or decoded.format == "tiff":
-                    return exif
-    if decoded.format in RAW_FORMATS:
-        import rawpy
+        return exif_fields(exif)
+    if decoded.format != "tiff" and decoded.format not in RAW_FORMATS:
+        return {}, {}
+    main, detail = dict[int, Any](), dict[int, Any]()
+    with source.reader() as file, contextlib.suppress(UnreadableImage, ImageTooLarge):
+        main, detail = _of_boxes(file) if decoded.format == "cr3" else _of_directories(file)
+    if not detail and decoded.format in RAW_FORMATS:
+        with contextlib.suppress(Exception):  # of LibRaw and of Pillow: there may be none, or of no known kind
+            shown = _of_preview(source)
+            return shown if shown[1] else (main, detail)
+    return main, detail
 
-        with rawpy.RawPy() as raw:
-            raw.open_buffer(source.reader())
-            preview = raw.extract_thumb().data
-            if isinstance(preview, bytes):
-                with Image.open(io.BytesIO(preview), formats=("JPEG",)) as shown:
-                    return shown.getexif()
-    return exif
+
+def _of_directories(file: BinaryIO) -> _Exif:
+    """Whatever stands in place of TIFF's magic number, as in ORF and RW2."""
+    from PIL import Image
+
+    head = file.read(4)
+    if head[:2] not in {b"II", b"MM"}:
+        return {}, {}
+    directory = TiffDirectory(file)
+    directory.check_metadata()
+    exif = Image.Exif()
+    exif.endian = "<" if head[:2] == b"II" else ">"
+    exif.bigtiff = head[2:] in {b"+\0", b"\0+"}
+    exif.load_from_fp(file, directory.at)
+    return exif_fields(exif)
+
+
+def _of_boxes(file: BinaryIO) -> _Exif:
+    from PIL import Image
+
+    boxes = metadata_boxes(file)
+    main, detail = Image.Exif(), Image.Exif()
+    main.load(boxes.get(MAIN_BOX, b""))
+    detail.load(boxes.get(EXIF_BOX, b""))
+    return exif_fields(main)[0], dict(detail)
+
+
+def _of_preview(source: Source) -> _Exif:
+    """Of the camera's own, before which LibRaw sets what it believes, and 0 for what it does not know, unless EXIF is
+    the first that the preview holds."""
+    import rawpy
+    from PIL import Image
+
+    with rawpy.RawPy() as raw:
+        raw.open_buffer(source.reader())
+        preview = raw.extract_thumb().data
+    if not isinstance(preview, bytes):
+        return {}, {}
+    behind = 4 + int.from_bytes(preview[4:6], "big")
+    if _LIBRAWS in preview[:behind]:
+        preview = preview[:2] + preview[behind:]
+    with Image.open(io.BytesIO(preview), formats=("JPEG",)) as shown:
+        return exif_fields(shown.getexif())
 
 
 def _for_models(picture: Image) -> Image:

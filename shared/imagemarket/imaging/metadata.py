@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.models import EmbeddedDescription, TechnicalMetadata
 from imagemarket.imaging.nobodys_words import is_nobodys
+from imagemarket.imaging.raw_layout import MAIN_BOX, XMP_BOX, metadata_boxes
 from imagemarket.imaging.windows_latin import letters_of, western
 from imagemarket.platform.text import what_shows
 
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
     from PIL.Image import Exif
 
-EXIF_DIRECTORY = 0x8769
+_EXIF_DIRECTORY = 0x8769
 _MAKE, _MODEL, _DATE, _OFFSET = 0x010F, 0x0110, 0x0132, 0x9010
 _EXPOSURE, _F_NUMBER, _ISO, _TAKEN, _FOCAL, _LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x920A, 0xA434
 _TAKEN_OFFSET = 0x9011
 _TITLED, _SOFTWARE, _ARTIST, _COPYRIGHT = 0x010E, 0x0131, 0x013B, 0x8298
 _DESCRIBING = (_TITLED, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT)
+_NO_TIME = "1970:01:01 00:00:00"
+"""A program's clock at 0: it knew of no time."""
 _TEXT_MAX = 100
 _TITLE_MAX = 200
 _DESCRIPTION_MAX = 2000
@@ -69,14 +72,17 @@ def quiet() -> Iterator[None]:
 # --- how it was taken ------------------------------------------------------------------------------
 
 
-def technical_metadata(exif: Exif) -> TechnicalMetadata:
-    """The fields that photographers ask for; nothing personal is read."""
+def exif_fields(exif: Exif) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Of the main directory what is needed of it, and all of EXIF's own. Empty where they cannot be read."""
     with quiet():
         try:
-            detail: dict[int, Any] = dict(exif.get_ifd(EXIF_DIRECTORY))
-            main: dict[int, Any] = {tag: exif.get(tag) for tag in (_MAKE, _MODEL, _DATE)}
+            return {tag: exif.get(tag) for tag in (_MAKE, _MODEL, _DATE)}, dict(exif.get_ifd(_EXIF_DIRECTORY))
         except Exception:  # noqa: BLE001 - a hostile directory can fail in any way
-            return TechnicalMetadata()
+            return {}, {}
+
+
+def technical_metadata(main: Mapping[int, Any], detail: Mapping[int, Any]) -> TechnicalMetadata:
+    """The fields that photographers ask for, of the two directories; nothing personal is read."""
     make, model = _text(main.get(_MAKE)), _text(main.get(_MODEL))
     camera = (
         model if not make or (model and model.lower().startswith(make.split()[0].lower())) else f"{make} {model or ''}"
@@ -131,7 +137,7 @@ def _number_exact(value: Any) -> Fraction | None:
 def _moment(value: Any, offset: Any) -> datetime | None:
     """What the camera's clock said; with its distance from UTC where the file says that, else of no time zone."""
     text = _text(value)
-    if text is None:
+    if text is None or text[:19] == _NO_TIME:
         return None
     try:
         moment = datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - the file says no more
@@ -209,8 +215,11 @@ def _packets(file: BinaryIO) -> _Packets:
         return _packets_of_jpeg(file)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _packets_of_png(file)
-    if head[:2] in {b"II", b"MM"} and head[4:12] != b"ftypcrx ":
+    if head[:2] in {b"II", b"MM"}:
         return _packets_of_tiff(file)
+    if head[4:12] == b"ftypcrx ":
+        boxes = metadata_boxes(file)
+        return _Packets(xmp=boxes.get(XMP_BOX, b""), exif=_exif_of(boxes.get(MAIN_BOX, b"")))
     return _Packets()
 
 

@@ -56,6 +56,11 @@ _PADDING = 3
 
 _BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _BOX_DEPTH_MAX, _BOXES_MAX = 8, 10_000
+MAIN_BOX, EXIF_BOX = b"CMT1", b"CMT2"
+"""A TIFF's first directory, and EXIF's own as the first of another TIFF."""
+XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_CANONS_BOX = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+_METADATA_BOX_MAX = 1_000_000
 _CRAW_BYTES, _CODING_BYTES = 8 + 82, 32
 _CRX_TILE, _CRX_PLANE, _CRX_BAND, _CRX_NEWER = 0xFF01, 0xFF02, 0xFF03, 0x10
 _CRX_HEADERS_MAX = 16_000_000
@@ -350,6 +355,33 @@ def _check_boxes(file: _File) -> None:
                         check_end(file.file, [(place, length)])
     if not samples:
         raise UnreadableImage("The RAW file holds no picture data.")
+
+
+def metadata_boxes(file: BinaryIO) -> dict[bytes, bytes]:
+    """Of a CR3 the boxes of metadata, by the kind or the UUID of each: XMP, and TIFFs in Canon's own box."""
+    found = dict[bytes, bytes]()
+    waiting = [(0, file.seek(0, os.SEEK_END))]
+    left = _BOXES_MAX
+    while waiting:
+        at, end = waiting.pop()
+        while at + 8 <= end and left:
+            left -= 1
+            file.seek(at)
+            head = file.read(32)
+            length, kind, inner = int.from_bytes(head[:4], "big"), head[4:8], at + 8
+            if length == 1:
+                length, inner = int.from_bytes(head[8:16], "big"), at + 16
+            if kind == b"uuid":
+                kind, inner = head[inner - at : inner - at + 16], inner + 16
+            if at + length > end or inner > at + length:
+                break
+            if kind in {b"moov", _CANONS_BOX}:
+                waiting.append((inner, at + length))
+            elif kind in {MAIN_BOX, EXIF_BOX, XMP_BOX} and at + length - inner <= _METADATA_BOX_MAX:
+                file.seek(inner)
+                found.setdefault(kind, file.read(at + length - inner))
+            at += length
+    return found
 
 
 def _coding_of(file: _File, at: int, end: int) -> bytes:

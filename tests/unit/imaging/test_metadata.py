@@ -332,6 +332,32 @@ def test_a_time_has_the_zone_that_the_file_names_and_no_other(
     assert inspect(tmp_path / "a.jpg").technical.model_dump(mode="json")["taken_at"] == expected
 
 
+@pytest.mark.parametrize(
+    ("taken", "changed", "expected"),
+    [
+        ("1970:01:01 00:00:00", None, None),
+        ("1970:01:01 00:00:00", "2024:05:01 12:00:00", "2024-05-01T12:00:00"),
+        ("0000:00:00 00:00:00", None, None),
+        ("1970:01:01 00:00:01", None, "1970-01-01T00:00:01"),
+    ],
+)
+def test_a_clock_at_zero_tells_no_time(tmp_path: Path, taken: str, changed: str | None, expected: str | None) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = taken
+    if changed:
+        exif[0x0132] = changed
+    (tmp_path / "a.jpg").write_bytes(_jpeg(exif=exif))
+    assert inspect(tmp_path / "a.jpg").technical.model_dump(mode="json")["taken_at"] == expected
+
+
+def test_exif_of_a_big_tiff_is_read(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0132] = "2024:05:01 12:00:00"
+    Image.new("RGB", (80, 64), "teal").save(tmp_path / "a.tif", exif=exif, big_tiff=True)
+    assert (tmp_path / "a.tif").read_bytes()[2] == 43
+    assert inspect(tmp_path / "a.tif").technical.model_dump(mode="json")["taken_at"] == "2024-05-01T12:00:00"
+
+
 # --- what cannot be read is not there --------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rawpy
+from PIL import Image
 
 from imagemarket.imaging import confinement, decoding, raw_layout
 from imagemarket.imaging.confinement import Inspector
@@ -533,6 +534,52 @@ def test_each_kind_is_developed_and_cut_short_it_is_refused(inspector: Inspector
     path.write_bytes(whole[:-1000])
     with pytest.raises(UnreadableImage, match=CUT):
         inspector.inspect(path)
+
+
+@pytest.mark.parametrize("kind", ["orf", "rw2", "cr3"])
+def test_kinds_that_are_no_plain_tiff_say_how_they_were_taken(inspector: Inspector, tmp_path: Path, kind: str) -> None:
+    path = write_raw(tmp_path / f"a.{kind}", kind, _scene((0.2, 0.8, 0.2)))
+    found = inspector.inspect(path).technical.model_dump(mode="json", exclude_none=True)
+    assert "999" in found.pop("camera")
+    assert found == {
+        "lens": "ACME 35mm",
+        "iso": 400,
+        "exposure": "1/60",
+        "aperture": 2.8,
+        "focal_length_mm": 35.0,
+        "taken_at": "2024-05-06T07:08:09+09:00",
+    }
+
+
+def test_boxes_of_metadata_end_within_the_one_around_them(tmp_path: Path) -> None:
+    whole = write_raw(tmp_path / "a.cr3", "cr3", _scene((0.2, 0.8, 0.2))).read_bytes()
+    found = raw_layout.metadata_boxes(io.BytesIO(whole))
+    assert {name: each[:4] for name, each in found.items()} == {b"CMT1": b"II*\0", b"CMT2": b"II*\0"}
+    for length in (0, 7, 0xFFFFFFFF, 1):
+        broken = _replaced(whole, whole.index(b"CMT2") - 4, ">I", length)
+        assert raw_layout.metadata_boxes(io.BytesIO(broken)).keys() == {b"CMT1"}
+    for end in range(0, len(whole), 7):
+        assert all(whole.find(each) > 0 for each in raw_layout.metadata_boxes(io.BytesIO(whole[:end])).values())
+    endless = struct.pack(">I4s", 8, b"free") * 1_000_000
+    assert raw_layout.metadata_boxes(io.BytesIO(endless)) == {}
+
+
+@pytest.mark.parametrize("jfif", [True, False])
+@pytest.mark.parametrize("spoken", [True, False])
+def test_a_raw_that_names_no_time_has_none(tmp_path: Path, spoken: bool, jfif: bool) -> None:
+    """LibRaw writes EXIF of its own, with a time of 0, into a preview that does not begin with it."""
+    preview, exif = io.BytesIO(), Image.Exif()
+    if spoken:
+        exif.get_ifd(0x8769)[0x9003], exif.get_ifd(0x8769)[0x8827] = "2024:05:06 07:08:09", 200
+    Image.new("RGB", (480, 320), "teal").save(preview, "JPEG", exif=exif if spoken else b"")
+    shown = preview.getvalue()
+    path = write_dng(tmp_path / "a.dng", np.full((320, 480, 3), 0.3), preview=shown if jfif else shown[:2] + shown[20:])
+    own, none = (struct.pack("<HHI", tag, 4, 1) for tag in (34665, 34666))
+    assert path.read_bytes().count(own) == 1
+    path.write_bytes(path.read_bytes().replace(own, none))
+    found = inspect(path).technical.model_dump(mode="json", exclude_none=True)
+    assert found.get("taken_at") == ("2024-05-06T07:08:09" if spoken else None)
+    assert found.get("iso") == (200 if spoken else None)
 
 
 # --- the inside of a CR3 ---------------------------------------------------------------------------
