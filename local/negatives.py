@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -94,31 +95,55 @@ def write_tiled_dng(
     return places
 
 
-def write_linear_dng(path: Path, samples: np.ndarray, *, in_planes: bool = False, white: int | None = None) -> Path:
+def write_linear_dng(
+    path: Path, samples: np.ndarray, *, in_planes: bool = False, white: int | None = None, predictor: int | None = None
+) -> Path:
     """A DNG of whole colours (height, width, 3), as programs write it, of the samples' own type: whole numbers, or
-    floats."""
+    floats. With a `predictor` it is one tile of Deflate (3, 34894 and 34895: of floats)."""
     height, width, colours = samples.shape
     data = (samples.transpose(2, 0, 1) if in_planes else samples).tobytes()
+    if predictor is not None:
+        data = zlib.compress(_predicted(samples, predictor) if predictor in _STEPS else data)
     strips = colours if in_planes else 1
     strip = len(data) // strips
     identity = [(1, 1), (0, 1), (0, 1), (0, 1), (1, 1), (0, 1), (0, 1), (0, 1), (1, 1)]
 
     def first(place: int) -> bytes:
+        places = [place + number * strip for number in range(strips)]
+        if predictor is None:
+            pieces = [(273, _LONG, places), (278, _LONG, [height]), (279, _LONG, [strip] * strips)]
+        else:
+            pieces = [(317, _SHORT, [predictor]), (322, _LONG, [width]), (323, _LONG, [height])]
+            pieces += [(324, _LONG, places), (325, _LONG, [strip])]
         entries = [
             *[(254, _LONG, [0]), (256, _LONG, [width]), (257, _LONG, [height])],
-            *[(258, _SHORT, [8 * samples.itemsize] * colours), (259, _SHORT, [1]), (262, _SHORT, [34892])],
-            *[(271, _ASCII, "ACME"), (272, _ASCII, "ACME Raw 1")],
-            *[(273, _LONG, [place + number * strip for number in range(strips)]), (277, _SHORT, [colours])],
-            *[(278, _LONG, [height]), (279, _LONG, [strip] * strips), (284, _SHORT, [2 if in_planes else 1])],
+            *[(258, _SHORT, [8 * samples.itemsize] * colours), (259, _SHORT, [1 if predictor is None else 8])],
+            *[(262, _SHORT, [34892]), (271, _ASCII, "ACME"), (272, _ASCII, "ACME Raw 1"), (277, _SHORT, [colours])],
+            *[(284, _SHORT, [2 if in_planes else 1]), *pieces],
             *[(339, _SHORT, [3 if samples.dtype.kind == "f" else 1] * colours), (50706, _BYTE, [1, 4, 0, 0])],
             *[(50707, _BYTE, [1, 1, 0, 0]), (50708, _ASCII, "ACME Raw 1")],
             *([] if white is None else [(50717, _LONG, [white] * colours)]),
             *[(50721, _SRATIONAL, identity), (50728, _RATIONAL, [(1, 1)] * 3), (50778, _SHORT, [21])],
         ]
-        return _directory(entries, 8)
+        return _directory(sorted(entries), 8)
 
     path.write_bytes(b"II*\0" + struct.pack("<I", 8) + first(8 + len(first(0))) + data)
     return path
+
+
+_STEPS = {3: 1, 34894: 2, 34895: 4}
+"""How many pixels before it a float is told by, of each predictor of floats."""
+
+
+def _predicted(samples: np.ndarray, predictor: int) -> bytes:
+    """As Adobe's TIFF Technical Note 3 has it: of each row the first bytes of all floats, then the second, …, each as
+    its difference from the one before."""
+    height, width, colours = samples.shape
+    swapped = samples.astype(samples.dtype.newbyteorder(">")).tobytes()
+    of_floats = np.frombuffer(swapped, np.uint8).reshape(height, width * colours, samples.itemsize)
+    rows = of_floats.transpose(0, 2, 1).reshape(height, -1)
+    step = _STEPS[predictor] * colours
+    return np.concatenate([rows[:, :step], rows[:, step:] - rows[:, :-step]], axis=1).tobytes()
 
 
 RAW_KINDS = ("dng", "nef", "arw", "orf", "cr2", "cr3", "rw2", "raf")

@@ -70,6 +70,8 @@ _SIDEWAYS = 5
 _OPAQUE = 255
 _RAW_HALF, _RAW_WHOLE = 2 + 8 / 4 + 3 / 4 + 3 / 4, 2 + 8 + 3 + 3
 """Bytes of LibRaw and of ours for each pixel of a sensor: mosaic, four 16-bit channels, picture, our copy of it."""
+_PREVIEW_PART = 2
+"""A preview may stand for a picture up to twice as wide and high, and for any where it fills the master."""
 _QUARTER_TURNS = {3: 180, 5: 90, 6: 270}
 """LibRaw's flips as degrees counter-clockwise."""
 
@@ -382,6 +384,11 @@ def _decode_raw(source: Source, found: str) -> Decoded:
     if picture is None:
         raise UnreadableImage(
             "The RAW file holds no picture data that could be developed, and no preview to show in its place."
+        ) from unread
+    if max(picture.size) < min(MASTER_LONG_EDGE, max(width, height) / _PREVIEW_PART):
+        raise UnreadableImage(
+            f"The RAW file's {width} by {height} pixels could not be developed, and its preview of {picture.width} by"
+            f" {picture.height} is too small to show in their place. Upload a JPEG or TIFF made from it."
         ) from unread
     return Decoded(found, width, height, picture, from_preview=True)
 

@@ -45,6 +45,7 @@ _NIKONS_PACKED_BITS = 12
 _JPEG_XS = b"\xff\x10\xff\x50"
 _LIGHT, _MOSAIC, _LINEAR = 262, 32803, 34892
 _WHITE, _SAMPLE_FORMAT, _FLOATS, _FLOATS_WITH_WHITE = 50717, 339, 3, 32
+_DEFLATE, _PREDICTOR, _PREDICTORS_OF_FLOATS = 8, 317, {3, 34894, 34895}
 _LINKS = {_STRIPS: _STRIP_BYTES, _TILES: _TILE_BYTES, _JPEG_AT: _JPEG_BYTES}
 _WHOLE_NUMBERS = {3, 4, 13, 16}
 
@@ -236,7 +237,8 @@ def _check_geometry(
 
 
 def _check_samples(directory: TiffDirectory) -> None:
-    """LibRaw takes planes for pixels, and the white of short floats, where none is said, for 65,535 in place of 1.
+    """LibRaw takes planes for pixels, the white of short floats, where none is said, for 65,535 in place of 1, and all
+    floats of Deflate for differences as those of floats are made.
 
     Raises `UnsupportedFormat` then.
     """
@@ -244,8 +246,15 @@ def _check_samples(directory: TiffDirectory) -> None:
         return
     if directory.numbers(_PLANES, (1,))[0] == 2 and directory.numbers(_SAMPLES, (1,))[0] > 1:
         raise UnsupportedFormat("The DNG's colours lie in planes; save it with the colours of each pixel together.")
-    short = directory.numbers(_BITS, (1,))[0] < _FLOATS_WITH_WHITE
-    if directory.numbers(_SAMPLE_FORMAT, (1,))[0] == _FLOATS and short and _WHITE not in directory.fields:
+    if directory.numbers(_SAMPLE_FORMAT, (1,))[0] != _FLOATS:
+        return
+    predictor = directory.numbers(_PREDICTOR, (1,))[0]
+    if directory.numbers(_COMPRESSION, (1,))[0] == _DEFLATE and predictor not in _PREDICTORS_OF_FLOATS:
+        raise UnsupportedFormat(
+            f"The DNG's floats are compressed by Deflate with Predictor {predictor}; save it with Predictor 3,"
+            " or without compression."
+        )
+    if directory.numbers(_BITS, (1,))[0] < _FLOATS_WITH_WHITE and _WHITE not in directory.fields:
         raise UnsupportedFormat(
             "The DNG has floats of less than 32 bits, and no WhiteLevel; save it with whole numbers."
         )

@@ -179,8 +179,8 @@ def test_a_negative_is_developed_upright(
 def test_a_negative_that_cannot_be_read_shows_the_cameras_own_preview_and_says_so(
     tmp_path: Path, orientation: int, red_at: tuple[float, float], says_so_itself: bool
 ) -> None:
-    shown = Image.new("RGB", (480, 320), (60, 90, 60))
-    shown.paste((230, 20, 20), (0, 0, 120, 80))
+    shown = Image.new("RGB", (600, 400), (60, 90, 60))
+    shown.paste((230, 20, 20), (0, 0, 150, 100))
     out, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = orientation
     shown.save(out, "JPEG", quality=95, exif=exif if says_so_itself else b"")
@@ -192,7 +192,7 @@ def test_a_negative_that_cannot_be_read_shows_the_cameras_own_preview_and_says_s
     assert found.technical.camera == "ACME Raw 1"
     assert (found.width, found.height) == ((1200, 800) if orientation == 1 else (800, 1200))
     picture = open_master(found.master)
-    assert max(picture.size) == 480
+    assert max(picture.size) == 600
     red, green, _ = _pixel(found.master, (int(red_at[0] * picture.width), int(red_at[1] * picture.height)))
     assert red > 200 > 2 * green
 
@@ -202,6 +202,35 @@ def _stored_as(dng: bytes, compression: int) -> bytes:
     plain, other = (struct.pack("<HHIHH", 259, 3, 1, number, 0) for number in (1, compression))
     assert dng.count(plain) == 1
     return dng.replace(plain, other)
+
+
+@pytest.mark.parametrize(
+    ("sides", "shown", "fits"),
+    [
+        ((1200, 800), (600, 400), True),
+        ((1200, 800), (598, 398), False),
+        ((1200, 800), (256, 192), False),
+        ((120, 80), (64, 42), True),
+        ((2400, 1600), (1000, 666), True),
+        ((2400, 1600), (1600, 1066), True),
+        ((2400, 1600), (990, 660), False),
+    ],
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_preview_far_smaller_than_the_picture_does_not_stand_for_it(
+    tmp_path: Path, sides: tuple[int, int], shown: tuple[int, int], fits: bool, orientation: int
+) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", shown, "teal").save(out, "JPEG")
+    pixels = np.full((*sides[::-1], 3), 0.25)
+    path = write_dng(tmp_path / "a.dng", pixels, orientation=orientation, preview=out.getvalue())
+    path.write_bytes(_stored_as(path.read_bytes(), 52_546))
+    if fits:
+        assert inspect(path).technical.decoded_from == "embedded preview"
+    else:
+        small = " by ".join(map(str, shown if orientation == 1 else shown[::-1]))
+        with pytest.raises(UnreadableImage, match=f"preview of {small} is too small"):
+            inspect(path)
 
 
 def test_a_negative_without_data_or_preview_is_refused(tmp_path: Path) -> None:

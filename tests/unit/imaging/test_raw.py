@@ -509,6 +509,22 @@ def test_a_dng_of_whole_colours_is_shown_as_it_is_or_refused(
     assert 90 < picture[5, 5, 0] < 140
 
 
+@pytest.mark.parametrize("kind", ["<f2", "<f4"])
+@pytest.mark.parametrize(("predictor", "fits"), [(3, True), (34894, True), (34895, True), (1, False), (2, False)])
+def test_floats_of_deflate_are_told_by_the_predictor_of_floats_or_refused(
+    tmp_path: Path, kind: str, predictor: int, fits: bool
+) -> None:
+    samples = _scene((0.8, 0.1, 0.1)).astype(kind)
+    path = write_linear_dng(tmp_path / "a.dng", samples, white=1, predictor=predictor)
+    if not fits:
+        with pytest.raises(UnsupportedFormat, match=f"Predictor {predictor}"):
+            inspect(path)
+        return
+    picture = np.asarray(open_master(inspect(path).master)).astype(int)
+    assert picture[80, 110, 0] > 200 > 1.5 * max(picture[80, 110, 1:])
+    assert 90 < picture[5, 5, 0] < 140
+
+
 # --- every kind of camera RAW that is taken --------------------------------------------------------
 
 
