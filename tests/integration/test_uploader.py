@@ -194,6 +194,33 @@ def test_what_waits_for_a_review_says_why_and_is_good(market: Market, folder: Pa
         ] * 3
 
 
+def test_what_may_be_a_copy_says_once_of_which_images(
+    market: Market, folder: Path, tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the file's name where that is of this run too, else by the image's id."""
+    ids = {each.name: str(each.image_id) for each in run(market, folder, tmp_path / "j.jsonl")}
+    look_at_all = market.process
+
+    def process() -> None:
+        look_at_all()
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO duplicate_evidence (image_id, other_id, found_by, verdict)"
+                " SELECT i.id, o.id, 'embedding', 'probable' FROM images i, images o"
+                " WHERE i.status = 'pending_review' AND o.status = 'approved' ON CONFLICT DO NOTHING"
+            )
+
+    monkeypatch.setattr(market, "process", process)
+    market.status = "pending_review"
+    (folder / "two.png").unlink()
+    (folder / "new.jpg").write_bytes(b"another file")
+    for _ in range(2):
+        (found,) = (each for each in run(market, folder, tmp_path / "j.jsonl") if each.name == "new.jpg")
+        safe, told = found.reason.split(" It may be a copy of an image of yours: ")
+        assert safe == "It may not be safe for work."
+        assert sorted(told.removesuffix(".").split(", ")) == sorted(["large.tif", "one.jpg", ids["two.png"]])
+
+
 def test_nobody_waits_for_what_is_not_waited_for(market: Market, folder: Path, tmp_path: Path) -> None:
     assert statuses(run(market, folder, tmp_path / "j.jsonl", wait_seconds=0)) == ["sent"] * 3
     assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3

@@ -6,10 +6,11 @@ import contextlib
 import difflib
 import hashlib
 import io
+import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ FINAL_STATUSES = frozenset({"approved", "pending_review", "rejected", "processin
 THERE = "there"
 """What was refused because the account's own catalogue has it already: nothing is missing."""
 GOOD_STATUSES = frozenset({"approved", "pending_review", THERE})
+_IMAGE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.5, 5.0
 _BLOCK = 1024 * 1024
 _LOOK_SECONDS = 10.0
@@ -209,7 +211,7 @@ class Uploader:
                 f"{self._gone}. {counted(left, 'file')} of {len(pictures)} came to no end. "
                 "Run it again to go on: what has arrived is remembered"
             ) from self._gone
-        return [self._outcomes[picture.path] for picture in pictures]
+        return _named([self._outcomes[picture.path] for picture in pictures])
 
     def _give_up(self, gone: NobodyAnswers) -> None:
         self._gone = gone
@@ -504,13 +506,38 @@ class Uploader:
 def _reason(progress: dict[str, Any]) -> str:
     rejection = progress.get("rejection") or {}
     reason = rejection.get("detail") or rejection.get("code") or ""
-    reason = reason or " ".join(each["detail"] for each in progress.get("review") or ())
+    reason = reason or _review(progress.get("review") or ())
     if not reason and progress["status"] == "processing_failed":
         failed = [step["step"] for step in progress["steps"] if step["status"] == "failed"]
         reason = (
             f"the step {failed[0]} failed; run it again to send it anew" if failed else "run it again to send it anew"
         )
     return reason
+
+
+def _review(reasons: Sequence[Mapping[str, Any]]) -> str:
+    """Each sentence once, with all images that it is said of."""
+    others: dict[str, list[str]] = {}
+    for each in reasons:
+        named = others.setdefault(each["detail"], [])
+        if each.get("duplicate_of"):
+            named.append(each["duplicate_of"])
+    return " ".join(
+        f"{detail.removesuffix('.')}: {', '.join(named)}." if named else detail for detail, named in others.items()
+    )
+
+
+def _named(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """With the files' names in place of the ids of those images that are among them."""
+    names: dict[str, str] = {}
+    for each in outcomes:
+        if each.image_id:
+            names.setdefault(each.image_id, each.name)
+
+    def with_names(reason: str) -> str:
+        return _IMAGE_ID.sub(lambda found: names.get(found[0], found[0]), reason)
+
+    return [replace(each, reason=with_names(each.reason)) for each in outcomes]
 
 
 def _gone(error: Exception) -> NobodyAnswers | None:
