@@ -18,6 +18,8 @@ def letters_of(codec: str) -> tuple[str, ...]:
 _LETTERS = letters_of("cp1252")
 _BEFORE_LETTERS = frozenset("«»\u2018\u2019“”„\u201a\u2039\u203a¿¡©®™§°ªºµ\u2013—…•·†‡\xa0\xad")
 _BEHIND_LETTERS = frozenset("«»\u2018\u2019“”\u203a™®©°ªº²³\u2013—…•·†‡€\xa0\xad")
+_BETWEEN_LETTERS = frozenset("\u2018\u2019\u2013—…·\xa0\xad")
+"""Without a space on either side. Mac Roman and cp850 have letters where other signs are here: H™tel, K”ln."""
 _NO_LETTERS = frozenset("ªºµƒˆ")
 """What Unicode calls letters and stands as a sign."""
 _FROM_WINDOWS = frozenset("ŠŽŒŸšžœ")
@@ -39,6 +41,8 @@ def western(data: bytes) -> str | None:
     if 20 * sum(each in _FROM_WINDOWS for each in letters) > 9 * len(letters):
         return None
     if not all(_stand_together(before, behind) for before, behind in pairwise(f" {text} ")):
+        return None
+    if not all(_is_between(*each) for each in zip(text, text[1:], text[2:], strict=False)):
         return None
     words = "".join(each if _is_letter(each) else " " for each in text).split()
     return text if all(_reads_western(word) for word in words) else None
@@ -63,8 +67,15 @@ def _stand_together(before: str, behind: str) -> bool:
     return before.isascii() or behind.isascii() or {before, behind} <= _BEFORE_LETTERS | _BEHIND_LETTERS
 
 
+def _is_between(before: str, sign: str, behind: str) -> bool:
+    """Whether it may be, where both beside it are letters."""
+    joined = not sign.isascii() and not _is_letter(sign) and _is_letter(before) and _is_letter(behind)
+    return not joined or sign in _BETWEEN_LETTERS
+
+
 def _reads_western(word: str) -> bool:
-    if not word.isupper() and any(each.isupper() and not each.isascii() for each in word[1:]):
+    capitals = word[0] == "Ÿ" or any(each.isupper() and not each.isascii() for each in word[1:])
+    if capitals and not word.isupper():
         return False
     accented = [each for each in word if not each.isascii()]
     return len(accented) < 3 or 5 * len(accented) <= 3 * len(word) or _are_doubled(accented)

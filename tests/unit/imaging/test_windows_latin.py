@@ -33,10 +33,12 @@ OTHERS = {
     "cp1255": ["שקיעה", "ירושלים בלילה"],
     "cp1256": ["غروب الشمس", "القاهرة ليلا"],
     "cp874": ["พระอาทิตย์ตก"],
-    "mac_roman": ["Zürich", "Café"],
+    "mac_roman": ["Zürich", "Café", "Hôtel", "Lágrima", "naïve", "Château", "über", "Straße", "Ångström", "São João"],
+    "cp850": ["Köln", "España", "Männer", "Café", "Hôtel", "naïve", "María", "corazón", "über", "Château", "Zürich"],
     "cp1250": ["Zachód słońca", "Łódź"],
 }
 WESTERN = [
+    *("Berlin\u2013Café", "C\u2019été", "Été…été", "col·lecció", "Sony™ büro", "\u201dÅbo\u201d", "L\u2019HAŸ", "Haÿ"),
     *("Café in Zürich", "Öl", "Öö", "Été", "Ärger über Ölmühlen", "ÉTÉ À LA PLAGE", "jäääär", "Hääyöaie", "Ærø", "Å"),
     *(
         "Rock \u2019n\u2019 roll \u2013 café",
