@@ -115,8 +115,8 @@ def _exif(source: Source, decoded: Decoded) -> _Exif:
         main, detail = _of_boxes(file) if decoded.format == "cr3" else _of_directories(file)
     if not detail and decoded.format in RAW_FORMATS:
         with contextlib.suppress(Exception):  # of LibRaw and of Pillow: there may be none, or of no known kind
-            shown = _of_preview(source)
-            return shown if shown[1] else (main, detail)
+            shown, detail = _of_preview(source)
+            main = shown | {tag: value for tag, value in main.items() if value is not None}
     return main, detail
 
 

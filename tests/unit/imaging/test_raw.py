@@ -595,7 +595,12 @@ def test_a_raw_that_names_no_time_has_none(tmp_path: Path, spoken: bool, jfif: b
     path.write_bytes(path.read_bytes().replace(own, none))
     found = inspect(path).technical.model_dump(mode="json", exclude_none=True)
     assert found.get("taken_at") == ("2024-05-06T07:08:09" if spoken else None)
-    assert found.get("iso") == (200 if spoken else None)
+    assert (found.get("iso"), found["camera"]) == (200 if spoken else None, "ACME Raw 1")
+
+
+def test_a_raf_says_by_its_preview_which_camera_took_it(inspector: Inspector, tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "a.raf", "raf", _scene((0.2, 0.8, 0.2)))
+    assert inspector.inspect(path).technical.camera == "FUJIFILM X-9999"
 
 
 # --- the inside of a CR3 ---------------------------------------------------------------------------
