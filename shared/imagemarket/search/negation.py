@@ -102,6 +102,8 @@ _OF_A_VERB = frozenset(
 a mask")."""
 _ALLOWS = frozenset({"allowed", "permitted", "please", "beyond"})
 """Behind what a sign forbids."""
+_WHERE = frozenset({"in", "on", "at", "with", "from", "near", "under", "behind", "inside", "during"})
+"""Behind "not" they tell where, when or with what it is not: "not at sunset"."""
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
 _NOT_A_THING = (
     STOP_WORDS
@@ -224,7 +226,6 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     text = _BRACKET.sub(r"\1 ", signs_apart(text))
     text = with_quotes_closed(text)  # an open quote would take in what is added behind it
     words = _tokens(text)
-    shows_a_sign = not _SIGNS_THAT_SAY_NO.isdisjoint(map(_bare, words))
     told: list[Interpretation] = []
     unwanted: list[str] = []
     spared: dict[str, tuple[str, ...]] = {}
@@ -234,9 +235,9 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     alone = nobody = after_negation = joined = foreign = False
     place = 0
     while place < len(words):
-        read_as = _negation(words[place:], shows_a_sign=shows_a_sign, shapes=shapes)
+        read_as = _negation(words[place:], shapes=shapes)
         if after_negation and words[place] in _JOINTS and place + 1 < len(words):
-            following = _negation(words[place + 1 :], shows_a_sign=shows_a_sign, shapes=shapes)
+            following = _negation(words[place + 1 :], shapes=shapes)
             if following.named or words[place + 1][0] == "-":  # "without dogs and without cats"
                 place, read_as, joined = place + 1, following, True
         before = _bare(kept[-1]) if kept else ""
@@ -303,6 +304,20 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
     told = [each for each in asked.told if each.effect != "exclusion" or each.value.replace('"', "") in left_out]
     told += [unread(each.words, each.value) for each in asked.told if each not in told]
     return replace(asked, told=tuple(told), nobody=nobody)
+
+
+def people_by_filter(asked: Asked) -> tuple[Asked, list[Interpretation]]:
+    """The query, people left out by their filter where a minus does; and what is told of it. By the word alone the
+    picture that says "without people" would be left out, and the one of a woman would not."""
+    without: list[str] = []
+    told: list[Interpretation] = []
+    for each in asked.without:
+        named = [clause for group in read(each).groups for clause in group]
+        others = [clause.write() for clause in named if clause.text.lower() not in PEOPLE]
+        if len(others) < len(named):
+            told.append(Interpretation(words=each, parameter="people", value="false", effect="filter"))
+        without += others if len(others) < len(named) else [each]
+    return replace(asked, without=tuple(without), nobody=asked.nobody or bool(told)), told
 
 
 def untold(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Interpretation]:
@@ -469,7 +484,7 @@ def _compound(words: list[str]) -> _Negation | None:
     return _Negation(2, [bare]) if free and third not in _NOT_FREE_OF and not third.endswith("ing") else None
 
 
-def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) -> _Negation:
+def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     if (found := _compound(words) or _in_another_language(words)) is not None:
         return found
     cue = _cue(["not", *words[1:]] if _NOT_WITHIN.fullmatch(words[0]) else words)
@@ -482,10 +497,12 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     said = " ".join(words[: cue.span]).lower().strip(MARKS)
     if group := _in_brackets(words, cue.span):
         end, named = group
-        if not (weak and shows_a_sign):
+        if not (weak and _on_a_sign(words, end)):
             return _Negation(end, named, None, said, strong, operator, cue.alone)
     place = cue.span
-    passed_over = _ARTICLES if weak or operator else _WORDS_BETWEEN
+    where = said == "not" and place + 1 < len(words) and words[place].lower() in _WHERE
+    place += where
+    passed_over = _ARTICLES if (weak and not where) or operator else _WORDS_BETWEEN
     while place < len(words) and (
         words[place].lower() in passed_over
         or not words[place].strip("([{\"'")
@@ -503,7 +520,7 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
         meant = _minuses(following)
         sign = place < len(words) and _is_a_sign(words[place])
         return _Negation(place + 1, advice=meant) if meant or sign else _Negation(1)
-    if (weak or said == "minus") and shows_a_sign:
+    if (weak and _on_a_sign(words, place)) or (said == "minus" and _on_a_sign(words, cue.span)):
         return _Negation(1)
     if named[0].isdigit():  # "no. 5" and "minus 20" are numbers, "no 2 dogs" may be none
         several = len(named) == 1 and _thing(following) and _of_a_list(following)
@@ -519,7 +536,7 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     if (following in _ALLOWS and not strong) or (said == "neither" and len(named) < 2):
         return _Negation(place, advice=_minus(named))
     ends = words[place - 1].endswith(tuple(MARKS))
-    is_verb = (said == "not" or named[-1].endswith("ing")) and following in _OF_A_VERB
+    is_verb = ((said == "not" and not where) or named[-1].endswith("ing")) and following in _OF_A_VERB
     if not operator and not ends and len(named) == 1 and is_verb:
         end = _end_of_verb(words, place)
         phrase = " ".join(_bare(word) for word in words[place - 1 : end])
@@ -530,6 +547,18 @@ def _negation(words: list[str], *, shows_a_sign: bool, shapes: Collection[str]) 
     if place == begin:
         return _Negation(1)
     return _Negation(place, named, None, said, strong or said == "neither", operator, cue.alone)
+
+
+def _on_a_sign(words: list[str], place: int) -> bool:
+    """Whether what ends at a place stands on a sign: "no smoking area sign". Of people it is so right before alone:
+    "no people neon sign"."""
+    behind = words[place : place + 1] if _bare(words[place - 1]) in PEOPLE else words[place:]
+    for before, word in zip(words[place - 1 :], behind, strict=False):
+        if before.endswith(tuple(".,;:!?")) or word.lower() in STOP_WORDS:
+            return False
+        if _bare(word) in _SIGNS_THAT_SAY_NO:
+            return True
+    return False
 
 
 def _in_another_language(words: list[str]) -> _Negation | None:

@@ -117,11 +117,14 @@ class QueryReader:
         without, filters = negation.Asked(signs_apart(alike(typed))), query.filters()
         if self._reading.interpretation:
             without = negation.without_negations(typed, people=filters.people, shapes=_SHAPES)
+        interpreted = negation.untold(typed, read(without.text), without.told)
+        without = _minuses_aside(without)
+        if self._reading.interpretation and filters.people is not True:
+            without, told = negation.people_by_filter(without)
+            interpreted += told
         if without.nobody:
             filters = Filters.model_validate(filters.model_dump() | {"people": False})
         text = without.text
-        interpreted = negation.untold(typed, read(text), without.told)
-        without = _minuses_aside(without)
         if _EXACT.search(without.kept) or not read(without.kept).plain:
             return Understood(text, without.sparing(read(text)), filters, interpreted=tuple(interpreted))
         words = without.kept.split()

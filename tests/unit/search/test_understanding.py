@@ -457,8 +457,8 @@ def test_a_word_with_results_is_never_corrected() -> None:
 @pytest.mark.parametrize(
     ("asked", "text", "shape", "searched"),
     [
-        ("vertical -people", "-people", ["portrait"], None),
-        ("-people vertical", "-people", ["portrait"], None),
+        ("vertical -dogs", "-dogs", ["portrait"], None),
+        ("-dogs vertical", "-dogs", ["portrait"], None),
         ("moutain lake -snow", "mountain lake -snow", [], "mountain lake"),
         ("-snow moutain lake", "mountain lake -snow", [], "mountain lake"),
         ('moutain -"hot dogs" lake', 'mountain lake -"hot dogs"', [], "mountain lake"),
