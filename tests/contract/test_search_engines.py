@@ -31,6 +31,7 @@ from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
 from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryRefused, VectorEngine
 from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.qdrant import QdrantEngine
+from imagemarket.search.spelling import Speller
 from imagemarket.search.understanding import QueryReader
 from imagemarket.search.upkeep import Differences, Upkeep
 from imagemarket.search.words import Words, read
@@ -856,6 +857,7 @@ def test_which_words_pictures_have(engine: Engine) -> None:
     [
         *("street without people", "street no people", "street (no people)", "street no-people", "street sans people"),
         *("street zero people", "street, nobody", "people-free street", "people free street", "street lacking people"),
+        *("street -people", 'street -"person"', "street -(people dogs)", "street not with people"),
         *("absence of people street", "street,no people", "street\u2014no people", "street without all those people"),
     ],
 )
@@ -887,6 +889,13 @@ def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str
     understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
     hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
     assert set(titles(engine, hits)) == expected
+
+
+def test_two_words_find_the_one_that_they_make(engine: Engine) -> None:
+    engine.write([*map(document, ("Website on a screen", "Web of a spider", "Building site", "Site of a web"))], [])
+    understood = QueryReader(lambda: Speller({"website": 1})).read(SearchQuery(q="web site"), lambda _: ())
+    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
+    assert set(titles(engine, hits)) == {"Website on a screen", "Site of a web"}
 
 
 @pytest.mark.parametrize(

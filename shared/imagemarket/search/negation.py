@@ -72,6 +72,21 @@ _OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text"
 """What "-free" and "no-" leave out; "sugar-free" and "hands-free" name something."""
 _FREE_OF = PEOPLE | {"crowd", "car", "traffic", "cloud", "clutter"}
 """What "people free beach" leaves out; "logo free" may be a logo that costs nothing."""
+_NAMED_BY = {
+    word: frozenset(names.split())
+    for word, names in {
+        "traffic": "light lights signal signals jam jams cone cones sign signs circle island lane lanes police",
+        "car": "park parks parking wash door doors seat seats key keys wheel wheels tire tires tyre tyres window"
+        " windows mirror engine rental dealer dealership show race racing insurance alarm battery light lights lot",
+        "cloud": "computing storage server servers service services network technology",
+        "text": "message messages box boxes bubble bubbles book books editor",
+        "crowd": "control funding surfing",
+        "human": "hand hands face faces body bodies figure figures silhouette silhouettes skull skulls",
+    }.items()
+}
+"""What is called by a thing that often is absent: a traffic light is no traffic."""
+_WHOSE = frozenset({"kids", "girls", "boys", "ladies", "babies"})
+"""Whose things are called by them, often without an apostrophe: "kids toys"."""
 _NOT_FREE_OF = frozenset(
     "climb climber climbers dive diver divers fall kick solo style spirit spirits time speech to from of in download"  # noqa: SIM905 - shorter
     " downloads stock photo photos image images picture pictures vector vectors clipart png psd svg icon icons template"
@@ -679,6 +694,8 @@ def _may_be_one_name(word: str, following: str) -> bool:
         return False
     if following in STOP_WORDS:
         return following == "of"
+    if following in _NAMED_BY.get(word, ()) or (word in _WHOSE and _is_many(following)):
+        return True
     return not _often_absent(word) and not _is_many(word)
 
 

@@ -95,6 +95,13 @@ class Speller:
         pairs = (" ".join(each) for each in halves if self._known.issuperset(each) and NEVER_ALONE.isdisjoint(each))
         return list(islice(pairs, _MOST_PAIRS))
 
+    def together(self, one: str, other: str) -> str | None:
+        """The word that two make, as "website", where pictures have it."""
+        parts = one.lower(), other.lower()
+        word = "".join(parts)
+        long = all(len(part) >= _PART and part.isalpha() for part in parts)
+        return word if long and NEVER_ALONE.isdisjoint(parts) and self.has(word) else None
+
     def correct(self, word: str) -> str | None:
         """The word nearest to one that is not known, of equally near ones the catalogue's, then the most frequent;
         None for a known word and where nothing is near."""

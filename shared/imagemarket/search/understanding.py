@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.hashes import COLOUR_NAMES
@@ -143,7 +144,7 @@ class QueryReader:
             known = lists.shipped() if self._synonyms is None else self._synonyms
             instead = lists.alternatives([word.strip(MARKS) for word in words if _bare(word) not in COLOURS], known)
             if (speller := self._speller()) is not None:
-                instead = _in_the_catalogue(instead, speller)
+                instead = _in_one_word(words, speller, _in_the_catalogue(instead, speller))
         searched = without.with_rest(" ".join(words))
         return Understood(
             text=searched,
@@ -171,6 +172,16 @@ def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> 
     """The synonyms that pictures have; others find nothing and only puzzle."""
     held = {word: tuple(other for other in others if speller.has(other)) for word, others in instead.items()}
     return {word: others for word, others in held.items() if others}
+
+
+def _in_one_word(words: list[str], speller: Speller, instead: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The synonyms, and for each of two words that stand side by side the one that they make: "web site"."""
+    found = dict(instead)
+    for first, second in pairwise(words):
+        other = second.rstrip(MARKS)
+        if (word := speller.together(first, other)) is not None and word not in lists.without_synonyms():
+            found |= {each: (*found.get(each, ()), word) for each in (first, other)}
+    return found
 
 
 def _bare(word: str) -> str:

@@ -408,6 +408,29 @@ def test_synonyms_are_words_that_pictures_have_and_physics_is_no_plural() -> Non
     assert shipped.synonyms == ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "instead"),
+    [
+        ("web site", {"web": ["website"], "site": ["website"]}),
+        ("Web Sites", {"Web": ["websites"], "Sites": ["websites"]}),
+        ("old web site design", {"web": ["website"], "site": ["website"]}),
+        ("web, site", {}),
+        ("web sunset", {}),
+        ("is land", {}),
+        ('"web site"', {}),
+        ("web or site", {}),
+    ],
+)
+def test_two_words_find_the_one_that_they_make_where_a_picture_has_it(
+    asked: str, instead: dict[str, list[str]]
+) -> None:
+    reader = QueryReader(lambda: Speller({"website": 3, "island": 2}), {})
+    understood = reader.read(SearchQuery(q=asked), lambda _: ())
+    assert {each.word: each.instead for each in understood.synonyms} == instead
+    added = [[clause.text for clause in group if clause.added] for group in understood.words.groups]
+    assert [each for each in added if each] == list(instead.values())
+
+
 def read(q: str, *, present: Any = lambda _: (), **query: Any) -> Understood:
     return QueryReader(lambda: SPELLER, SYNONYMS).read(SearchQuery(q=q, **query), present)
 
