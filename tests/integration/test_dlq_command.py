@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -124,6 +124,65 @@ def test_an_export_is_reported_in_words_or_as_json(dlq: Dlq, room: Room, tmp_pat
     assert (tmp_path / "one.jsonl").read_text() == (tmp_path / "two.jsonl").read_text()
     refused = dlq("export", "-", "--json")
     assert (refused.exit_code, "JSON on every line" in " ".join(refused.output.split())) == (2, True)
+
+
+@pytest.mark.parametrize("words", [("--queue", "nosuch"), ("--error", "Other")])
+def test_an_export_of_nothing_leaves_its_file_to_the_next(dlq: Dlq, room: Room, words: tuple[str, ...]) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    dlq("export", "kept.jsonl", *words)
+    assert list(Path.cwd().iterdir()) == []
+    assert dlq("export", "kept.jsonl").output == "1 written: 1 DependencyUnavailable\n"
+    again = dlq("export", "kept.jsonl")
+    assert (again.exit_code, "is there already" in str(again.exception)) == (1, True), "it is never written over"
+    assert [(each.name, stat.S_IMODE(each.stat().st_mode)) for each in Path.cwd().iterdir()] == [("kept.jsonl", 0o600)]
+
+
+@pytest.mark.parametrize("broken_off", [KeyboardInterrupt, DependencyUnavailable("x"), OSError(28, "No space left")])
+def test_an_export_that_is_cut_off_leaves_no_file(
+    dlq: Dlq, room: Room, monkeypatch: pytest.MonkeyPatch, broken_off: Any
+) -> None:
+    def export(_: Choice, file: IO[str]) -> None:
+        file.write("{}\n" * 10_000)
+        raise broken_off
+
+    monkeypatch.setattr(room.service, "export", export)
+    assert dlq("export", "kept.jsonl").exit_code != 0
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_an_export_writes_over_nothing_that_came_to_be_there_meanwhile(
+    dlq: Dlq, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    look = room.service.look
+
+    def meanwhile(choice: Choice) -> Any:
+        Path("kept.jsonl").write_text("another's")
+        return look(choice)
+
+    monkeypatch.setattr(room.service, "look", meanwhile)
+    assert dlq("export", "kept.jsonl").exit_code == 1
+    assert [(each.name, each.read_text()) for each in Path.cwd().iterdir()] == [("kept.jsonl", "another's")]
+
+
+def test_a_purge_that_is_cut_off_keeps_what_may_be_nowhere_else(
+    dlq: Dlq, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    purge, purged = room.service.purge, []
+
+    def cut_off(choice: Choice, file: IO[str], *, flush: Callable[[], None]) -> None:
+        if purged:
+            purge(choice, file, flush=flush)
+        purged.append(choice)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room.service, "purge", cut_off)
+    dlq("purge", "--all", "--to", "kept.jsonl", "--yes")
+    assert not Path("kept.jsonl").exists(), "nothing was removed yet"
+    dlq("purge", "--all", "--to", "kept.jsonl", "--yes")
+    assert json.loads(Path("kept.jsonl").read_text())["body"] == "a"
+    assert not room.sqs.bodies(f"{UPLOADS}-dead")
 
 
 def _all() -> Any:

@@ -6,11 +6,14 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from typer.main import get_command
 
 from benchmarks import search, search_load, watermark
 from benchmarks.material.catalogue import Catalogue
+from imagemarket.cli.dead_letters import app as dead_letters
 from local.checks import environment_of_checks
 from local.layout import REPOSITORY, Layout
 
@@ -127,3 +130,14 @@ def test_what_the_mark_does_not_promise_is_starred_in_its_table() -> None:
     page = (REPOSITORY / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     for attack in watermark.ATTACKS:
         assert (f"\n| {attack.name} |" if not attack.promised else f"\n| {attack.name} * |") not in page, attack.name
+
+
+def test_the_commands_that_take_filters_are_those_of_the_page() -> None:
+    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    found = re.search(r"^((?:`\w+`[, and]+)+)take filters \(`([^`]+)`\)", page, flags=re.MULTILINE)
+    assert found is not None
+    taking = set(re.findall(r"\w+", found[1].replace("and", "")))
+    for name, command in cast("Any", get_command(dead_letters)).commands.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert (set(found[2].split()) <= options) == (name in taking), name
+        assert "--json" in options, name

@@ -353,7 +353,7 @@ def purge(
         from imagemarket.deadletters.models import Report
 
         report = Report()
-    elif not as_json:
+    elif report.lines and not as_json:
         say(f"They are in {target}.")
     _tell(report, as_json=as_json)
 
@@ -392,7 +392,7 @@ def export(
         if str(to) == "-":
             service.export(choice, sys.stdout)
             return
-        with _new_file(to) as file:
+        with _whole_file(to) as file:
             report = service.export(choice, file)
     _tell(report, as_json=as_json)
 
@@ -472,15 +472,51 @@ def _bounded(name: str, file: IO[bytes]) -> Iterator[bytes]:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[IO[str]]:
-    """A new file, readable by its owner alone: messages name people's pictures."""
+    """A new file, readable by its owner alone, since messages name people's pictures. It stays where this breaks off:
+    what it holds may be nowhere else. Without a line there is no file."""
+    with _cannot_be_written(path):
+        handle = _open_new(path)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        try:
+            yield file
+            file.flush()
+        finally:
+            if os.fstat(handle).st_size == 0:
+                path.unlink()
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[IO[str]]:
+    """The same of a file that can be written again: it has its name when all is in it, and one of its own before."""
+    with _cannot_be_written(path):
+        if os.path.lexists(path):
+            raise FileExistsError
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".dead-letters-", suffix=".partial")
+    partial = Path(name)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+        if partial.stat().st_size:
+            with _cannot_be_written(path):
+                os.close(_open_new(path))  # a renaming alone would write over what came to be there meanwhile
+                partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _open_new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+@contextmanager
+def _cannot_be_written(path: Path) -> Iterator[None]:
+    """Raises `CliError` that says why."""
+    try:
+        yield
     except FileExistsError:
         raise CliError(f"{path} is there already; name another file") from None
     except OSError as problem:
         raise CliError(f"{path}: {problem.strerror}") from problem
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        yield file
 
 
 @contextmanager
