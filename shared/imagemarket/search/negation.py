@@ -20,7 +20,9 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
@@ -36,6 +38,8 @@ from imagemarket.search.words import (
     signs_apart,
     with_quotes_closed,
 )
+
+TWO_WORD_NOUNS = Path(__file__).with_name("data") / "two_word_nouns.txt"
 
 _SURE = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excludes", "excluding", "except"})
 _SURE_PAIRS = frozenset(
@@ -84,7 +88,7 @@ _NAMED_BY = {
         "human": "hand hands face faces body bodies figure figures silhouette silhouettes skull skulls",
     }.items()
 }
-"""What is called by a thing that often is absent: a traffic light is no traffic."""
+"""What is called by a thing that often is absent, also where no list of nouns has it: a traffic sign is no traffic."""
 _WHOSE = frozenset({"kids", "girls", "boys", "ladies", "babies"})
 """Whose things are called by them, often without an apostrophe: "kids toys"."""
 _NOT_FREE_OF = frozenset(
@@ -355,7 +359,7 @@ def untold(typed: str, asked: Words, told: Sequence[Interpretation]) -> list[Int
     lost += [unread(f"NOT {sign}") for no, sign in pairwise(tokens) if no == "NOT" and _is_a_sign(sign)]
     for clause in excluded:
         parts = _WITHIN_A_NAME.split(clause.text)
-        known = clause.phrase or clause.write() in {each.value for each in told}
+        known = clause.phrase or clause.write() in {each.value for each in told} or bool(_name(parts))
         if not known and len(parts) > 1 and all(_may_be_a_thing(part) for part in parts):
             lost.append(unread(clause.write(), " ".join(f"-{part.lower()}" for part in parts)))
     without = {clause.text.lower() for clause in excluded}
@@ -427,7 +431,7 @@ def _same_said(said: str, cue: str, thing: str) -> tuple[str, ...]:
     """How a picture says the same, the likeliest first: with the cue in either number, a whole list as it was typed,
     and in other words ("sugar-free" of "without sugar")."""
     bare = thing.strip('"')
-    plural = () if not bare.isalpha() or bare.endswith("s") else (f"{bare}s",)
+    plural = () if not bare.replace("-", "").isalpha() or bare.endswith("s") else (f"{bare}s",)
     numbers = dict.fromkeys((bare, *plural, *other_numbers(bare)))
     phrases = (
         *(f"{cue} {each}" for each in numbers if cue),
@@ -527,7 +531,8 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     if place < len(words) and (words[place][0] == "-" or words[place] == "NOT"):
         return _Negation(cue.span, superfluous=True)
     begin = place
-    place, named = _list(words, place, commas=not weak, joints=_JOINTS - {"OR"} if operator else _JOINTS)
+    joints = _JOINTS - {"OR"} if operator else _JOINTS
+    place, named = _list(words, place, commas=not weak, joints=joints, names=not operator)
     following = _bare(words[place]) if place < len(words) else ""
     if not named:
         if operator:
@@ -552,7 +557,7 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
         return _Negation(place, advice=_minus(named))
     ends = words[place - 1].endswith(tuple(MARKS))
     is_verb = ((said == "not" and not where) or named[-1].endswith("ing")) and following in _OF_A_VERB
-    if not operator and not ends and len(named) == 1 and is_verb:
+    if not operator and not ends and place == begin + 1 and is_verb:
         end = _end_of_verb(words, place)
         phrase = " ".join(_bare(word) for word in words[place - 1 : end])
         return _Negation(end, advice=f'-"{phrase}"' if end > place + 1 else _minus(named))
@@ -611,13 +616,16 @@ def _in_brackets(words: list[str], place: int) -> tuple[int, list[str]] | None:
     return (end + 1, list(dict.fromkeys(named))) if named else None
 
 
-def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]) -> tuple[int, list[str]]:
+def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str], names: bool) -> tuple[int, list[str]]:
     """The things that begin at a place, which `joints` join, and where they end. Commas join them where a joint does so
     at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
-    sunset" are no such lists."""
+    sunset" are no such lists. With `names` two words that are what a thing is called are one, with a hyphen, which
+    leaves them out side by side in any number."""
     named: list[str] = []
     sure, joined, last = (place, named[:]), True, False
     while place < len(words) and (thing := _thing(words[place])) and _pair(words[place:]) not in _PAIRS:
+        if names and (name := _name(words[place : place + 2])):
+            thing, place = name, place + 1
         named.append(thing)
         comma = words[place].endswith((",", ";"))
         place += 1
@@ -685,6 +693,24 @@ def _thing(word: str) -> str:
         and not groups[0][0].excluded
     )
     return bare if one and bare not in _NOT_A_THING else ""
+
+
+@cache
+def _second_words() -> Mapping[str, frozenset[str]]:
+    """Of things that are called by two words the second, by the first."""
+    lines = TWO_WORD_NOUNS.read_text(encoding="utf-8").splitlines()
+    return {
+        first: frozenset(seconds.split()) for line in lines if line[0] != "#" for first, seconds in [line.split(": ")]
+    }
+
+
+def _name(words: Sequence[str]) -> str:
+    """The two words as one where they are what a thing is called, in any number: "traffic-lights"; else empty."""
+    if len(words) != 2 or words[0].endswith(tuple(MARKS)):
+        return ""
+    first, second = _pair(words)
+    known = _second_words().get(first, frozenset())
+    return f"{first}-{second}" if not known.isdisjoint({second, *singulars(second)}) else ""
 
 
 def _may_be_one_name(word: str, following: str) -> bool:
