@@ -14,7 +14,7 @@ from pathlib import Path
 from imagemarket.search.links import leads_away
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import offensive, singulars
+from imagemarket.search.synonyms import offensive, offensive_elsewhere, singulars
 
 _HARMLESS = Path(__file__).with_name("data") / "harmless_names.txt"
 _NAME = re.compile(r"@\w")
@@ -99,15 +99,19 @@ def _is_starred_out(word: str) -> bool:
     return any(hidden.fullmatch(each) for word in _whole() for each in (word, f"{word}s"))
 
 
+def _listed() -> frozenset[str]:
+    return offensive() | {plain_letters(word) for word in offensive_elsewhere()}
+
+
 @cache
 def _whole() -> frozenset[str]:
     """The words that offend, without what stands between their parts."""
-    return frozenset(re.sub(r"[ -]", "", word) for word in offensive())
+    return frozenset(re.sub(r"[ -]", "", word) for word in _listed())
 
 
 @cache
 def _phrases() -> frozenset[str]:
-    return frozenset(re.sub(r"[ -]", "", word) for word in offensive() if " " in word or "-" in word)
+    return frozenset(re.sub(r"[ -]", "", word) for word in _listed() if " " in word or "-" in word)
 
 
 @cache

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagemarket.search.synonyms import offensive, singulars
+from imagemarket.search.synonyms import offensive, offensive_elsewhere, singulars
 from imagemarket.search.words import NEVER_ALONE, folded, other_numbers
 
 if TYPE_CHECKING:
@@ -166,4 +166,4 @@ def _deletes(words: Mapping[str, int]) -> SymSpell:
 
 def _may_be_said(word: str) -> bool:
     """What offends, one or several, is nobody's correction."""
-    return offensive().isdisjoint({word, *singulars(word)})
+    return (offensive() | offensive_elsewhere()).isdisjoint({word, *singulars(word)})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from imagemarket.search.words import other_numbers
+from imagemarket.search.words import folded, other_numbers
 
 _DATA = Path(__file__).with_name("data")
 WORDNET = _DATA / "wordnet.txt"
@@ -19,6 +19,7 @@ EDITED = _DATA / "synonyms.txt"
 
 NOT_PLURALS = _DATA / "not_plurals.txt"
 OFFENSIVE = _DATA / "offensive.txt"
+_OFFENSIVE_ELSEWHERE = _DATA / "offensive_elsewhere.txt"
 PERSONS = _DATA / "persons.txt"
 
 MOST_SYNONYMS = 4
@@ -59,6 +60,13 @@ def _lines(path: Path) -> frozenset[str]:
 def offensive() -> frozenset[str]:
     """Words that are said to nobody, as a synonym or a suggestion; what people type themselves is searched."""
     return _lines(OFFENSIVE)
+
+
+@cache
+def offensive_elsewhere() -> frozenset[str]:
+    """The same of other languages, with and without their accents."""
+    listed = _lines(_OFFENSIVE_ELSEWHERE)
+    return listed | {folded(word) for word in listed}
 
 
 def singulars(word: str) -> Iterator[str]:

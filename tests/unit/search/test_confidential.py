@@ -11,7 +11,8 @@ from imagemarket.search.confidential import confidential
 from imagemarket.search.links import leads_away
 from imagemarket.search.offence import offends
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import offensive
+from imagemarket.search.synonyms import offensive, offensive_elsewhere
+from imagemarket.search.words import folded
 
 SECRETS = (
     "akiazzqfodnn7example",
@@ -224,8 +225,45 @@ def test_a_word_of_the_list_is_known_in_disguise(way: str) -> None:
     assert [word for word in sorted(offensive()) if not offends(DISGUISES[way](word))] == []
 
 
+def test_a_word_of_another_language_is_known_without_its_accents_too() -> None:
+    assert len(offensive_elsewhere()) > 200
+    for word in sorted(offensive_elsewhere()):
+        assert offends(word) and offends(f"a golden {word} sunset") and offends(folded(word)), word
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        *(
+            "bitte",
+            "pesce spada",
+            "cerveja",
+            "Troja",
+            "Pula Croatia",
+            "hora de comer",
+            "folle journ\u00e9e",
+            "vache",
+            "vaca",
+        ),
+        *("kurve", "gato negro", "blue footed booby", "pussy willow", "kaffir lime", "horny toad", "honky tonk"),
+        *(
+            "\u0441\u043e\u0431\u0430\u043a\u0430",
+            "\u732b",
+            "\uac1c",
+            "\u0643\u0644\u0628",
+            "Pollo",
+            "Spa",
+            "conejo",
+            "Pulau",
+        ),
+    ],
+)
+def test_ordinary_words_of_other_languages_are_suggested(phrase: str) -> None:
+    assert not offends(phrase)
+
+
 def test_no_word_offends_for_a_part_of_it() -> None:
-    listed = {word.replace("-", "") for word in offensive()}
+    listed = {word.replace("-", "") for word in offensive() | offensive_elsewhere()}
     words = [word for word in english_words() if not offends(word)]
     assert len(english_words()) - len(words) < 2 * len(listed), "listed words and their plurals"
     assert [f"{word} {noun}" for word in words[::50] for noun in NOUNS if offends(f"{word} {noun}")] == []
