@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,10 @@ MISSPELT_FROM, _TWO_SLIPS_FROM = 4, 9
 """How many letters a word has in which one slip is looked for, or two."""
 _ANY_SLIP_FROM = 6
 """In shorter words another letter makes another word ("holi", "hold"): only usual slips are any there."""
+_UMLAUTS = {"ae": ("\u00e4", "a"), "oe": ("\u00f6", "o"), "ue": ("\u00fc", "u")}
+_UMLAUT_TYPED = re.compile("(ae|oe|ue)")
+_MOST_UMLAUTS = 7
+"""Into how many parts a word is split by what may be umlauts: three of them."""
 _PREFIX = 7
 _PART, _MOST_PAIRS = 3, 3
 """How many letters a part of a word has at least, and in how many ways one is taken apart."""
@@ -106,9 +110,19 @@ class Speller:
         """The word nearest to one that is not known, of equally near ones the catalogue's, then the most frequent;
         None for a known word and where nothing is near."""
         plain = word.lower()
+        if (umlauts := self._with_umlauts(plain)) is not None:
+            return umlauts
         if len(plain) < MISSPELT_FROM or not plain.isalpha() or self.knows(plain):
             return None
         return self.nearest(plain)
+
+    def _with_umlauts(self, plain: str) -> str | None:
+        """The catalogue's word that who has no key for an umlaut types so: "muenchen" is München."""
+        parts = _UMLAUT_TYPED.split(plain)
+        if not 1 < len(parts) <= _MOST_UMLAUTS or plain in english_words() or self.has(plain):
+            return None
+        ways = product(*((each, *_UMLAUTS.get(each, ())) for each in parts))
+        return next((way for letters in ways if (way := "".join(letters)) != plain and self.has(way)), None)
 
     def nearest(self, word: str) -> str | None:
         """The word nearest to this one, within the slips that its length allows."""

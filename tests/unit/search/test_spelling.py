@@ -148,3 +148,18 @@ def test_the_likelier_slip_is_taken(speller: Speller, typed: str, meant: str) ->
 def test_of_equally_near_words_the_catalogues_is_meant() -> None:
     assert Speller({}).correct("elekant") == "elegant"
     assert Speller({"elevant": 1}).correct("elekant") == "elevant"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        *(("muenchen", "m\u00fcnchen"), ("Koeln", "k\u00f6ln"), ("duesseldorf", "d\u00fcsseldorf")),
+        *(("zuerich", "zurich"), ("fuehrungskraefte", "f\u00fchrungskr\u00e4fte"), ("aepfel", "\u00e4pfel")),
+        *(("fuessen", None), ("blue", None), ("poem", None), ("shoes", None), ("joel", None), ("queue", None)),
+    ],
+)
+def test_umlauts_may_be_typed_in_two_letters_where_only_so_no_picture_has_the_word(
+    typed: str, meant: str | None
+) -> None:
+    words = "m\u00fcnchen k\u00f6ln d\u00fcsseldorf zurich f\u00fchrungskr\u00e4fte \u00e4pfel f\u00fcssen fuessen"
+    assert Speller(dict.fromkeys(f"{words} blu pom shos jol".split(), 1)).correct(typed) == meant
