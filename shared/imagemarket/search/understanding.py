@@ -13,7 +13,7 @@ from imagemarket.search import negation
 from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
 from imagemarket.search.negation import MARKS
-from imagemarket.search.spelling import Speller
+from imagemarket.search.spelling import Speller, words_of
 from imagemarket.search.words import Words, alike, read, signs_apart
 
 _SHAPES = {
@@ -170,7 +170,10 @@ def _minuses_aside(asked: negation.Asked) -> negation.Asked:
 
 def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> dict[str, tuple[str, ...]]:
     """The synonyms that pictures have; others find nothing and only puzzle."""
-    held = {word: tuple(other for other in others if speller.has(other)) for word, others in instead.items()}
+    held = {
+        word: tuple(other for other in others if all(map(speller.has, words_of(other))))
+        for word, others in instead.items()
+    }
     return {word: others for word, others in held.items() if others}
 
 

@@ -431,6 +431,21 @@ def test_two_words_find_the_one_that_they_make_where_a_picture_has_it(
     assert [each for each in added if each] == list(instead.values())
 
 
+@pytest.mark.parametrize(
+    ("asked", "instead"),
+    [
+        ("non-alcoholic drink", ["alcohol-free"]),
+        ("nonalcoholic drink", ["non-alcoholic", "alcohol-free"]),
+        ("alcohol-free drink", ["non-alcoholic"]),
+    ],
+)
+def test_what_is_without_alcohol_is_found_however_it_says_so(asked: str, instead: list[str]) -> None:
+    speller = Speller(dict.fromkeys(("non", "alcoholic", "alcohol", "free", "drink"), 2))
+    understood = QueryReader(lambda: speller).read(SearchQuery(q=asked), lambda _: ())
+    assert [other for each in understood.synonyms if each.word != "drink" for other in each.instead] == instead
+    assert not [clause for group in understood.words.groups for clause in group if clause.excluded]
+
+
 def read(q: str, *, present: Any = lambda _: (), **query: Any) -> Understood:
     return QueryReader(lambda: SPELLER, SYNONYMS).read(SearchQuery(q=q, **query), present)
 
