@@ -87,6 +87,12 @@ def test_a_slip_does_not_stop_it(table: SuggestionTable, typed: str) -> None:
     assert suggest(table, typed)[0].lower() in {"sunset", "golden sunset"}
 
 
+def test_a_words_other_spelling_follows(table: SuggestionTable) -> None:
+    table.write([*map(document, ("Gray cat", "Gray car", "Grey cloud", "Grey dog"))], [])
+    assert suggest(table, "grey c") == ["Grey cloud", "Gray car", "Gray cat"]
+    assert suggest(table, "gray c") == ["Gray car", "Gray cat", "Grey cloud"]
+
+
 def test_what_offends_is_suggested_to_nobody(table: SuggestionTable) -> None:
     table.write([document("Golden whore", tags=("golden slut", "golden hour"))], [])
     assert suggest(table, "golden") == ["golden hour"]

@@ -20,7 +20,7 @@ from imagemarket.search.confidential import confidential
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.offence import offends
 from imagemarket.search.spelling import Speller, english_words, words_of
-from imagemarket.search.words import alike, folded
+from imagemarket.search.words import alike, folded, other_spellings
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -258,6 +258,11 @@ def _lessened(counted: Counter[str]) -> list[str]:
     return [each for each, change in counted.items() if change < 0]
 
 
+def _with(found: list[Suggestion], more: list[Suggestion]) -> list[Suggestion]:
+    known = {each.text.lower() for each in found}
+    return [*found, *(each for each in more if each.text.lower() not in known)]
+
+
 class Suggestions:
     """The use case: complete what was typed, tolerating a slip."""
 
@@ -273,12 +278,14 @@ class Suggestions:
             return SuggestPage(items=[], corrected=None)
         found = self._beginning_with(beginning, query.limit)
         corrected = None
+        elsewhere = " ".join(next(iter(other_spellings(word)), word) for word in beginning.split(" "))
+        if len(found) < query.limit and elsewhere != beginning:
+            found = _with(found, self._beginning_with(elsewhere, query.limit))
         if len(found) < query.limit and (better := self._corrected(phrase_of(query.q))) is not None:
             more = self._beginning_with(begun(better), query.limit)
             if more:
                 corrected = better if not found else None
-                known = {each.text.lower() for each in found}
-                found += [each for each in more if each.text.lower() not in known]
+                found = _with(found, more)
         return SuggestPage(items=found[: query.limit], corrected=corrected)
 
     def _beginning_with(self, beginning: str, limit: int) -> list[Suggestion]:
