@@ -20,6 +20,9 @@ from imagemarket.search.offence import offends
         "Leather pouf",
         "Gato negro",
         "Midget submarine",
+        "Cono Sur",
+        "Horny toad",
+        "Super Bowl XXX",
     ],
 )
 def test_harmless_names_are_suggested(name: str) -> None:
