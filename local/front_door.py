@@ -114,10 +114,13 @@ def _target(request: Request) -> tuple[bytes, bytes]:
     if any((byte < 0x20 and byte != 0x09) or byte == 0x7F for _, value in request.headers.raw for byte in value):
         raise _Refused(400, "Bad request", "A header holds a control character")
     if leads_elsewhere(path):
-        raise _Refused(400, "Bad request", "The path holds a segment or a character that no path of this API has")
+        raise _Refused(400, "Bad request", _NO_PATH)
     if not all(0x21 <= byte < 0x7F and byte != 0x23 for byte in query):
         raise _Refused(400, "Bad request", "The query holds a character that must be percent-encoded")
     return path, query
+
+
+_NO_PATH = "The path holds a segment or a character that no path of this API has"
 
 
 def leads_elsewhere(path: bytes) -> bool:
@@ -292,12 +295,13 @@ async def _home(request: Request) -> Response:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """What this door answers by itself, as a problem."""
-    _ = request
     assert isinstance(error, HTTPException)
     if isinstance(error, _Refused):
         problem = _problem(error.status_code, error.title, error.detail)
         if error.status_code == 408:  # what comes late is no next request (RFC 9110, 15.5.9)
             problem.headers["connection"] = "close"
+    elif error.status_code == 404 and leads_elsewhere(request.scope["raw_path"]):
+        problem = _problem(400, "Bad request", _NO_PATH)  # no route's path takes a line break
     elif error.status_code == 404:
         problem = _problem(404, "Not found", "Nothing of the local cloud has this address; the API begins at /v1")
     elif error.status_code == 405:

@@ -282,6 +282,27 @@ def test_json_in_another_charset_is_refused_rather_than_read_as_other_letters(ch
     assert taken > 8
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_json_that_is_in_another_encoding_is_refused_whatever_it_says(encoding: str) -> None:
+    taken = 0
+    for each in every_route():
+        route = each.values[0]
+        if route.method in {"POST", "PUT", "PATCH"} and route.body() is not None:
+            headers = {"content-type": "application/json"}
+            body = '{"title": "\u00e9"}'.encode(encoding)
+            answer = route.handle(
+                http_event(route.method, route.path, body, headers=headers, caller=caller("contributor"))
+            )
+            if answer["statusCode"] == 403:
+                continue
+            taken += 1
+            assert answer["statusCode"] == 422, route.name
+            (error,) = json_of(answer)["errors"]
+            assert error["field"] == "body"
+            assert error["detail"].startswith(("must be JSON in UTF-8", "is not valid JSON"))
+    assert taken > 8
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
 def test_json_that_is_said_to_be_in_utf8_is_read(charset: str) -> None:
     (route,) = (each.values[0] for each in every_route() if each.values[0].name == "announceUpload")

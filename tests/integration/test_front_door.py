@@ -221,6 +221,15 @@ def test_dot_segments_lead_nowhere(standing: int, prefix: bytes, dots: bytes, re
 
 @pytest.mark.parametrize(
     "target",
+    [b"/v1/a%0ab", b"/v1/images/a%0Ab", b"/images/a%0ab", b"/nosuch%0a", b"/v1/a%00", b"/v1/a%7f", b"/v1/a%0db"],
+)
+def test_control_characters_in_a_path_are_refused_for_what_they_are(standing: int, target: bytes) -> None:
+    status, body = raw(standing, target)
+    assert (status, b"no path of this API has" in body) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "target",
     [
         *(b"/v1/x#/../../secrets", b"/v1/x?a=1#b", b"/v1/%00", b"/v1/a%0d%0aHost:%20x", b"/v1/%0", b"/v1/%"),
         *(

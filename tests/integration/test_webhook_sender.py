@@ -54,11 +54,27 @@ def test_a_receiver_that_asks_for_patience_is_understood() -> None:
             ("Wed, 01 Dec 2021 10:00:00 GMT", 0),
             ("soon", None),
             ("-5", None),
+            ("Mon, 01 Jan 99999999999999 00:00:00 GMT", None),
+            ("Mon, 01 Jan 2026 99999999999999:00:00 GMT", None),
+            ("Mon, 01 Jan 2026 00:00:00 +99999999999999999999", None),
+            ("Fri, 31 Dec 9999 23:59:59 -2359", LONGEST_RETRY_AFTER),
         ):
             receiver.headers = {"retry-after": asked}
             assert sender().post(receiver.url, {}, b"{}").retry_after == understood, asked
         receiver.headers = {"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)}
         assert 90 <= (sender().post(receiver.url, {}, b"{}").retry_after or 0) <= 100
+
+
+def test_what_nobody_thought_of_in_an_answer_is_a_failed_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls holds a place that others wait for, and gives it back with an answer."""
+
+    def surprise(_: str | None) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("imagemarket.notifications.sender._seconds", surprise)
+    with receiving() as receiver:
+        answer = sender().post(receiver.url, {}, b"{}")
+    assert (answer.status, answer.delivered, answer.error) == (None, False, "the answer cannot be read")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from imagemarket.notifications.targets import TargetRefused, TargetRules
 from imagemarket.platform.errors import InvalidRequest
+from imagemarket.platform.telemetry import logger
 
 TIMEOUT_SECONDS = 15.0
 """For all of it, from the name to the last byte; Standard Webhooks 1.0 recommends 15 to 30."""
@@ -171,6 +172,9 @@ class WebhookSender:
             return failed(f"the answer's header fields are longer than {MAX_ANSWER_BYTES} bytes")
         except (OSError, http.client.HTTPException, ValueError) as error:
             return failed(_why(error))
+        except Exception as error:  # noqa: BLE001 - whoever calls holds a place that others wait for
+            logger.error("a receiver's answer raised", raised=type(error).__name__)
+            return failed("the answer cannot be read")
         finally:
             if opened is not None:
                 opened.close()
@@ -224,7 +228,7 @@ def _seconds(value: str | None) -> int | None:
         return LONGEST_RETRY_AFTER if len(digits) > 6 else min(int(digits), LONGEST_RETRY_AFTER)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+        left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
+    except (ValueError, OverflowError):  # a year or an offset of twenty digits is no number of a date
         return None
-    left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
     return min(max(0, math.ceil(left.total_seconds())), LONGEST_RETRY_AFTER)

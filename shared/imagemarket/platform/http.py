@@ -268,7 +268,8 @@ def _parsed(body: bytes) -> Any:
             again.append((read, Counter(name for name, _ in pairs).most_common(1)[0][0]))
         return read
 
-    read = json.loads(body, object_pairs_hook=read_object)
+    # Of bytes `json.loads` guesses the encoding, and reads UTF-16 and UTF-32 too.
+    read = json.loads(body.decode("utf-8-sig"), object_pairs_hook=read_object)
     if not again:
         return read
     holder, name = again[-1]  # those before may be values that this one passes over

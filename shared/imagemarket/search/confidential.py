@@ -123,7 +123,7 @@ _CHOSEN_AS_PASSWORDS = frozenset(
     )
 )
 """Of the words that head every list of leaked passwords, those that pictures are not called with a number."""
-_SIGN_BEHIND_A_NUMBERED = re.compile(r"[^\W\d_]{3}\d{1,2}[!$%&*?]+[^\W_]")
+_SIGN_BEHIND_A_NUMBERED = re.compile(r"[^\W\d_]{3}\d{1,3}(?:[!$%&*?]+[^\W_]|[!$&*]+(?!\S))")
 # H2SO4: the elements of what is bottled and drawn.
 _FORMULA = re.compile(r"(?i)(?=\w{2,9}$)(?:(?:Al|Ag|Br|Ca|Cl|Cu|Fe|Hg|Li|Mg|Na|Si|Ti|Zn|[CFHIKNOPS])\d{0,2}){2,}")
 _INITIALS = frozenset({"html", "xhtml", "lgbtq", "lgbtqi", "lgbtqia", "lgbtqiap", "lgbtqqia"})
