@@ -716,7 +716,7 @@ def _name(words: Sequence[str]) -> str:
 def _may_be_one_name(word: str, following: str) -> bool:
     """Whether a word may only tell more of the next: "parked cars", "no right turn"; what often is absent and what is
     many does not."""
-    if not following or following in _SURE | _NOBODY or word.startswith('"'):
+    if not following or following[0] == "-" or following in _SURE | _NOBODY or word.startswith('"'):
         return False
     if following in STOP_WORDS:
         return following == "of"

@@ -185,6 +185,8 @@ _TABLE = (
     ("cat not on the sofa", "cat", "-sofa", "", ""),
     ("cat not on sofa in living room", "cat in living room", "-sofa", "", ""),
     ("dog not in my garden", "dog", "-garden", "", ""),
+    ("cat not under table -dog", "cat", "-dog -table", "", ""),
+    ("room no table -dog", "room", "-dog -table", "", ""),
     ("beach not at sunset", "beach", "-sunset", "", ""),
     ("beach not in winter or summer", "beach", "-winter -summer", "", ""),
     ("office not with people", "office", "", "", "nobody"),
