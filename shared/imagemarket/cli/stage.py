@@ -56,6 +56,7 @@ def use_stage(stage: str) -> None:
 
     Raises `CliError` when the stage is not deployed where the credentials lead.
     """
+    _use_region()
     another = _stage_of_settings(stage) != stage
     if not another and os.environ.get(_GIVEN):
         os.environ[STAGE_VARIABLE] = stage
@@ -86,6 +87,12 @@ def api_address(url: str | None, stage: str) -> str:
     return DEFAULT_URL if stage == "local" else _settings_of(stage)["MARKET_PUBLIC_BASE_URL"]
 
 
+def _use_region() -> None:
+    """The region as the `aws` command reads it: boto3 knows `AWS_DEFAULT_REGION` alone."""
+    if region := os.environ.get("AWS_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
+
+
 def _stage_of_settings(stage: str) -> str:
     """Whose the settings in the environment are; where nothing says so, this stage's.
 
@@ -99,12 +106,15 @@ def _settings_of(stage: str) -> dict[str, str]:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    _use_region()
     try:
         client = boto3.client("cloudformation")
         (described,) = client.describe_stacks(StackName=f"imagemarket-{stage}-application")["Stacks"]
     except (ClientError, BotoCoreError) as error:
+        answered = isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "ValidationError"
+        said = "is not found" if answered else "cannot be looked up"
         raise CliError(
-            f"stage {stage!r} is not found ({error}). For this machine's cloud use ./market and the same words; for AWS"
+            f"stage {stage!r} {said} ({error}). For this machine's cloud use ./market and the same words; for AWS"
             " set AWS_PROFILE and AWS_REGION, and --stage"
         ) from error
     outputs = {each.get("OutputKey"): each.get("OutputValue", "") for each in described.get("Outputs", [])}

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 import typer
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from typer.testing import CliRunner
 
 from imagemarket.cli import stage as stage_module
@@ -31,8 +31,11 @@ class CloudFormation:
     """Stacks of the stage `launch` alone."""
 
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
-        if StackName != "imagemarket-launch-application":
+        if StackName == "imagemarket-nobodys-application":
             raise NoCredentialsError
+        if StackName != "imagemarket-launch-application":
+            why = f"Stack with id {StackName} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": why}}, "DescribeStacks")
         outputs = [
             {"OutputKey": "ApiId", "OutputValue": "x"},
             {"OutputKey": "CommandSettings", "OutputValue": json.dumps(TOLD)},
@@ -112,6 +115,20 @@ def test_a_stage_that_is_set_to_nothing_is_not_set() -> None:
 def test_a_stage_that_is_not_there_says_what_to_do(stage: str, words: str) -> None:
     with pytest.raises(CliError, match=words):
         use_stage(stage)
+
+
+def test_a_stage_that_nobody_was_asked_for_is_not_said_to_be_missing() -> None:
+    with pytest.raises(CliError, match=r"'nobodys' cannot be looked up .*credentials"):
+        use_stage("nobodys")
+
+
+@pytest.mark.parametrize("other", ["eu-west-1", None])
+def test_the_region_is_read_as_by_the_aws_command(other: str | None) -> None:
+    os.environ["AWS_REGION"] = "eu-central-1"
+    if other:
+        os.environ["AWS_DEFAULT_REGION"] = other
+    assert api_address(None, "launch") == "https://api.example.com"
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-central-1"
 
 
 def test_a_stage_of_an_older_release_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
