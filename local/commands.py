@@ -198,8 +198,7 @@ def _reset(layout: Layout, arguments: Sequence[str]) -> int:
 
 def _env(layout: Layout, arguments: Sequence[str]) -> int:
     argparse.ArgumentParser(allow_abbrev=False, prog="./market env").parse_args(arguments)
-    if not layout.data.exists():
-        raise LocalError("nothing was started here: run ./market up")
+    _refuse_where_down(layout, *_NEEDED)
     for name, value in Cloud(layout).environment().items():
         print(f"export {name}={shlex.quote(value)}")
     return 0
@@ -263,15 +262,9 @@ def product_commands() -> set[str]:
 
 def _product(layout: Layout, arguments: Sequence[str]) -> int:
     """The product's own command line, pointed at the local stack."""
-    rest = ["--help"] if list(arguments) == ["--help-product"] else list(arguments)
-    works_without_stack = _works_without_stack(rest, layout.base_url)
+    works_without_stack = _works_without_stack(arguments, layout.base_url)
     if not works_without_stack:
-        try:
-            _refuse_where_not_deployed(layout, *_NEEDED)
-        except LocalError:
-            if rest[0] not in product_commands():
-                raise LocalError(f"there is no command {rest[0]}: ./market help names them") from None
-            raise
+        _refuse_where_not_deployed(layout, *_NEEDED)
     environment = Cloud(layout).environment()
     if works_without_stack and Supervisor(layout).process("front") is None:
         del environment["MARKET_URL"]  # nobody would answer there
@@ -279,7 +272,7 @@ def _product(layout: Layout, arguments: Sequence[str]) -> int:
     environment |= {name: value for name, value in os.environ.items() if name.startswith("MARKET_") and value}
     os.environ.update(environment)
     named = "import sys; sys.argv[0] = './market'; from imagemarket.cli.__main__ import main; main()"
-    os.execv(sys.executable, [sys.executable, "-c", named, *rest])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-c", named, *arguments])  # noqa: S606
 
 
 def _works_without_stack(arguments: Sequence[str], own_url: str) -> bool:
@@ -287,7 +280,7 @@ def _works_without_stack(arguments: Sequence[str], own_url: str) -> bool:
     elsewhere = os.environ.get("MARKET_URL", own_url) != own_url or "--url" in arguments
     return (
         elsewhere
-        or {"--help", "--help-product", "--stage"} & set(arguments) != set()
+        or {"--help", "--stage"} & set(arguments) != set()
         or arguments[0] in _OFFLINE
         or list(arguments[:2]) == ["models", "build"]
     )

@@ -3,7 +3,7 @@
     .market/venv/bin/python -m local.help_texts
 
 writes them anew; a test holds them equal to what the commands themselves say. `market.txt` and `test.txt` are written
-by hand.
+by hand. `pytest.options` has every option of pytest and its plugins, so that `./market test` refuses others at once.
 """
 
 from __future__ import annotations
@@ -60,6 +60,20 @@ def _products() -> dict[str, str]:
     return found
 
 
+def pytest_options() -> list[str]:
+    """Every option that pytest takes here, its plugins' too, in order."""
+    import pytest
+
+    class Asked:
+        def pytest_cmdline_main(self, config: pytest.Config) -> int:
+            self.options = sorted(config._parser.optparser._option_string_actions)  # noqa: SLF001 - its help hides some
+            return 0
+
+    asked = Asked()
+    pytest.main(["-q"], plugins=[asked])
+    return asked.options
+
+
 def main() -> None:
     """Writes all that are generated, and removes what no command is of."""
     wanted = texts()
@@ -68,6 +82,7 @@ def main() -> None:
             path.unlink()
     for name, text in wanted.items():
         (FOLDER / f"{name}.txt").write_text(text, encoding="utf-8")
+    (FOLDER / "pytest.options").write_text("".join(f"{option}\n" for option in pytest_options()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -43,24 +43,23 @@ def _say(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return market.main()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("search", "a red boat"),
-        ("upload", "/tmp"),
-        ("users", "create-admin", "a@example.com"),
-        ("images", "stuck"),
-        ("dlq", "list"),
-        ("models", "list"),
-        ("verify",),
-        ("categories",),
-        ("dashboard", "--once"),
-        ("logs", "search_api"),
-        ("logs", "--request", "019af9c5"),
-        ("status",),
-        ("env",),
-    ],
-)
+ASKING = [
+    ("search", "a red boat"),
+    ("upload", "/tmp"),
+    ("users", "create-admin", "a@example.com"),
+    ("images", "stuck"),
+    ("dlq", "list"),
+    ("models", "list"),
+    ("verify",),
+    ("categories",),
+    ("dashboard", "--once"),
+    ("logs", "search_api"),
+    ("logs", "--request", "019af9c5"),
+    ("env",),
+]
+
+
+@pytest.mark.parametrize("words", [*ASKING, ("status",)])
 def test_with_the_stack_down_a_command_says_so_in_a_line_and_answers_nothing(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
@@ -69,6 +68,17 @@ def test_with_the_stack_down_a_command_says_so_in_a_line_and_answers_nothing(
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert "./market up" in said.err
+
+
+@pytest.mark.parametrize("words", ASKING)
+def test_with_the_stack_down_again_a_command_says_so_in_a_line_and_answers_nothing(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    Layout(made=state, state=state, port=8080).ports()
+    write_private(state / "outputs.json", json.dumps({"stack": {"ApiUrl": "x"}}))
+    assert _say(monkeypatch, *words) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "market: the local cloud is down: start it with ./market up\n")
 
 
 @pytest.mark.parametrize("wrong", [{"MARKET_PORT": "x"}, {"MARKET_STAGE": "prod"}, {"MARKET_CLONE": "/another"}, {}])
@@ -309,15 +319,6 @@ def test_help_names_every_command_of_the_product() -> None:
     assert {name for name in market.product_commands() if not re.search(rf"\b{name}\b", market.USAGE)} == set()
 
 
-def test_a_command_that_is_none_is_called_so_also_where_the_stack_is_down(
-    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert _say(monkeypatch, "nosuch", "word") == 1
-    assert "there is no command nosuch" in capsys.readouterr().err
-    assert _say(monkeypatch, "images", "show", "x") == 1
-    assert "the local cloud is down" in capsys.readouterr().err
-
-
 def test_a_part_or_function_that_is_none_is_told_which_there_are(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -334,6 +335,13 @@ def test_what_a_command_takes_is_told_without_an_environment_as_with_one() -> No
     differing = {name for name, text in wanted.items() if text.split() != there[name].split()}
     assert differing == set(), "python -m local.help_texts writes them anew"
     assert {*market.COMMANDS, *market.product_commands()} <= there.keys()
+
+
+def test_the_options_that_test_passes_on_are_those_of_pytest() -> None:
+    listed = (help_texts.FOLDER / "pytest.options").read_text(encoding="utf-8").split()
+    program = "from local.help_texts import pytest_options; print(*pytest_options())"
+    told = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert listed == told.stdout.split(), "python -m local.help_texts writes them anew"
 
 
 @pytest.mark.parametrize(

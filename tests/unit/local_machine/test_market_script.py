@@ -93,6 +93,10 @@ def test_what_there_is_not_is_refused_before_anything_is_installed(clone: Path) 
         done = _run(clone, "test", named)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"market: there is no file or folder {named.partition('::')[0]} to test\n"
+    for word, option in {"--nosuch": "--nosuch", "--tb_=short": "--tb_", "-Z": "-Z", "--coll": "--coll"}.items():
+        done = _run(clone, "test", "-x", "-k", "words", word)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"market: pytest takes no option {option}: ")
     assert _run(clone, "bench").stdout == benchmarks
     assert _run(clone, "logs", "nosuch").stdout == "Nothing was started here: run ./market up\n"
     assert not (clone / ".market").exists()
@@ -105,6 +109,8 @@ def test_what_there_is_goes_on_to_its_environment(clone: Path, tmp_path: Path) -
         ("bench", "tags", "--json", "x"),
         ("test", "tests::x"),
         ("test", "-k", "x"),
+        ("test", "-xvs", "-n2", "-m", "not stack", "--junitxml=x", "--randomly-seed", "-1", "--tb=short"),
+        ("test", "-pno:cacheprovider", "--", "--nosuch"),
         ("test",),
         ("test", str(tmp_path)),
     ]:
@@ -158,11 +164,36 @@ def test_what_checks_there_are_is_told() -> None:
         assert words in (HELP / "test.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("arguments", [("nosuch",), ("nosuch", "--help"), ("help", "nosuch"), ("uplaod", "x")])
-def test_a_command_that_is_none_is_called_so_before_anything_is_made(clone: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("nosuch",), "there is no command nosuch: ./market help names them"),
+        (("nosuch", "--help"), "there is no command nosuch: ./market help names them"),
+        (("help", "nosuch"), "there is no command nosuch: ./market help names them"),
+        (("uplaod", "x"), "there is no command uplaod (did you mean upload?): ./market help names them"),
+        (("hlep",), "there is no command hlep (did you mean help?): ./market help names them"),
+        (("market",), "there is no command market: ./market help names them"),
+        (("--nosuch",), "there is no command --nosuch: ./market help names them"),
+        (("../help/up",), "there is no command ../help/up: ./market help names them"),
+        ((r"a\c*",), r"there is no command a\c*: ./market help names them"),
+        (("x" * 5000,), f"there is no command {'x' * 5000}: ./market help names them"),
+        (("dlq", "nosuch", "--help"), "there is no command dlq nosuch: ./market help dlq names them"),
+        (("dlq", "lsit"), "there is no command dlq lsit (did you mean list?): ./market help dlq names them"),
+        (
+            ("help", "images", "shw"),
+            "there is no command images shw (did you mean show?): ./market help images names them",
+        ),
+        (
+            ("users", "creat-admin", "-h"),
+            "there is no command users creat-admin (did you mean create-admin?): ./market help users names them",
+        ),
+    ],
+)
+def test_a_command_that_is_none_is_called_so_before_anything_is_made(
+    clone: Path, arguments: tuple[str, ...], told: str
+) -> None:
     done = _run(clone, *arguments)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "there is no command" in done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"market: {told}\n")
     assert not (clone / ".market").exists()
 
 
@@ -193,7 +224,7 @@ def test_the_version_needs_no_environment(clone: Path) -> None:
 )
 def test_a_word_too_many_is_not_passed_over(clone: Path, arguments: tuple[str, ...]) -> None:
     done = _run(clone, *arguments)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert arguments[-1] in done.stderr
     assert done.stderr.count("\n") == 1
 
