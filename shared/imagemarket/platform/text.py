@@ -6,6 +6,7 @@ tags that look alike, help nobody but those who mean to deceive (Unicode TR 36, 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-_JOINERS = frozenset("\u200c\u200d")
+_NON_JOINER = "\u200c"
+_JOINERS = frozenset(f"{_NON_JOINER}\u200d")
 _JOINING = (
     (0x0600, 0x0DFF),  # Arabic, Syriac, N'Ko; India's, of Devanagari to Sinhala
     (0x1000, 0x109F),  # Burmese
@@ -97,7 +99,8 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 def clean_line(value: str) -> str:
-    """One line of text: composed (NFC), trimmed, each run of white space a single space; "" where nothing shows.
+    """One line of text: composed (NFC), trimmed, each run of white space a single space, without non-joiners that part
+    nothing; "" where nothing shows.
 
     Raises ValueError naming what cannot be seen or stored.
     """
@@ -105,7 +108,8 @@ def clean_line(value: str) -> str:
 
 
 def clean_lines(value: str) -> str:
-    """Text of several lines: composed (NFC), trimmed, line ends as LF; "" where nothing shows.
+    """Text of several lines: composed (NFC), trimmed, line ends as LF, without non-joiners that part nothing; ""
+    where nothing shows.
 
     Raises ValueError naming what cannot be seen or stored.
     """
@@ -122,7 +126,7 @@ def what_shows(value: str, most: int, *, lines: bool = False) -> str:
     allowed = "\n\t" if lines else "\t"
     while text != before:  # what is taken out or cut off changes what stands beside it
         before = text
-        text = unicodedata.normalize("NFC", text if lines else " ".join(text.split()))
+        text = _without_idle_non_joiners(unicodedata.normalize("NFC", text if lines else " ".join(text.split())))
         text = "".join(each for place, each in enumerate(text) if _wrong(text, place, allowed) is None).strip()
         text = text[:most].strip()
     return _cleaned(text)
@@ -148,12 +152,31 @@ def _cleaned(text: str) -> str:
 
 
 def _checked(value: str, *, allowed: str) -> str:
-    text = unicodedata.normalize("NFC", value)
+    text = _without_idle_non_joiners(unicodedata.normalize("NFC", value))
     for place in range(len(text)):
         wrong = _wrong(text, place, allowed)
         if wrong is not None:
             raise ValueError(wrong)
     return text
+
+
+def _without_idle_non_joiners(text: str) -> str:
+    """Without the non-joiners that people leave where a word of a joining script begins or ends, and that part nothing
+    there; of several together within a word one."""
+
+    def working(together: re.Match[str]) -> str:
+        before, behind = text[together.start() - 1 : together.start()], text[together.end() : together.end() + 1]
+        if _may_be_joined(before) and _may_be_joined(behind):
+            return _NON_JOINER
+        idle = (_may_be_joined(before) and _parts(behind)) or (_may_be_joined(behind) and _parts(before))
+        return "" if idle else together[0]
+
+    return re.sub(f"{_NON_JOINER}+", working, text)
+
+
+def _parts(each: str) -> bool:
+    """Whether a character, or the text's end, is of no word."""
+    return unicodedata.category(each or " ")[0] in "PSZ" or each.isspace()
 
 
 def _wrong(text: str, place: int, allowed: str) -> str | None:

@@ -96,3 +96,34 @@ def test_what_stacks_nothing_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cannot be seen"):
         clean_line(text)
     assert "\u2d7f" not in what_shows(text, 100)
+
+
+HINDI, BENGALI, PERSIAN = "\u0928\u092e\u0938\u094d\u0924\u0947", "\u0995\u09b2\u09ae", "\u06a9\u062a\u0627\u0628"
+
+
+@pytest.mark.parametrize("word", [HINDI, BENGALI, PERSIAN, "\u0936\u094d\u0930\u0940\u092e\u093e\u0928\u094d"])
+@pytest.mark.parametrize(
+    "form", ["{}\u200c", "{}\u200c\u200c", "\u200c{}", "{}\u200c {}", "{}\u200c, {}\u200c.", "x {}\u200c!"]
+)
+def test_a_non_joiner_that_people_leave_at_a_words_end_is_dropped_as_a_space_is(word: str, form: str) -> None:
+    text = form.format(word, word)
+    assert clean_line(text) == text.replace("\u200c", "") == what_shows(text, 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("\u0645\u06cc\u200c\u0634\u0648\u062f", "\u0645\u06cc\u200c\u0634\u0648\u062f"),
+        ("\u0645\u06cc\u200c\u200c\u0634\u0648\u062f", "\u0645\u06cc\u200c\u0634\u0648\u062f"),
+        ("\u09a4\u09cd\u200d", "\u09a4\u09cd\u200d"),
+        ("\u06f1\u06f3\u06f0\u06f5 \u0647\u200d", "\u06f1\u06f3\u06f0\u06f5 \u0647\u200d"),
+    ],
+)
+def test_joiners_with_work_to_do_stay_once(text: str, clean: str) -> None:
+    assert clean_line(text) == clean == what_shows(text, 100)
+
+
+@pytest.mark.parametrize("text", ["cat\u200c", "\u200ccat", "c\u200cat", "cat \u200c", "\u0420\u200c", "2\u200c"])
+def test_joiners_of_scripts_that_do_not_join_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot be seen"):
+        clean_line(text)
