@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from imagemarket.catalog.images import REPROCESS, change_status
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
@@ -15,6 +17,8 @@ from imagemarket.ingestion.sweeper import next_run
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, StepUnderWay
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.search.documents import DocumentBuilder
+from imagemarket.search.models import Removal
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
 
@@ -213,11 +217,17 @@ def test_a_step_at_work_undoes_itself_and_one_that_was_killed_is_cleaned_up_afte
     assert room.one("SELECT count(lease_until) AS n FROM processing_steps WHERE image_id = %s", job)["n"] == 0
 
 
-def test_an_image_that_was_published_before_is_told_to_the_search_engines(room: Room) -> None:
+def test_the_search_engines_hear_of_a_published_image_when_it_goes_back_into_processing(room: Room) -> None:
+    """From then on its document is a removal, whether its next run publishes or fails."""
     job = room.a_job()
     with room.database.transaction() as connection:
-        connection.execute("UPDATE images SET version = 5, run = 2 WHERE id = %s", (job.image_id,))
+        connection.execute("UPDATE images SET version = 5, status = 'approved' WHERE id = %s", (job.image_id,))
+        change_status(
+            connection, job.image_id, REPROCESS, ImageStatus.PROCESSING, actor="verify", reason="r", columns={"run": 2}
+        )
     room.compensation.run(job.model_copy(update={"run": 2}), FAILED)
-    assert (
-        room.one("SELECT payload FROM outbox WHERE image_id = %s AND topic = 'index'", job)["payload"]["version"] == 6
+    told = room.database.fetch_all(
+        "SELECT payload FROM outbox WHERE image_id = %s AND topic = 'index'", (job.image_id,)
     )
+    assert [row["payload"]["version"] for row in told] == [6]
+    assert DocumentBuilder(room.database).build([job.image_id]) == ([], [Removal(job.image_id, 7)])

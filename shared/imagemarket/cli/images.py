@@ -70,13 +70,13 @@ def delete(
 
 @app.command("history")
 def history(image_id: Id, stage: Stage = "local") -> None:
-    """Show what was done to an image, by whom and why."""
+    """Show every change of an image's status: when, by whom and why."""
     from imagemarket import wiring
 
     with deployment(stage):
         rows = wiring.withdrawal().history(image_id)
     if not rows:
-        say("Nothing was ever done to this image.")
+        say("No change of this image's status is recorded.")
         return
     show(
         ("at", "action", "by", "reason", "from", "to"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.catalog.images import RETRY, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import (
@@ -113,18 +114,13 @@ class Retries:
         image = self._may_be_tried_again(connection, contributor_id, image_id)
         # That all was cleaned up holds until other bytes are there, too.
         connection.execute("DELETE FROM processing_steps WHERE image_id = %s AND step <> %s", (image_id, COMPENSATE))
-        key, version = image["s3_original_key"], image["object_version"]
+        key, version, run = image["s3_original_key"], image["object_version"], image["run"] + 1
         other_bytes = request.size_bytes is not None or request.sha256 is not None
         if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
             connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image_id,))
-            row = connection.execute(
-                "UPDATE images SET status = 'processing', rejection = NULL, run = run + 1, replays = 0,"
-                " trace_header = coalesce(%s, trace_header), version = version + 1, updated_at = now() WHERE id = %s"
-                " RETURNING id, contributor_id, s3_original_key, object_version, run, request_id, trace_header",
-                (current_trace_header(), image_id),
-            ).fetchone()
-            assert row is not None
-            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), IngestionJob.of(row), row["run"]
+            self._retried(connection, contributor_id, image, {"rejection": None})
+            job = IngestionJob.of({**image, "run": run, "trace_header": _trace(image)})
+            return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), job, run
         size = request.size_bytes or image["announced_bytes"]
         announced = image["announced_sha256"]
         same_file = request.size_bytes is None and image["status"] == "processing_failed"
@@ -132,12 +128,14 @@ class Retries:
         self._uploads.allowance.take(connection, contributor_id, size)
         multipart_id = self._uploads.start_parts(key, content_type=image["content_type"], size_bytes=size)
         # The reason stands until other bytes are there; should they never come, it is the reason again.
-        connection.execute(
-            "UPDATE images SET status = 'processing', object_version = NULL, refused_version = object_version,"
-            " run = run + 1, replays = 0, announced_bytes = %s, announced_sha256 = %s, multipart_id = %s,"
-            " trace_header = coalesce(%s, trace_header), version = version + 1, updated_at = now() WHERE id = %s",
-            (size, bytes.fromhex(sha256) if sha256 else None, multipart_id, current_trace_header(), image_id),
-        )
+        waits_for = {
+            "object_version": None,
+            "refused_version": version,
+            "announced_bytes": size,
+            "announced_sha256": bytes.fromhex(sha256) if sha256 else None,
+            "multipart_id": multipart_id,
+        }
+        self._retried(connection, contributor_id, image, waits_for)
         upload = self._uploads.way_up(
             image_id,
             key,
@@ -151,14 +149,28 @@ class Retries:
                 image_id=image_id, status=ImageStatus.PROCESSING, upload=upload, expires_in=UPLOAD_EXPIRES_SECONDS
             ),
             None,
-            image["run"] + 1,
+            run,
         )
+
+    @staticmethod
+    def _retried(connection: Connection[Row], contributor_id: UUID, image: Row, columns: dict[str, object]) -> None:
+        change = change_status(
+            connection,
+            image["id"],
+            RETRY,
+            ImageStatus.PROCESSING,
+            actor=f"contributor {contributor_id}",
+            reason="Its contributor asked for it.",
+            columns={"run": image["run"] + 1, "replays": 0, "trace_header": _trace(image), **columns},
+        )
+        assert change is not None, "the row is locked"
 
     @staticmethod
     def _may_be_tried_again(connection: Connection[Row], contributor_id: UUID, image_id: UUID) -> Row:
         image = connection.execute(
-            "SELECT status, rejection, s3_original_key, object_version, content_type, announced_bytes,"
-            " announced_sha256, run FROM images WHERE id = %s AND contributor_id = %s FOR UPDATE",
+            "SELECT id, contributor_id, status, rejection, s3_original_key, object_version, content_type,"
+            " announced_bytes, announced_sha256, run, request_id, trace_header FROM images"
+            " WHERE id = %s AND contributor_id = %s FOR UPDATE",
             (image_id, contributor_id),
         ).fetchone()
         if image is None:
@@ -188,3 +200,8 @@ class Retries:
         except NotFound:
             return False
         return True
+
+
+def _trace(image: Row) -> str | None:
+    """The trace that its next run belongs to."""
+    return current_trace_header() or image["trace_header"]

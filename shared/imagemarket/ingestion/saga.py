@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog.images import FAIL, PUBLISH, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.picture_faults import not_processable, picture_work
 from imagemarket.ingestion import duplicates
@@ -22,7 +23,6 @@ from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, S
 from imagemarket.ingestion.originals import let_original_expire, real_version
 from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
-from imagemarket.platform import outbox
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import (
     DependencyUnavailable,
@@ -45,9 +45,7 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.copies import CopyFinder, Findings
     from imagemarket.ingestion.sagemaker import VisionEndpoint
 
-_NEVER_TOLD = 2
-"""An image that ends for the first time: no search engine has ever heard of it."""
-
+_ACTOR = "ingestion"
 _AI_CATEGORIES = 3
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MEDIA_TYPES = {"webp": "image/webp", "avif": "image/avif", "jpeg": "image/jpeg"}
@@ -350,19 +348,21 @@ class PublishImage:
                 if meanwhile:
                     lookalikes += meanwhile
                     continue
-                row = _update_image(connection, job, status, outputs[Step.INSPECT], analysis, model_version)
-                if row is None:
+                change = change_status(
+                    connection,
+                    job.image_id,
+                    PUBLISH,
+                    status,
+                    actor=_ACTOR,
+                    reason="It passed every step." if fit else "It is held for review.",
+                    columns=_columns(outputs[Step.INSPECT], analysis, model_version),
+                )
+                if change is None:
                     ended = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
                     logger.info("the image has ended already")
                     return {"status": ended["status"] if ended else "gone"}
                 stored = outputs[Step.MAKE_THUMBNAILS]["renditions"] + outputs[Step.MAKE_WATERMARK]["renditions"]
                 _write_details(connection, job.image_id, stored, analysis, model_version)
-                outbox.add(
-                    connection,
-                    topic=outbox.INDEX_TOPIC,
-                    image_id=job.image_id,
-                    payload={"image_id": str(job.image_id), "version": row["version"]},
-                )
             count(f"Images.{status.value}")
             return {"status": status.value}
 
@@ -405,45 +405,22 @@ class PublishImage:
         return findings
 
 
-def _update_image(
-    connection: Connection[Row],
-    job: IngestionJob,
-    status: ImageStatus,
-    facts: StepOutput,
-    analysis: Any,
-    model_version: str,
-) -> Row | None:
+def _columns(facts: StepOutput, analysis: Any, model_version: str) -> dict[str, object]:
+    """What the steps found, as the image's row has it."""
     from psycopg.types.json import Jsonb
 
-    return connection.execute(
-        """
-        UPDATE images
-           SET status = %(status)s, version = version + 1, format = %(format)s, width = %(width)s,
-               height = %(height)s, file_size_bytes = %(file_size_bytes)s, sha256 = %(sha256)s,
-               phash = %(phash)s, thumbhash = %(thumbhash)s, color_palette = %(palette)s,
-               colours = %(colours)s, technical_meta = %(technical)s,
-               suggestions = %(suggestions)s, nsfw_score = %(nsfw_score)s,
-               people = %(people)s, ai_description = %(description)s, model_version = %(model_version)s,
-               published_at = CASE WHEN %(approved)s THEN coalesce(published_at, now()) END, updated_at = now()
-         WHERE id = %(image)s AND status = 'processing'
-        RETURNING version
-        """,
-        {
-            **facts,
-            "image": job.image_id,
-            "status": status.value,
-            "approved": status is ImageStatus.APPROVED,
-            "sha256": bytes.fromhex(facts["sha256"]),
-            "phash": duplicates.signed(int(facts["phash"], 16)),
-            "palette": Jsonb(facts["palette"]),
-            "technical": Jsonb(facts["technical"]),
-            "suggestions": Jsonb(facts["suggestions"]) if facts.get("suggestions") else None,
-            "nsfw_score": analysis.nsfw_score,
-            "people": analysis.people,
-            "description": analysis.description,
-            "model_version": model_version,
-        },
-    ).fetchone()
+    return {
+        **{name: facts[name] for name in ("format", "width", "height", "file_size_bytes", "thumbhash", "colours")},
+        "sha256": bytes.fromhex(facts["sha256"]),
+        "phash": duplicates.signed(int(facts["phash"], 16)),
+        "color_palette": Jsonb(facts["palette"]),
+        "technical_meta": Jsonb(facts["technical"]),
+        "suggestions": Jsonb(facts["suggestions"]) if facts.get("suggestions") else None,
+        "nsfw_score": analysis.nsfw_score,
+        "people": analysis.people,
+        "ai_description": analysis.description,
+        "model_version": model_version,
+    }
 
 
 def _write_details(
@@ -583,11 +560,16 @@ class CompensateImage:
                     "detail": "Processing failed on our side; your file is kept and can be processed again.",
                     "cause": failure.Error,
                 }
-            changed = connection.execute(
-                "UPDATE images SET status = %s, rejection = %s, version = version + 1, updated_at = now()"
-                " WHERE id = %s AND run = %s AND status = 'processing' RETURNING version",
-                (status.value, Jsonb(reason), job.image_id, job.run),
-            ).fetchone()
+            change = change_status(
+                connection,
+                job.image_id,
+                FAIL,
+                status,
+                actor=_ACTOR,
+                reason=str(reason["detail"]),
+                run=job.run,
+                columns={"rejection": Jsonb(reason)},
+            )
             now_is = connection.execute(
                 "SELECT status, now() AS began FROM images WHERE id = %s", (job.image_id,)
             ).fetchone()
@@ -602,14 +584,7 @@ class CompensateImage:
                     " WHERE image_id = %s AND status = 'running' AND step <> %s",
                     (Jsonb({"error": failure.Error, "code": "interrupted"}), job.image_id, COMPENSATE),
                 )
-            if changed is not None and changed["version"] > _NEVER_TOLD:
-                outbox.add(
-                    connection,
-                    topic=outbox.INDEX_TOPIC,
-                    image_id=job.image_id,
-                    payload={"image_id": str(job.image_id), "version": changed["version"]},
-                )
-        if changed is not None:
+        if change is not None:
             count(f"Images.{ended.value}")
         logger.info("image ended", status=ended.value, cause=failure.Error)
         return ended, now_is["began"]

@@ -79,7 +79,7 @@ class UploadSweeper:
 
     def _refuse_again(self, row: Row) -> None:
         with self._database.transaction() as connection:
-            refuse_again(connection, row["id"])
+            refuse_again(connection, row["id"], actor="sweeper")
 
 
 Action = Literal["resume", "replay", "fail"]

@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.catalog.images import ABANDON_RETRY, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.allowances import UploadAllowance
 from imagemarket.ingestion.models import (
@@ -278,7 +279,7 @@ class Uploads:
                 if not gone and left:
                     raise _arrived(left["status"])
             else:
-                refuse_again(connection, image_id)
+                refuse_again(connection, image_id, actor=f"contributor {contributor_id}")
 
     def own(self, contributor_id: UUID, image_id: UUID) -> Row:
         """The row of a contributor's own image. Raises `ImageNotFound`."""
@@ -297,13 +298,23 @@ def _arrived(status: str) -> Conflict:
     return Conflict(f"The upload has arrived already, and the image {stands}.")
 
 
-def refuse_again(connection: Connection[Row], image_id: UUID) -> None:
+def refuse_again(connection: Connection[Row], image_id: UUID, *, actor: str) -> None:
     """The other bytes that a refused image waited for do not come: it is refused for the reason it was."""
-    connection.execute(
-        "UPDATE images SET status = 'rejected', object_version = refused_version, updated_at = now()"
-        " WHERE id = %s AND status = 'processing' AND object_version IS NULL AND refused_version IS NOT NULL",
+    waits = connection.execute(
+        "SELECT refused_version FROM images WHERE id = %s AND object_version IS NULL AND refused_version IS NOT NULL"
+        " FOR UPDATE",
         (image_id,),
-    )
+    ).fetchone()
+    if waits is not None:
+        change_status(
+            connection,
+            image_id,
+            ABANDON_RETRY,
+            ImageStatus.REJECTED,
+            actor=actor,
+            reason="The bytes that its retry announced did not come.",
+            columns={"object_version": waits["refused_version"]},
+        )
 
 
 def part_sizes(size_bytes: int) -> list[tuple[int, int]]:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from imagemarket.catalog.images import REPROCESS, change_status
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import ENDED_TAG, IngestionJob
 from imagemarket.ingestion.originals import keep_original, real_version
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.withdrawal import Withdrawal, put_away
-from imagemarket.platform import outbox
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import NotFound
 from imagemarket.platform.objects import ObjectStore, ObjectVersion
@@ -298,21 +299,21 @@ class Verification:
 
     def _process_again(self, image: Row) -> None:
         with self._database.transaction() as connection:
-            row = connection.execute(
-                "UPDATE images SET status = 'processing', run = run + 1, replays = 0, version = version + 1,"
-                " updated_at = now() WHERE id = %s AND status = %s RETURNING run, version",
-                (image["id"], image["status"]),
-            ).fetchone()
-            if row is None:
+            run = image["run"] + 1
+            change = change_status(
+                connection,
+                image["id"],
+                REPROCESS,
+                ImageStatus.PROCESSING,
+                actor="verify",
+                reason="Something that was made of it is lost.",
+                run=image["run"],
+                columns={"run": run, "replays": 0},
+            )
+            if change is None:
                 return  # another of its differences has set it going already
             connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image["id"],))
-            outbox.add(
-                connection,
-                topic=outbox.INDEX_TOPIC,
-                image_id=image["id"],
-                payload={"image_id": str(image["id"]), "version": row["version"]},
-            )
-        self._executions.start(IngestionJob.of(image).model_copy(update={"run": row["run"]}))
+        self._executions.start(IngestionJob.of(image).model_copy(update={"run": run}))
 
 
 def _superfluous(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog.images import DELETE, RESTORE, TAKE_DOWN, Transition, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
-from imagemarket.platform import outbox
 from imagemarket.platform.cdn import Cdn
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageNotFound, InvalidRequest
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 PUBLIC_FOLDERS = ("thumbnails", "watermarked")
 """Where public renditions lie in their bucket; CDN paths are the same."""
 
-Action = Literal["take_down", "restore", "delete"]
-
-_FROM: dict[Action, set[str]] = {
-    "take_down": {"approved", "pending_review"},
-    "restore": {"taken_down"},
-    "delete": {"approved", "pending_review", "taken_down", "rejected", "processing_failed"},
-}
 _MAX_REASON = 1000
 
 
@@ -53,7 +46,7 @@ class Withdrawal:
 
         Raises `ImageNotFound`, `Conflict` for an image that is not published, `InvalidRequest` without a reason.
         """
-        self._change(image_id, "take_down", ImageStatus.TAKEN_DOWN, reason, actor)
+        self._change(image_id, TAKE_DOWN, ImageStatus.TAKEN_DOWN, reason, actor)
         for key in self.public_keys(image_id):
             self._originals.copy(put_away(image_id, key), self._renditions, key)
             self._renditions.delete([key])
@@ -68,7 +61,7 @@ class Withdrawal:
         prefix = put_away(image_id, "")
         for kept in self._originals.list_keys(prefix):
             self._renditions.copy(kept.removeprefix(prefix), self._originals, kept)
-        self._change(image_id, "restore", before, reason, actor)
+        self._change(image_id, RESTORE, before, reason, actor)
         self._originals.delete(self._originals.list_keys(prefix))
         self._tell(image_id)
         return before
@@ -78,7 +71,7 @@ class Withdrawal:
 
         Raises `ImageNotFound`, `Conflict` while the image is in processing, `InvalidRequest` without a reason.
         """
-        self._change(image_id, "delete", ImageStatus.DELETED, reason, actor)
+        self._change(image_id, DELETE, ImageStatus.DELETED, reason, actor)
         self._renditions.delete(self.public_keys(image_id))
         self._originals.delete(self._originals.list_keys(put_away(image_id, "")))
         self._tell(image_id)
@@ -91,7 +84,7 @@ class Withdrawal:
             (image_id,),
         )
 
-    def _change(self, image_id: UUID, action: Action, status: ImageStatus, reason: str, actor: str) -> None:
+    def _change(self, image_id: UUID, transition: Transition, status: ImageStatus, reason: str, actor: str) -> None:
         reason = reason.strip()
         if not reason or len(reason) > _MAX_REASON:
             raise InvalidRequest(f"reason: 1 to {_MAX_REASON} characters that say why.")
@@ -104,30 +97,20 @@ class Withdrawal:
             if row["status"] == status:
                 logger.info("its status was changed already", status=status.value)
                 return
-            if row["status"] not in _FROM[action]:
-                raise Conflict(f"The image is {row['status']}; this is for {', '.join(sorted(_FROM[action]))}.")
-            withdrawn = action != "restore"
-            told = {"code": status.value.replace("_", "-"), "detail": reason} if withdrawn else None
-            changed = connection.execute(
-                "UPDATE images SET status = %s, rejection = %s, version = version + 1, updated_at = now(),"
-                " published_at = CASE WHEN %s THEN coalesce(published_at, now()) ELSE published_at END"
-                " WHERE id = %s RETURNING version",
-                (status.value, Jsonb(told) if told else None, status is ImageStatus.APPROVED, image_id),
-            ).fetchone()
-            assert changed is not None
-            connection.execute(
-                "INSERT INTO image_audit (image_id, action, actor, reason, status_before, status_after)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                (image_id, action, actor, reason, row["status"], status.value),
-            )
-            if action == "delete":
-                _strip(connection, image_id)
-            outbox.add(
+            if row["status"] not in transition.sources:
+                raise Conflict(f"The image is {row['status']}; this is for {', '.join(sorted(transition.sources))}.")
+            told = {"code": status.value.replace("_", "-"), "detail": reason} if transition is not RESTORE else None
+            change_status(
                 connection,
-                topic=outbox.INDEX_TOPIC,
-                image_id=image_id,
-                payload={"image_id": str(image_id), "version": changed["version"]},
+                image_id,
+                transition,
+                status,
+                actor=actor,
+                reason=reason,
+                columns={"rejection": Jsonb(told) if told else None},
             )
+            if transition is DELETE:
+                _strip(connection, image_id)
 
     def _status_before(self, image_id: UUID) -> ImageStatus:
         row = self._database.fetch_one(

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from imagemarket.catalog import images
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, MarketError, ModelNotReady, NotFound, PicturesMissing
-from imagemarket.platform.outbox import INDEX_TOPIC
 from imagemarket.platform.telemetry import logger
 from imagemarket.vision.models import AnalyseResponse, Analysis
 
@@ -41,18 +41,11 @@ _WITHOUT = """
      WHERE i.status = 'approved'
        AND NOT EXISTS (SELECT FROM image_embeddings e WHERE e.image_id = i.id AND e.model_version = %(version)s)
 """
-# A document that was made before the switch and is written after it carries an older version and changes nothing.
-_BUMP = "UPDATE images SET version = version + 1 WHERE status = 'approved' RETURNING id"
 _BRING_OVER = """
     UPDATE search_documents d
        SET embedding = e.embedding, model_version = e.model_version, version = i.version, indexed_at = now()
       FROM images i JOIN image_embeddings e ON e.image_id = i.id AND e.model_version = %(version)s
      WHERE d.image_id = i.id AND d.listed AND i.status = 'approved'
-"""
-_TELL = """
-    INSERT INTO outbox (topic, image_id, payload)
-    SELECT %(topic)s, id, jsonb_build_object('image_id', id, 'version', version) FROM images
-     WHERE status = 'approved'
 """
 
 
@@ -131,9 +124,9 @@ class Reembedding:
                 " ON CONFLICT (one) DO UPDATE SET version = excluded.version, since = now()",
                 (version,),
             )
-            connection.execute(_BUMP)
+            # A document that was made before and is written after carries an older version and changes nothing.
+            images.renew_all_approved(connection)
             brought = connection.execute(_BRING_OVER, {"version": version}).rowcount
-            connection.execute(_TELL, {"topic": INDEX_TOPIC})
         logger.info("another model is in use", model_version=version, documents=brought)
 
     def standings(self) -> list[Standing]:
@@ -166,13 +159,9 @@ class Reembedding:
                 [(image, version, json.dumps(list(vector))) for image, vector in found],
             )
             # Where the model is in use already, a search is to find the picture by meaning at once.
-            cursor.executemany(
-                "WITH changed AS (UPDATE images SET version = version + 1 WHERE id = %(image)s AND status = 'approved'"
-                " AND EXISTS (SELECT FROM model_in_use WHERE version = %(version)s) RETURNING id, version)"
-                " INSERT INTO outbox (topic, image_id, payload) SELECT %(topic)s, id,"
-                " jsonb_build_object('image_id', id, 'version', version) FROM changed",
-                [{"image": image, "version": version, "topic": INDEX_TOPIC} for image, _ in found],
-            )
+            if connection.execute("SELECT FROM model_in_use WHERE version = %s", (version,)).fetchone() is not None:
+                for image, _ in found:
+                    images.renew(connection, image)
 
     def _patiently(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
         waited = 0.0

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
+from imagemarket.catalog import images
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import IndexingIncomplete, NotFound
@@ -149,18 +150,7 @@ class Upkeep:
                 held[image_id] = max(version, held.get(image_id, 0))
         with self._database.transaction() as connection:
             for image_id in sorted(image_ids):
-                shown = held.get(image_id, 0)
-                row = connection.execute(
-                    "UPDATE images SET version = greatest(version, %s) + 1 WHERE id = %s RETURNING version",
-                    (shown, image_id),
-                ).fetchone()
-                version = shown + 1 if row is None else row["version"]
-                outbox.add(
-                    connection,
-                    topic=outbox.INDEX_TOPIC,
-                    image_id=image_id,
-                    payload={"image_id": str(image_id), "version": version},
-                )
+                images.renew(connection, image_id, beyond=held.get(image_id, 0))
 
     # --- parts -----------------------------------------------------------------------------------
 

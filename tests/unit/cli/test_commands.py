@@ -331,7 +331,7 @@ def test_an_images_history_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     service = Calls(history=[])
     monkeypatch.setattr(wiring, "withdrawal", lambda: service)
-    assert "Nothing was ever done" in run("images", "history", str(IMAGE)).output
+    assert "No change" in run("images", "history", str(IMAGE)).output
     service.answers["history"] = [row]
     shown = run("images", "history", str(IMAGE)).output
     assert all(word in shown for word in ("2026-01-02", "take_down", "ada", "asked for", "taken_down"))
