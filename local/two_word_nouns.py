@@ -20,7 +20,7 @@ from local.synonyms import synsets
 # Lexicographer files (lexnames(5WN)): animal, artifact, body, communication (signs), food, location, object,
 # phenomenon, plant.
 _SHOWN = {"05", "06", "08", "10", "13", "15", "17", "19", "20"}
-_MOST_WORDS, _LEAST = 8_000, 3
+_MOST_WORDS, _LEAST = 20_000, 3
 """Among how many of the most frequent English words both are, and how many letters each has."""
 _HEADER = """\
 # The second words of nouns of two words, behind the first, from WordNet 3.1 by `python -m local.two_word_nouns`.

@@ -39,7 +39,9 @@ from imagemarket.search.words import (
     with_quotes_closed,
 )
 
-TWO_WORD_NOUNS = Path(__file__).with_name("data") / "two_word_nouns.txt"
+_DATA = Path(__file__).with_name("data")
+TWO_WORD_NOUNS = _DATA / "two_word_nouns.txt"
+MORE_TWO_WORD_NOUNS = _DATA / "more_two_word_nouns.txt"
 
 _SURE = frozenset({"without", "w/o", "w/out", "minus", "exclude", "excludes", "excluding", "except"})
 _SURE_PAIRS = frozenset(
@@ -54,11 +56,23 @@ _WEAK = frozenset({"no", "not", "neither"})
 _ALL = frozenset({"all", "anything", "everything"})
 """Before "without", "except" and "but" they say that nothing else is asked."""
 _NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
+_NOBODY_IN_OTHER_LANGUAGES = frozenset({f"menschenleer{ending}" for ending in ("", "e", "em", "en", "er", "es")})
+"""Words that say so by themselves."""
+_IN_THE_PICTURE = frozenset(
+    tuple(said.split())
+    for said in (
+        *("in it", "there", "around", "visible", "in sight", "in view", "in frame", "in shot", "in the frame"),
+        *("in the shot", "in the picture", "in the photo", "in the image", "in the scene"),
+    )
+)
+"""Behind what is not wanted, at the end, they say no more than that: "nobody in it", "no cars around"."""
 _CALLED = frozenset({"mr", "mrs", "ms", "miss", "dr", "sir", "lady"})
 """Before "nobody" they make it a name."""
 PEOPLE = frozenset(
-    {"people", "person", "persons", "human", "humans", "peoples", "anyone", "anybody", "somebody", "someone", "folks"}
+    "people person persons human humans peoples anyone anybody somebody someone folks individuals".split()  # noqa: SIM905 - shorter
 )
+_OF_A_HUMAN = frozenset({"being", "beings", "figure", "figures", "presence"})
+"""What is people as well behind "human"."""
 _IN_OTHER_LANGUAGES = frozenset(
     "ohne keine kein sin sans senza sem zonder geen \u0431\u0435\u0437".split()  # noqa: SIM905 - shorter
 )
@@ -76,19 +90,6 @@ _OFTEN_ABSENT = frozenset({"crowd", "car", "traffic", "cloud", "clutter", "text"
 """What "-free" and "no-" leave out; "sugar-free" and "hands-free" name something."""
 _FREE_OF = PEOPLE | {"crowd", "car", "traffic", "cloud", "clutter"}
 """What "people free beach" leaves out; "logo free" may be a logo that costs nothing."""
-_NAMED_BY = {
-    word: frozenset(names.split())
-    for word, names in {
-        "traffic": "light lights signal signals jam jams cone cones sign signs circle island lane lanes police",
-        "car": "park parks parking wash door doors seat seats key keys wheel wheels tire tires tyre tyres window"
-        " windows mirror engine rental dealer dealership show race racing insurance alarm battery light lights lot",
-        "cloud": "computing storage server servers service services network technology",
-        "text": "message messages box boxes bubble bubbles book books editor",
-        "crowd": "control funding surfing",
-        "human": "hand hands face faces body bodies figure figures silhouette silhouettes skull skulls",
-    }.items()
-}
-"""What is called by a thing that often is absent, also where no list of nouns has it: a traffic sign is no traffic."""
 _WHOSE = frozenset({"kids", "girls", "boys", "ladies", "babies"})
 """Whose things are called by them, often without an apostrophe: "kids toys"."""
 _NOT_FREE_OF = frozenset(
@@ -170,6 +171,8 @@ _SPACED_DASH = re.compile(r"(?<=\s)[\u2012-\u2015](?=\s)")
 _WITHIN_A_NAME = re.compile(r"[-./&+_ ]")
 _WAYS_TO_SAY_SO = ("{} free", "no {}", "without {}", "non {}", "zero {}", "free of {}", "free from {}")
 """How a picture says that it is without something, whatever the query said."""
+_LEAST_OF_A_PART = 3
+"""How many letters a part of a word has at least: "no cat in" has none of "catin"."""
 _MOST_SPARED = 24
 """How many phrases of pictures that say the same a query spares, shared by its things; what engines take of a query
 has an end."""
@@ -233,6 +236,8 @@ class _Negation(NamedTuple):
     operator: bool = False
     alone: bool = False
     foreign: bool = False
+    compound: bool = False
+    """Whether it is one word that may be a name: "sugar-free"."""
     superfluous: bool = False
     """Whether an operator follows, which says the same: "no -dogs"."""
 
@@ -276,7 +281,7 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
                 advice = _minus(read_as.named)
             if read_as.span:
                 denied |= {_bare(word) for word in words[place:]}
-            if advice is not None:
+            if advice is not None and not (read_as.compound and len(words) == 1):  # "sugar-free" is a kind of food
                 told.append(unread(" ".join(words[place : place + read_as.span]), advice))
             kept.append(words[place])
             after_negation = False
@@ -287,6 +292,8 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         if typed_as[-1].endswith(","):  # may be a list that goes on, or what is wanted beside
             denied |= {_bare(word) for word in words[place + read_as.span :]} - set(shapes)
         place += read_as.span
+        if _in_the_picture(words[place:]):
+            place = len(words)
         if before in _ALL and read_as.strong:
             kept.pop()
             alone = True
@@ -309,6 +316,8 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
                 nobody = True
     things_sparing = sum(map(bool, spared.values())) or 1
     spared = {each: phrases[: _MOST_SPARED // things_sparing] for each, phrases in spared.items()}
+    if unwanted or nobody:
+        kept = [] if all(word.lower() in STOP_WORDS for word in kept) else kept  # "with no people"
     shown = alone or nobody or any(not clause.excluded for g in read(" ".join(kept)).groups for clause in g)
     if unwanted and not shown:
         unread_now = tuple(unread(each.words, each.value) if each.effect == "exclusion" else each for each in told)
@@ -406,6 +415,10 @@ def _advice(text: str, minus: re.Match[str]) -> str:
     return f"-{word}"
 
 
+def _in_the_picture(words: Sequence[str]) -> bool:
+    return tuple(map(_bare, words)) in _IN_THE_PICTURE
+
+
 def _letters(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
@@ -487,15 +500,16 @@ def _compound(words: list[str]) -> _Negation | None:
     """Cues that have what they leave out in themselves: "nobody", "car-free", "no-cars", "people free"."""
     bare = _bare(words[0])
     second = _bare(words[1]) if len(words) > 1 else ""
-    if bare in _NOBODY:
-        return _Negation(1, ["people"])
+    if bare in _NOBODY or bare in _NOBODY_IN_OTHER_LANGUAGES:
+        return _Negation(1, ["people"], foreign=bare not in _NOBODY)
     if words[0].lower().lstrip(_OPENING) == "no" and second in {"one", "body"}:
         return _Negation(2, ["people"])
     before, joint, behind = bare.partition("-")
     if joint and behind in {"free", "less"} and before:
         if _often_absent(before):
             return _Negation(1, [before])
-        return _Negation(1, advice="" if before in _BACKGROUND else f"-{before}") if _thing(before) else None
+        advice = "" if before in _BACKGROUND else f"-{before}"
+        return _Negation(1, advice=advice, compound=True) if _thing(before) else None
     if joint and before in {"no", "non", *_COUNTS} and _often_absent(behind):
         return _Negation(1, [behind])
     third = words[2].lower() if len(words) > 2 else ""
@@ -536,8 +550,10 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     following = _bare(words[place]) if place < len(words) else ""
     if not named:
         if operator:
+            if len(listed := _things(following)) > 1:  # "NOT people,dogs"
+                return _Negation(place + 1, listed, None, said, strong, operator)
             return _Negation(place, advice="" if " ".join(words[1:place]).islower() else None)
-        meant = _minuses(following)
+        meant = _minus(_things(following))
         sign = place < len(words) and _is_a_sign(words[place])
         return _Negation(place + 1, advice=meant) if meant or sign else _Negation(1)
     if (weak and _on_a_sign(words, place)) or (said == "minus" and _on_a_sign(words, cue.span)):
@@ -624,7 +640,7 @@ def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]
     named: list[str] = []
     sure, joined, last = (place, named[:]), True, False
     while place < len(words) and (thing := _thing(words[place])) and _pair(words[place:]) not in _PAIRS:
-        if names and (name := _name(words[place : place + 2])):
+        if names and (name := _people(words[place : place + 2]) or _name(words[place : place + 2])):
             thing, place = name, place + 1
         named.append(thing)
         comma = words[place].endswith((",", ";"))
@@ -668,12 +684,11 @@ def _names(words: list[str], place: int) -> tuple[int, list[str]]:
     return place, names
 
 
-def _minuses(word: str) -> str:
-    """What would leave out the things that a word with signs in it names ("people/cars", "#cars"); empty where it names
-    none."""
+def _things(word: str) -> list[str]:
+    """The things that a word with signs in it names ("people/cars", "#cars"); none where it names anything else."""
     clauses = [clause for group in read(f"-{word}").groups for clause in group]
     things = all(each.excluded and each.text.lower() not in _NOT_A_THING for each in clauses)
-    return " ".join(each.write() for each in clauses) if things else ""
+    return [each.write().removeprefix("-").lower() for each in clauses] if things else []
 
 
 def _of_a_list(thing: str) -> bool:
@@ -698,19 +713,35 @@ def _thing(word: str) -> str:
 @cache
 def _second_words() -> Mapping[str, frozenset[str]]:
     """Of things that are called by two words the second, by the first."""
-    lines = TWO_WORD_NOUNS.read_text(encoding="utf-8").splitlines()
-    return {
-        first: frozenset(seconds.split()) for line in lines if line[0] != "#" for first, seconds in [line.split(": ")]
-    }
+    found: dict[str, frozenset[str]] = {}
+    for table in (TWO_WORD_NOUNS, MORE_TWO_WORD_NOUNS):
+        lines = table.read_text(encoding="utf-8").splitlines()
+        for first, seconds in (line.split(": ") for line in lines if line[0] != "#"):
+            found[first] = found.get(first, frozenset()).union(seconds.split())
+    return found
+
+
+def _people(words: Sequence[str]) -> str:
+    """ "people" where the two words are another name of them: "human beings"; else empty."""
+    first, second = _pair(words)
+    return "people" if first in {"human", "humans"} and second in _OF_A_HUMAN else ""
 
 
 def _name(words: Sequence[str]) -> str:
-    """The two words as one where they are what a thing is called, in any number: "traffic-lights"; else empty."""
+    """The two words as one where they are what a thing is called, in any number, or one word in parts ("sun glasses",
+    "make up"): "traffic-lights"; else empty."""
     if len(words) != 2 or words[0].endswith(tuple(MARKS)):
         return ""
     first, second = _pair(words)
-    known = _second_words().get(first, frozenset())
-    return f"{first}-{second}" if not known.isdisjoint({second, *singulars(second)}) else ""
+    numbers = {second, *singulars(second)}
+    known = not _second_words().get(first, frozenset()).isdisjoint(numbers)
+    return f"{first}-{second}" if known or _in_parts(first, second, numbers) else ""
+
+
+def _in_parts(first: str, second: str, numbers: Collection[str]) -> bool:
+    """Whether two words, the second in these numbers, are an English word in parts."""
+    words = len(first) >= _LEAST_OF_A_PART and (len(second) >= _LEAST_OF_A_PART or second == "up")
+    return words and any(f"{first}{each}" in english_words() for each in numbers)
 
 
 def _may_be_one_name(word: str, following: str) -> bool:
@@ -720,7 +751,7 @@ def _may_be_one_name(word: str, following: str) -> bool:
         return False
     if following in STOP_WORDS:
         return following == "of"
-    if following in _NAMED_BY.get(word, ()) or (word in _WHOSE and _is_many(following)):
+    if _name([word, following]) or (word in _WHOSE and _is_many(following)):
         return True
     return not _often_absent(word) and not _is_many(word)
 
