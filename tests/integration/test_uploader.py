@@ -512,6 +512,14 @@ def test_a_wrong_category_is_told_once_and_nothing_is_sent(
     assert market.requests == ["POST /v1/auth/login", "GET /v1/categories", "POST /v1/auth/logout"]
 
 
+def test_categories_in_one_word_of_the_notes_are_said_to_need_one_each(
+    market: Market, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "metadata.json").write_text('{"one.jpg": {"categories": ["nature,people"]}}')
+    told = str(command(folder, tmp_path / "j.jsonl").exception)
+    assert told.startswith("'nature,people' is no category (one.jpg); name each by itself. ")
+
+
 def test_too_many_categories_are_told_once_and_nothing_is_sent(market: Market, folder: Path, tmp_path: Path) -> None:
     six = ["animals", "nature", "people", "travel", "food", "sports"]
     done = command(folder, tmp_path / "j.jsonl", *(word for slug in six for word in ("--category", slug)))

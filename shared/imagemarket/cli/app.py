@@ -32,7 +32,8 @@ from imagemarket.platform.validation import sentence_of, shown
 
 def _hold_to_what_says_something(command: Any) -> None:
     """Refuses, wherever a command takes them, an empty name for a file (a path made of it is the current folder, and
-    `"$DIR"` may be unset) and words that no JSON can carry."""
+    `"$DIR"` may be unset) and words that no JSON can carry. An option that may be repeated takes commas as well, as the
+    API's `fields` does."""
     for below in getattr(command, "commands", {}).values():
         _hold_to_what_says_something(below)
     for parameter in command.params:
@@ -43,8 +44,11 @@ def _only_of_words(parameter: Any) -> Any:
     process = parameter.process_value
     kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
     is_path = Path in {kind, *get_args(kind)}
+    repeated = getattr(parameter, "multiple", False)
 
     def process_value(context: Any, value: Any) -> Any:
+        if repeated and value:
+            value = [part.strip() for word in value for part in word.split(",")]
         for word in value if isinstance(value, (list, tuple)) else [value]:
             if not isinstance(word, str):
                 continue
@@ -72,7 +76,8 @@ class _Commands(TyperGroup):
         except typer.BadParameter as refused:
             if isinstance(refused.__cause__, ValidationError):
                 first = refused.__cause__.errors()[0]
-                refused.message = f"{shown(str(first['input']))!r} {sentence_of(first)}"
+                value, sentence = repr(shown(str(first["input"]))), sentence_of(first)
+                refused.message = sentence if sentence.startswith(value) else f"{value} {sentence}"
             refused.message = made_visible(refused.message)
             raise
 

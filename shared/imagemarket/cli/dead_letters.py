@@ -65,7 +65,7 @@ _Queue = Annotated[
 ]
 _Error = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Only messages with this cause, as `list` spells it; may be repeated."),
+    typer.Option(metavar="NAME", help="Only messages with this cause, as `list` spells it; repeat for more, or A,B."),
 ]
 _Image = Annotated[UUID | None, typer.Option(metavar="ID", help="Only messages about this image.")]
 _Contributor = Annotated[UUID | None, typer.Option(metavar="ID", help="Only messages about this contributor's images.")]

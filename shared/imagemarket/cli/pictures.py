@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
-from imagemarket.imaging.other_kinds import HEIC_WAY_OUT
+from imagemarket.imaging.formats import sniff
+from imagemarket.imaging.other_kinds import HEIC_WAY_OUT, kind_of
 from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag
 from imagemarket.platform.text import LOST, LOST_LETTERS, what_shows
 from imagemarket.platform.validation import sentence_of, shown
@@ -38,6 +39,8 @@ _OTHER_KINDS: Mapping[frozenset[str], str] = {
     frozenset({"mov", "mp4", "m4v", "avi", "mkv", "webm", "mts"}): "a film, not a picture",
 }
 """Why files of other kinds are not sent, by extension."""
+_ENDINGS = {"jpeg": "jpg", "tiff": "tif"}
+"""How the name of a file of a format ends, where it is not the format itself."""
 _CAMERA_NAME = re.compile(r"^(img|dsc|dscn|dscf|dji|pxl|mvimg|gopr|p|_mg|_dsc)?[\W_]*\d[\d\W_]*$", re.IGNORECASE)
 
 
@@ -196,10 +199,30 @@ def files_below(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
 def _not_sent(relative: Path, path: Path) -> str | None:
     if any(part.startswith(".") for part in relative.parts):
         return _HIDDEN
-    extension = _extension(path)
-    if extension not in CONTENT_TYPES:
-        return next((why for extensions, why in _OTHER_KINDS.items() if extension in extensions), "not a picture")
+    if _extension(path) not in CONTENT_TYPES:
+        return _of_another_kind(path) or "not a picture"
     return not_a_file(path)
+
+
+def _of_another_kind(path: Path) -> str | None:
+    """Why a file is not sent whose extension is none of those accepted, in words; None where it is of no kind that is
+    known. A name that says nothing, or another kind than a JPEG's or a PNG's bytes, is asked less than they are."""
+    extension = _extension(path)
+    listed = next((why for extensions, why in _OTHER_KINDS.items() if extension in extensions), None)
+    if not_a_file(path):
+        return listed
+    try:
+        with path.open("rb") as file:
+            found = sniff(file)
+            file.seek(0)
+            other = kind_of(file) if found is None and not extension else None
+    except OSError:
+        return listed
+    if found is not None and (listed is None or found in {"jpeg", "png"}):
+        return f"{found.upper()} by its contents; rename it to end in .{_ENDINGS.get(found, found)}"
+    if other is not None:
+        return f"{other} by its contents, which is not accepted" + (f": {HEIC_WAY_OUT}" if other == "HEIC" else "")
+    return listed
 
 
 def not_a_file(path: Path) -> str | None:
@@ -225,8 +248,7 @@ def _picture(path: Path, name: str, notes: PictureNotes | None) -> Picture:
 def _unfit(path: Path, size: int) -> str | None:
     """Why a file cannot be uploaded, in words."""
     if _extension(path) not in CONTENT_TYPES:
-        why = next((why for extensions, why in _OTHER_KINDS.items() if _extension(path) in extensions), None)
-        return why or f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
+        return _of_another_kind(path) or f"not a kind of file that is accepted; accepted are {', '.join(CONTENT_TYPES)}"
     if size == 0:
         return "the file is empty"
     if size > MAX_UPLOAD_BYTES:

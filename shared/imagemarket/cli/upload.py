@@ -45,12 +45,16 @@ def upload(
     ] = None,
     image_type: Annotated[ImageType, typer.Option("--type", help="How the pictures were made.")] = ImageType.PHOTO,
     license_types: Annotated[
-        list[LicenseType] | None, typer.Option("--license", help="A licence to offer; repeat for more. [standard]")
+        list[LicenseType] | None,
+        typer.Option("--license", help="A licence to offer; repeat for more, or a,b. [standard]"),
     ] = None,
     categories: Annotated[
-        list[str] | None, typer.Option("--category", help="A category for pictures that name none; repeat for more.")
+        list[str] | None,
+        typer.Option("--category", help="A category for pictures that name none; repeat for more, or a,b."),
     ] = None,
-    tags: Annotated[list[str] | None, typer.Option("--tag", help="A tag for every picture; repeat for more.")] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="A tag for every picture; repeat for more, or a,b.")
+    ] = None,
     parallel: Annotated[int, typer.Option(min=1, max=32, help="Pictures sent at a time.")] = 4,
     journal: Annotated[
         Path | None, typer.Option(help="Where it remembers what arrived; in your state folder by default.")

@@ -593,7 +593,7 @@ def check_before_sending(client: MarketClient, pictures: Sequence[Picture], defa
         near = difflib.get_close_matches(category.lower(), slugs, n=1)
         unknown.append(
             f"{category!r} is no category ({first}{f' and {len(others)} more' if others else ''})"
-            + (f"; is it {near[0]}?" if near else "")
+            + ("; name each by itself" if "," in category else f"; is it {near[0]}?" if near else "")
         )
     if unknown:
         raise CliError(". ".join([*sorted(unknown), "`categories` lists them; nothing was sent"]))

@@ -40,12 +40,17 @@ _AVIF, _HEIC = frozenset({b"avif", b"avis"}), frozenset(b"heic heix heim heis he
 
 def what_is_wrong(file: BinaryIO, accepted: str = _ACCEPTED) -> str:
     """The sentence for a file of no accepted format: what its bytes are, and the way out."""
-    found = _kind(file.read(_HEAD_BYTES))
+    found = kind_of(file)
     if found is None:
         return f"The file's content is not {accepted}."
     if found == "HEIC":
         return f"The file's content is HEIC, which is not accepted: {HEIC_WAY_OUT}."
     return f"The file's content is {found}, not {accepted}."
+
+
+def kind_of(file: BinaryIO) -> str | None:
+    """What its bytes are, as one says it of a file; None where they are of no kind that is known here."""
+    return _kind(file.read(_HEAD_BYTES))
 
 
 def _kind(head: bytes) -> str | None:

@@ -144,12 +144,25 @@ def test_without_a_terminal_a_password_is_asked_for_by_its_variable(
         (["search", "cat", "--limit", "0"], "'0' must be at least 1"),
         (["search", "cat", "--limit", "101"], "'101' must be at most 100"),
         (["search", "cat", "--limit", "ten"], "'ten' must be a whole number"),
+        (["upload", "x", "--as", "a@b.c", "--type", "x"], "'--type': 'x' is not one of 'photo',"),
+        (["upload", "x", "--as", "a@b.c", "--license", "standard,x"], "'--license': 'x' is not one of 'standard',"),
     ],
 )
 def test_a_refused_value_is_told_with_what_it_must_be(words: list[str], told: str) -> None:
     done = run(*words)
     assert done.exit_code == 2
     assert told in " ".join(done.output.replace("\u2502", " ").split())
+
+
+def test_what_may_be_repeated_may_have_commas_between(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    service = Calls(look=[])
+    monkeypatch.setattr(wiring, "dead_letters", lambda: service)
+    assert run("dlq", "list", "--error", "TimedOut, NoRow", "--error", "Unrecorded").exit_code == 0
+    assert service.seen[0][1][0].errors == {"TimedOut", "NoRow", "Unrecorded"}
+    done = run("upload", str(tmp_path), "--as", "a@b.c", "--category", "a,b,c", "--category", "d,e,f")
+    assert str(done.exception) == "--category: 6 categories are too many; a picture has at most 5"
+    done = run("upload", str(tmp_path), "--as", "a@b.c", "--tag", "red,")
+    assert str(done.exception) == "--tag '' must not be empty"
 
 
 # --- what comes from outside -----------------------------------------------------------------------

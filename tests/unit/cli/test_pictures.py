@@ -34,6 +34,13 @@ from imagemarket.ingestion.models import CONTENT_TYPES, UploadRequest
 LINES = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
 
+JPEG, PNG, TIFF = (
+    b"\xff\xd8\xff\xe0" + bytes(80),
+    b"\x89PNG\r\n\x1a\n" + bytes(80),
+    b"II*\0\x08\0\0\0" + bytes(80),
+)
+
+
 def a_picture(path: Path, **notes: Any) -> Picture:
     if not path.exists():
         Image.new("RGB", (8, 8)).save(path, "JPEG")
@@ -104,6 +111,39 @@ def test_a_file_named_outright_says_why_it_cannot_be_sent(tmp_path: Path) -> Non
     assert "200 MiB" in (picture.problem or "")
     with pytest.raises(CliError, match="no such file"):
         find_pictures([tmp_path / "nowhere.jpg"])
+
+
+@pytest.mark.parametrize("outright", [True, False])
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("photo", JPEG, "JPEG by its contents; rename it to end in .jpg"),
+        ("photo.bak", JPEG, "JPEG by its contents; rename it to end in .jpg"),
+        ("phone.heic", JPEG, "JPEG by its contents; rename it to end in .jpg"),
+        ("page.webp", PNG, "PNG by its contents; rename it to end in .png"),
+        ("scan.", TIFF, "TIFF by its contents; rename it to end in .tif"),
+        ("fuji", b"FUJIFILMCCD-RAW " + bytes(80), "RAF by its contents; rename it to end in .raf"),
+        ("old.pef", TIFF, "RAW of a camera that is not accepted: convert it to DNG"),
+        ("page", b"RIFF0000WEBP", "WebP by its contents, which is not accepted"),
+        ("phone", b"\0\0\0\x18ftypheic" + bytes(80), "HEIC by its contents, which is not accepted: export it as JPEG"),
+        ("README", b"words", None),
+        ("sums.txt", b"%PDF-1.7", None),
+        ("nothing", b"", None),
+    ],
+)
+def test_what_a_name_hides_is_told_by_the_contents(
+    tmp_path: Path, name: str, content: bytes, told: str | None, outright: bool
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    pictures, passed_over = find_pictures([tmp_path / name if outright else tmp_path])
+    reason = (pictures[0].problem if outright else passed_over[0].reason) or ""
+    assert reason.startswith(told or ("not a kind of file that is accepted" if outright else "not a picture"))
+
+
+def test_a_pipe_without_an_extension_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    _, (passed,) = find_pictures([tmp_path])
+    assert passed.reason == "not a picture"
 
 
 def test_one_picture_named_twice_is_sent_once(tmp_path: Path) -> None:
