@@ -17,7 +17,7 @@ from imagemarket.identity.attempts import (
     REGISTRATIONS_PER_ADDRESS,
     STRANGERS_PER_ACCOUNT,
 )
-from imagemarket.identity.weak_passwords import weakness_of
+from imagemarket.identity.weak_passwords import _GUESSED_FIRST, _GUESSED_IN_ORDER, _lines, weakness_of
 from imagemarket.platform.errors import (
     EmailTaken,
     InvalidCredentials,
@@ -431,6 +431,20 @@ def test_all_sessions_of_an_account_end_together_and_no_others(kit: Kit) -> None
         ),
         *("the quick brown fox", "correct horse battery staple", "CorrectHorseBatteryStaple1", "tr0ub4dor&3"),
         *("maytheforcebewithyou", "MayTheF0rceBeWithYou!", "tobeornottobe", "to be or not to be", "êtreoùnepasêtre1"),
+        *(
+            "einszweidreivier",
+            "einszweidrei123",
+            "unodostres123",
+            "undeuxtrois",
+            "unoduetrequattro",
+            "vierdreizweieins",
+        ),
+        *("jedendwatrzy", "odindvatri", "Monday-Tuesday", "alphabravocharlie", "2718281828459", "3.14159265358979"),
+        *("instagram2026", "snapchat123", "iphone15promax", "shutterstock1", "gettyimages1", "grandtheftauto5"),
+        *("schmetterling", "Sonnenuntergang!", "regenbogen12", "Kartoffel2026", "fruehling2026", "papillon1987"),
+        *("hallowelt123", "mamanpapa123", "assalamualaikum", "alhamdulillah", "youllneverwalkalone", "MuumiPeikko99"),
+        *("messi10messi", "root1234root", "qqwweerrttyy", "11223344556677", "5201314520131", "jaimatadi108"),
+        *("dkssudgktpdy", "tkfkdgodygo123", "ghbdtnvbh123"),
         *("monkeymonkey", "abcdefghij", "Football123", "x" * 200, "imagemarket", "ann@example.com1", "Ann Adams 1"),
     ],
 )
@@ -448,6 +462,8 @@ def test_what_is_easy_to_guess_is_no_password(kit: Kit, password: str) -> None:
         *(PASSWORD, NEW, "my dog ate the blue sofa", "rote Schnecken tanzen leise", "ma grenouille boit du thé"),
         *("хороший пароль мой", "v7$kq!Zp2m", "Zürich äußert sich nie", "γάτα τρέχει στον ήλιο", "חתול רץ בשמש הבוקר"),
         *("قطة تجري تحت الشمس", "mon chat dort bien"),
+        *("hund tisch regen käse", "Vier Eulen trinken kalten Kakao", "elefante lluvia zapato verde"),
+        *("nieve cuchara tambor lagarto", "kat fiets regen kaas", "X9vq2Lm8Rt", "B!I6K#f7ro", "nruhv%4P&$"),
     ],
 )
 def test_what_is_hard_to_guess_is_one(kit: Kit, password: str) -> None:
@@ -471,6 +487,20 @@ def test_what_is_guessed_first_takes_nothing_from_phrases_of_uncommon_words() ->
     phrases = [" ".join(choice.sample(words, 4)) for _ in range(60)]
     refused = [phrase for phrase in phrases if weakness_of(phrase, about=(EMAIL, "Ann Adams")) is not None]
     assert refused == []
+
+
+def test_counting_in_any_language_of_the_list_is_easy_to_guess() -> None:
+    rows = [line.split() for line in _lines(_GUESSED_IN_ORDER)]
+    told = [text for row in rows for text in ("".join(row[1:5]), "".join(row[-2:-6:-1]), "".join(row[1:4]) + "123")]
+    assert [text for text in told if weakness_of(text, about=()) is None] == []
+
+
+def test_four_words_of_the_list_that_have_nothing_to_do_with_each_other_are_a_password() -> None:
+    entries = [entry.strip() for line in _lines(_GUESSED_FIRST) for entry in line.split(",")]
+    words = [entry for entry in entries if len(entry) > 3 and entry.isalpha()]
+    choice = random.Random(11)
+    phrases = [" ".join(choice.sample(words, 4)) for _ in range(60)]
+    assert [phrase for phrase in phrases if weakness_of(phrase, about=(EMAIL, "Ann Adams")) is not None] == []
 
 
 def test_an_operator_confirms_an_address(kit: Kit) -> None:
