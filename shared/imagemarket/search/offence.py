@@ -1,12 +1,14 @@
 """Which words of others are said to nobody.
 
 A word offends as a whole: "Scunthorpe", "woodpecker" and "psychology" only have a part that would. It is known in the
-plural, in look-alike letters, with digits and signs for letters, starred out, drawn out and taken apart.
+plural, in look-alike letters, with digits and signs for letters, starred out, drawn out and taken apart. Words that
+offend together alone are calls to violence against a group.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 from imagemarket.search.links import leads_away
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import offensive, offensive_elsewhere, singulars
+from imagemarket.search.synonyms import groups, offensive, offensive_elsewhere, singulars, told_by_accents
 
 _HARMLESS = Path(__file__).with_name("data") / "harmless_names.txt"
 _NAME = re.compile(r"@\w")
@@ -32,6 +34,11 @@ _STARRED = re.compile(r"[^\W_]+(?:\*+[^\W_]*)+")
 _JOINT = re.compile(r"[^\s'\u2019]+")
 _TOGETHER = 24
 """Letters of the longest word that is put together of pieces."""
+_CALL = re.compile(
+    r"\b(?:kill|gas|murder|lynch|slaughter|behead|exterminate|death to)(?: (?:all|every|the|these|those))* ([a-z]+)"
+)
+_OTHER_GROUPS = frozenset({"blacks", "whites", "women", "gypsies"})
+"""Beside those that are nothing else."""
 _IN_NO_OTHER = ("fuck", "nigga", "nigger", "faggot")
 """Words that no name has for a part: they offend within whatever is no English word."""
 
@@ -41,10 +48,23 @@ def offends(phrase: str) -> bool:
     plain = plain_letters(phrase)
     if _NAME.search(plain) or _GESTURE in phrase or leads_away(plain) or leads_away(phrase):
         return True
+    if _calls_to_violence(plain) or _offends_as_written(phrase):
+        return True
     plain = _harmless().sub(" ", plain)
     said = {*_PIECES.findall(plain), *_DISGUISED.findall(plain), *_put_together(plain)}
     said |= _put_together(_SIGN_WITHIN.sub(lambda sign: sign[0].translate(_DISGUISES[0]), plain))
     return any(map(_is_offensive, said)) or any(map(_is_starred_out, _STARRED.findall(plain.replace("-", ""))))
+
+
+def _calls_to_violence(plain: str) -> bool:
+    called = {found[1] for found in _CALL.finditer(" ".join(_PIECES.findall(plain)))}
+    return not called.isdisjoint(groups() | _OTHER_GROUPS)
+
+
+def _offends_as_written(phrase: str) -> bool:
+    """Whether a phrase has a word that would be harmless without its accents."""
+    words = _PIECES.findall(unicodedata.normalize("NFKC", phrase).lower())
+    return any(not told_by_accents().isdisjoint({word, *singulars(word)}) for word in words)
 
 
 def _is_offensive(word: str) -> bool:
@@ -100,7 +120,7 @@ def _is_starred_out(word: str) -> bool:
 
 
 def _listed() -> frozenset[str]:
-    return offensive() | {plain_letters(word) for word in offensive_elsewhere()}
+    return offensive() | {plain_letters(word) for word in offensive_elsewhere() - told_by_accents()}
 
 
 @cache

@@ -22,6 +22,8 @@ OFFENSIVE = _DATA / "offensive.txt"
 _OFFENSIVE_ELSEWHERE = _DATA / "offensive_elsewhere.txt"
 PERSONS = _DATA / "persons.txt"
 
+_ACCENTS_COUNT = "!"
+
 MOST_SYNONYMS = 4
 """How many other words are looked for in a word's place at most."""
 
@@ -65,8 +67,22 @@ def offensive() -> frozenset[str]:
 @cache
 def offensive_elsewhere() -> frozenset[str]:
     """The same of other languages, with and without their accents."""
-    listed = _lines(_OFFENSIVE_ELSEWHERE)
-    return listed | {folded(word) for word in listed}
+    return told_by_accents() | {
+        form for word in _lines(_OFFENSIVE_ELSEWHERE) if word[-1] != _ACCENTS_COUNT for form in (word, folded(word))
+    }
+
+
+@cache
+def told_by_accents() -> frozenset[str]:
+    """Those of them that are another, harmless word without their accents."""
+    return frozenset(word[:-1] for word in _lines(_OFFENSIVE_ELSEWHERE) if word[-1] == _ACCENTS_COUNT)
+
+
+@cache
+def groups() -> frozenset[str]:
+    """Words for who people are, several of them: "muslims" and "chinese", not "muslim"."""
+    persons = _lines(PERSONS)
+    return frozenset(word for word in persons if word.endswith("ese") or not persons.isdisjoint(singulars(word)))
 
 
 def singulars(word: str) -> Iterator[str]:
