@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.cli.client import CliError
 from imagemarket.imaging.formats import sniff
+from imagemarket.imaging.nobodys_words import is_nobodys
 from imagemarket.imaging.other_kinds import HEIC_WAY_OUT, kind_of
 from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag
 from imagemarket.platform.text import LOST, LOST_LETTERS, what_shows
@@ -463,9 +464,9 @@ def _distinct(words: Sequence[str]) -> list[str]:
 
 def title_from(name: str) -> str:
     """A title out of a file's name: `golden_gate-bridge(2).JPG` -> "Golden gate bridge"; a camera's own
-    numbering says nothing, nor do two letters, so `IMG_0042.jpg` is "Untitled (IMG_0042)"."""
+    numbering says nothing, nor do a program's name for it or two letters: `IMG_0042.jpg` is "Untitled (IMG_0042)"."""
     stem = PurePosixPath(name).stem
-    if _CAMERA_NAME.match(stem):
+    if _CAMERA_NAME.match(stem) or (any(map(str.isalpha, stem)) and is_nobodys(stem)):
         return f"Untitled ({stem})"
     words = re.sub(r"\s*\(\d+\)$", "", stem)
     words = re.sub(r"[_\-.+\s]+", " ", words).strip()

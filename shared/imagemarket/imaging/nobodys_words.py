@@ -1,7 +1,7 @@
 """Texts in files that no person wrote: devices and programs fill a picture's title and description by themselves.
 
-Such a text is nobody's where it is made of the file's own Make, Model or Software, names or numbers a file, has no
-word, is data (JSON, XML, key=value) of any length, or is in the tables below, each with its source.
+Such a text is nobody's where it is made of the file's own Make, Model or Software, names or numbers a file, is a path
+or an address, has no word, is data (JSON, XML, key=value) of any length, or is in the tables below, which say whose.
 """
 
 from __future__ import annotations
@@ -64,12 +64,20 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"(?:[Ss]creenshot[_-]|Screencast from |bandicam |vlcsnap-|mpv-shot|ezgif-|signal-|ComfyUI_|WIN_)\d\S*(?: \d\S*)?"
+    r"(?:[Ss]creenshot[_-]|Screencast from |bandicam |vlcsnap-|mpv-shot|ezgif-|signal-"
+    r"|(?:ComfyUI|[Ff]lux|WIN)_)\d\S*(?: \d\S*)?"
     r"|[A-Za-z_]+[_-]\d{6,}[\d_.-]*"
     r"|(?:[^\s/\\]+[\\/]+)*[_.-]?[A-Za-z]{0,5}[_.-]?(?:(?!(?:19|20)\d\d$)\d{4,}|\d{3,}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{0,3}"
 )
 """A few letters and a long number, as files and parts of any device are called: DSC_1234, ICM107B. What is shorter may
 be a mountain or an aeroplane (K2, A380), and a year may stand behind a place (Rome2024)."""
+
+_PATH = re.compile(
+    r"[A-Za-z]:[\\/].*|\\\\[^\s\\].*|~/.*|(?:\.{1,2})?/(?=\S)(?:[^/]+/)+[^/]*|(?:[^\\]+\\){2,}[^\\]*|Macintosh HD:.*"
+    r"|[a-z]+://\S+"
+)
+"""Of Windows (a drive, a share, folders in a row), Unix and old Macs, and addresses. A slash alone is
+between words, too (AC/DC)."""
 
 _DEFAULTS = frozenset(
     (
@@ -91,6 +99,8 @@ _DEFAULTS = frozenset(
     )
 )
 """Comments that programs write by default, and what they write where there is none."""
+_NUMBERED = re.compile(r"\s*\(\d+\)$")
+"""The second of the same name, as browsers and file managers count them."""
 _PROGRAMS = "|".join(
     (
         *("adobe", "affinity", "aviary", "b612", "beautyplus", r"camera\+", "camerabag", "canva", "capcut", "corel"),
@@ -103,14 +113,50 @@ _PROGRAMS = "|".join(
         *("realme", "oppo", r"mi \d+\w*", "moldiv", "nokia", "lumia", "photo editor"),
     )
 )
+_GENERATORS = "|".join(
+    (
+        *(
+            r"dall[·∙•. -]?e",
+            "chatgpt",
+            "midjourney",
+            "stable ?diffusion",
+            "sdxl",
+            "dreamstudio",
+            "nightcafe",
+            "craiyon",
+        ),
+        *("adobe firefly", "bing image creator", "microsoft designer", "microsoft copilot", "imagefx", "google gemini"),
+        *("google imagen", "google ai", "leonardo[ .]?ai", "ideogram[ .]ai", r"flux\.1", "krea[ .]ai", "recraft[ .]ai"),
+        *("artbreeder", "grok ai", "meta ai", "openai", "ai"),
+    )
+)
+"""Programs that make pictures of words; those that are words of every day (Firefly, Gemini, Flux) with their makers."""
+_GENERATED = re.compile(
+    "|".join(
+        (
+            rf"(?:{_GENERATORS}|grok)(?: (?:v?\d[\w.]*|xl|mini|turbo|creation|generated|generator|image|art)){{1,4}}",
+            "adobe firefly|dall[·∙•. -]?e|chatgpt|midjourney|stable diffusion|bing image creator|nightcafe|craiyon",
+            r"dall[·∙•. -]?e \d{4}-\d\d-\d\d\b.*",  # the words that it was given stand behind
+            r"chatgpt image .*\d.*",  # the day and hour, in its user's language
+            "gemini[_ ]generated[_ ]image.*",
+            "(?:firefly|leonardo|craiyon|image_?fx|grok)_.*",
+            r"firefly \d{8,}.*",
+            r"OIG\d?[._]\S+",  # Bing's
+            "ai[- ]generated(?: (?:art|content|illustration|image|photo|picture))?",
+            r".*[ _-][0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?:[ _-]\d+)?",  # Midjourney's
+        )
+    ),
+    re.IGNORECASE,
+)
+"""What they call a picture, as they did in 2024 and 2025."""
 _VERSION = (
-    r"(?:v?\d[\w.]*|cc|cs\d?|pro|max|ultra|plus|camera|express|lightroom|photoshop|photo|elements|designer|selfie"
+    r"(?:v?\d[\w.]*|xl|cc|cs\d?|pro|max|ultra|plus|camera|express|lightroom|photoshop|photo|elements|designer|selfie"
     "|smart cam)"
 )
 _WRITTEN_WITH = (
     "(?:photo |image |picture |file )?"
     "(?:captured|created|edited|exported|generated|made|processed|produced|saved|shot|taken|written) "
-    f"(?:with|by|using|in|on|from) (?:the |an? )?(?:{_PROGRAMS})[®™]?(?: {_VERSION}[®™]?){{0,5}}"
+    f"(?:with|by|using|in|on|from) (?:the |an? )?(?:{_PROGRAMS}|{_GENERATORS})[®™]?(?: {_VERSION}[®™]?){{0,5}}"
     r"(?: on a mac| with .{1,30} preset| \(.{0,40}\))?[.!]?"
 )
 """GIMP's comment by default ("Created with GIMP on a Mac"), VSCO's ("Processed with VSCO with c1 preset"),
@@ -172,10 +218,10 @@ def is_nobodys(text: str, devices: Sequence[str] = (), programs: Sequence[str] =
     if len(text) > _LONGEST:
         return False
     line = " ".join(text.split())
-    patterns = (_WRITTEN_BY_PROGRAMS, _CAMERA_IN_CAPITALS, _PHONE_CODE, _COUNTED, _FILE_NAME)
+    patterns = (_WRITTEN_BY_PROGRAMS, _GENERATED, _CAMERA_IN_CAPITALS, _PHONE_CODE, _COUNTED, _FILE_NAME, _PATH)
     return (
         not any(letter.isalpha() for letter in line)
-        or line.casefold().strip(" .:[]<>{}$") in _DEFAULTS
+        or _NUMBERED.sub("", line).casefold().strip(" .:[]<>{}$") in _DEFAULTS
         or any(pattern.fullmatch(line) for pattern in patterns)
         or _is_of_makers(line)
         or _is_of_the_file(line, devices, programs)

@@ -385,6 +385,8 @@ def test_bad_notes_name_the_file_the_picture_and_the_field(tmp_path: Path, conte
         ("golden_gate-bridge(2).JPG", "Golden gate bridge"),
         ("IMG_0042.jpg", "Untitled (IMG_0042)"),
         ("DSC01234.ARW", "Untitled (DSC01234)"),
+        ("Screenshot 2024-05-01 at 10.15.03.png", "Untitled (Screenshot 2024-05-01 at 10.15.03)"),
+        ("ChatGPT Image Mar 3, 2025, 10_11_12 AM.png", "Untitled (ChatGPT Image Mar 3, 2025, 10_11_12 AM)"),
         ("deep/er/red boat.tif", "Red boat"),
         ("___.jpg", "Untitled"),
         ("-rf.jpg", "Untitled (-rf)"),
