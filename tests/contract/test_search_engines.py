@@ -891,6 +891,15 @@ def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str
     assert set(titles(engine, hits)) == expected
 
 
+def test_what_only_leaves_out_shows_the_newest_first(engine: Engine) -> None:
+    days = {"Lake": 1, "Beach": 3, "Meadow": 2, "Boat": 4}
+    made = [document(title, published_at=FIRST_DAY + timedelta(days=day)) for title, day in days.items()]
+    engine.write(made, [])
+    assert matched(engine, "-boat") == ["Beach", "Meadow", "Lake"]
+    assert matched(engine, read("-lake -dogs").sparing({"dogs": ("no dogs",)})) == ["Boat", "Beach", "Meadow"]
+    assert engine.tally("-boat", Filters()).total == 3
+
+
 def test_two_words_find_the_one_that_they_make(engine: Engine) -> None:
     engine.write([*map(document, ("Website on a screen", "Web of a spider", "Building site", "Site of a web"))], [])
     understood = QueryReader(lambda: Speller({"website": 1})).read(SearchQuery(q="web site"), lambda _: ())

@@ -58,6 +58,7 @@ def test_indexes_are_used(database: Database, engine: PostgresSearch, monkeypatc
         (lambda: engine.match("boat lake", Filters(), sort=Sort.RELEVANCE, limit=1000), "search_documents_words"),
         (lambda: engine.match('"boat and lake"', Filters(), sort=Sort.RELEVANCE, limit=9), "search_documents_words"),
         (lambda: engine.match("", Filters(), sort=Sort.NEWEST, limit=20), "search_documents_newest"),
+        (lambda: engine.match("-boat", Filters(), sort=Sort.RELEVANCE, limit=20), "search_documents_newest"),
         (lambda: engine.match("", Filters(), sort=Sort.POPULAR, limit=20), "search_documents_popular"),
         (lambda: engine.nearest(vector, MODEL, Filters(), limit=1000), "search_documents_vectors"),
     ]:

@@ -318,7 +318,7 @@ class OpenSearchEngine:
 
     def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """See `KeywordEngine.match`. Ranked by BM25 of the best field, titles before tags before the rest."""
-        if sort is Sort.RELEVANCE and not text:
+        if sort is Sort.RELEVANCE and (not text or read(text).only_without):
             sort = Sort.NEWEST
         narrow = _narrowed(filters)
         for query in _readings(text):

@@ -248,7 +248,7 @@ class PostgresSearch:
         """See `KeywordEngine.match`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
         tags, 0.2 for categories, 0.1 for the description; the very words count once more, and long documents less."""
         condition, parameters = condition_of(filters)
-        if sort is Sort.RELEVANCE and not text:
+        if sort is Sort.RELEVANCE and (not text or read(text).only_without):
             sort = Sort.NEWEST
         score = "0"
         with _asking(), self._database.session() as connection:
@@ -363,22 +363,23 @@ class PostgresSearch:
             parameters["wanted_id"] = words.image_id
             return "d.image_id = %(wanted_id)s", "1"
         asked = _Asked.of(words)
+        matched = f"EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition})"
         row = connection.execute(
             cast(
                 "LiteralString",
                 f"""
                 WITH {asked.common_table}
-                SELECT words::text AS words,
-                       EXISTS (SELECT FROM search_documents d WHERE d.words @@ asked.words AND {condition}) AS found
-                  FROM asked
+                SELECT words::text AS words, {matched if words.plain else "true"} AS found FROM asked
                 """,
             ),
             {**parameters, **asked.parameters},
         ).fetchone()
         assert row is not None
         found: str = row["words"]
-        parameters["words"] = found if row["found"] or not words.plain else found.replace(" & ", " | ")
-        if all(clause.excluded for group in words.groups for clause in group):
+        parameters["words"] = found if row["found"] else found.replace(" & ", " | ")
+        if words.only_without:  # the index of words would read every entry, so it is kept out of it
+            return "(words @@ %(words)s::tsquery) IS TRUE", "0"
+        if not words.groups:
             return "words @@ %(words)s::tsquery", "0"
         parameters["ranked"] = _unordered(parameters["words"])
         rank = "ts_rank_cd" if len(_LEXEME.findall(parameters["ranked"])) <= _MOST_NEAR else "ts_rank"

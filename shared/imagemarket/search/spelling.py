@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagemarket.search.synonyms import offensive, offensive_elsewhere, singulars
-from imagemarket.search.words import NEVER_ALONE, folded, other_numbers
+from imagemarket.search.words import NEVER_ALONE, folded, other_numbers, other_spellings
 
 if TYPE_CHECKING:
     from symspellpy import SymSpell
@@ -31,11 +31,13 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 MISSPELT_FROM, _TWO_SLIPS_FROM = 4, 9
 """How many letters a word has in which one slip is looked for, or two."""
 _ANY_SLIP_FROM = 6
-"""In shorter words another letter makes another word ("holi", "hold"): only usual slips are any there."""
+"""In shorter words another letter makes another word ("holi", "hold"): only usual slips are any there. From so many
+letters on, letters in another order ("bycicle") and doubled elsewhere ("tommorow") are one slip."""
 _UMLAUTS = {"ae": ("\u00e4", "a"), "oe": ("\u00f6", "o"), "ue": ("\u00fc", "u")}
 _UMLAUT_TYPED = re.compile("(ae|oe|ue)")
 _MOST_UMLAUTS = 7
 """Into how many parts a word is split by what may be umlauts: three of them."""
+_DOUBLED = re.compile(r"(.)\1")
 _PREFIX = 7
 _PART, _MOST_PAIRS = 3, 3
 """How many letters a part of a word has at least, and in how many ways one is taken apart."""
@@ -71,13 +73,15 @@ class Speller:
         self._symspell = _deletes(words)
 
     def knows(self, word: str) -> bool:
-        """Whether a word, or what it is the plural of, is the catalogue's or English, or common in another language."""
+        """Whether a word, or what it is the plural of, is the catalogue's or English, in any spelling, or common in
+        another language."""
         plain = word.lower()
         forms = {plain, plain.removesuffix("s"), plain.removesuffix("es")}
         if not plain.endswith("s"):  # "busines" is no single one of a business
             forms.add(f"{plain}s")
         bare = folded(plain)
-        return bool(forms & self._known) or bare in english_words() or bare in _foreign_words()
+        english = bare in english_words() or bool(other_spellings(bare))
+        return bool(forms & self._known) or english or bare in _foreign_words()
 
     def has(self, word: str) -> bool:
         """Whether pictures have a word, or its singular or plural."""
@@ -128,7 +132,7 @@ class Speller:
         """The word nearest to this one, within the slips that its length allows."""
         from symspellpy import Verbosity
 
-        slips = 2 if len(word) >= _TWO_SLIPS_FROM else 1
+        slips = 2 if len(word) >= _ANY_SLIP_FROM else 1
         near = self._symspell.lookup(word, Verbosity.ALL, max_edit_distance=slips)
         found = [each for each in near if _may_be_a_slip(word, each.term, each.distance)]
         places = english_words()
@@ -147,9 +151,18 @@ class Speller:
 def _may_be_a_slip(typed: str, meant: str, slips: int) -> bool:
     """Whether who typed the one may have meant the other, which is near: the first letter is seldom wrong, what
     only goes on behind a word is another word ("matcha"), and two slips leave about as many letters."""
-    if typed[0] != meant[0] or (slips > 1 and not 0 <= len(meant) - len(typed) <= 1):
+    if typed[0] != meant[0]:
+        return False
+    if slips > 1 and _same_letters(typed, meant):
+        return True
+    if slips > 1 and not (len(typed) >= _TWO_SLIPS_FROM and 0 <= len(meant) - len(typed) <= 1):
         return False
     return _is_usual(typed, meant) or (len(typed) >= _ANY_SLIP_FROM and not typed.startswith(meant))
+
+
+def _same_letters(typed: str, meant: str) -> bool:
+    """Whether two words have the same letters in another order, or doubled elsewhere."""
+    return sorted(typed) == sorted(meant) or _DOUBLED.sub(r"\1", typed) == _DOUBLED.sub(r"\1", meant)
 
 
 def _is_usual(typed: str, meant: str) -> bool:

@@ -334,6 +334,11 @@ class Words:
         return all(len(group) == 1 and not group[0].strict for group in typed)
 
     @property
+    def only_without(self) -> bool:
+        """Whether nothing is wanted but that something is not there, so that nothing ranks what is found."""
+        return bool(self.groups) and all(clause.excluded or clause.added for group in self.groups for clause in group)
+
+    @property
     def exact(self) -> Words:
         """What quotes and minus say, which holds for every result however it was found."""
         return Words(tuple(group for group in self.groups if any(each.strict for each in group)))

@@ -194,7 +194,7 @@ class MemorySearch:
             begin = beginning_of(seed)
             circle = sorted(found, key=lambda each: ((place := place_of(each[1].image_id)) < begin, place))
             return shuffled([Hit(each.image_id, score) for score, each in circle[:REACH]], seed)[:limit]
-        if sort is Sort.RELEVANCE and not text:
+        if sort is Sort.RELEVANCE and (not text or read(text).only_without):
             sort = Sort.NEWEST
         keys: dict[Sort, Callable[[tuple[float, SearchDocument]], Any]] = {
             Sort.RELEVANCE: lambda each: (each[0], each[1].image_id),

@@ -139,10 +139,19 @@ def test_what_is_english_or_may_be_a_name_stays(speller: Speller, word: str) -> 
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("moutain", "mountain"), ("bussiness", "business"), ("wierd", "weird"), ("flowr", "flower")],
+    [
+        *(("moutain", "mountain"), ("bussiness", "business"), ("wierd", "weird"), ("flowr", "flower")),
+        *(("bycicle", "bicycle"), ("dinasour", "dinosaur"), ("tounge", "tongue")),
+        *(("tommorow", "tomorrow"), ("cinammon", "cinnamon"), ("squirell", "squirrel")),
+    ],
 )
 def test_the_likelier_slip_is_taken(speller: Speller, typed: str, meant: str) -> None:
     assert speller.correct(typed) == meant
+
+
+@pytest.mark.parametrize("word", ["neighbor", "neighbors", "archeology", "aluminum", "mustache", "theater"])
+def test_no_spelling_of_a_word_is_a_slip(speller: Speller, word: str) -> None:
+    assert speller.correct(word) is None
 
 
 def test_of_equally_near_words_the_catalogues_is_meant() -> None:
