@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import io
 import json
 import os
+import resource
 import stat
 import threading
 import weakref
@@ -19,6 +22,7 @@ from typer.testing import CliRunner, Result
 
 from imagemarket import wiring
 from imagemarket.cli.app import app
+from imagemarket.cli.client import CliError
 from imagemarket.cli.dead_letters import SOMETHING_LEFT
 from imagemarket.deadletters.details import ImageInspector
 from imagemarket.deadletters.models import Choice, DeadMessage
@@ -148,6 +152,73 @@ def test_an_export_that_is_cut_off_leaves_no_file(
     monkeypatch.setattr(room.service, "export", export)
     assert dlq("export", "kept.jsonl").exit_code != 0
     assert list(Path.cwd().iterdir()) == []
+
+
+@contextmanager
+def _disk_of(size: int) -> Iterator[None]:
+    """No file grows beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("bodies", [["a"], ["a" * 50_000], ["a" * 50_000] * 3])
+def test_an_export_that_the_disk_has_no_room_for_says_so_in_a_line_and_leaves_no_file(
+    dlq: Dlq, room: Room, bodies: list[str]
+) -> None:
+    for body in bodies:
+        room.die(body, DependencyUnavailable("x"))
+    with _disk_of(10):
+        done = dlq("export", "kept.jsonl")
+    assert (done.exit_code, str(done.exception)) == (1, "kept.jsonl: File too large")
+    assert isinstance(done.exception, CliError)
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_purge_that_the_disk_has_no_room_for_removes_nothing(dlq: Dlq, room: Room) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    with _disk_of(10):
+        done = dlq("purge", "--all", "--to", "kept.jsonl", "--yes")
+    assert (done.exit_code, str(done.exception)) == (1, "kept.jsonl: File too large")
+    assert list(Path.cwd().iterdir()) == []
+    assert room.sqs.bodies(f"{UPLOADS}-dead")
+
+
+def test_a_purge_that_the_disk_has_room_for_the_beginning_of_leaves_whole_lines(
+    dlq: Dlq, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    purge = room.service.purge
+
+    def full_then(choice: Choice, file: IO[str], *, flush: Callable[[], None]) -> None:
+        purge(choice, file, flush=flush)
+        file.write("half a line")
+        file.flush()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(room.service, "purge", full_then)
+    done = dlq("purge", "--all", "--to", "kept.jsonl", "--yes")
+    assert str(done.exception) == "kept.jsonl: No space left on device"
+    assert dlq("import", "kept.jsonl").output == "1 brought back: 1 DependencyUnavailable\n"
+
+
+def test_an_export_removes_what_a_killed_one_left_and_nothing_that_is_being_written(dlq: Dlq, room: Room) -> None:
+    room.die("a", DependencyUnavailable("x"))
+    Path(".dead-letters-left.partial").write_text("{")
+    Path(".dead-letters-link.partial").symlink_to("elsewhere")
+    os.mkfifo(".dead-letters-pipe.partial")
+    with Path(".dead-letters-busy.partial").open("w") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        assert dlq("export", "kept.jsonl").exit_code == 0
+    assert {each.name for each in Path.cwd().iterdir()} == {
+        "kept.jsonl",
+        ".dead-letters-busy.partial",
+        ".dead-letters-link.partial",
+        ".dead-letters-pipe.partial",
+    }
 
 
 def test_an_export_writes_over_nothing_that_came_to_be_there_meanwhile(

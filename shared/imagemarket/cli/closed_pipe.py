@@ -14,7 +14,7 @@ from typing import TextIO
 READER_GONE = 141
 """The shell's status of a program that SIGPIPE ended (128 and the signal's number)."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """A disk that takes no more, or no longer."""
 
 
@@ -34,7 +34,7 @@ def until_nobody_reads(run: Callable[[], int]) -> int:
         if not any(_is_closed(stream) for stream in _outputs()):
             raise
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
+        if error.errno not in DISK_FULL or error.filename is not None:
             raise
         _silence([stream for stream in _outputs() if not _takes_what_is_left(stream)])
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -21,6 +22,7 @@ from uuid import UUID
 import typer
 
 from imagemarket.cli.client import CliError
+from imagemarket.cli.closed_pipe import DISK_FULL
 from imagemarket.cli.stage import Stage, deployment
 from imagemarket.cli.terminal import cell, confirm, counted, say
 from imagemarket.platform.validation import shown
@@ -359,12 +361,7 @@ def purge(
 
 
 def _purge(service: DeadLetters, choice: Choice, target: Path) -> Report:
-    with _new_file(target) as file:
-
-        def flush() -> None:
-            file.flush()
-            os.fsync(file.fileno())
-
+    with _new_file(target) as (file, flush):
         return service.purge(choice, file, flush=flush)
 
 
@@ -471,18 +468,29 @@ def _bounded(name: str, file: IO[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[IO[str]]:
-    """A new file, readable by its owner alone, since messages name people's pictures. It stays where this breaks off:
-    what it holds may be nowhere else. Without a line there is no file."""
+def _new_file(path: Path) -> Iterator[tuple[IO[str], Callable[[], None]]]:
+    """A new file, readable by its owner alone, since messages name people's pictures, and what makes certain that it
+    holds what was written. All that was made certain of stays where this breaks off: it may be nowhere else. Without
+    a line there is no file. Raises `CliError` where there cannot be one, and where the disk takes no more."""
     with _cannot_be_written(path):
         handle = _open_new(path)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        try:
-            yield file
-            file.flush()
-        finally:
-            if os.fstat(handle).st_size == 0:
-                path.unlink()
+    certain = 0
+
+    def flush() -> None:
+        nonlocal certain
+        file.flush()
+        os.fsync(handle)
+        certain = os.fstat(handle).st_size
+
+    try:
+        with _until_full(path), os.fdopen(handle, "w", encoding="utf-8", closefd=False) as file:
+            yield file, flush
+            flush()
+    finally:
+        os.ftruncate(handle, certain)  # half a line would keep the others from being imported
+        os.close(handle)
+        if not certain:
+            path.unlink()
 
 
 @contextmanager
@@ -491,17 +499,43 @@ def _whole_file(path: Path) -> Iterator[IO[str]]:
     with _cannot_be_written(path):
         if os.path.lexists(path):
             raise FileExistsError
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".dead-letters-", suffix=".partial")
-    partial = Path(name)
+        _remove_partials(path.parent)
+        handle, partial = _open_partial(path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with _until_full(path), os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file
-        if partial.stat().st_size:
-            with _cannot_be_written(path):
-                os.close(_open_new(path))  # a renaming alone would write over what came to be there meanwhile
-                partial.replace(path)
+            file.flush()
+            if partial.stat().st_size:
+                with _cannot_be_written(path):
+                    os.close(_open_new(path))  # a renaming alone would write over what came to be there meanwhile
+                    partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+_PARTIAL = ".dead-letters-", ".partial"
+
+
+def _open_partial(folder: Path) -> tuple[int, Path]:
+    """Locked while it is written, so that it is known for one that a killed export left afterwards."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=_PARTIAL[0], suffix=_PARTIAL[1])
+        with suppress(OSError):  # of a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another export removed it before it was locked
+
+
+def _remove_partials(folder: Path) -> None:
+    for path in folder.glob("*".join(_PARTIAL)):
+        with suppress(OSError):  # another user's, or one that is being written
+            handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(handle)
 
 
 def _open_new(path: Path) -> int:
@@ -516,6 +550,17 @@ def _cannot_be_written(path: Path) -> Iterator[None]:
     except FileExistsError:
         raise CliError(f"{path} is there already; name another file") from None
     except OSError as problem:
+        raise CliError(f"{path}: {problem.strerror}") from problem
+
+
+@contextmanager
+def _until_full(path: Path) -> Iterator[None]:
+    """Raises `CliError` where the disk takes no more of the file."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in DISK_FULL or problem.filename is not None:
+            raise
         raise CliError(f"{path}: {problem.strerror}") from problem
 
 
