@@ -13,6 +13,7 @@ from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.sweeper import UploadSweeper
 from imagemarket.platform.database import Database
 from imagemarket.platform.roles import DatabaseRole
+from imagemarket.platform.telemetry import logger
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole
@@ -63,6 +64,7 @@ def test_row_and_parts_of_an_upload_that_never_came_are_removed(
     fresh = an_image(database, owner)
     ended = an_image(database, owner, updated_at=LONG_AGO, object_version="v1", status="approved")
     assert sweeper.run() == {"removed": 2, "started": 0}
+    assert "image_id" not in logger.get_current_keys(), "what is logged next is about no image"
     assert [_is_there(database, image) for image in (in_parts, in_one, fresh, ended)] == [False, False, True, True]
     assert not originals.uploads
     assert sweeper.run() == {"removed": 0, "started": 0}

@@ -16,7 +16,7 @@ from imagemarket.ingestion.uploads import refuse_again
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import count, logger
+from imagemarket.platform.telemetry import about, count, logger
 
 ABANDONED_AFTER_HOURS = 24
 """An upload's form and URLs end after an hour, so nothing can arrive any more."""
@@ -43,19 +43,23 @@ class UploadSweeper:
         no event of it came through. At most 500 a run, the oldest first. Safe to repeat and to interrupt."""
         done = {"removed": 0, "started": 0}
         for row in self._waiting():
-            try:
-                outcome = self._starter.begin(row["id"], row["s3_original_key"])
-            except NotFound:
-                done["removed"] += self._remove(row) if row["abandoned"] else 0
-            else:
-                if outcome == "started":
-                    done["started"] += 1
-                elif row["abandoned"]:
-                    self._refuse_again(row)
+            with about(image_id=str(row["id"]), request_id=None):  # which beginning it finds
+                self._sweep(row, done)
         for outcome, number in done.items():
             if number:
                 count(f"AbandonedUploads.{outcome}", number)
         return done
+
+    def _sweep(self, row: Row, done: dict[str, int]) -> None:
+        try:
+            outcome = self._starter.begin(row["id"], row["s3_original_key"])
+        except NotFound:
+            done["removed"] += self._remove(row) if row["abandoned"] else 0
+        else:
+            if outcome == "started":
+                done["started"] += 1
+            elif row["abandoned"]:
+                self._refuse_again(row)
 
     def _waiting(self) -> list[Row]:
         return self._database.fetch_all(
@@ -156,21 +160,21 @@ class ExecutionSweeper:
         `failed_to` are those that something kept from being settled, which the next run tries again. Safe to repeat."""
         done = {"resumed": 0, "replayed": 0, "failed": 0, "cleaned": 0, "failed_to": 0}
         for stuck in self.stuck():
-            logger.append_keys(image_id=str(stuck.job.image_id), request_id=stuck.job.request_id)
-            try:
-                outcome = self._settle(stuck)
-            except MarketError:
-                logger.exception("the image could not be settled")
-                outcome = "failed_to"
-            done[outcome] += 1
+            with about(image_id=str(stuck.job.image_id), request_id=stuck.job.request_id):
+                try:
+                    outcome = self._settle(stuck)
+                except MarketError:
+                    logger.exception("the image could not be settled")
+                    outcome = "failed_to"
+                done[outcome] += 1
         for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, OVERDUE_AFTER_SECONDS, _AT_ONCE)):
-            logger.append_keys(image_id=str(row["id"]), request_id=row["request_id"])
-            try:
-                self._compensation.again(IngestionJob.of(row))
-                done["cleaned"] += 1
-            except MarketError:
-                logger.exception("the image could not be cleaned up after")
-                done["failed_to"] += 1
+            with about(image_id=str(row["id"]), request_id=row["request_id"]):
+                try:
+                    self._compensation.again(IngestionJob.of(row))
+                    done["cleaned"] += 1
+                except MarketError:
+                    logger.exception("the image could not be cleaned up after")
+                    done["failed_to"] += 1
         done["cleaned"] += StepRecords(self._database).tidy()
         for outcome, number in done.items():
             if number:

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Event]
 
-logger = Logger(utc=True)
+
+def _takes_no_trace() -> bool:
+    return os.environ.get("POWERTOOLS_TRACE_DISABLED") == "true"
+
+
+# Where no trace is taken, as on the local stage, the runtime's id of one finds nothing.
+_left_out: dict[str, Any] = {"xray_trace_id": None} if _takes_no_trace() else {}
+logger = Logger(utc=True, **_left_out)
 """The structured logger of this process; append keys per invocation, never log bodies."""
 
 
@@ -41,7 +48,7 @@ def metrics() -> Metrics:
 @cache
 def _tracer() -> Tracer | None:
     """The X-Ray tracer of this process, which follows calls to AWS; None where no trace is taken."""
-    if "LAMBDA_TASK_ROOT" not in os.environ or os.environ.get("POWERTOOLS_TRACE_DISABLED") == "true":
+    if "LAMBDA_TASK_ROOT" not in os.environ or _takes_no_trace():
         return None  # and the X-Ray SDK is not imported
     from aws_lambda_powertools import Tracer
 
@@ -67,6 +74,14 @@ def annotate(**keys: str | None) -> None:
                 segment.put_annotation(name, value)
     except Exception:  # e.g. of a thread that outlived its invocation, whose segment has been sent
         logger.warning("the trace was not annotated", exc_info=True)
+
+
+@contextmanager
+def about(**keys: str | None) -> Iterator[None]:
+    """What the log lines of one turn are found by: those after it are about something else, unless it fails."""
+    logger.append_keys(**keys)
+    yield
+    logger.remove_keys(keys)
 
 
 def current_trace_header() -> str | None:
@@ -174,6 +189,7 @@ def scheduled(function: Handler, journal: Callable[[], MessageJournal]) -> Handl
         logger.clear_state()
         try:
             output = function(event, context)
+            logger.clear_state()
             logger.info("job ended", **output)
             return output
         except Exception as error:
