@@ -83,7 +83,7 @@ def asking(valkey_url: str) -> Search:
 
 
 def suggested(database: Database, beginning: str) -> list[str]:
-    return [each.text for each in SuggestionTable(database).beginning_with(beginning, 5)]
+    return [each.text for each in SuggestionTable(database).beginning_with([beginning], 5)]
 
 
 def test_what_many_networks_search_becomes_a_suggestion_and_what_finds_nothing_does_not(

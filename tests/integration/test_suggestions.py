@@ -93,6 +93,18 @@ def test_a_words_other_spelling_follows(table: SuggestionTable) -> None:
     assert suggest(table, "gray c") == ["Gray car", "Gray cat", "Grey cloud"]
 
 
+@pytest.mark.parametrize("typed", ["gluten free", "gluten f", "gluten-free", "gluten free b", "gluten-free b"])
+def test_a_hyphen_and_a_space_stand_for_each_other(table: SuggestionTable, typed: str) -> None:
+    table.write([*map(document, ("Gluten-free bread", "Gluten free beer", "Gluten 3"))], [])
+    assert set(suggest(table, typed)) == {"Gluten-free bread", "Gluten free beer"}
+
+
+def test_what_begins_as_typed_comes_before_what_is_joined_otherwise(table: SuggestionTable) -> None:
+    table.write([*map(document, ("E-bike ride", "E-bike race", "E bike"))], [])
+    assert suggest(table, "e b") == ["E bike", "E-bike race", "E-bike ride"]
+    assert suggest(table, "one two three four f%") == []
+
+
 def test_what_offends_is_suggested_to_nobody(table: SuggestionTable) -> None:
     table.write([document("Golden whore", tags=("golden slut", "golden hour"))], [])
     assert suggest(table, "golden") == ["golden hour"]

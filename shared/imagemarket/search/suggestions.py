@@ -35,6 +35,8 @@ _WORD_LETTERS = range(3, 31)
 _TAGS = 15
 """Of an image's tags the first, the contributor's and the model's surest, are suggested."""
 _SECONDS = 0.5
+_MOST_HYPHENS = 3
+"""Spaces of a beginning that are tried as a hyphen."""
 
 
 _REMEMBER = """
@@ -177,15 +179,21 @@ class SuggestionTable:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def beginning_with(self, beginning: str, limit: int) -> list[Suggestion]:
-        """The best phrases that begin so."""
-        letters = len(beginning)
-        condition = f"left(phrase, {letters}) = %(beginning)s" if letters <= 3 else "phrase LIKE %(pattern)s"
-        pattern = beginning.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    def beginning_with(self, beginnings: Sequence[str], limit: int) -> list[Suggestion]:
+        """The best phrases that begin with any of them."""
+        values: dict[str, Any] = {"limit": limit}
+        conditions: list[str] = []
+        for number, beginning in enumerate(beginnings):
+            letters = len(beginning)
+            conditions.append(
+                f"left(phrase, {letters}) = %(b{number})s" if letters <= 3 else f"phrase LIKE %(b{number})s"
+            )
+            pattern = beginning.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            values[f"b{number}"] = beginning if letters <= 3 else pattern
         rows = self._database.fetch_all(
-            f"SELECT shown AS text, images FROM suggestions WHERE {condition} AND (images > 0 OR searches >= {OFTEN})"
-            " ORDER BY weight DESC, phrase LIMIT %(limit)s",
-            {"beginning": beginning, "pattern": pattern, "limit": limit},
+            f"SELECT shown AS text, images FROM suggestions WHERE ({' OR '.join(conditions)})"
+            f" AND (images > 0 OR searches >= {OFTEN}) ORDER BY weight DESC, phrase LIMIT %(limit)s",
+            values,
         )
         return [
             Suggestion.model_validate(row) for row in rows if not offends(row["text"]) and not confidential(row["text"])
@@ -258,6 +266,15 @@ def _lessened(counted: Counter[str]) -> list[str]:
     return [each for each, change in counted.items() if change < 0]
 
 
+def _written_otherwise(beginning: str) -> list[str]:
+    """A beginning with its words' other spelling, with spaces for its hyphens, and with a hyphen for one of its first
+    spaces: "Gluten-free bread" is meant by "gluten free b" as well."""
+    spelt = " ".join(next(iter(other_spellings(word)), word) for word in beginning.split(" "))
+    spaces = [place for place, sign in enumerate(beginning) if sign == " "][:_MOST_HYPHENS]
+    joined = [f"{beginning[:place]}-{beginning[place + 1 :]}" for place in spaces]
+    return [each for each in dict.fromkeys([spelt, beginning.replace("-", " "), *joined]) if each != beginning]
+
+
 def _with(found: list[Suggestion], more: list[Suggestion]) -> list[Suggestion]:
     known = {each.text.lower() for each in found}
     return [*found, *(each for each in more if each.text.lower() not in known)]
@@ -276,21 +293,20 @@ class Suggestions:
         beginning = begun(query.q)
         if not beginning:
             return SuggestPage(items=[], corrected=None)
-        found = self._beginning_with(beginning, query.limit)
+        found = self._beginning_with([beginning], query.limit)
         corrected = None
-        elsewhere = " ".join(next(iter(other_spellings(word)), word) for word in beginning.split(" "))
-        if len(found) < query.limit and elsewhere != beginning:
-            found = _with(found, self._beginning_with(elsewhere, query.limit))
+        if len(found) < query.limit and (others := _written_otherwise(beginning)):
+            found = _with(found, self._beginning_with(others, query.limit))
         if len(found) < query.limit and (better := self._corrected(phrase_of(query.q))) is not None:
-            more = self._beginning_with(begun(better), query.limit)
+            more = self._beginning_with([begun(better)], query.limit)
             if more:
                 corrected = better if not found else None
                 found = _with(found, more)
         return SuggestPage(items=found[: query.limit], corrected=corrected)
 
-    def _beginning_with(self, beginning: str, limit: int) -> list[Suggestion]:
+    def _beginning_with(self, beginnings: Sequence[str], limit: int) -> list[Suggestion]:
         try:
-            return self._asked.call(lambda: self._table.beginning_with(beginning, limit))
+            return self._asked.call(lambda: self._table.beginning_with(beginnings, limit))
         except Unanswered as error:
             wait = max(1, int(error.retry_after) + 1)
             raise SearchUnavailable(
