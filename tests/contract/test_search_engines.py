@@ -900,6 +900,13 @@ def test_what_only_leaves_out_shows_the_newest_first(engine: Engine) -> None:
     assert engine.tally("-boat", Filters()).total == 3
 
 
+@pytest.mark.parametrize("asked", ["dog/cat", "dog / cat", "dog+cat"])
+def test_a_slash_between_words_is_a_space(engine: Engine, asked: str) -> None:
+    engine.write([*map(document, ("Cat beside a dog", "Dog/cat", "Dog", "Cat", "Boat"))], [])
+    assert set(matched(engine, asked)) == {"Cat beside a dog", "Dog/cat"}
+    assert engine.tally(asked, Filters()).total == 2
+
+
 def test_two_words_find_the_one_that_they_make(engine: Engine) -> None:
     engine.write([*map(document, ("Website on a screen", "Web of a spider", "Building site", "Site of a web"))], [])
     understood = QueryReader(lambda: Speller({"website": 1})).read(SearchQuery(q="web site"), lambda _: ())

@@ -112,7 +112,7 @@ _WORDS_BETWEEN = _ARTICLES | frozenset(
     "all those these such some one lot lots of too much for my your our".split()  # noqa: SIM905 - shorter
 )
 """What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
-_JOINTS = frozenset({"and", "or", "OR", "nor", "&", "+"})
+_JOINTS = frozenset({"and", "or", "OR", "nor", "&", "+", "/"})
 _SAYS = frozenset("is are was were am be it's that's do does did can will or me i you he she we they".split())  # noqa: SIM905 - shorter
 """Before "not" they make a sentence ("this is not a pipe", "forget me not"), which leaves nothing out."""
 _OF_A_VERB = frozenset(

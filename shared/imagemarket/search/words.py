@@ -45,6 +45,8 @@ _MINUS_BEHIND_A_SIGN = re.compile(r'(?<=[^\w\s"-])(?<!\s[:;=])(?<!^[:;=])-+(?=[(
 _NOT_BEFORE_BRACKETS = re.compile(r"(?<![^\s(\[{])NOT(?=[(\[{])")
 _PLUS = re.compile(r"(?<=[^\W\d_]{2})\+(?=\w)|(?<=\w)\+(?=[^\W\d_]{2})")
 """A plus between words, of which one at least has more than a letter: A+B is a name."""
+_SLASH = re.compile(r"(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})")
+"""A slash between words: AC/DC is a name."""
 _QUOTED_OR_LEFT_OUT = re.compile(r'("[^"]*"|(?<!\w)(?:-|NOT\s+)[^\s"]+)')
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _IN_APOSTROPHES = re.compile(r"""((?<![^\s(\[{,;|/])-+|(?<!\S)NOT\s+)'(?=[^\s'])((?:[^'"]|'(?=\w))*)'(?!\w)""")
@@ -378,12 +380,12 @@ class Words:
 
 
 def signs_apart(text: str) -> str:
-    """The text with a space behind a `NOT` before brackets, and a plus between words as the joint that it is. Where
-    nothing else parts the words, as in an address that was pasted, a plus is the space between them."""
+    """The text with a space behind a `NOT` before brackets, and a plus or a slash between words as the joint that it
+    is. Where nothing else parts the words, as in an address that was pasted, a plus is the space between them."""
     text = _NOT_BEFORE_BRACKETS.sub("NOT ", text)
     joint = " + " if re.search(r"\s", text.strip()) else " "
     parts = _QUOTED_OR_LEFT_OUT.split(text)
-    parts[::2] = [_PLUS.sub(joint, part) for part in parts[::2]]
+    parts[::2] = [_SLASH.sub(" / ", _PLUS.sub(joint, part)) for part in parts[::2]]
     return "".join(parts)
 
 
