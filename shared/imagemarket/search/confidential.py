@@ -77,6 +77,12 @@ _SHORT_MODEL = re.compile(r"\w{2,3}|[^\W\d_]{1,3}\d\d")
 _NUMBERED = re.compile(r"([^\W\d_]{3,})\d{1,2}")
 # Boeing747, canon5d and airbusa380, behind a name that has models; but 123 is a password's.
 _MODEL_OF_A_NAME = re.compile(r"[^\W\d_]{0,3}(?!123)\d{1,4}[^\W\d_]{0,3}")
+_MODELS_ENDINGS = frozenset(
+    {"iii", "riii", "siii", "neo", "max", "pro", "promax", "turbo", "ultra", "mini", "plus", "evo"}
+)
+"""What stands behind a model's number: a7iii, a320neo, porsche911turbo."""
+_ENDED = re.compile(r"(\w*\d)([^\W\d_]{3,6})")
+_ROWS_OF_DIGITS = ("01234567890", "09876543210")
 _KEYBOARD_ROWS = ("qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "qsdfghjklm", "zxcvbnm", "yxcvbnm", "wxcvbn")
 _CHOSEN_AS_PASSWORDS = frozenset(
     (
@@ -180,6 +186,10 @@ def _kind(part: str) -> str:
         return "measure"
     if part.isdecimal():
         return "odd"
+    if _follows_a_row(part.lower()):
+        return "odd"
+    if (ended := _ENDED.fullmatch(part)) and ended[2].lower() in _MODELS_ENDINGS:
+        part = ended[1]
     if _MODEL.fullmatch(part) or _FORMULA.fullmatch(part):
         return "model"
     if (numbered := _NUMBERED.fullmatch(part)) and _may_be_numbered(numbered[1]):
@@ -268,6 +278,17 @@ def _runs_along_keys(word: str) -> bool:
     least = 5 if word in english_words() else 4
     rows = [*_KEYBOARD_ROWS, *(row[::-1] for row in _KEYBOARD_ROWS)]
     return any(word[at : at + least] in row for row in rows for at in range(len(word) - least + 1))
+
+
+def _follows_a_row(part: str) -> bool:
+    """Whether three letters and the digits behind them each follow one another, as "abc123" and "qwe321" do."""
+    letters, digits = part[:3], part[3:]
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    return (
+        len(digits) >= 3
+        and any(letters in row for row in (alphabet, *_KEYBOARD_ROWS))
+        and any(digits in row for row in _ROWS_OF_DIGITS)
+    )
 
 
 def _is_a_names_model(part: str) -> bool:

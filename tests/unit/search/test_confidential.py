@@ -58,6 +58,12 @@ SECRETS = (
     "4111, 1111, 1111, 1111",
     "4111:1111:1111:1111",
     "9f86d081",
+    "abc123",
+    "XYZ789",
+    "qwe321",
+    "hunter2pro",
+    "jane1987max",
+    "12345pro",
     "mypassword hunter2",
     "passwordhunter2",
     "wachtwoord hunter2",
@@ -137,6 +143,7 @@ def test_of_what_buyers_look_for_hardly_anything_is_lost() -> None:
     [
         *("boeing747", "Airbus320", "airbusa380", "canon5d", "NikonD850", "leicam11", "porsche911", "citroen2cv"),
         *("citro\u00ebn2cv", "nokia3310", "geforce4090", "xbox360", "blink182", "tokyo2020", "expo2020", "route66"),
+        *("A7III", "a7siii", "a320neo landing", "porsche911turbo", "iphone15promax", "galaxys24ultra", "xmas2026"),
         *("4k", "mp3", "liberty76", "azerbaijan24", "vintage porsche911 poster"),
     ],
 )
