@@ -34,6 +34,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from imagemarket.catalog.keys import PUBLIC
 from imagemarket.platform import cors
 
 API_IN_FLIGHT = 12
@@ -52,7 +53,7 @@ _MAX_HEADER_BYTES = 10_240
 """Together API Gateway takes 10,240 bytes of request line and headers."""
 _LINE_BYTES = len(": \r\n")
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_MEDIA_PREFIXES = ("thumbnails/", "watermarked/")
+_MEDIA_PREFIXES = tuple(f"{folder}/" for folder in PUBLIC)
 _MEDIA_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]*")
 """How keys of renditions are spelt; nothing of them needs an escape."""
 _DECODINGS = 8

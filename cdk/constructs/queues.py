@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
+from imagemarket.catalog.keys import Folder
 
 MAX_RECEIVES = 3
 
@@ -69,7 +70,7 @@ class Queues(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [originals.bucket_name]},
-                    "object": {"key": [{"prefix": "originals/"}]},
+                    "object": {"key": [{"prefix": f"{Folder.ORIGINALS}/"}]},
                 },
             ),
         )

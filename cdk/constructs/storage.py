@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk.constructs.rules import acknowledge
 from cdk.stages import Stage
+from imagemarket.catalog.keys import Folder
 
 ENDED_TAG = {"state": "ended"}
 RETRY_WINDOW_DAYS = 30
@@ -58,7 +59,7 @@ class Storage(Construct):
                 # not make it can be tried again for a while; only its version carries the tag.
                 s3.LifecycleRule(
                     id="ended-originals",
-                    prefix="originals/",
+                    prefix=f"{Folder.ORIGINALS}/",
                     tag_filters=ENDED_TAG,
                     expiration=Duration.days(RETRY_WINDOW_DAYS),
                     noncurrent_version_expiration=Duration.days(RETRY_WINDOW_DAYS),
@@ -68,12 +69,12 @@ class Storage(Construct):
                     s3.LifecycleRule(
                         id=f"replaced-{folder}", prefix=f"{folder}/", noncurrent_version_expiration=Duration.days(30)
                     )
-                    for folder in ("clean", "withdrawn")
+                    for folder in (Folder.CLEAN, Folder.QUARANTINE)
                 ),
                 s3.LifecycleRule(id="markers-of-nothing", expired_object_delete_marker=True),
                 s3.LifecycleRule(
                     id="originals-rest",
-                    prefix="originals/",
+                    prefix=f"{Folder.ORIGINALS}/",
                     transitions=[
                         s3.Transition(
                             storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=Duration.days(30)

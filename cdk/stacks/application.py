@@ -33,6 +33,7 @@ from cdk.constructs.saga import Saga
 from cdk.constructs.schedules import Schedules
 from cdk.stacks.state import StateStack
 from cdk.stages import Stage
+from imagemarket.catalog.keys import Folder
 from imagemarket.platform.roles import DatabaseRole
 
 _SQS_BATCH = 10
@@ -153,8 +154,8 @@ class ApplicationStack(Stack):
             layers=["imaging"],
             settings=self._originals | self._work,
             grants=[
-                _objects(originals, "originals", "GetObject", "GetObjectVersion"),
-                _objects(work, "work", "PutObject"),
+                _objects(originals, Folder.ORIGINALS, "GetObject", "GetObjectVersion"),
+                _objects(work, Folder.WORK, "PutObject"),
             ],
         )
         self._function(
@@ -175,11 +176,11 @@ class ApplicationStack(Stack):
             layers=["imaging"],
             settings=self._originals | self._work | self._renditions | {"public_base_url": stage.public_base_url},
             grants=[
-                _objects(work, "work", "GetObject"),
-                _objects(renditions, "thumbnails", "PutObject", "DeleteObject"),
-                _objects(originals, "clean", "PutObject", "DeleteObject"),
-                _listing(renditions, "thumbnails"),
-                _listing(originals, "clean"),
+                _objects(work, Folder.WORK, "GetObject"),
+                _objects(renditions, Folder.THUMBNAILS, "PutObject", "DeleteObject"),
+                _objects(originals, Folder.CLEAN, "PutObject", "DeleteObject"),
+                _listing(renditions, Folder.THUMBNAILS),
+                _listing(originals, Folder.CLEAN),
             ],
         )
         self._function(
@@ -191,9 +192,9 @@ class ApplicationStack(Stack):
             layers=["imaging"],
             settings=self._work | self._renditions | {"public_base_url": stage.public_base_url},
             grants=[
-                _objects(work, "work", "GetObject"),
-                _objects(renditions, "watermarked", "PutObject", "DeleteObject"),
-                _listing(renditions, "watermarked"),
+                _objects(work, Folder.WORK, "GetObject"),
+                _objects(renditions, Folder.WATERMARKED, "PutObject", "DeleteObject"),
+                _listing(renditions, Folder.WATERMARKED),
             ],
         )
         self._function(
@@ -204,7 +205,7 @@ class ApplicationStack(Stack):
             role=DatabaseRole.MAKER,
             settings=self._work | {"model_endpoint_name": stage.model_endpoint_name},
             grants=[
-                _objects(work, "work", "GetObject", "PutObject"),
+                _objects(work, Folder.WORK, "GetObject", "PutObject"),
                 self._asking_the_model(),
             ],
         )
@@ -217,9 +218,9 @@ class ApplicationStack(Stack):
             layers=["matching", *stage.search.layers],
             settings=self._vector_engine | self._work | self._renditions | self._outbox_queues,
             grants=[
-                _objects(work, "work", "GetObject"),
-                _objects(renditions, "thumbnails", "GetObject"),
-                _listing(renditions, "thumbnails"),
+                _objects(work, Folder.WORK, "GetObject"),
+                _objects(renditions, Folder.THUMBNAILS, "GetObject"),
+                _listing(renditions, Folder.THUMBNAILS),
                 _sending(queues.index),
                 _sending(queues.notifications),
                 *self._reaching(stage.search.vector),
@@ -298,11 +299,18 @@ class ApplicationStack(Stack):
             grants=[
                 # a presigned form or URL may do what its signer may
                 _objects(
-                    originals, "originals", "PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"
+                    originals,
+                    Folder.ORIGINALS,
+                    "PutObject",
+                    "GetObject",
+                    "AbortMultipartUpload",
+                    "ListMultipartUploadParts",
                 ),
                 # a next try finds the version that was kept, and takes its mark off
-                _objects(originals, "originals", "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging"),
-                _listing(originals, "originals"),
+                _objects(
+                    originals, Folder.ORIGINALS, "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging"
+                ),
+                _listing(originals, Folder.ORIGINALS),
                 saga.starting(),
             ],
         )
@@ -380,7 +388,7 @@ class ApplicationStack(Stack):
             role=DatabaseRole.READER,
             layers=["api"],
             settings=self._originals | {"media_base_url": stage.media_base_url, "counters_url": stage.counters_url},
-            grants=[_objects(originals, "clean", "GetObject")],
+            grants=[_objects(originals, Folder.CLEAN, "GetObject")],
         )
         self._function(
             "notifications_api",
@@ -434,8 +442,8 @@ class ApplicationStack(Stack):
             settings=self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
             grants=[
                 # of the versions that arrive, all but the one that the image is made of are deleted
-                _objects(originals, "originals", "GetObject", "DeleteObjectVersion"),
-                _listing(originals, "originals"),
+                _objects(originals, Folder.ORIGINALS, "GetObject", "DeleteObjectVersion"),
+                _listing(originals, Folder.ORIGINALS),
                 saga.starting(),
             ],
         )
@@ -534,8 +542,8 @@ class ApplicationStack(Stack):
                 "stalled_after_seconds": str(stage.stalled_after_seconds),
             },
             grants=[
-                _objects(originals, "originals", "GetObject", "AbortMultipartUpload", "DeleteObjectVersion"),
-                _listing(originals, "originals"),
+                _objects(originals, Folder.ORIGINALS, "GetObject", "AbortMultipartUpload", "DeleteObjectVersion"),
+                _listing(originals, Folder.ORIGINALS),
                 *self._compensating,
                 saga.starting(),
                 saga.watching(),
@@ -721,14 +729,14 @@ class ApplicationStack(Stack):
         storage, queues = self._state.storage, self._state.queues
         originals, work, renditions = storage.originals, storage.work, storage.renditions
         return [
-            _objects(renditions, "thumbnails", "DeleteObject"),
-            _objects(renditions, "watermarked", "DeleteObject"),
-            _objects(originals, "clean", "DeleteObject"),
-            _objects(work, "work", "DeleteObject"),
-            _objects(originals, "originals", "PutObjectTagging", "PutObjectVersionTagging"),
-            _listing(renditions, "thumbnails", "watermarked"),
-            _listing(originals, "clean"),
-            _listing(work, "work"),
+            _objects(renditions, Folder.THUMBNAILS, "DeleteObject"),
+            _objects(renditions, Folder.WATERMARKED, "DeleteObject"),
+            _objects(originals, Folder.CLEAN, "DeleteObject"),
+            _objects(work, Folder.WORK, "DeleteObject"),
+            _objects(originals, Folder.ORIGINALS, "PutObjectTagging", "PutObjectVersionTagging"),
+            _listing(renditions, Folder.THUMBNAILS, Folder.WATERMARKED),
+            _listing(originals, Folder.CLEAN),
+            _listing(work, Folder.WORK),
             _sending(queues.index),
             _sending(queues.notifications),
         ]

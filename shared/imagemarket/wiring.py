@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3 import S3Client
 
+    from imagemarket.catalog.takedowns import Takedowns
     from imagemarket.deadletters.details import ImageInspector
     from imagemarket.deadletters.remediation import Remediation
     from imagemarket.deadletters.service import DeadLetters
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.ingestion.verification import Verification
-    from imagemarket.ingestion.withdrawal import Withdrawal
     from imagemarket.notifications.account_mails import AccountMails
     from imagemarket.notifications.delivery import Deliveries, WebhookWorker
     from imagemarket.notifications.ports import Mailer
@@ -496,11 +496,17 @@ def compensate_image() -> CompensateImage:
 
 
 @cache
-def withdrawal() -> Withdrawal:
-    from imagemarket.ingestion.withdrawal import Withdrawal
+def takedowns() -> Takedowns:
+    from imagemarket.catalog.takedowns import Takedowns
+    from imagemarket.ingestion.saga import forget_deleted
 
-    return Withdrawal(
-        database=database(), originals=originals(), renditions=renditions(), cdn=cdn(), relay=outbox_relay()
+    return Takedowns(
+        database=database(),
+        originals=originals(),
+        renditions=renditions(),
+        cdn=cdn(),
+        relay=outbox_relay(),
+        forget=forget_deleted,
     )
 
 
@@ -515,7 +521,7 @@ def verification() -> Verification:
         renditions=renditions(),
         documents=search_upkeep(),
         compensation=compensate_image(),
-        withdrawal=withdrawal(),
+        takedowns=takedowns(),
         executions=executions(),
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from imagemarket.catalog.takedowns import Takedowns
 from imagemarket.ingestion.models import ENDED_TAG
+from imagemarket.ingestion.saga import forget_deleted
 from imagemarket.ingestion.verification import Difference, Verification
-from imagemarket.ingestion.withdrawal import Withdrawal
 from imagemarket.platform.cdn import NoCdn
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
@@ -47,12 +48,13 @@ class Quiet:
             renditions=services.renditions,
             documents=Upkeep(services.database, {"postgres": search}),
             compensation=services.compensation,
-            withdrawal=Withdrawal(
+            takedowns=Takedowns(
                 database=services.database,
                 originals=services.originals,
                 renditions=services.renditions,
                 cdn=NoCdn(),
                 relay=services.relay,
+                forget=forget_deleted,
             ),
             executions=services.executions,
         )

@@ -36,7 +36,7 @@ def takedown(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local"
     from imagemarket import wiring
 
     with deployment(stage):
-        wiring.withdrawal().take_down(image_id, reason=reason, actor=by or getuser())
+        wiring.takedowns().take_down(image_id, reason=reason, actor=by or getuser())
     say(f"{image_id} is taken down.")
 
 
@@ -46,7 +46,7 @@ def restore(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local")
     from imagemarket import wiring
 
     with deployment(stage):
-        status = wiring.withdrawal().restore(image_id, reason=reason, actor=by or getuser())
+        status = wiring.takedowns().restore(image_id, reason=reason, actor=by or getuser())
     say(f"{image_id} is {status.value} again.")
 
 
@@ -64,7 +64,7 @@ def delete(
     if not yes:
         confirm(f"Delete {image_id} for good?")
     with deployment(stage):
-        wiring.withdrawal().delete(image_id, reason=reason, actor=by or getuser())
+        wiring.takedowns().delete(image_id, reason=reason, actor=by or getuser())
     say(f"{image_id} is deleted.")
 
 
@@ -74,7 +74,7 @@ def history(image_id: Id, stage: Stage = "local") -> None:
     from imagemarket import wiring
 
     with deployment(stage):
-        rows = wiring.withdrawal().history(image_id)
+        rows = wiring.takedowns().history(image_id)
     if not rows:
         say("No change of this image's status is recorded.")
         return

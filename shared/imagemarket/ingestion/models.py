@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from imagemarket.catalog.executions import execution_name, version_digest
+from imagemarket.catalog.keys import Folder
 from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.ingestion.review import ReviewReason
@@ -327,7 +328,7 @@ class IngestionJob(BaseModel):
     @property
     def work_prefix(self) -> str:
         """Where the steps keep what passes between them."""
-        return f"work/{self.image_id}/{version_digest(self.version_id)}/"
+        return f"{Folder.WORK.of(self.image_id)}{version_digest(self.version_id)}/"
 
     @property
     def execution_name(self) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog.images import FAIL, PUBLISH, change_status
+from imagemarket.catalog.keys import Folder, rendition_key
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.picture_faults import not_processable, picture_work
 from imagemarket.ingestion import duplicates
@@ -50,7 +51,6 @@ _AI_CATEGORIES = 3
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MEDIA_TYPES = {"webp": "image/webp", "avif": "image/avif", "jpeg": "image/jpeg"}
 _EXTENSIONS = {"webp": "webp", "avif": "avif", "jpeg": "jpg"}
-_FOLDERS = {"thumbnail": "thumbnails", "preview": "watermarked", "clean": "clean"}
 _PARALLEL_PUTS = 6
 
 
@@ -221,8 +221,8 @@ class MakeThumbnails:
         return {"renditions": stored}
 
     def _remove(self, image_id: UUID) -> None:
-        for store, folder in ((self._renditions, "thumbnails"), (self._originals, "clean")):
-            store.delete(store.list_keys(f"{folder}/{image_id}/"))
+        for store, folder in ((self._renditions, Folder.THUMBNAILS), (self._originals, Folder.CLEAN)):
+            store.delete(store.list_keys(folder.of(image_id)))
 
 
 class MakeWatermark:
@@ -250,16 +250,20 @@ class MakeWatermark:
         return {"renditions": _store(self._renditions, job.image_id, made)}
 
     def _remove(self, image_id: UUID) -> None:
-        self._renditions.delete(self._renditions.list_keys(f"watermarked/{image_id}/"))
+        self._renditions.delete(self._renditions.list_keys(Folder.WATERMARKED.of(image_id)))
 
 
 def _store(store: ObjectStore, image_id: UUID, made: Sequence[Rendition]) -> list[dict[str, Any]]:
     """Writes renditions side by side and returns what their rows need."""
 
     def put(rendition: Rendition) -> dict[str, Any]:
-        extension = _EXTENSIONS[rendition.format]
-        folder = _FOLDERS[rendition.kind]
-        key = f"{folder}/{image_id}/{rendition.long_edge}-{rendition.content_hash}.{extension}"
+        key = rendition_key(
+            rendition.kind,
+            image_id,
+            long_edge=rendition.long_edge,
+            content_hash=rendition.content_hash,
+            extension=_EXTENSIONS[rendition.format],
+        )
         cache_control = None if rendition.kind == "clean" else _IMMUTABLE
         store.put(key, rendition.data, content_type=_MEDIA_TYPES[rendition.format], cache_control=cache_control)
         return {
@@ -528,13 +532,13 @@ class CompensateImage:
         return {"status": status.value}
 
     def _remove_objects(self, job: IngestionJob) -> None:
-        for store, prefix in (
-            (self._renditions, f"thumbnails/{job.image_id}/"),
-            (self._renditions, f"watermarked/{job.image_id}/"),
-            (self._originals, f"clean/{job.image_id}/"),
-            (self._work, f"work/{job.image_id}/"),
+        for store, folder in (
+            (self._renditions, Folder.THUMBNAILS),
+            (self._renditions, Folder.WATERMARKED),
+            (self._originals, Folder.CLEAN),
+            (self._work, Folder.WORK),
         ):
-            store.delete(store.list_keys(prefix))
+            store.delete(store.list_keys(folder.of(job.image_id)))
 
     def _end(self, job: IngestionJob, failure: FailedStep) -> tuple[ImageStatus, datetime]:
         """The image's status from now on, and the time: leases that were over by then belong to the dead."""
@@ -597,3 +601,14 @@ def _forget(connection: Connection[Row], image_id: UUID) -> None:
         connection.execute(f"DELETE FROM {table} WHERE image_id = %s", (image_id,))  # pyright: ignore[reportArgumentType]
     for table in ("image_tags", "image_categories"):
         connection.execute(f"DELETE FROM {table} WHERE image_id = %s AND source = 'ai'", (image_id,))  # pyright: ignore[reportArgumentType]
+
+
+def forget_deleted(connection: Connection[Row], image_id: UUID) -> None:
+    """Deletes what ingestion keeps of an image that is deleted: its fingerprint, so that the same picture may be
+    uploaded again, and who made it, as its file has it."""
+    duplicates.forget(connection, image_id)
+    connection.execute("UPDATE images SET suggestions = NULL WHERE id = %s", (image_id,))
+    connection.execute(
+        "UPDATE processing_steps SET output = output - 'suggestions' WHERE image_id = %s AND step = 'inspect'",
+        (image_id,),
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from imagemarket.catalog.keys import image_of_original
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Database, Row
@@ -15,8 +15,6 @@ from imagemarket.platform.telemetry import annotate, count, logger
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-_KEY = re.compile(r"originals/(?P<contributor>[0-9a-f-]{36})/(?P<image>[0-9a-f-]{36})\.[a-z0-9]{2,5}")
 
 Outcome = Literal["started", "ignored", "discarded"]
 """`discarded`: the bytes belong to no image any more, and were deleted."""
@@ -46,10 +44,10 @@ class IngestionStarter:
             key = told["key"]
         except (KeyError, TypeError):
             raise InvalidRequest("detail.object.key is missing from the event.") from None
-        match = _KEY.fullmatch(str(key))
-        if match is None:
+        image_id = image_of_original(str(key))
+        if image_id is None:
             raise InvalidRequest("detail.object.key is not originals/{contributor}/{image}.{extension}.")
-        return self.begin(UUID(match["image"]), key, version_id=told.get("version-id"))
+        return self.begin(image_id, key, version_id=told.get("version-id"))
 
     def begin(self, image_id: UUID, key: str, *, version_id: str | None = None) -> Outcome:
         """Starts the saga of an image whose object has arrived; safe to repeat.

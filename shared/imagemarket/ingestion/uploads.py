@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from imagemarket.catalog.images import ABANDON_RETRY, change_status
+from imagemarket.catalog.keys import original_key
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.allowances import UploadAllowance
 from imagemarket.ingestion.models import (
@@ -80,7 +81,7 @@ class Uploads:
     def _create(self, connection: Connection[Row], contributor_id: UUID, request: UploadRequest) -> UploadTicket:
         self.allowance.take(connection, contributor_id, request.size_bytes)
         image_id = new_id()
-        key = f"originals/{contributor_id}/{image_id}.{request.extension}"
+        key = original_key(contributor_id, image_id, request.extension)
         multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)
         connection.execute(
             "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, filename,"

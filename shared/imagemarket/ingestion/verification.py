@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,14 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from imagemarket.catalog.images import REPROCESS, change_status
+from imagemarket.catalog.keys import Folder, content_hash_of, image_of, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.catalog.takedowns import Takedowns
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import ENDED_TAG, IngestionJob
 from imagemarket.ingestion.originals import keep_original, real_version
 from imagemarket.ingestion.saga import CompensateImage
-from imagemarket.ingestion.withdrawal import Withdrawal, put_away
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import NotFound
 from imagemarket.platform.objects import ObjectStore, ObjectVersion
@@ -28,7 +28,6 @@ _AT_ONCE = 200
 _LIVE = {"approved", "pending_review"}
 _ENDED = {"rejected", "processing_failed"}
 _KINDS = {"thumbnail", "preview", "clean"}
-_HASH = re.compile(r"-(?P<hash>[0-9a-f]{16})\.\w+$")
 _UNIT_TOLERANCE = 0.02
 """How far from 1 a vector's length may be: half precision, 768 components."""
 
@@ -75,7 +74,7 @@ class Verification:
         renditions: ObjectStore,
         documents: Documents,
         compensation: CompensateImage,
-        withdrawal: Withdrawal,
+        takedowns: Takedowns,
         executions: Executions,
     ) -> None:
         self._database = database
@@ -84,7 +83,7 @@ class Verification:
         self._renditions = renditions
         self._documents = documents
         self._compensation = compensation
-        self._withdrawal = withdrawal
+        self._takedowns = takedowns
         self._executions = executions
 
     def run(self, *, repair: bool, checksums: bool = True) -> Iterator[Difference]:
@@ -163,11 +162,7 @@ class Verification:
             yield _Found("vector", f"the vector's length is {length:.3f}, not 1", remedy)
         if not image["has_fingerprint"]:
             yield _Found("fingerprint", "none: copies of the picture would not be found", "fingerprint")
-        if status == "taken_down" and any(
-            True
-            for folder in ("thumbnails", "watermarked")
-            for _ in self._renditions.list_keys(f"{folder}/{image['id']}/")
-        ):
+        if status == "taken_down" and self._takedowns.public_keys(image["id"]):
             yield _Found("public", "public renditions of an image that is taken down", "take down")
 
     def _original(self, image: Row, *, checksums: bool) -> _Found | None:
@@ -202,7 +197,7 @@ class Verification:
         store = self._renditions if public else self._originals
         key = rendition["key"]
         if public and image["status"] == "taken_down":
-            store, key = self._originals, put_away(image["id"], key)
+            store, key = self._originals, quarantine_key(image["id"], key)
         try:
             if not checksums:
                 size = store.head(key).size_bytes
@@ -210,8 +205,9 @@ class Verification:
             data = store.get(key)
         except NotFound:
             return "is not there"
-        named = _HASH.search(rendition["key"])
-        if len(data) != rendition["bytes"] or not named or hashlib.sha256(data).hexdigest()[:16] != named["hash"]:
+        if len(data) != rendition["bytes"] or hashlib.sha256(data).hexdigest()[:16] != content_hash_of(
+            rendition["key"]
+        ):
             return "is not what its key's hash says"
         return None
 
@@ -219,14 +215,14 @@ class Verification:
 
     def _orphans(self) -> Iterator[tuple[ObjectStore, str, UUID | None]]:
         for store, folder in (
-            (self._renditions, "thumbnails"),
-            (self._renditions, "watermarked"),
-            (self._originals, "clean"),
-            (self._originals, "withdrawn"),
-            (self._work, "work"),
+            (self._renditions, Folder.THUMBNAILS),
+            (self._renditions, Folder.WATERMARKED),
+            (self._originals, Folder.CLEAN),
+            (self._originals, Folder.QUARANTINE),
+            (self._work, Folder.WORK),
         ):
             for keys in _batches(store.list_keys(f"{folder}/")):
-                owners = {key: _owner(key) for key in keys}
+                owners = {key: image_of(key) for key in keys}
                 known = self._known({owner for owner in owners.values() if owner is not None})
                 for key, owner in owners.items():
                     if owner is None or not self._belongs(folder, key, known.get(owner)):
@@ -234,9 +230,9 @@ class Verification:
 
     def _versions(self, *, repair: bool) -> Iterator[Difference]:
         """Of the originals, where no version may lie above the one that an image is made of, and none beside it."""
-        grouped = groupby(self._originals.list_versions("originals/"), key=lambda version: version.key)
+        grouped = groupby(self._originals.list_versions(f"{Folder.ORIGINALS}/"), key=lambda version: version.key)
         for group in _batches((key, list(versions)) for key, versions in grouped):
-            owners = {key: _owner(key) for key, _ in group}
+            owners = {key: image_of(key) for key, _ in group}
             known = self._known({owner for owner in owners.values() if owner is not None})
             for key, versions in group:
                 owner = owners[key]
@@ -258,15 +254,15 @@ class Verification:
         return {row["id"]: row for row in rows}
 
     @staticmethod
-    def _belongs(folder: str, key: str, image: Row | None) -> bool:
+    def _belongs(folder: Folder, key: str, image: Row | None) -> bool:
         if image is None:
             return False
         if image["status"] == "processing":
             return True  # its steps are making it
-        if folder == "work":
+        if folder is Folder.WORK:
             return image["status"] in _LIVE  # a lifecycle rule takes it
-        if folder == "withdrawn":
-            return image["status"] == "taken_down" and key.split("/", 2)[2] in image["keys"]
+        if folder is Folder.QUARANTINE:
+            return image["status"] == "taken_down" and quarantined(key) in image["keys"]
         return key in image["keys"]
 
     # --- remedies --------------------------------------------------------------------------------
@@ -279,9 +275,9 @@ class Verification:
             case "compensate":
                 self._compensation.again(IngestionJob.of(image))
             case "strip":
-                self._withdrawal.delete(image_id, reason="verify", actor="verify")
+                self._takedowns.delete(image_id, reason="verify", actor="verify")
             case "take down":
-                self._withdrawal.take_down(image_id, reason="verify", actor="verify")
+                self._takedowns.take_down(image_id, reason="verify", actor="verify")
             case "fingerprint":
                 return self._enter_fingerprint(image)
             case "keep":
@@ -348,12 +344,3 @@ def _batches(keys: Iterable[_Item]) -> Iterator[list[_Item]]:
     remaining = iter(keys)
     while batch := list(islice(remaining, _AT_ONCE)):
         yield batch
-
-
-def _owner(key: str) -> UUID | None:
-    """The image that a key names, as every key of ours does."""
-    found = re.search(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=[./])", key.split("/", 1)[1])
-    if key.startswith("originals/"):
-        found = re.search(r"/(?P<id>[0-9a-f-]{36})\.\w+$", key)
-        return UUID(found["id"]) if found else None
-    return UUID(found[0]) if found else None

@@ -315,7 +315,7 @@ def test_verify_lists_what_differs_and_its_status_says_what_is_left(
 
 def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Calls(restore=ImageStatus.APPROVED)
-    monkeypatch.setattr(wiring, "withdrawal", lambda: service)
+    monkeypatch.setattr(wiring, "takedowns", lambda: service)
     said = ["--reason", "asked for", "--by", "ada"]
     assert "is taken down" in run("images", "takedown", str(IMAGE), *said).output
     assert "approved again" in run("images", "restore", str(IMAGE), *said).output
@@ -327,7 +327,7 @@ def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch:
 
 
 def test_an_image_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "withdrawal", lambda: Calls(take_down=ImageNotFound("There is no such image.")))
+    monkeypatch.setattr(wiring, "takedowns", lambda: Calls(take_down=ImageNotFound("There is no such image.")))
     done = run("images", "takedown", str(IMAGE), "--reason", "x")
     assert isinstance(done.exception, CliError)
     assert str(done.exception) == "There is no such image."
@@ -343,7 +343,7 @@ def test_an_images_history_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
         "status_after": "taken_down",
     }
     service = Calls(history=[])
-    monkeypatch.setattr(wiring, "withdrawal", lambda: service)
+    monkeypatch.setattr(wiring, "takedowns", lambda: service)
     assert "No change" in run("images", "history", str(IMAGE)).output
     service.answers["history"] = [row]
     shown = run("images", "history", str(IMAGE)).output

@@ -9,8 +9,9 @@ import pytest
 from psycopg.errors import RaiseException
 
 from imagemarket.catalog.absence import absence
+from imagemarket.catalog.takedowns import Takedowns
 from imagemarket.delivery.service import Delivery
-from imagemarket.ingestion.withdrawal import Withdrawal
+from imagemarket.ingestion.saga import forget_deleted
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageGone, ImageNotFound, InvalidRequest
 from imagemarket.platform.ids import new_id
@@ -43,12 +44,13 @@ class Room:
         self.originals, self.renditions = MemoryObjectStore("originals"), MemoryObjectStore("renditions")
         self.cdn, self.queue = RecordingCdn(), MemoryQueue()
         operator = InRole(database, DatabaseRole.OPERATOR)
-        self.withdrawal = Withdrawal(
+        self.takedowns = Takedowns(
             database=operator,
             originals=self.originals,
             renditions=self.renditions,
             cdn=self.cdn,
             relay=OutboxRelay(operator, {INDEX_TOPIC: cast("Queue", self.queue)}),
+            forget=forget_deleted,
         )
         self.owner = a_contributor(database)
 
@@ -88,19 +90,19 @@ def room(database: Database) -> Room:
 def test_taken_down_and_restored_it_is_what_it_was(room: Room, status: str) -> None:
     image, neighbour = room.an_image(status), room.an_image()
     before = dict(room.renditions.versions)
-    room.withdrawal.take_down(image, **WHY)
+    room.takedowns.take_down(image, **WHY)
     assert room.public(image) == []
     assert len(room.public(neighbour)) == 2
     assert room.cdn.forgotten == [f"/thumbnails/{image}/*", f"/watermarked/{image}/*"]
     assert [message["image_id"] for message in room.queue.sent] == [str(image)]
     assert isinstance(absence(room.database, image), ImageGone)
 
-    assert room.withdrawal.restore(image, reason="The claim was withdrawn.", actor="eve").value == status
+    assert room.takedowns.restore(image, reason="The claim was withdrawn.", actor="eve").value == status
     assert room.status(image) == status
     restored = {key: versions[-1][1:] for key, versions in room.renditions.versions.items()}
     assert restored == {key: versions[-1][1:] for key, versions in before.items()}
     assert not [key for key in room.originals.versions if key.startswith("withdrawn/")]
-    told = [(row["action"], row["actor"], row["status_before"]) for row in room.withdrawal.history(image)]
+    told = [(row["action"], row["actor"], row["status_before"]) for row in room.takedowns.history(image)]
     assert told == [("take_down", "ada", status), ("restore", "eve", "taken_down")]
 
 
@@ -110,7 +112,7 @@ def test_a_tombstone_answers_gone_and_what_licences_need_is_kept(room: Room) -> 
     delivery = Delivery(database=room.database, originals=room.originals, media_base_url="m")
     with room.database.transaction() as connection:
         connection.execute('UPDATE images SET suggestions = \'{"creator": "Ada"}\' WHERE id = %s', (image,))
-    room.withdrawal.delete(image, **WHY)
+    room.takedowns.delete(image, **WHY)
     kept = room.database.fetch_one("SELECT suggestions FROM images WHERE id = %s", (image,))
     assert kept == {"suggestions": None}  # who made it, as the file had it
     for ask in (lambda: details.detail(image), lambda: delivery.preview_url(image, "image/webp")):
@@ -120,41 +122,41 @@ def test_a_tombstone_answers_gone_and_what_licences_need_is_kept(room: Room) -> 
     assert sorted(key.split("/")[0] for key in room.originals.versions) == ["clean", "originals"]
     assert "clean" in delivery.clean_url(image, "image/webp", contributor_id=room.owner)
     with pytest.raises(Conflict):
-        room.withdrawal.restore(image, **WHY)
+        room.takedowns.restore(image, **WHY)
 
 
 def test_a_stranger_is_not_gone(room: Room) -> None:
     assert type(absence(room.database, new_id())) is ImageNotFound
     assert type(absence(room.database, room.an_image("rejected"))) is ImageNotFound
     with pytest.raises(ImageNotFound):
-        room.withdrawal.take_down(new_id(), **WHY)
+        room.takedowns.take_down(new_id(), **WHY)
 
 
 def test_broken_off_it_is_done_by_doing_it_again(room: Room) -> None:
     image = room.an_image()
     room.cdn.answering = False
     with pytest.raises(DependencyUnavailable):
-        room.withdrawal.take_down(image, **WHY)
+        room.takedowns.take_down(image, **WHY)
     assert room.status(image) == "taken_down", "from now on it is not shown, whatever comes"
     room.cdn.answering = True
-    room.withdrawal.take_down(image, **WHY)
+    room.takedowns.take_down(image, **WHY)
     assert room.cdn.forgotten
-    assert len(room.withdrawal.history(image)) == 1
-    room.withdrawal.restore(image, **WHY)
-    room.withdrawal.restore(image, **WHY)
+    assert len(room.takedowns.history(image)) == 1
+    room.takedowns.restore(image, **WHY)
+    room.takedowns.restore(image, **WHY)
     assert len(room.public(image)) == 2
 
 
 @pytest.mark.parametrize("status", ["processing", "rejected"])
 def test_only_what_is_published_is_taken_down(room: Room, status: str) -> None:
     with pytest.raises(Conflict, match=status):
-        room.withdrawal.take_down(room.an_image(status), **WHY)
+        room.takedowns.take_down(room.an_image(status), **WHY)
 
 
 def test_nothing_happens_without_a_reason(room: Room) -> None:
     image = room.an_image()
     with pytest.raises(InvalidRequest, match="reason"):
-        room.withdrawal.take_down(image, reason="  ", actor="ada")
+        room.takedowns.take_down(image, reason="  ", actor="ada")
     assert room.status(image) == "approved"
 
 
@@ -162,6 +164,6 @@ def test_nothing_happens_without_a_reason(room: Room) -> None:
     "statement", ["DELETE FROM image_audit", "UPDATE image_audit SET reason = 'x'", "TRUNCATE image_audit"]
 )
 def test_the_audit_is_never_rewritten(room: Room, statement: Any) -> None:
-    room.withdrawal.take_down(room.an_image(), **WHY)
+    room.takedowns.take_down(room.an_image(), **WHY)
     with pytest.raises(RaiseException, match="never rewritten"), room.database.transaction() as connection:
         connection.execute(statement)

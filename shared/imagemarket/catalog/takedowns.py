@@ -1,13 +1,14 @@
-"""Taking a picture down, restoring it, and deleting it: by the staff, with a reason, and never without a trace."""
+"""Taking an image down, restoring it, and deleting it: by the staff, with a reason, and never without a trace."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog.images import DELETE, RESTORE, TAKE_DOWN, Transition, change_status
+from imagemarket.catalog.keys import PUBLIC, Folder, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import duplicates
 from imagemarket.platform.cdn import Cdn
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageNotFound, InvalidRequest
@@ -18,13 +19,10 @@ from imagemarket.platform.telemetry import logger
 if TYPE_CHECKING:
     from psycopg import Connection
 
-PUBLIC_FOLDERS = ("thumbnails", "watermarked")
-"""Where public renditions lie in their bucket; CDN paths are the same."""
-
 _MAX_REASON = 1000
 
 
-class Withdrawal:
+class Takedowns:
     """The status comes first, so that from then on the API answers 410; then the public objects, the CDN's copies and
     the search document go. Each is safe to repeat, and to be repeated is the way out when one was broken off.
 
@@ -32,8 +30,17 @@ class Withdrawal:
     """
 
     def __init__(
-        self, *, database: Database, originals: ObjectStore, renditions: ObjectStore, cdn: Cdn, relay: OutboxRelay
+        self,
+        *,
+        database: Database,
+        originals: ObjectStore,
+        renditions: ObjectStore,
+        cdn: Cdn,
+        relay: OutboxRelay,
+        forget: Callable[[Connection[Any], UUID], None],
     ) -> None:
+        """`forget` deletes, in the transaction that deletes the image, what another room keeps of it."""
+        self._forget = forget
         self._database = database
         self._originals = originals
         self._renditions = renditions
@@ -48,7 +55,7 @@ class Withdrawal:
         """
         self._change(image_id, TAKE_DOWN, ImageStatus.TAKEN_DOWN, reason, actor)
         for key in self.public_keys(image_id):
-            self._originals.copy(put_away(image_id, key), self._renditions, key)
+            self._originals.copy(quarantine_key(image_id, key), self._renditions, key)
             self._renditions.delete([key])
         self._tell(image_id)
 
@@ -58,11 +65,10 @@ class Withdrawal:
         Raises `ImageNotFound`, `Conflict` for an image that was not taken down, `InvalidRequest` without a reason.
         """
         before = self._status_before(image_id)
-        prefix = put_away(image_id, "")
-        for kept in self._originals.list_keys(prefix):
-            self._renditions.copy(kept.removeprefix(prefix), self._originals, kept)
+        for kept in self._originals.list_keys(Folder.QUARANTINE.of(image_id)):
+            self._renditions.copy(quarantined(kept), self._originals, kept)
         self._change(image_id, RESTORE, before, reason, actor)
-        self._originals.delete(self._originals.list_keys(prefix))
+        self._originals.delete(self._originals.list_keys(Folder.QUARANTINE.of(image_id)))
         self._tell(image_id)
         return before
 
@@ -73,7 +79,7 @@ class Withdrawal:
         """
         self._change(image_id, DELETE, ImageStatus.DELETED, reason, actor)
         self._renditions.delete(self.public_keys(image_id))
-        self._originals.delete(self._originals.list_keys(put_away(image_id, "")))
+        self._originals.delete(self._originals.list_keys(Folder.QUARANTINE.of(image_id)))
         self._tell(image_id)
 
     def history(self, image_id: UUID) -> list[Row]:
@@ -110,7 +116,8 @@ class Withdrawal:
                 columns={"rejection": Jsonb(told) if told else None},
             )
             if transition is DELETE:
-                _strip(connection, image_id)
+                _delete_details(connection, image_id)
+                self._forget(connection, image_id)
 
     def _status_before(self, image_id: UUID) -> ImageStatus:
         row = self._database.fetch_one(
@@ -127,30 +134,18 @@ class Withdrawal:
 
     def public_keys(self, image_id: UUID) -> list[str]:
         """The objects of the image that anybody can read."""
-        return [key for folder in PUBLIC_FOLDERS for key in self._renditions.list_keys(f"{folder}/{image_id}/")]
+        return [key for folder in PUBLIC for key in self._renditions.list_keys(folder.of(image_id))]
 
     def _tell(self, image_id: UUID) -> None:
-        self._cdn.invalidate([f"/{folder}/{image_id}/*" for folder in PUBLIC_FOLDERS])
+        self._cdn.invalidate([f"/{folder.of(image_id)}*" for folder in PUBLIC])
         try:
             self._relay.drain()
         except DependencyUnavailable:
             logger.warning("the outbox waits for its schedule")
 
 
-def put_away(image_id: UUID, key: str) -> str:
-    """Where a public object is kept, in the originals' bucket, while its image is taken down."""
-    return f"withdrawn/{image_id}/{key}"
-
-
-def _strip(connection: Connection[Any], image_id: UUID) -> None:
+def _delete_details(connection: Connection[Any], image_id: UUID) -> None:
     """What finding and showing the image needed."""
-    duplicates.forget(connection, image_id)
     connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
     connection.execute("DELETE FROM image_renditions WHERE image_id = %s AND kind <> 'clean'", (image_id,))
     connection.execute("DELETE FROM image_tags WHERE image_id = %s AND source = 'ai'", (image_id,))
-    # who made the picture, as its file has it
-    connection.execute("UPDATE images SET suggestions = NULL WHERE id = %s", (image_id,))
-    connection.execute(
-        "UPDATE processing_steps SET output = output - 'suggestions' WHERE image_id = %s AND step = 'inspect'",
-        (image_id,),
-    )
