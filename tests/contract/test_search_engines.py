@@ -628,6 +628,22 @@ def test_scripts_without_spaces_are_found_by_a_part(engine: Engine, title: str, 
     assert engine.tally(asked, Filters()).total == 1
 
 
+@pytest.mark.parametrize(
+    ("title", "together", "apart"),
+    [
+        ("海滩日落", "日落海滩", "日落 海滩"),
+        ("上海外滩夜景", "上海夜景", "上海 夜景"),
+        ("夜景と東京タワー", "東京タワー夜景", "東京タワー 夜景"),
+    ],
+)
+def test_words_of_scripts_without_spaces_are_told_apart_by_spaces_alone(
+    engine: Engine, title: str, together: str, apart: str
+) -> None:
+    engine.write([document(title), document("湖")], [])
+    assert matched(engine, together) == []
+    assert matched(engine, apart) == [title]
+
+
 def test_an_images_id_finds_that_image_where_filters_let_it(engine: Engine) -> None:
     wanted, other = document("Lake", people=False), document("Boat")
     engine.write([wanted, other], [])
