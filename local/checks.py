@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 
 from local.layout import REPOSITORY, Layout, make_private
-from local.tooling import home_for_tools, install_node_tools, node_environment
+from local.tooling import INTERRUPTED, home_for_tools, install_node_tools, node_environment, run_interruptibly
 
 _PATHS = ("shared", "functions", "cdk", "local", "sagemaker", "benchmarks", "tests")
 
 
-def _run(title: str, command: Sequence[str], environment: dict[str, str]) -> bool:
+def _run(title: str, command: Sequence[str], environment: dict[str, str]) -> int:
     print(f"\n=== {title}", flush=True)
     began = time.monotonic()
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False)
-    print(f"--- {title}: {'ok' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
-    return done.returncode == 0
+    status = run_interruptibly(command, environment)
+    how = {0: "ok", INTERRUPTED: "interrupted"}.get(status, "FAILED")
+    print(f"--- {title}: {how} in {time.monotonic() - began:.0f} s", flush=True)
+    return status
 
 
 def environment_of_checks(layout: Layout) -> dict[str, str]:
@@ -45,7 +45,7 @@ def run_checks(layout: Layout, selection: Sequence[str]) -> int:
     cache = layout.made / "cache"
     pytest = [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache / 'pytest'}"]
     if selection:
-        return subprocess.run([*pytest, *selection], cwd=REPOSITORY, env=environment, check=False).returncode
+        return run_interruptibly([*pytest, *selection], environment)
 
     paths = [path for path in _PATHS if (REPOSITORY / path).is_dir()]
     tool = str(layout.python.parent)
@@ -57,6 +57,11 @@ def run_checks(layout: Layout, selection: Sequence[str]) -> int:
         ("tests on two processes", [*pytest, "-n", "2", "--dist", "loadscope", "-m", "not stack"]),
         ("tests of the whole local cloud", [*pytest, "-m", "stack", "-p", "no:randomly"]),
     ]
-    failed = [title for title, command in checks if not _run(title, command, environment)]
+    failed: list[str] = []
+    for title, command in checks:
+        status = _run(title, command, environment)
+        if status == INTERRUPTED:
+            return status
+        failed += [title] if status else []
     print("\n" + (f"FAILED: {', '.join(failed)}" if failed else "All checks passed."))
     return 1 if failed else 0

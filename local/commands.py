@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
 import errno
 import os
 import shlex
@@ -24,6 +23,7 @@ from local.cloud import Cloud
 from local.layout import REPOSITORY, Layout, LocalError
 from local.processes import Supervisor
 from local.progress import console, errors
+from local.tooling import run_interruptibly
 
 USAGE = (REPOSITORY / "local" / "help" / "market.txt").read_text(encoding="utf-8")
 
@@ -232,18 +232,7 @@ def _bench(layout: Layout, arguments: Sequence[str]) -> int:
             print(f"  {name:18} {says}", file=told)
         return 0 if asked else 2
     environment = os.environ | Cloud(layout).environment()
-    command = [sys.executable, "-m", "local.benchmark", *arguments]
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that they ignore it
-    running = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
-
-    def end(*_: object) -> None:
-        """Interrupted, and its processes with it, a benchmark stops the servers that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    return shell_status(running.wait())
+    return run_interruptibly([sys.executable, "-m", "local.benchmark", *arguments], environment)
 
 
 def _chaos(layout: Layout, arguments: Sequence[str]) -> int:

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from imagemarket.cli.closed_pipe import shell_status
 from local.layout import REPOSITORY, Layout, LocalError, digest_of, make_private
 from local.processes import descendants, end_processes
 from local.progress import Say, console
@@ -133,6 +134,33 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(each, handler)
     for number in told:
         signal.raise_signal(number)
+
+
+INTERRUPTED = 130
+"""A shell's status of what Ctrl-C ended."""
+
+
+def run_interruptibly(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """The status for a shell of a program that stops the servers it started when it is interrupted, which it is, with
+    its processes, where this one is interrupted or told to end; `INTERRUPTED` then, once it has ended."""
+    told: list[int] = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that they ignore it
+    running = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
+
+    def end(number: int, _: object) -> None:
+        told.append(number)
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGINT)
+
+    try:
+        for each in before:
+            signal.signal(each, end)
+        status = shell_status(running.wait())
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    return INTERRUPTED if told else status
 
 
 def end_whole(process: subprocess.Popen[bytes]) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
 os.environ.setdefault("JSII_NODE", str(Path(sys.executable).parent / "node"))
+_DRAFTS = tempfile.mkdtemp(prefix="imagemarket-jsii-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+with patch.dict(os.environ, TMPDIR=_DRAFTS):  # there jsii leaves what it unpacks, where it is interrupted
+    import aws_cdk  # noqa: F401 - starts it
 
-from cdk.constructs.assets import REPOSITORY
-from cdk.stages import Stage, local_stage
+    from cdk.constructs.assets import REPOSITORY
+    from cdk.stages import Stage, local_stage
 
 if TYPE_CHECKING:
     from aws_cdk import App
@@ -98,6 +104,10 @@ def readable(value: Any) -> str:
         case {"Fn::ImportValue": name}:
             return f"{{{name}}}"
     raise AssertionError(value)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_DRAFTS, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
