@@ -108,10 +108,17 @@ class Outcome:
 
 def run_chaos(arguments: Sequence[str]) -> int:
     """The command. Status 1 when an image did not end as it should."""
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market chaos")
-    parser.add_argument("--uploads", type=at_least(1), default=200, metavar="N", help="how many pictures (200)")
-    parser.add_argument("--seed", type=int, default=1, help="which pictures, and which kills in which order")
-    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="also write what happened here")
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False,
+        prog="./market chaos",
+        description="Upload pictures into a cloud of its own while parts of it are killed at random, and say what "
+        "became of each. The exit status is 1 where one did not end as it should.",
+    )
+    parser.add_argument("--uploads", type=at_least(1), default=200, metavar="N", help="how many pictures (default 200)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="which pictures, and which kills in which order (default 1)"
+    )
+    parser.add_argument("--json", type=file_to_write, metavar="FILE", help="also write what happened into this file")
     chosen = parser.parse_args(arguments)
     made = REPOSITORY / ".market"
     cloud = Cloud(Layout(made=made, state=made / "chaos", port=free_port()))

@@ -32,13 +32,21 @@ _OFFLINE = {"contact-sheet", "watermark"}
 _NEEDED = {"postgres": "PostgreSQL", "aws": "the AWS emulator", "front": "the front door"}
 
 
+def _parser(command: str, does: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(allow_abbrev=False, prog=f"./market {command}", description=does)
+
+
 def _up(layout: Layout, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market up")
+    parser = _parser(
+        "up", "Make the environment, start the engines, deploy, upload the demo. Run again, it does what is missing."
+    )
     parser.add_argument(
         "--demo", type=Path, metavar="DIR", help="upload the pictures of this folder instead of the demo's"
     )
     parser.add_argument(
-        "--search", choices=["postgres", "opensearch"], help="the engine that finds by words; stays until changed"
+        "--search",
+        choices=["postgres", "opensearch"],
+        help="the engine that finds by words (opensearch needs Java and Maven); stays until changed",
     )
     chosen = parser.parse_args(arguments)
     if chosen.demo and not chosen.demo.is_dir():
@@ -54,14 +62,16 @@ def _up(layout: Layout, arguments: Sequence[str]) -> int:
 
 
 def _down(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(allow_abbrev=False, prog="./market down").parse_args(arguments)
+    _parser("down", "Stop all that ./market up started. What it holds stays.").parse_args(arguments)
     stopped = Cloud(layout).down()
     console.print("Stopped." if stopped else "Nothing was up.")
     return 0
 
 
 def _status(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(allow_abbrev=False, prog="./market status").parse_args(arguments)
+    _parser(
+        "status", "Each part: up or not, address, pid, memory. The exit status is 1 where one is not up."
+    ).parse_args(arguments)
     table = Table("part", "state", "address", "pid", "memory", box=None, header_style="bold")
     if not layout.data.exists():
         raise LocalError("nothing was started here: run ./market up")
@@ -80,7 +90,7 @@ def _logs(layout: Layout, arguments: Sequence[str]) -> int:
 
     known = sorted(path.stem for path in layout.logs.glob("*.log"))
     functions = function_names()
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market logs")
+    parser = _parser("logs", "The last lines of every part's log, of one log, or about one request.")
     parser.add_argument(
         "name",
         nargs="?",
@@ -93,13 +103,13 @@ def _logs(layout: Layout, arguments: Sequence[str]) -> int:
         "--request",
         type=said,
         metavar="ID",
-        help="every function's lines about a request (X-Request-Id), an image, an execution",
+        help="every function's lines about a request (by its X-Request-Id), an image or an execution",
     )
     parser.add_argument(
         "--lines",
         type=at_least(1),
         metavar="N",
-        help="the last N (200 of one, 20 of each of all, every one about a request)",
+        help="how many of the last lines; else 200 of NAME, 20 of each log, and all about a request",
     )
     chosen = parser.parse_args(arguments)
     count = chosen.lines or (200 if chosen.name else 20)
@@ -163,7 +173,9 @@ def _refuse_where_not_deployed(layout: Layout, *names: str) -> None:
 
 
 def _dashboard(layout: Layout, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market dashboard")
+    parser = _parser(
+        "dashboard", "Uploads, steps, failures, queues, search and cost, live from the functions' own metrics."
+    )
     parser.add_argument("--minutes", type=at_least(1), default=15, help="how far back to look (default 15)")
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     chosen = parser.parse_args(arguments)
@@ -184,7 +196,9 @@ def _agreed(what: str) -> bool:
 
 
 def _reset(layout: Layout, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./market reset")
+    parser = _parser(
+        "reset", "Stop all of it and remove its state: database, objects, accounts. It asks before it does."
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     if not parser.parse_args(arguments).yes and not _agreed(
         f"This removes every picture, account and setting of the state in {layout.state}."
@@ -197,7 +211,9 @@ def _reset(layout: Layout, arguments: Sequence[str]) -> int:
 
 
 def _env(layout: Layout, arguments: Sequence[str]) -> int:
-    argparse.ArgumentParser(allow_abbrev=False, prog="./market env").parse_args(arguments)
+    _parser(
+        "env", 'Print the variables with which aws, boto3 and psql reach the stack: eval "$(./market env)".'
+    ).parse_args(arguments)
     _refuse_where_down(layout, *_NEEDED)
     for name, value in Cloud(layout).environment().items():
         print(f"export {name}={shlex.quote(value)}")

@@ -28,7 +28,8 @@ class Mode(StrEnum):
 
 def search(
     query: Annotated[
-        list[str], typer.Argument(help="What to find, in words; without what stands behind a minus: beach -people.")
+        list[str],
+        typer.Argument(help="What to find, in words; a minus leaves out what stands behind it: beach -people."),
     ],
     mode: Annotated[Mode | None, typer.Option(help="Match words, meaning, or both.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category (see `categories`).")] = None,

@@ -60,7 +60,10 @@ def upload(
         Path | None, typer.Option(help="Where it remembers what arrived; in your state folder by default.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="How long to wait while nothing ends; 0: do not wait.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Stop waiting when no picture has ended for so long; 0: do not wait."
+        ),
     ] = 900,
     again: Annotated[bool, typer.Option("--again", help="Send pictures anew that were rejected before.")] = False,
     stage: Stage = "local",
