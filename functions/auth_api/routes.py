@@ -15,6 +15,7 @@ from imagemarket.identity.models import (
     MAX_EMAIL_CHARACTERS,
     MAX_PASSWORD_CHARACTERS,
     MIN_PASSWORD_CHARACTERS,
+    REGISTRATION_COST,
     Account,
     PublicRole,
     Role,
@@ -31,7 +32,15 @@ from imagemarket.platform.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from imagemarket.platform.http import Caller, StrictRoute, client_address, create_api, current_caller, problem_responses
+from imagemarket.platform.http import (
+    Caller,
+    StrictRoute,
+    client_address,
+    create_api,
+    current_caller,
+    problem_responses,
+    spend,
+)
 from imagemarket.platform.text import LOST, LOST_LETTERS, Text
 
 router = APIRouter(route_class=StrictRoute)
@@ -223,6 +232,7 @@ def _token_view(pair: TokenPair) -> TokenView:
 def register(body: Registration, request: Request, response: Response) -> AccountView:
     """For contributors and buyers. Sign in afterwards; sending it twice answers `email-taken`. A mail confirms the
     address, at `POST /v1/auth/confirm`."""
+    spend(request, REGISTRATION_COST)
     _no_store(response)
     response.headers["Location"] = "/v1/auth/me"
     account = wiring.identity().register(

@@ -199,3 +199,29 @@ def test_a_mail_that_cannot_be_sent_is_tried_again(post: Post) -> None:
         post.sender.send(UUID(message["account_mail_id"]))
     post.folder.unlink()
     assert len(post.deliver()) == 1
+
+
+def test_a_mail_that_nobody_can_be_sent_is_written_off(post: Post) -> None:
+    """An account of before its address was looked at as a header would read it."""
+    post.kit.registered()
+    with post.database.transaction() as connection:
+        connection.execute("UPDATE users SET email = '=?utf-8?q?x=0d=0abcc=3a_v?=@e.example'")
+    assert post.deliver() == []
+    post.kit.clock.advance(timedelta(minutes=1))
+    assert post.requests.wake() == 0
+
+
+def test_what_waits_longest_is_sent_first_and_what_nobody_waits_for_any_more_not_at_all(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagemarket.identity.mails._AT_ONCE", 1)
+    post.kit.registered()
+    (first,) = post.queue.take()
+    post.kit.clock.advance(timedelta(minutes=1))
+    post.kit.registered(email="bob@example.com")
+    post.queue.take()
+    post.kit.clock.advance(timedelta(minutes=1))
+    assert post.requests.wake() == 1
+    assert post.queue.take() == [first]
+    post.kit.clock.advance(timedelta(days=1))
+    assert post.requests.wake() == 0

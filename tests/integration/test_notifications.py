@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -669,6 +670,20 @@ def test_a_day_of_bad_news_is_a_few_mails_and_a_digest(
     assert room.digests.wake() == 0, "one a day"
     room.clock.advance(timedelta(hours=22))
     assert room.digests.wake() == 1
+
+
+def test_workers_at_once_send_no_more_than_the_days_mails_and_none_twice(
+    room: Room, owner: UUID, database: Database, tmp_path: Path
+) -> None:
+    for _ in range(NEWS_MAILS_PER_DAY + 3):
+        room.change(an_image(database, owner), "rejected")
+    room.relay.drain()
+    messages = room.events.take() * 2
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(room.teller.tell, messages))
+    assert len(mails(tmp_path / "mail")) == NEWS_MAILS_PER_DAY
+    sent = database.fetch_one("SELECT count(*) AS number FROM mails_sent WHERE user_id = %s", (owner,))
+    assert sent == {"number": NEWS_MAILS_PER_DAY}
 
 
 # --- nobody's receiver takes another's turn

@@ -11,9 +11,11 @@ from uuid import uuid4
 import pytest
 from fastapi import APIRouter
 
+from functions.auth_api.handler import handler as auth_handler
 from functions.picture_api.handler import handler as picture_handler
 from functions.search_api.handler import handler as search_handler
 from imagemarket import wiring
+from imagemarket.identity.models import REGISTRATION_COST
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.http import Caller, create_api, lambda_handler
@@ -25,6 +27,7 @@ from local.layout import free_port
 from local.valkey import url_of
 from tests.api.events import LOOPBACK, LambdaContext, http_event, json_of
 from tests.fakes import MemoryObjectStore
+from tests.unit.identity.kit import Kit
 from tests.unit.search.kit import MemorySearch, random_documents
 from tests.unit.search.test_service import service
 
@@ -131,6 +134,24 @@ def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(
     assert (first["statusCode"], _left(first)) == (422, BY_IMAGE_COST + 3)
     assert _left(picture_handler(nothing, LambdaContext())) == 3
     assert picture_handler(nothing, LambdaContext())["statusCode"] == 429
+
+
+def test_a_registration_costs_more_than_a_request_whatever_becomes_of_it(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(valkey_url)
+    limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * REGISTRATION_COST + 3, 6000))
+    monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
+    monkeypatch.setattr(wiring, "identity", lambda: Kit().identity)
+    weak = {"email": "ann@example.com", "password": "password12", "role": "buyer", "display_name": "Ann"}
+
+    def register() -> Any:
+        return auth_handler(http_event("POST", "/v1/auth/register", weak, address=STRANGER), LambdaContext())
+
+    first = register()
+    assert (first["statusCode"], _left(first)) == (422, REGISTRATION_COST + 3)
+    assert _left(register()) == 3
+    assert register()["statusCode"] == 429
 
 
 def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(

@@ -1,7 +1,8 @@
 """Limits on guessing: at one account from one address, at one account by strangers, from one address at any.
 
 An account is never closed to everybody, since whoever knows its e-mail could then keep its owner out. Many strangers
-together use up what strangers have, and not what the owner has in networks that the account has signed in from.
+together use up what strangers have, and not what the owner has in networks that the account was opened in or has signed
+in from.
 
 The counters live in the cache, which may be lost. When it does not answer, sign-in goes on: then
 bcrypt's cost is the brake, which allows a few guesses per second and process, and a metric says so.

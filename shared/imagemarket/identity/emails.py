@@ -5,6 +5,9 @@ from __future__ import annotations
 from imagemarket.identity.models import MAX_EMAIL_CHARACTERS
 from imagemarket.platform.errors import InvalidRequest
 
+_ENCODED_WORD = "=?"
+"""In a header it may begin a word in RFC 2047's encoding, which could spell another address."""
+
 
 def normalise(address: str) -> str:
     """The form an address is kept and looked up in: trimmed, lower case, an IDN domain as ASCII.
@@ -28,7 +31,7 @@ def normalise(address: str) -> str:
     except EmailNotValidError:
         checked = None
     ascii_form = checked.ascii_email if checked is not None else None
-    if ascii_form is None or len(ascii_form) > MAX_EMAIL_CHARACTERS:
+    if ascii_form is None or len(ascii_form) > MAX_EMAIL_CHARACTERS or _ENCODED_WORD in ascii_form:
         message = f"must be an address such as ann@example.com, of at most {MAX_EMAIL_CHARACTERS} characters"
         raise InvalidRequest(f"email: {message}.", errors=[{"in": "body", "field": "email", "detail": message}])
     return ascii_form.lower()

@@ -18,7 +18,7 @@ from imagemarket.platform.telemetry import logger
 
 _TOKEN_BYTES = 32
 _AT_ONCE = 500
-_MADE_UP_FOR_AFTER = timedelta(seconds=30)
+_MADE_UP_FOR_AFTER, _MADE_UP_FOR_UNTIL = timedelta(seconds=30), timedelta(days=1)
 
 
 class AccountMailRequests:
@@ -46,10 +46,13 @@ class AccountMailRequests:
             logger.warning("a mail waits for the schedule: the queue is not answering")
 
     def wake(self) -> int:
-        """Wakes the sender for what has waited for half a minute; how many that was."""
+        """Wakes the sender for what has waited for half a minute and up to a day, after which nobody waits for the
+        mail any more; how many that was."""
+        now = self._clock.now()
         rows = self._database.fetch_all(
-            f"SELECT id FROM account_mails WHERE handled_at IS NULL AND requested_at < %s LIMIT {_AT_ONCE}",
-            (self._clock.now() - _MADE_UP_FOR_AFTER,),
+            "SELECT id FROM account_mails WHERE handled_at IS NULL AND requested_at BETWEEN %s AND %s"
+            f" ORDER BY requested_at LIMIT {_AT_ONCE}",
+            (now - _MADE_UP_FOR_UNTIL, now - _MADE_UP_FOR_AFTER),
         )
         self._queue.send([{"account_mail_id": str(row["id"])} for row in rows])
         return len(rows)

@@ -99,6 +99,7 @@ class Identity:
         self._attempts.registration(address=address)
         # Hashed before anyone looks whether the e-mail is taken: both answers take the same time.
         self._add(account, password)
+        self._store.remember_network(account.id, neighbourhood_of(address), account.created_at)
         self._mails.request("confirm_email", account.email)
         logger.info("registered", account_id=str(account.id), role=role)
         count("Registrations")

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import combinations, groupby
-from math import log10
+from math import log10, prod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ LEAST_GUESSES_LOG10 = 8.0
 centuries, and a day's work per password for who has stolen bcrypt's hashes."""
 _READ_CHARACTERS = 72
 """As much as the estimate takes, whose time grows with the square of it."""
-
+_MOST_DISGUISES = 16
+"""Ways to read signs as letters, each of which takes as long as the rest of the estimate."""
 
 _KEYS = "qwertyuiop[]asdfghjkl;'zxcvbnm,./"
 _LAYOUTS = (
@@ -145,12 +146,27 @@ def _spellings(entry: str) -> set[str]:
     return (written | set(map(_letters_of, written))) - {""}
 
 
+def _in_few_disguises(text: str) -> str:
+    """The text with its signs told from no letter where too many would stand for one.
+
+    zxcvbn reads the text once for each way to take its signs for letters, as "p@$$" for "pass": for every letter it
+    takes one of the signs that stand for it, and there are up to 576 ways. Who disguises a word has a sign for a
+    letter.
+    """
+    from zxcvbn.matching import L33T_TABLE
+
+    ways = prod(max(1, sum(sign in text for sign in signs)) for signs in L33T_TABLE.values())
+    if ways <= _MOST_DISGUISES:
+        return text
+    return re.sub(r"[^\w\s]", "~", text)
+
+
 def _estimate(text: str, about: Sequence[str], further: int) -> dict[str, Any]:
     """zxcvbn's, without the 10^4 guesses that it adds for each further part, however common all of them are, and
     without those for a part that comes again; with 10^`further`."""
     from zxcvbn import zxcvbn
 
     _give_lists()
-    found = zxcvbn(text[:_READ_CHARACTERS], user_inputs=list(about))
+    found = zxcvbn(_in_few_disguises(text[:_READ_CHARACTERS]), user_inputs=list(about))
     parts = {part["token"].lower(): log10(part.get("guesses", 1)) for part in found["sequence"]}
     return {**found, "guesses_log10": min(found["guesses_log10"], sum(parts.values())) + further}

@@ -11,7 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from imagemarket.notifications.messages import request_and_page
-from imagemarket.notifications.ports import Mail, Mailer
+from imagemarket.notifications.ports import Mail, Mailer, sent_or_written_off
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
 from imagemarket.platform.telemetry import count, logger
@@ -47,8 +47,9 @@ class AccountMails:
         self._base_url = public_base_url
 
     def send(self, request_id: UUID) -> None:
-        """Handles one request of `account_mails`, once: sends it, or lets it go where nobody has the address or too
-        many were sent. A crash between sending and writing it down sends another, with a token of its own.
+        """Handles one request of `account_mails`, once: sends it, or lets it go where nobody has the address, too many
+        were sent, or no mail can reach it. A crash between sending and writing it down sends another, with a token of
+        its own.
 
         Raises `DependencyUnavailable`.
         """
@@ -78,9 +79,9 @@ class AccountMails:
                 return
             holds = _reset_holds(confirmed=confirmed) if purpose == "reset_password" else None
             token = None if purpose == "password_changed" else self._issue_token(row["id"], purpose, holds)
-            self._mailer.send(
-                account_mail_of(request_id, purpose, token, to=row["email"], base_url=self._base_url, holds=holds)
-            )
+            mail = account_mail_of(request_id, purpose, token, to=row["email"], base_url=self._base_url, holds=holds)
+            if not sent_or_written_off(self._mailer, mail, row["id"]):
+                return
             connection.execute(
                 "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, %s, %s)", (row["id"], row["purpose"], now)
             )

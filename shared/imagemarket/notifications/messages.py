@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from imagemarket.notifications.models import WEBHOOK_DISABLED
-from imagemarket.notifications.ports import Mail
+from imagemarket.notifications.ports import Mail, UndeliverableMail
 
 # Subjects hold nobody's words: a mailbox shows them without being asked to.
 _WORDS = {
@@ -73,10 +73,18 @@ def digest_of(numbers: Mapping[str, int], *, to: str, at: datetime, account_id: 
 
 
 def as_message(mail: Mail, sender: str, *, encoding: Literal["8bit"] | None = None) -> EmailMessage:
-    """The mail as RFC 5322 has it; its text in an encoding that every server passes on, or in the one named."""
+    """The mail as RFC 5322 has it; its text in an encoding that every server passes on, or in the one named.
+
+    Raises `UndeliverableMail` for an address that a header would not give back as it is.
+    """
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = mail.to
+    try:
+        message["To"] = mail.to
+    except ValueError:
+        raise UndeliverableMail("The address cannot stand in a header.") from None
+    if [each.addr_spec for each in message["To"].addresses] != [mail.to]:
+        raise UndeliverableMail("The header would name another address.")
     message["Subject"] = mail.subject
     message["Message-ID"] = f"<{mail.message_id}>"
     message["Auto-Submitted"] = "auto-generated"

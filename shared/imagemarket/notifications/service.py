@@ -20,7 +20,7 @@ from imagemarket.notifications.models import (
     NotificationView,
     ReadReceipt,
 )
-from imagemarket.notifications.ports import Mailer
+from imagemarket.notifications.ports import Mailer, sent_or_written_off
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.queue import Queue
@@ -122,18 +122,25 @@ class Teller:
             {**which, "types": list(MAILED_TYPES), "since": now - NEWS_MAILED_FOR},
         )
         for row in waiting:
-            sent = self._database.fetch_one(
-                "SELECT count(*) AS number FROM mails_sent WHERE user_id = %s AND purpose = 'news' AND at > %s",
-                (row["account_id"], now - timedelta(days=1)),
-            )
-            if sent is None or sent["number"] >= NEWS_MAILS_PER_DAY:
-                return
-            self._mailer.send(mail_of(row["id"], row["type"], row["data"], to=row["email"], base_url=self._base_url))
+            mail = mail_of(row["id"], row["type"], row["data"], to=row["email"], base_url=self._base_url)
             with self._database.transaction() as connection:
+                # One mail of an account at a time, so that the limit holds and none is sent twice.
+                connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (row["account_id"],))
+                found = connection.execute(
+                    "SELECT mailed_at IS NULL AS waits, (SELECT count(*) FROM mails_sent"
+                    "  WHERE user_id = %s AND purpose = 'news' AND at > %s) AS sent FROM notifications WHERE id = %s",
+                    (row["account_id"], now - timedelta(days=1), row["id"]),
+                ).fetchone()
+                if found is None or not found["waits"]:
+                    continue
+                if found["sent"] >= NEWS_MAILS_PER_DAY:
+                    return
                 connection.execute("UPDATE notifications SET mailed_at = %s WHERE id = %s", (now, row["id"]))
-                connection.execute(
-                    "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, 'news', %s)", (row["account_id"], now)
-                )
+                if sent_or_written_off(self._mailer, mail, row["account_id"]):
+                    connection.execute(
+                        "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, 'news', %s)",
+                        (row["account_id"], now),
+                    )
 
     def digest(self, account_id: UUID) -> None:
         """Mails one account how much it has not been mailed of, where a digest is due (see `Digests`); safe to repeat.
@@ -158,9 +165,9 @@ class Teller:
             if not mailed:
                 return
             numbers = Counter(row["type"] for row in mailed)
-            self._mailer.send(
-                digest_of(numbers, to=account["email"], at=now, account_id=account_id, base_url=self._base_url)
-            )
+            mail = digest_of(numbers, to=account["email"], at=now, account_id=account_id, base_url=self._base_url)
+            if not sent_or_written_off(self._mailer, mail, account_id):
+                return
             connection.execute(
                 "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, 'digest', %s)", (account_id, now)
             )

@@ -40,6 +40,10 @@ def test_an_address_has_one_form(written: str, normal: str) -> None:
         "zöe@example.com",
         "a" * 65 + "@nobody.example",
         "zoe@" + ".".join(["a" * 60] * 5) + ".com",
+        # RFC 2047: a header may read these as others' addresses, or as line ends
+        "=?utf-8?q?zoe=40nobody.example=2cme?=@evil.example",
+        "=?utf-8?q?x=0d=0abcc=3a_v?=@nobody.example",
+        "=?us-ascii?b?em9l?=@nobody.example",
     ],
 )
 def test_what_is_no_address_is_refused_without_being_repeated(written: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import unicodedata
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -509,3 +510,36 @@ def test_an_operator_confirms_an_address(kit: Kit) -> None:
     assert kit.identity.account(account.id).email_confirmed_at is not None
     with pytest.raises(NotFound):
         kit.identity.confirm_by_operator("nobody@example.com")
+
+
+@pytest.mark.parametrize("signs", ["4@8({[<369&#!1/|0$5+7%2", "1!|7+$5469"])
+def test_signs_that_may_stand_for_letters_are_not_read_in_every_way(
+    signs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The estimate reads a text once for each way; of 72 such signs it took ten seconds."""
+    import zxcvbn.matching
+
+    ways: list[int] = []
+    enumerate_all = zxcvbn.matching.enumerate_l33t_subs
+
+    def counted(table: Any) -> Any:
+        found = enumerate_all(table)
+        ways.append(len(found))
+        return found
+
+    monkeypatch.setattr(zxcvbn.matching, "enumerate_l33t_subs", counted)
+    assert weakness_of((signs * 9)[:72], about=()) is None
+    assert max(ways) <= 32
+
+
+def test_a_disguised_word_is_read_through_some_signs_for_others() -> None:
+    assert weakness_of("p@$$w0rd!1", about=()) is not None
+    assert weakness_of("f0otb4ll", about=()) is not None
+
+
+def test_the_network_that_an_account_is_opened_from_is_its_owners(kit: Kit) -> None:
+    kit.registered()
+    for n in range(40):
+        with suppress(InvalidCredentials, TooManyRequests):
+            kit.login(password="a wrong one, surely", address=f"198.51.{n}.7")
+    kit.login()

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from imagemarket.identity.emails import normalise
 from imagemarket.notifications.account_mails import account_mail_of
 from imagemarket.notifications.messages import as_message, digest_of, mail_of, webhook_body
 from imagemarket.notifications.models import MAILED_TYPES, RETRY_SCHEDULE
-from imagemarket.notifications.ports import Mail
+from imagemarket.notifications.ports import Mail, UndeliverableMail
+from imagemarket.notifications.ses import SesMailer
 from imagemarket.notifications.signing import new_secret, signed_headers
+from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest
 
 DATA = {"image_id": str(uuid4()), "title": "Ünder\nthe sea", "status": "rejected", "version": 2}
 
@@ -70,6 +79,71 @@ def test_an_email_says_what_happened_in_one_line_of_subject(type_: str) -> None:
         assert "The picture is in the catalogue already." in mail.text
     else:
         assert "410 Gone" in mail.text
+
+
+def test_a_mail_names_the_one_address_it_is_for_whatever_is_taken_as_one() -> None:
+    @given(st.emails(), st.text("ab=?q_.+'!#{|", max_size=20))
+    def check(written: str, odd: str) -> None:
+        for address in (written, f"{odd}@example.com", f"={odd}?=@example.com"):
+            try:
+                to = normalise(address)
+            except InvalidRequest:
+                continue
+            mail = account_mail_of(uuid4(), "confirm_email", "t", to=to, base_url="https://market.test")
+            sent = message_from_bytes(as_message(mail, "a <b@market.test>").as_bytes(), policy=policy.default)
+            assert [each.addr_spec for each in sent["To"].addresses] == [to]
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "to", ["=?utf-8?q?victim=40other.example=2cme?=@evil.example", "a@b.example, c@d.example", "a\nb@c.d"]
+)
+def test_a_mail_to_what_a_header_reads_as_another_address_is_not_made(to: str) -> None:
+    mail = Mail(to=to, subject="s", text="t", message_id="m")
+    with pytest.raises(UndeliverableMail):
+        as_message(mail, "a <b@market.test>")
+
+
+class Ses:
+    """boto3's client of SES version 2, as far as it is used."""
+
+    def __init__(self, error: str | None = None) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self._error = error
+
+    def send_email(self, **request: Any) -> None:
+        if self._error is not None:
+            raise ClientError({"Error": {"Code": self._error, "Message": "no"}}, "SendEmail")
+        self.sent.append(request)
+
+
+def test_ses_is_told_whom_a_mail_is_for() -> None:
+    client = Ses()
+    SesMailer(client, "imagemarket <no-reply@market.test>").send(
+        Mail(to="ann@example.com", subject="s", text="t", message_id="m")
+    )
+    (request,) = client.sent
+    assert request["Destination"] == {"ToAddresses": ["ann@example.com"]}
+    assert message_from_bytes(request["Content"]["Raw"]["Data"])["To"] == "ann@example.com"
+
+
+def test_a_request_as_ses_takes_it() -> None:
+    """By the model of the service that its own client has."""
+    client: Any = boto3.client("sesv2", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as answers:
+        answers.add_response("send_email", {"MessageId": "1"})
+        SesMailer(client, "a@market.test").send(Mail(to="ann@example.com", subject="s", text="t", message_id="m"))
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [("TooManyRequestsException", DependencyUnavailable), ("BadRequestException", UndeliverableMail)],
+)
+def test_what_ses_calls_malformed_is_not_tried_again(code: str, raised: type[Exception]) -> None:
+    mail = Mail(to="ann@example.com", subject="s", text="t", message_id="m")
+    with pytest.raises(raised):
+        SesMailer(Ses(code), "a@market.test").send(mail)
 
 
 OPENAPI = Path(__file__).parents[3] / "functions" / "docs_api" / "openapi.json"
