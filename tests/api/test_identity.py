@@ -151,7 +151,8 @@ def test_strangers_do_not_keep_the_owner_out(kit: Kit) -> None:
     ]
     assert answers.count(401) == STRANGERS_PER_ACCOUNT.attempts, "they together"
     for address in (ADDRESS, "203.0.113.99"):
-        assert send("POST", "/v1/auth/login", SIGN_IN, address=address)[0] == 200, "and the owner is at home, where the account was opened"
+        at_home = send("POST", "/v1/auth/login", SIGN_IN, address=address)[0]
+        assert at_home == 200, "and the owner is at home, where the account was opened"
 
 
 def test_an_address_is_confirmed_and_a_password_set_anew_by_mail(kit: Kit) -> None:
