@@ -39,7 +39,7 @@ from imagemarket.imaging.visible_mark import draw_visible_mark
 from imagemarket.ingestion import copies, duplicates
 from imagemarket.ingestion.duplicates import Verdict
 from imagemarket.platform.database import Database
-from imagemarket.platform.migrations import upgrade
+from imagemarket.schema import upgrade
 from imagemarket.vision.analyser import Analyser
 from local.layout import REPOSITORY
 from sagemaker.builders.lite import build

@@ -29,7 +29,7 @@ from benchmarks.material.samples import NOT_HERE, SAMPLES
 from benchmarks.retrieval import BUNDLE, model_input
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
-from imagemarket.platform.migrations import upgrade
+from imagemarket.schema import upgrade
 from imagemarket.search import synonyms
 from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import NEAR, REACH, Filters, Hit, SearchDocument, SearchQuery, Sort

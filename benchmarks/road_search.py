@@ -28,7 +28,7 @@ from benchmarks.material.catalogue import MODEL, Catalogue, Question
 from benchmarks.material.postgres import own_database
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
-from imagemarket.platform.migrations import upgrade
+from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.fusion import fuse
 from imagemarket.search.models import (

@@ -29,7 +29,7 @@ from benchmarks import report
 from benchmarks.material.catalogue import MODEL, Catalogue, Question
 from benchmarks.material.postgres import SERVER, filled, own_database
 from imagemarket.platform.database import Database
-from imagemarket.platform.migrations import upgrade
+from imagemarket.schema import upgrade
 from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
 from imagemarket.search.postgres import PostgresSearch, condition_of
 from local.arguments import file_to_write

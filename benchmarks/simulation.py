@@ -70,7 +70,7 @@ def _all(dsns: list[str], runs: int, *, sweeping: bool) -> tuple[list[str], Coun
 
 def measure(runs: int = _RUNS) -> list[report.Row]:
     """Histories that did not hold, ours and the peer's."""
-    from imagemarket.platform.migrations import upgrade
+    from imagemarket.schema import upgrade
     from tests.simulation.world import world_digest
 
     with tempfile.TemporaryDirectory() as folder:

@@ -85,7 +85,7 @@ def postgres_server(engine_room: Layout) -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: PostgresServer) -> str:
-    from imagemarket.platform.migrations import upgrade
+    from imagemarket.schema import upgrade
 
     make_database(postgres_server.port, postgres_server.password, _TEMPLATE)
     upgrade(postgres_server.dsn(_TEMPLATE))

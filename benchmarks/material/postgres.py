@@ -17,7 +17,7 @@ from typing import LiteralString, cast
 
 from benchmarks.material.catalogue import Catalogue
 from imagemarket.platform.database import Database
-from imagemarket.platform.migrations import upgrade
+from imagemarket.schema import upgrade
 from imagemarket.search.postgres import PostgresSearch
 
 SERVER = {

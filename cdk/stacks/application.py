@@ -122,14 +122,13 @@ class ApplicationStack(Stack):
                 self._parameter("ssm:GetParameter", "ssm:PutParameter"),
             ],
         )
-        migrations = LIBRARY / "platform" / "migrations"
         schema = DeploymentStep(
             self,
             "Schema",
             function=self.functions["migrate_database"],
             resource_type="DatabaseSchema",
             reasons={
-                "Revisions": digest(migrations),
+                "Revisions": digest(LIBRARY / "schema"),
                 "Logins": ",".join(login.arn for login in state.secrets.roles.values()),
             },
         )

@@ -9,7 +9,7 @@ from imagemarket.platform.telemetry import scheduled
 
 
 def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    return wiring.maintenance().run()
+    return wiring.retention().run()
 
 
 handler = scheduled(_run, wiring.message_journal)

@@ -8,7 +8,7 @@ always read as `settings().name`, inside the function that needs it.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, LiteralString, TypeVar
 
 from imagemarket.platform.settings import Settings
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from imagemarket.catalog.takedowns import Takedowns
-    from imagemarket.deadletters.details import ImageInspector
-    from imagemarket.deadletters.remediation import Remediation
-    from imagemarket.deadletters.service import DeadLetters
     from imagemarket.delivery.service import Delivery
     from imagemarket.identity.directory import AccountDirectory
     from imagemarket.identity.mails import AccountMailRequests
@@ -50,18 +47,21 @@ if TYPE_CHECKING:
     from imagemarket.ingestion.starter import IngestionStarter
     from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
-    from imagemarket.ingestion.verification import Verification
     from imagemarket.notifications.account_mails import AccountMails
     from imagemarket.notifications.delivery import Deliveries, WebhookWorker
     from imagemarket.notifications.ports import Mailer
     from imagemarket.notifications.service import Digests, Inbox, Teller
     from imagemarket.notifications.targets import TargetRules
     from imagemarket.notifications.webhooks import Webhooks
+    from imagemarket.operations.consistency import ConsistencyCheck
+    from imagemarket.operations.dead_letters.details import ImageInspector
+    from imagemarket.operations.dead_letters.remediation import Remediation
+    from imagemarket.operations.dead_letters.service import DeadLetters
+    from imagemarket.operations.retention import Retention
     from imagemarket.platform.cache import Cache
     from imagemarket.platform.cdn import Cdn
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
-    from imagemarket.platform.maintenance import Maintenance
     from imagemarket.platform.messages import MessageJournal
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
@@ -511,10 +511,10 @@ def takedowns() -> Takedowns:
 
 
 @cache
-def verification() -> Verification:
-    from imagemarket.ingestion.verification import Verification
+def consistency_check() -> ConsistencyCheck:
+    from imagemarket.operations.consistency import ConsistencyCheck
 
-    return Verification(
+    return ConsistencyCheck(
         database=database(),
         originals=originals(),
         work=work(),
@@ -528,20 +528,31 @@ def verification() -> Verification:
 
 def migrate() -> None:
     """Brings the schema to the newest revision, lets the roles in, and opens the partitions ahead."""
-    from imagemarket.platform.migrations import upgrade
     from imagemarket.platform.roles import give_logins
+    from imagemarket.schema import upgrade
 
     owner = database_dsn()
     upgrade(owner)
     give_logins(owner, [secret(arn) for arn in settings().database_role_secret_arns.split(",")])
-    maintenance().run()
+    retention().run()
+
+
+def expired_rows() -> dict[str, LiteralString]:
+    """By table, the statement of its room that deletes what has expired."""
+    from imagemarket.identity.retention import EXPIRED as ACCOUNTS
+    from imagemarket.notifications.retention import EXPIRED as NOTIFICATIONS
+    from imagemarket.operations.dead_letters.retention import EXPIRED as DEAD_LETTERS
+    from imagemarket.platform.retention import EXPIRED as REQUESTS
+    from imagemarket.search.retention import EXPIRED as SEARCHES
+
+    return ACCOUNTS | NOTIFICATIONS | SEARCHES | DEAD_LETTERS | REQUESTS
 
 
 @cache
-def maintenance() -> Maintenance:
-    from imagemarket.platform.maintenance import Maintenance
+def retention() -> Retention:
+    from imagemarket.operations.retention import Retention
 
-    return Maintenance(database())
+    return Retention(database(), expired_rows())
 
 
 # --- notifications -------------------------------------------------------------------------------
@@ -653,9 +664,9 @@ def account_mails() -> AccountMails:
 
 @cache
 def dead_letters() -> DeadLetters:
-    from imagemarket.deadletters.queues import DeadQueues
-    from imagemarket.deadletters.replays import Replays
-    from imagemarket.deadletters.service import DeadLetters
+    from imagemarket.operations.dead_letters.queues import DeadQueues
+    from imagemarket.operations.dead_letters.replays import Replays
+    from imagemarket.operations.dead_letters.service import DeadLetters
 
     return DeadLetters(
         queues=DeadQueues(
@@ -671,14 +682,14 @@ def dead_letters() -> DeadLetters:
 
 @cache
 def remediation() -> Remediation:
-    from imagemarket.deadletters.remediation import Remediation
+    from imagemarket.operations.dead_letters.remediation import Remediation
 
     return Remediation(dead_letters())
 
 
 @cache
 def image_inspector() -> ImageInspector:
-    from imagemarket.deadletters.details import ImageInspector
+    from imagemarket.operations.dead_letters.details import ImageInspector
 
     return ImageInspector(
         database=database(),

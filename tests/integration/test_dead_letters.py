@@ -13,11 +13,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from imagemarket.deadletters.models import UNRECORDED, Choice
-from imagemarket.deadletters.queues import DeadQueues
-from imagemarket.deadletters.remediation import Remediation
-from imagemarket.deadletters.replays import Replays
-from imagemarket.deadletters.service import DeadLetters
+from imagemarket.operations.dead_letters.models import UNRECORDED, Choice
+from imagemarket.operations.dead_letters.queues import DeadQueues
+from imagemarket.operations.dead_letters.remediation import Remediation
+from imagemarket.operations.dead_letters.replays import Replays
+from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidRequest, NotFound
@@ -340,7 +340,7 @@ def test_a_replay_that_fails_is_not_ticked_off(room: Room) -> None:
 
 
 def test_a_long_look_renews_what_it_holds(room: Room) -> None:
-    from imagemarket.deadletters.hold import HOLD_SECONDS, Hold
+    from imagemarket.operations.dead_letters.hold import HOLD_SECONDS, Hold
 
     for number in range(30):
         room.sqs.put(f"{UPLOADS}-dead", str(number))

@@ -24,9 +24,9 @@ from imagemarket import wiring
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError
 from imagemarket.cli.dead_letters import SOMETHING_LEFT
-from imagemarket.deadletters.details import ImageInspector
-from imagemarket.deadletters.models import Choice, DeadMessage
 from imagemarket.ingestion.models import IngestionJob
+from imagemarket.operations.dead_letters.details import ImageInspector
+from imagemarket.operations.dead_letters.models import Choice, DeadMessage
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
 from tests.integration.rows import a_contributor, an_image

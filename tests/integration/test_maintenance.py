@@ -7,8 +7,9 @@ import threading
 import psycopg
 import pytest
 
+from imagemarket.operations.retention import Retention
 from imagemarket.platform.database import Database
-from imagemarket.platform.maintenance import Maintenance
+from imagemarket.platform.retention import EXPIRED
 from tests.integration.rows import a_contributor
 
 pytestmark = pytest.mark.engines
@@ -27,7 +28,7 @@ def test_it_may_take_longer_than_a_request_waits(database: Database, database_ur
         another.execute("SELECT 1 FROM idempotency_keys FOR UPDATE")
         release = threading.Timer(1.0, another.rollback)
         release.start()
-        assert Maintenance(impatient).run()["idempotency_keys"] == 1
+        assert Retention(impatient, EXPIRED).run()["idempotency_keys"] == 1
         release.join()
     row = impatient.fetch_one("SELECT current_setting('statement_timeout') AS now")
     impatient.close()

@@ -18,8 +18,8 @@ from imagemarket import wiring
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.ids import new_id
-from imagemarket.platform.migrations import upgrade
 from imagemarket.platform.roles import DatabaseRole
+from imagemarket.schema import upgrade
 from imagemarket.search.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, Sort
 from imagemarket.search.postgres import PostgresSearch
@@ -153,7 +153,7 @@ def test_a_score_decides_what_is_safe(database: Database, score: float | None, s
 def test_a_revision_that_documents_lack_something_of_sends_every_approved_image_to_be_written_anew(
     postgres_server: Any, name: str
 ) -> None:
-    revision = import_module(f"imagemarket.platform.migrations.versions.{name}")
+    revision = import_module(f"imagemarket.schema.versions.{name}")
     before = f"before_{revision.revision}"
     make_database(postgres_server.port, postgres_server.password, before)
     dsn = postgres_server.dsn(before)

@@ -25,8 +25,8 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
-from imagemarket.platform.migrations import upgrade
 from imagemarket.platform.resilience import Breaker
+from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.models import Mode, SearchQuery
 from imagemarket.search.pages import PageCache

@@ -9,7 +9,7 @@ import pytest
 from imagemarket.catalog.takedowns import Takedowns
 from imagemarket.ingestion.models import ENDED_TAG
 from imagemarket.ingestion.saga import forget_deleted
-from imagemarket.ingestion.verification import Difference, Verification
+from imagemarket.operations.consistency import ConsistencyCheck, Difference
 from imagemarket.platform.cdn import NoCdn
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
@@ -41,7 +41,7 @@ class Quiet:
         services = Services(Process(self.world, 1e9))
         services.database.role = DatabaseRole.OPERATOR
         search = PostgresSearch(services.database)
-        verification = Verification(
+        verification = ConsistencyCheck(
             database=services.database,
             originals=services.originals,
             work=services.work,

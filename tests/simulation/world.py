@@ -30,11 +30,6 @@ from typing import Any, Self, cast
 from unittest.mock import patch
 from uuid import UUID
 
-from imagemarket.deadletters.models import Choice
-from imagemarket.deadletters.queues import DeadQueues
-from imagemarket.deadletters.remediation import Remediation
-from imagemarket.deadletters.replays import Replays
-from imagemarket.deadletters.service import DeadLetters
 from imagemarket.imaging.matching import Comparison
 from imagemarket.imaging.models import EmbeddedDescription, Inspection, PaletteColour, Rendition, TechnicalMetadata
 from imagemarket.ingestion.copies import CopyFinder
@@ -61,6 +56,11 @@ from imagemarket.notifications.models import MAILED_TYPES, NEWS_MAILS_PER_DAY, m
 from imagemarket.notifications.ports import Mail
 from imagemarket.notifications.sender import Answer
 from imagemarket.notifications.service import Teller
+from imagemarket.operations.dead_letters.models import Choice
+from imagemarket.operations.dead_letters.queues import DeadQueues
+from imagemarket.operations.dead_letters.remediation import Remediation
+from imagemarket.operations.dead_letters.replays import Replays
+from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError, ModelNotReady, UnreadableImage
 from imagemarket.platform.idempotency import IdempotencyKeys

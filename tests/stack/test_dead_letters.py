@@ -29,7 +29,7 @@ _KILLS = 5
 _HOLD_SECONDS = 2
 # The command line itself, but for how long a message is held: nobody wants to wait two minutes after each kill.
 _PROGRAM = (
-    f"from imagemarket.deadletters import hold; hold.HOLD_SECONDS = {_HOLD_SECONDS};"
+    f"from imagemarket.operations.dead_letters import hold; hold.HOLD_SECONDS = {_HOLD_SECONDS};"
     "from imagemarket.cli.__main__ import main; main()"
 )
 

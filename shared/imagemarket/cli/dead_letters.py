@@ -28,8 +28,8 @@ from imagemarket.cli.terminal import cell, confirm, counted, say
 from imagemarket.platform.validation import shown
 
 if TYPE_CHECKING:
-    from imagemarket.deadletters.models import Choice, DeadMessage, Line, Report
-    from imagemarket.deadletters.service import DeadLetters, QueueView
+    from imagemarket.operations.dead_letters.models import Choice, DeadMessage, Line, Report
+    from imagemarket.operations.dead_letters.service import DeadLetters, QueueView
 
 SOMETHING_LEFT = 3
 """Exit status when something was refused or failed, or when `list --fail-if-any` found dead letters."""
@@ -93,7 +93,7 @@ def _choice(
     newer_than: timedelta | None,
     message: str | None = None,
 ) -> Choice:
-    from imagemarket.deadletters.models import Choice
+    from imagemarket.operations.dead_letters.models import Choice
 
     return Choice(
         queue=queue,
@@ -218,7 +218,7 @@ def show(
 ) -> None:
     """One message: its content, why it failed, and how its image and that image's execution stand."""
     from imagemarket import wiring
-    from imagemarket.deadletters.models import Choice
+    from imagemarket.operations.dead_letters.models import Choice
 
     with _dead_letters(stage) as service:
         found = [
@@ -352,7 +352,7 @@ def purge(
         target = to or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
         report = _purge(service, choice, target) if number else None
     if report is None:
-        from imagemarket.deadletters.models import Report
+        from imagemarket.operations.dead_letters.models import Report
 
         report = Report()
     elif report.lines and not as_json:

@@ -32,7 +32,7 @@ def verify(
 
     found = []
     with deployment(stage):
-        for difference in wiring.verification().run(repair=repair, checksums=checksums):
+        for difference in wiring.consistency_check().run(repair=repair, checksums=checksums):
             found.append(difference)
             if as_json:
                 typer.echo(json.dumps(asdict(difference), default=str))

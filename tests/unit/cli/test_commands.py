@@ -31,8 +31,8 @@ from imagemarket.cli.client import CliError, MarketClient
 from imagemarket.cli.pictures import PassedOver
 from imagemarket.cli.terminal import say
 from imagemarket.cli.uploader import Outcome
-from imagemarket.deadletters.models import Cause, DeadMessage
-from imagemarket.ingestion.verification import Difference
+from imagemarket.operations.consistency import Difference
+from imagemarket.operations.dead_letters.models import Cause, DeadMessage
 from imagemarket.platform.errors import ImageNotFound
 
 IMAGE = UUID("01930000-0000-7000-8000-000000000001")
@@ -302,7 +302,7 @@ def test_verify_lists_what_differs_and_its_status_says_what_is_left(
     monkeypatch: pytest.MonkeyPatch, found: list[Difference], status: int, words: str
 ) -> None:
     service = Calls(run=found)
-    monkeypatch.setattr(wiring, "verification", lambda: service)
+    monkeypatch.setattr(wiring, "consistency_check", lambda: service)
     done = run("verify", "--repair", "--no-checksums")
     assert (done.exit_code, words in done.output) == (status, True), done.output
     assert service.seen == [("run", (), {"repair": True, "checksums": False})]

@@ -58,7 +58,7 @@ class _Found:
     remedy: str
 
 
-class Verification:
+class ConsistencyCheck:
     """Compares rows, originals, renditions, vectors, fingerprints and documents with one another.
 
     Images in processing are the sweeper's. Repairing is safe to repeat; a rendition or vector that is lost is made

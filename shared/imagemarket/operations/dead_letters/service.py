@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import IO, Any
 
-from imagemarket.deadletters.hold import Hold
-from imagemarket.deadletters.models import Choice, DeadMessage, DeadQueue, Line, Outcome, Report
-from imagemarket.deadletters.queues import DeadQueues
-from imagemarket.deadletters.replays import Replays
+from imagemarket.operations.dead_letters.hold import Hold
+from imagemarket.operations.dead_letters.models import Choice, DeadMessage, DeadQueue, Line, Outcome, Report
+from imagemarket.operations.dead_letters.queues import DeadQueues
+from imagemarket.operations.dead_letters.replays import Replays
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from imagemarket.deadletters.models import UNRECORDED, Choice
-from imagemarket.deadletters.service import DeadLetters
+from imagemarket.operations.dead_letters.models import UNRECORDED, Choice
+from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.errors import walk
 from imagemarket.platform.telemetry import count, logger
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from imagemarket.platform import migrations
+from imagemarket import schema
 
 
 def test_the_migrations_are_one_chain() -> None:
-    scripts = ScriptDirectory(str(next(iter(migrations.__path__))))
+    scripts = ScriptDirectory(str(next(iter(schema.__path__))))
     chain = list(scripts.walk_revisions())  # a number that is there twice warns, which is an error here
     assert len(scripts.get_heads()) == 1
     assert all(each.revision == Path(each.path).name[:4] for each in chain)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from imagemarket.deadletters.models import DeadMessage, DeadQueue
+from imagemarket.operations.dead_letters.models import DeadMessage, DeadQueue
 from imagemarket.platform.errors import InvalidRequest
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from imagemarket.deadletters.models import Cause, DeadMessage, image_of
+from imagemarket.operations.dead_letters.models import Cause, DeadMessage, image_of
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID

@@ -1,0 +1,1 @@
+"""What keeps the whole running: dead letters, the consistency check, retention."""
