@@ -17,6 +17,7 @@ import os
 import threading
 import time
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from local.emulator_memory import let_go
@@ -36,14 +37,29 @@ def _keep_saving() -> None:
     from ministack import app
     from ministack.core.persistence import save_all
 
+    folder = Path(os.environ["STATE_DIR"]).parent
+    home = _identity(folder)
     while True:
         began = time.monotonic()
+        if _identity(folder) != home:
+            # The clone was moved or removed. Whatever is written from here on would make its folder again.
+            logging.getLogger("saving").error("the folder that this emulator keeps its state in is gone; it ends")
+            os._exit(1)
         try:
             let_go()
         except Exception:  # it is another's; what is kept on disk is worth more
             logging.getLogger("memory").exception("what is not needed any more stays in memory")
         save_all(app._build_persistence_save_dict())  # noqa: SLF001 - what its own shutdown saves
         time.sleep(max(_EVERY_S, _REST_PER_WORK * (time.monotonic() - began)))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Tells a folder from another one at the same path."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _version: ContextVar[str | None] = ContextVar("version", default=None)

@@ -67,6 +67,23 @@ def test_versions_are_not_held_in_memory_and_each_is_still_read(tmp_path: Path) 
             emulator.kill()
 
 
+def test_an_emulator_whose_folder_is_moved_away_ends_and_makes_none_in_its_place(tmp_path: Path) -> None:
+    home, moved = tmp_path / "home", tmp_path / "moved"
+    home.mkdir()
+    layout = Layout(made=home, state=home, port=free_port())
+    part = emulator_part(layout)
+    environment = os.environ | dict(part.environment)
+    with subprocess.Popen([sys.executable, "-m", "local.durable_emulator"], env=environment, cwd=tmp_path) as emulator:
+        try:
+            _until(part.ready)
+            _until(lambda: any(home.rglob("services/*.json")))
+            home.rename(moved)
+            assert emulator.wait(60) == 1
+        finally:
+            emulator.kill()
+    assert not home.exists()
+
+
 def _until(condition: object) -> None:
     assert callable(condition)
     deadline = time.monotonic() + 120

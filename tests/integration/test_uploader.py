@@ -185,6 +185,18 @@ def test_a_run_that_was_waited_out_is_asked_after_by_the_next(market: Market, fo
     assert sum(market.posted.values()) == 2
 
 
+def test_what_the_journal_calls_sent_and_the_store_has_lost_is_sent_anew(
+    market: Market, folder: Path, tmp_path: Path
+) -> None:
+    """As where a local cloud went on for a while in a folder that was moved away."""
+    market.processing = False
+    assert statuses(run(market, folder, tmp_path / "j.jsonl", wait_seconds=0.05)) == ["processing"] * 3
+    market.store.versions.clear()
+    market.processing = True
+    assert statuses(run(market, folder, tmp_path / "j.jsonl")) == ["approved"] * 3
+    assert market.statuses() == {"approved": 3}, "and what was announced for nothing was given up"
+
+
 def test_what_waits_for_a_review_says_why_and_is_good(market: Market, folder: Path, tmp_path: Path) -> None:
     market.status = "pending_review"
     for _ in range(2):

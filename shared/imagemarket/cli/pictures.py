@@ -253,7 +253,8 @@ def _unfit(path: Path, size: int) -> str | None:
     if size == 0:
         return "the file is empty"
     if size > MAX_UPLOAD_BYTES:
-        return f"the file has {size / 1024**2:.0f} MiB; at most {MAX_UPLOAD_BYTES // 1024**2} MiB are accepted"
+        most = f"{MAX_UPLOAD_BYTES // 1024**2} MiB ({MAX_UPLOAD_BYTES:,})"
+        return f"the file has {size:,} bytes; at most {most} are accepted"
     return None
 
 

@@ -289,13 +289,14 @@ class Uploader:
     def _pick_up(self, known: Entry) -> Entry | None:
         """Where an earlier run stopped: `sent` when the store has the bytes, as it was when parts of a large file wait
         for the others, None when the picture has to be announced anew. What was announced for nothing is given up, so
-        that no form is used twice and no parts lie about."""
+        that no form is used twice and no parts lie about. What the journal calls sent and the API does not know of is
+        looked for by the API, which gives up no upload whose bytes the store has."""
         arrived = self._arrived(known)
         if arrived is None:
             return None
-        if arrived or known.state == "sent":
+        if arrived:
             return replace(known, state="sent")
-        if known.parts and not self._is_over(known):
+        if known.state == "announced" and known.parts and not self._is_over(known):
             return known
         try:
             self._client.request("DELETE", f"/v1/images/{known.image_id}/upload")

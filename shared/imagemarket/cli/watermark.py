@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 NO_MARK = 3
 """Exit status when the file carries no mark that can be read."""
 
-LOOKALIKES = 12
-"""So many of the market's pictures that look like the found one are tried as what it may come from."""
+LOOKALIKES = 60
+"""So many of the market's pictures that look like the found one are tried as what it may come from. The model sees the
+visible mark as well, which other pictures do not have: of previews turned by 4 degrees, among 120 photos, 36 of 40 had
+their own image among the nearest 12 by the local model, 39 among the nearest 60."""
 
 _SENT_LONG_EDGE = 1000
 """Pixels on the long edge of the picture that is searched by; models look at less."""

@@ -21,7 +21,7 @@ class FileMailer:
     def send(self, mail: Mail) -> None:
         path = self._folder / f"{re.sub(r'[^0-9A-Za-z.-]', '_', mail.message_id)}.eml"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)  # its parent is the clone's, which may have been moved away
             path.write_bytes(as_message(mail, self._sender, encoding="8bit").as_bytes())
         except OSError as error:
             raise DependencyUnavailable("The mail folder cannot be written to.") from error

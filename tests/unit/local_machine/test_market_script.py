@@ -66,7 +66,7 @@ if "ensurepip" in code and not {complete}:
     raise SystemExit(1)
 if "-m" == sys.argv[1]:
     import os
-    names = ("PIP_CERT", "NODE_EXTRA_CA_CERTS", "UV_SYSTEM_CERTS")
+    names = ("PIP_CERT", "NODE_EXTRA_CA_CERTS", "UV_SYSTEM_CERTS", "SSL_CERT_FILE")
     trusts = " ".join(f"{{key}}={{os.environ.get(key)}}" for key in names)
     raise SystemExit("STUB {name} asked for " + sys.argv[2] + " " + trusts)
 exec(code)
@@ -296,11 +296,12 @@ def test_a_file_in_the_place_of_the_state_folder_is_said_to_be_one(clone: Path) 
     assert ".market is no folder" in done.stderr
 
 
-def test_a_path_with_a_colon_is_refused_at_once(clone: Path) -> None:
-    moved = clone.rename(clone.with_name("a:b"))
+@pytest.mark.parametrize(("name", "sign"), [("a:b", "colon"), ("a\\b", "backslash"), ('a"b', "double quote")])
+def test_a_path_that_parts_of_it_cannot_take_is_refused_at_once(clone: Path, name: str, sign: str) -> None:
+    moved = clone.rename(clone.with_name(name))
     done = _run(moved, "up")
     assert done.returncode == 1
-    assert "colon" in done.stderr
+    assert sign in done.stderr
 
 
 def test_the_cache_folder_and_all_else_are_the_owners_alone(clone: Path, tmp_path: Path) -> None:
@@ -377,6 +378,8 @@ def test_installers_trust_whom_the_machine_trusts_and_what_is_set_stays(clone: P
     unset = {"PIP_CERT": "", "NODE_EXTRA_CA_CERTS": "", "UV_SYSTEM_CERTS": ""}
     done = _run(clone, "up", **named, **unset)
     assert "PIP_CERT=/company.pem NODE_EXTRA_CA_CERTS=/company.pem UV_SYSTEM_CERTS=true" in done.stderr
+    bundle = named | {"SSL_CERT_FILE": "", "REQUESTS_CA_BUNDLE": "/company.pem"}
+    assert "SSL_CERT_FILE=/company.pem" in _run(clone, "up", **bundle, **unset).stderr, "uv reads this one alone"
     kept = _run(clone, "up", **named, **unset | {"NODE_EXTRA_CA_CERTS": "/mine.pem"})
     assert "PIP_CERT=/company.pem NODE_EXTRA_CA_CERTS=/mine.pem" in kept.stderr
 
