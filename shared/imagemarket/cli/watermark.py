@@ -118,6 +118,7 @@ def _read(picture: Image, against: str | None, address: str | None) -> _Found:
         return _Found(reading.image_id, scale, reading.upright)
     lies_over = None
     if against is None and address is not None:
+        say(f"No mark is read as it is; laying it over up to {LOOKALIKES} pictures that look like it …", err=True)
         for candidate, preview in _lookalikes(picture, address):
             laid = _aligned(picture, preview)
             if laid is None:
