@@ -110,6 +110,16 @@ def test_what_offends_is_suggested_to_nobody(table: SuggestionTable) -> None:
     assert suggest(table, "golden") == ["golden hour"]
 
 
+def test_what_offends_takes_nobodys_place(table: SuggestionTable, database: Database) -> None:
+    coarse = tuple(f"golden slut {number}" for number in range(12))
+    table.write([document("Golden hour"), document("Golden gate", tags=coarse), document("-", tags=coarse)], [])
+    assert suggest(table, "golden") == ["Golden gate", "Golden hour"]
+    with database.transaction() as connection:  # some that were kept before the list knew them
+        for phrase in coarse:
+            connection.execute("INSERT INTO suggestions (phrase, shown, images) VALUES (%s, %s, 9)", (phrase, phrase))
+    assert suggest(table, "golden") == ["Golden gate", "Golden hour"]
+
+
 def test_what_could_be_a_contact_or_a_secret_is_suggested_to_nobody(table: SuggestionTable, database: Database) -> None:
     table.write(
         [
@@ -164,9 +174,9 @@ def test_what_others_searched_is_suggested_in_known_words_and_small_numbers_alon
     table: SuggestionTable, asked: str
 ) -> None:
     day = date(2026, 6, 1)
-    for phrase in (asked, "golden mother-of-pearl 1920s"):
+    for phrase in (asked, "golden mother-of-pearl 1920s", "golden tv t-shirt"):
         table.searched({(phrase, day, str(number)) for number in range(OFTEN)})
-    assert suggest(table, "golden") == ["golden mother-of-pearl 1920s"]
+    assert suggest(table, "golden") == ["golden mother-of-pearl 1920s", "golden tv t-shirt"]
     assert suggest(table, "2025") == []
 
 

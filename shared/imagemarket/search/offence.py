@@ -16,7 +16,7 @@ from pathlib import Path
 from imagemarket.search.links import leads_away
 from imagemarket.search.lookalikes import plain_letters
 from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import groups, offensive, offensive_elsewhere, singulars, told_by_accents
+from imagemarket.search.synonyms import groups, offensive, offensive_elsewhere, persons, singulars, told_by_accents
 
 _HARMLESS = Path(__file__).with_name("data") / "harmless_names.txt"
 _NAME = re.compile(r"@\w")
@@ -35,7 +35,7 @@ _JOINT = re.compile(r"[^\s'\u2019]+")
 _TOGETHER = 24
 """Letters of the longest word that is put together of pieces."""
 _CALL = re.compile(
-    r"\b(?:kill|gas|murder|lynch|slaughter|behead|exterminate|death to)(?: (?:all|every|the|these|those))* ([a-z]+)"
+    r"\b(?:kill|gas|murder|lynch|slaughter|behead|exterminate|death to)((?: (?:all|every|the|these|those))*) ([a-z]+)"
 )
 _OTHER_GROUPS = frozenset({"blacks", "whites", "women", "gypsies"})
 """Beside those that are nothing else."""
@@ -57,8 +57,8 @@ def offends(phrase: str) -> bool:
 
 
 def _calls_to_violence(plain: str) -> bool:
-    called = {found[1] for found in _CALL.finditer(" ".join(_PIECES.findall(plain)))}
-    return not called.isdisjoint(groups() | _OTHER_GROUPS)
+    calls = [found.groups() for found in _CALL.finditer(" ".join(_PIECES.findall(plain)))]
+    return any(who in groups() | _OTHER_GROUPS or (all_of and who in persons()) for all_of, who in calls)
 
 
 def _offends_as_written(phrase: str) -> bool:

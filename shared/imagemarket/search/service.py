@@ -486,7 +486,9 @@ class Search:
         if not counting:
             counting = self._count_widened(query, asked.filters, partial(self._candidates, query, asked, course, depth))
         wanted = asked.wanted if asked.text and query.sort is Sort.RELEVANCE else None
-        answer = self._page(query, ranking, position, course, counting, wanted=wanted)
+        # Of what is left out pictures need not have the word, so that nobody's hits vouch for it.
+        vouched = "" if asked.words.leaves_out or not asked.words.plain else asked.words.meant
+        answer = self._page(query, ranking, position, course, counting, wanted=wanted, vouched=vouched)
         told = {
             "spelling": asked.spelling,
             "interpreted": list(asked.interpreted),
@@ -683,11 +685,12 @@ class Search:
         counting: dict[str, Asked[Tally]],
         *,
         wanted: Wanted | None = None,
+        vouched: str = "",
     ) -> Answer:
-        """The page of a ranking. Facets are counted side by side with it: all of them where `counting` has an
-        entry without a name, else over the ranking, but for those that it names. Documents are read in one
-        round trip: where gains may change the order, those of the window together with the page's; in two where the
-        page then begins elsewhere."""
+        """The page of a ranking, and whether a picture of it has all words of `vouched`. Facets are counted side by
+        side with it: all of them where `counting` has an entry without a name, else over the ranking, but for those
+        that it names. Documents are read in one round trip: where gains may change the order, those of the window
+        together with the page's; in two where the page then begins elsewhere."""
         hits = _good_enough(ranking.hits, query)
         if "" not in counting:
             counting[""] = self._ask("facets", partial(self._tally_of, hits, goes_on=ranking.goes_on))
@@ -726,7 +729,7 @@ class Search:
             passed=end if more else None,
             last=chosen[-1].image_id if more else None,
             gains={hit.image_id: gained[hit.image_id] for hit in chosen if hit.image_id in gained},
-            all_words=wanted is not None and any(_has_all(each, wanted.words) for each in documents.values()),
+            all_words=wanted is not None and any(_has_all(each, vouched) for each in documents.values()),
         )
 
     def _documents(self, hits: Sequence[Hit], course: _Course) -> dict[UUID, SearchDocument]:
@@ -786,11 +789,14 @@ def _exact(asked: Understood, meant: EncodedQuery) -> Words:
     return Words((*asked.words.exact.groups, *unknown))
 
 
-def _has_all(document: SearchDocument, words: frozenset[str]) -> bool:
-    """Whether a document has all the words or their singulars, in its title, tags, categories or description."""
+def _has_all(document: SearchDocument, phrase: str) -> bool:
+    """Whether a document has all the phrase's words or their singulars, in its title, tags, categories or description;
+    none has those of an empty one."""
     said = " ".join((document.title, document.description, *document.tags, *document.categories)).replace("-", " ")
     held = {form for word in searchable(said).lower().split() for form in _forms(word)}
-    asked = set(searchable(" ".join(words)).lower().split()) - STOP_WORDS
+    # Word by word, as pictures need not have what two of them make in one.
+    asked = {part for word in phrase.replace("-", " ").split() for part in searchable(word).lower().split()}
+    asked -= STOP_WORDS
     return bool(asked) and all(not held.isdisjoint(_forms(word)) for word in asked)
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -32,9 +33,18 @@ OFTEN = 5
 _PHRASE_LETTERS = 100
 _NO_MATTER = re.compile(r"""^[\W_]+|['"]""")
 _WORD_LETTERS = range(3, 31)
+_SHORT_WORDS = frozenset(
+    {
+        *("ac", "ai", "ar", "cd", "dj", "eu", "hd", "hq", "id", "it", "la", "ny", "ok", "pc", "pr", "qr", "tv", "uk"),
+        *("un", "us", "ui", "uv", "ux", "vr", "wc", "xl", "e", "t", "u", "v", "x"),
+    }
+)
+"""What is shorter than the catalogue's words are counted from, as "tv stand" and "t-shirt" have it."""
 _TAGS = 15
 """Of an image's tags the first, the contributor's and the model's surest, are suggested."""
 _SECONDS = 0.5
+_SPARE = 20
+"""Phrases that are read beyond what is asked for, since the lists may have grown after some were written."""
 _MOST_HYPHENS = 3
 """Spaces of a beginning that are tried as a hyphen."""
 
@@ -174,7 +184,7 @@ class SuggestionTable:
     def _sayable(self, found: Collection[tuple[str, date, str]]) -> set[tuple[str, date, str]]:
         words = {word for phrase, _, _ in found for word in words_of(phrase)}
         rows = self._database.fetch_all("SELECT word FROM catalogue_words WHERE word = ANY(%s)", (sorted(words),))
-        known = {row["word"] for row in rows} | (words & english_words().keys())
+        known = {row["word"] for row in rows} | (words & (english_words().keys() | _SHORT_WORDS))
         return {each for each in found if _is_plain(each[0], known) and not offends(each[0])}
 
     # --- reading ---------------------------------------------------------------------------------
@@ -192,12 +202,11 @@ class SuggestionTable:
             values[f"b{number}"] = beginning if letters <= 3 else pattern
         rows = self._database.fetch_all(
             f"SELECT shown AS text, images FROM suggestions WHERE ({' OR '.join(conditions)})"
-            f" AND (images > 0 OR searches >= {OFTEN}) ORDER BY weight DESC, phrase LIMIT %(limit)s",
+            f" AND (images > 0 OR searches >= {OFTEN}) ORDER BY weight DESC, phrase LIMIT %(limit)s + {_SPARE}",
             values,
         )
-        return [
-            Suggestion.model_validate(row) for row in rows if not offends(row["text"]) and not confidential(row["text"])
-        ]
+        sayable = (row for row in rows if not offends(row["text"]) and not confidential(row["text"]))
+        return [Suggestion.model_validate(row) for row in islice(sayable, limit)]
 
     def words(self, most: int) -> dict[str, int]:
         """The catalogue's most frequent words with the number of pictures that have each."""
@@ -221,7 +230,9 @@ def _is_plain(phrase: str, known: Collection[str]) -> bool:
 
 def _phrases(document: SearchDocument) -> dict[str, str]:
     """What an image suggests, and how each is written."""
-    written = [each for each in (document.title, *document.tags[:_TAGS]) if not confidential(each)]
+    written = [
+        each for each in (document.title, *document.tags[:_TAGS]) if not confidential(each) and not offends(each)
+    ]
     found = {begun(each): " ".join(each.split())[:_PHRASE_LETTERS] for each in written}
     return {phrase: shown for phrase, shown in found.items() if len(phrase) > 1}
 

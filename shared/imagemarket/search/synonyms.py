@@ -81,8 +81,13 @@ def told_by_accents() -> frozenset[str]:
 @cache
 def groups() -> frozenset[str]:
     """Words for who people are, several of them: "muslims" and "chinese", not "muslim"."""
-    persons = _lines(PERSONS)
-    return frozenset(word for word in persons if word.endswith("ese") or not persons.isdisjoint(singulars(word)))
+    return frozenset(word for word in persons() if word.endswith("ese") or not persons().isdisjoint(singulars(word)))
+
+
+@cache
+def persons() -> frozenset[str]:
+    """Words for who people are, of which some, as "roma" and "the blind", mean several as they are."""
+    return _lines(PERSONS)
 
 
 def singulars(word: str) -> Iterator[str]:

@@ -37,9 +37,9 @@ COLOURS = {name: name for name in COLOUR_NAMES} | {
     "violet": "purple",
     "crimson": "red",
     "scarlet": "red",
-    "turquoise": "teal",
+    "turquoise": "cyan",
     "azure": "blue",
-    "magenta": "pink",
+    "magenta": "purple",
 }
 """Words for colours, by what the filter calls them."""
 _LITTLE = {"and", "the", "of"}

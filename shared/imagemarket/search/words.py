@@ -341,6 +341,11 @@ class Words:
         return bool(self.groups) and all(clause.excluded or clause.added for group in self.groups for clause in group)
 
     @property
+    def leaves_out(self) -> bool:
+        """Whether something is not wanted."""
+        return any(clause.excluded for group in self.groups for clause in group)
+
+    @property
     def exact(self) -> Words:
         """What quotes and minus say, which holds for every result however it was found."""
         return Words(tuple(group for group in self.groups if any(each.strict for each in group)))

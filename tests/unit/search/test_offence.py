@@ -48,6 +48,10 @@ def test_words_of_the_lists_are_not(name: str) -> None:
     "phrase",
     [
         "kill all jews",
+        "gas the roma",
+        "kill all irish",
+        "kill the disabled",
+        "death to all dutch",
         "Gas the Jews",
         "exterminate all muslims!",
         "death to chinese",

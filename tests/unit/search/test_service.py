@@ -572,12 +572,23 @@ def test_a_search_by_vector_takes_a_least_score_and_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("q", "all_words"),
-    [("boat", True), ("boat no vertical wave at everybody", False), ("boat not vertical come to me", False)],
+    [
+        ("boat", True),
+        ("boat no vertical wave at everybody", False),
+        ("boat not vertical come to me", False),
+        ("boat without muslims", False),
+        ("boat no jews", False),
+        ("boat -immigrants", False),
+        ("boat or immigrants", False),
+        ("x ray boat", True),
+        ("boat tv stand", True),
+        ("5 boats", True),
+    ],
 )
 def test_an_event_says_that_a_result_has_all_words_only_where_all_were_looked_for(q: str, all_words: bool) -> None:
     """Else anything may stand behind a "no" and be suggested to others."""
     engine = MemorySearch()
-    engine.write([document("A boat")], [])
+    engine.write([document("A boat with 5 red TV stands and an X-ray")], [])
     told: list[SearchEvent] = []
 
     class Told:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagemarket.imaging.hashes import colour_name
 from imagemarket.search import synonyms, words
 from imagemarket.search.models import SearchQuery
 from imagemarket.search.offence import offends
@@ -273,7 +274,23 @@ def test_a_shape_behind_no_people_is_wanted() -> None:
 
 
 def test_navy_and_cyan_are_colours_of_their_own() -> None:
-    assert [each.value for each in read("navy cyan magenta").interpreted] == ["navy", "cyan", "pink"]
+    assert [each.value for each in read("navy cyan magenta").interpreted] == ["navy", "cyan", "purple"]
+
+
+@pytest.mark.parametrize(
+    ("word", "shades"),
+    [
+        ("turquoise", ["#40e0d0", "#30d5c8", "#00ced1", "#48d1cc", "#1abc9c"]),
+        ("magenta", ["#ff00ff", "#8b008b"]),
+        ("crimson", ["#dc143c"]),
+        ("scarlet", ["#ff2400"]),
+        ("violet", ["#8f00ff"]),
+        ("azure", ["#007fff"]),
+    ],
+)
+def test_a_word_for_a_colour_is_the_one_that_pictures_of_it_are_under(word: str, shades: list[str]) -> None:
+    (interpreted,) = read(f"{word} thing").interpreted
+    assert {colour_name(shade) for shade in shades} == {interpreted.value}
 
 
 OFFENDED = ("queer couple", "gay wedding", "asian woman", "dwarf hamster", "white kitchen", "black cat", "gypsy dance")
