@@ -117,11 +117,8 @@ def build() -> Json:
     for function in sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*_api/routes.py")):
         routes = importlib.import_module(f"functions.{function}.routes")
         handler = importlib.import_module(f"functions.{function}.handler")
-        too_large = _too_large(
-            getattr(handler, "MAX_BODY_BYTES", gateway.MAX_BODY_BYTES),
-            getattr(handler, "BODY_INSTEAD", gateway.BODY_INSTEAD),
-        )
-        _add(document, routes.build_api(), dict(_roles(routes.router)), too_large)
+        larger = {(handler.MAX_BODY_BYTES, handler.BODY_INSTEAD)} if hasattr(handler, "MAX_BODY_BYTES") else set()
+        _add(document, routes.build_api(), dict(_roles(routes.router)), larger)
     _finish(document)
     return document
 
@@ -131,8 +128,8 @@ def text(document: Json) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _add(document: Json, api: FastAPI, roles: dict[str, list[str]], too_large: Json) -> None:
-    """`too_large` is how the function answers a body that is."""
+def _add(document: Json, api: FastAPI, roles: dict[str, list[str]], larger: set[tuple[int, str]]) -> None:
+    """`larger` are the bytes that the function takes of what is no JSON, and where more go."""
     part = api.openapi()
     document["info"]["version"] = part["info"]["version"]
     for path, item in part["paths"].items():
@@ -142,7 +139,11 @@ def _add(document: Json, api: FastAPI, roles: dict[str, list[str]], too_large: J
             if operation["operationId"] in roles:
                 operation["x-roles"] = roles[operation["operationId"]]
             if "requestBody" in operation:
-                operation["responses"]["413"] = too_large
+                kinds = set(operation["requestBody"]["content"])
+                json_body = {(gateway.MAX_BODY_BYTES, gateway.BODY_INSTEAD)}
+                operation["responses"]["413"] = _too_large(
+                    json_body | (larger if kinds > {"application/json"} else set())
+                )
             document["paths"][path][method] = operation
     for name, schema in part.get("components", {}).get("schemas", {}).items():
         if document["components"]["schemas"].setdefault(name, schema) != schema:
@@ -263,13 +264,16 @@ def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
             shared.update(response["content"][_PROBLEM]["examples"])
 
 
-def _too_large(max_body_bytes: int, instead: str) -> Json:
-    """What a function answers by itself, before its app is asked."""
-    example = {
-        "summary": "Content Too Large",
-        "value": gateway.too_large(max_body_bytes, instead, instance="Kb1xqhJ5FiAEPjg="),
+def _too_large(limits: set[tuple[int, str]]) -> Json:
+    """What a function answers by itself, before its app is asked: for each number of bytes, where more go."""
+    examples = {
+        f"content-over-{max_body_bytes}-bytes": {
+            "summary": "Content Too Large",
+            "value": gateway.too_large(max_body_bytes, instead, instance="Kb1xqhJ5FiAEPjg="),
+        }
+        for max_body_bytes, instead in sorted(limits)
     }
-    return {"content": {_PROBLEM: {"examples": {f"content-over-{max_body_bytes}-bytes": example}}}}
+    return {"content": {_PROBLEM: {"examples": examples}}}
 
 
 def _refusal(status: int, slugs: list[str], shared: Json, *, by_gateway: bool) -> Json:
@@ -297,7 +301,7 @@ def _refusal(status: int, slugs: list[str], shared: Json, *, by_gateway: bool) -
         }
     if not answer["headers"]:
         del answer["headers"]
-    answer["description"] = " ".join(sentences)
+    answer["description"] = " ".join(dict.fromkeys(sentences))
     return answer
 
 

@@ -16,12 +16,12 @@ from imagemarket.platform.errors import (
     SearchUnavailable,
     TooManyRequests,
 )
+from imagemarket.platform.gateway import is_json
 from imagemarket.platform.http import (
     StrictRoute,
     check_charset,
     client_address,
     create_api,
-    is_json,
     problem_responses,
     read_json,
     spend,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from functions.search_api.handler import handler as search_images
 from imagemarket.catalog.models import ImageType
+from imagemarket.platform.gateway import MAX_BODY_BYTES
 from imagemarket.platform.http import FieldError, FieldLimit
-from imagemarket.platform.validation import _LIMIT_WORDS
+from imagemarket.platform.validation import _LIMIT_WORDS, shown
 from local.layout import REPOSITORY
 from tests.api.events import LambdaContext, caller, http_event, json_of
 from tests.api.routes import Route, break_every_engine, every_route
@@ -359,3 +362,89 @@ def test_the_address_of_uploads_is_no_images(method: str, query: str) -> None:
     assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "POST")
     other = search_images(http_event(method, "/v1/images/uploads", query=query), LambdaContext())
     assert other["statusCode"] == 422
+
+
+MOST_TOLD_BYTES = 16 * 1024
+LONGEST_QUERY = 10_000
+"""The gateway's limit of the request line and headers, less the rest of them."""
+
+
+def _many(wanted: int, each: Callable[[int], str]) -> Iterator[str]:
+    """Texts of so many letters together, each with a separator."""
+    for number in count():
+        text = each(number)
+        wanted -= len(text) + 1
+        if wanted < 0:
+            return
+        yield text
+
+
+def _largest_bodies(route: Route) -> Iterator[tuple[str, str | None]]:
+    """Bodies of the greatest allowed size with as many faults as they hold, each with the field that is told first;
+    None where that is of no matter."""
+    size = MAX_BODY_BYTES - 8 * 1024
+    example = route.body() or {}
+    for each in (lambda n: f'"{n:x}":1', lambda n: f'"{n:03}{chr(92)}u0001{"a" * 300}":1', lambda n: f'"z{n:05}":[]'):
+        unknown = list(_many(size, each))
+        names = [json.dumps(example)[1:-1], *unknown] if example else unknown
+        yield "{" + ",".join(names) + "}", shown(next(iter(json.loads("{" + unknown[0] + "}"))))
+    hidden = "".join(f'{{"{n:03}{"a" * 200}":' for n in range(400))
+    yield hidden + '{"a":1,"a":2}' + "}" * 400, None
+    for name in example:
+        for item in ("1", '"\\ud800"', '{"a":1}'):
+            listed = f"[{','.join(_many(size, lambda _, item=item: item))}]"
+            yield json.dumps(example | {name: None}).replace(f'"{name}": null', f'"{name}": {listed}'), None
+
+
+@pytest.mark.parametrize("route", [each for each in every_route() if each.values[0].body() is not None])
+def test_a_body_of_faults_alone_is_answered_in_few_words(route: Route) -> None:
+    """The sender says how many faults there are; the answer of Lambda takes 6 MB."""
+    roles = route.operation.get("x-roles")
+    sender = caller("contributor" if "contributor" in roles else roles[0]) if roles else None
+    for body, first in _largest_bodies(route):
+        answer = route.handle(route.event(caller=sender) | {"body": body})
+        assert len(answer["body"].encode()) < MOST_TOLD_BYTES
+        assert answer["statusCode"] == 422, answer
+        if first is None:
+            continue
+        told = json_of(answer)
+        assert told["errors"][0]["field"] == first
+        assert told["errors"][0]["detail"].startswith("is no field of this request")
+        found = len(json.loads(body)) - len(route.body() or {})
+        others = len(told["errors"]) - 1
+        assert 9 < others < 20
+        more = f"({others} more in `errors`, {found - others - 1} more that are not told)."
+        assert told["detail"] == f"{first}: {told['errors'][0]['detail']} {more}"
+
+
+@pytest.mark.parametrize("route", every_route())
+def test_a_query_of_faults_alone_is_answered_in_few_words(route: Route) -> None:
+    roles = route.operation.get("x-roles")
+    sender = caller("contributor" if "contributor" in roles else roles[0]) if roles else None
+    names = [each["name"] for each in route.operation.get("parameters", []) if each["in"] == "query"]
+    signs = "%01" * 33
+    queries = {
+        "&".join(_many(LONGEST_QUERY, each))
+        for each in (
+            lambda n: f"a{n:x}",
+            lambda n: f"{signs}{n}=1",
+            lambda n: f"\U0001d4d0{n:x}",
+            lambda n: f"%FF{n}",
+            *(lambda _, name=name: f"{name}=a" for name in names),
+            *(lambda _, name=name: f"{name}={signs}" for name in names),
+        )
+    } | {f"{name}=" + ",".join(_many(LONGEST_QUERY, lambda _: "a")) for name in names}
+    for query in queries:
+        answer = route.handle(route.event(caller=sender, query=query))
+        assert len(answer["body"].encode()) < MOST_TOLD_BYTES
+        if answer["statusCode"] == 422:
+            alone = json_of(route.handle(route.event(caller=sender, query="a0")))["errors"]
+            assert not query.startswith("a0") or json_of(answer)["errors"][0] == alone[0]
+
+
+def test_few_faults_are_all_told() -> None:
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "login")
+    answer = json_of(route.handle(route.event({**(route.body() or {}), "user": 1, "name": 2, "q": 3})))
+    assert [error["field"] for error in answer["errors"]] == ["user", "name", "q"]
+    assert answer["detail"].startswith("user: is no field of this request")
+    assert answer["detail"].endswith(" (2 more in `errors`).")

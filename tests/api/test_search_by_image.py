@@ -21,6 +21,7 @@ from imagemarket import wiring
 from imagemarket.imaging.confinement import DecoderError, Inspector
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DECODE_REFUSALS, DependencyUnavailable, ModelNotReady
+from imagemarket.platform.gateway import MAX_BODY_BYTES
 from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.search import pictures
 from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
@@ -321,7 +322,12 @@ def test_the_largest_picture_is_the_same_wherever_it_is_said_or_held() -> None:
     kinds = operation["requestBody"]["content"]
     assert {kind["schema"].get("maxLength") for name, kind in kinds.items() if name.startswith("image/")} == {4194304}
     assert "up to 4194304 bytes" in operation["description"]
-    ((name, _),) = operation["responses"]["413"]["content"]["application/problem+json"]["examples"].items()
-    assert document["components"]["examples"][name]["value"]["detail"] == told["detail"]
+    of_json = json_of(send(b"{" + b" " * MAX_BODY_BYTES, "application/vnd.api+json"))
+    assert (of_json["status"], of_json["title"]) == (413, "Content Too Large")
+    named = operation["responses"]["413"]["content"]["application/problem+json"]["examples"]
+    details = {document["components"]["examples"][name]["value"]["detail"] for name in named}
+    assert details == {told["detail"], of_json["detail"]}
+    of_form = document["paths"][f"{PATH}/upload"]["post"]["responses"]["413"]["content"]["application/problem+json"]
+    assert list(of_form["examples"]) == [f"content-over-{MAX_BODY_BYTES}-bytes"]
     in_base64 = (MAX_DIRECT_BYTES + 2) // 3 * 4
     assert in_base64 < 6 * 1024 * 1024 - 64 * 1024, "Lambda's own limit, less the rest of the event"

@@ -27,7 +27,8 @@ def lambda_handler(
 ) -> Callable[[Event, Any], dict[str, Any]]:
     """The Lambda handler of an HTTP function; the app is built at the first request.
 
-    `max_body_bytes` are those that the client sent; `instead` is where more go.
+    `max_body_bytes` are those that the client sent, of a body that is no JSON; `instead` is where more go. JSON takes
+    `MAX_BODY_BYTES` everywhere.
     """
     adapter: Any = None
 
@@ -44,14 +45,22 @@ def lambda_handler(
             )
         logger.clear_state()
         annotate(request_id=(event.get("requestContext") or {}).get("requestId"))
-        if _body_bytes(event) > max_body_bytes:
-            return _too_large(event, max_body_bytes, instead)
+        json_body = is_json((event.get("headers") or {}).get("content-type", ""))
+        limit, way_out = (MAX_BODY_BYTES, BODY_INSTEAD) if json_body else (max_body_bytes, instead)
+        if _body_bytes(event) > limit:
+            return _too_large(event, limit, way_out)
         try:
             return adapter(event, context)
         finally:
             flush_metrics()
 
     return traced(handler)
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a content type is one of JSON's."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _body_bytes(event: Event) -> int:

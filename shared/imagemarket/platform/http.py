@@ -34,7 +34,7 @@ from imagemarket.platform.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE
+from imagemarket.platform.gateway import PROBLEM_MEDIA_TYPE, is_json
 from imagemarket.platform.gateway import lambda_handler as lambda_handler  # noqa: PLC0414
 from imagemarket.platform.telemetry import count, duration, logger
 from imagemarket.platform.text import LOST
@@ -104,7 +104,9 @@ class Problem(BaseModel):
     detail: str = Field(description="What went wrong this time and what to do about it.")
     instance: str = Field(description="The request's id, to quote when asking for help.")
     errors: list[FieldError] | None = Field(
-        default=None, description="For an invalid request: each offending field with its limit."
+        default=None,
+        description="For an invalid request: each offending field with its limit, the first 20 or 8 KiB of them; "
+        "`detail` says how many more there are.",
     )
 
 
@@ -219,7 +221,9 @@ def _invalid_request(request: Request, errors: Sequence[Any]) -> InvalidRequest:
 def _told(errors: Sequence[Any], known: Callable[[str], Any]) -> InvalidRequest:
     fields = field_errors(errors, known)
     first = fields[0]
-    more = f" ({len(fields) - 1} more in `errors`)" if len(fields) > 1 else ""
+    others = [f"{len(fields) - 1} more in `errors`"] if len(fields) > 1 else []
+    others += [f"{len(errors) - len(fields)} more that are not told"] if len(errors) > len(fields) else []
+    more = f" ({', '.join(others)})" if others else ""
     stop = "" if first["detail"].endswith("?") and not more else "."
     return InvalidRequest(f"{first['field'] or 'a name of no letters'}: {first['detail']}{more}{stop}", errors=fields)
 
@@ -306,12 +310,6 @@ def _why_not_read(error: BaseException | None) -> str:
     if isinstance(error, UnicodeError):
         return "must be JSON in UTF-8"
     return "holds a number of too many digits" if isinstance(error, ValueError) else "must be JSON"
-
-
-def is_json(content_type: str) -> bool:
-    """Whether a content type is one of JSON's."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def check_charset(content_type: str) -> None:

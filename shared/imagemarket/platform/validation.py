@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 _TOLD_LETTERS = 100
+_TOLD_FINDINGS = 20
+_TOLD_BYTES = 8192
+"""Of all findings about one request, as JSON: the sender alone says how many there are, and each may name what is taken
+instead."""
 _MINUS_NOTHING = r"(?!-[0.]+$)"
 _SPELT = {
     int: ("int_parsing", re.compile(_MINUS_NOTHING + r"-?[0-9]+")),
@@ -37,12 +42,21 @@ class BeyondLimit(ValueError):
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]], known: Callable[[str], Any]) -> list[Json]:
-    """Each finding as `{in, field, detail}` with `value` and `limit` where they may be told.
+    """The first findings, at most 20 or 8 KiB but one in any case, each as `{in, field, detail}` with `value` and
+    `limit` where they may be told.
 
     `known` gives the model that a place (`body`, `query`, …) is read into, to name what was probably meant. Values of
     the address's own parameters alone are repeated: one of a body may be a password, one that nobody asked for a token.
     """
-    return [_field_error(error, known) for error in errors]
+    told: list[Json] = []
+    left = _TOLD_BYTES
+    for error in errors[:_TOLD_FINDINGS]:
+        field = _field_error(error, known)
+        left -= len(json.dumps(field))
+        if told and left < 0:
+            break
+        told.append(field)
+    return told
 
 
 def misspelt_numbers(model: Any, given: Iterable[tuple[str, str]]) -> list[Json]:
@@ -85,7 +99,7 @@ def _name(place: str, path: Sequence[Any]) -> str:
             name += "" if place == "query" else f"[{step}]"
         else:
             name += ("." if name else "") + shown(str(step))
-    return name if path else "body"
+    return shown(name) if path else "body"
 
 
 def shown(text: str) -> str:
