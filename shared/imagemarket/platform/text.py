@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-_NON_JOINER = "\u200c"
-_JOINERS = frozenset(f"{_NON_JOINER}\u200d")
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
 _JOINING = (
     (0x0600, 0x0DFF),  # Arabic, Syriac, N'Ko; India's, of Devanagari to Sinhala
     (0x1000, 0x109F),  # Burmese
@@ -39,14 +39,45 @@ _LETTERS_WITH_A_FORWARD_SHAPE = frozenset(
     if len(parts) == 2 and parts[0] == "<initial>"
 )
 """Arabic's letters that reach for the one behind them."""
-_EMOJI_SELECTORS = frozenset("\ufe0e\ufe0f")
-_OTHER_SIGNS = frozenset("\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030")
-"""Beside symbols, what has a coloured variant: punctuation and letters."""
+_JOINED_TO_NOTHING = frozenset("\u0621\u0674\u08ad")
+"""Arabic's letters that no other reaches: hamza, high hamza and low alef."""
+_COLOURED = "\ufe0f"
+_EMOJI_SELECTORS = frozenset(f"\ufe0e{_COLOURED}")
+_UNCOLOURED_EMOJI = frozenset(
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030"
+    "↔↕↖↗↘↙↩↪⌨⏏⏭⏮⏯⏱⏲⏸⏹⏺Ⓜ▪▫▶◀◻◼☀☁☂☃☄☎☑☘☝☠☢☣☦☪☮☯☸☹☺♀♂♟♠♣♥♦♨♻♾⚒⚔⚕⚖⚗⚙⚛⚜⚠⚧⚰⚱⛈⛏⛑⛓⛩⛰⛱⛴⛷⛸⛹✂✈✉✌✍✏✒✔✖✝✡✳✴❄❇❣❤➡⤴⤵⬅⬆⬇〽㊗㊙"
+    "🅰🅱🅾🅿🈂🈷🌡🌤🌥🌦🌧🌨🌩🌪🌫🌬🌶🍽🎖🎗🎙🎚🎛🎞🎟🏋🏌🏍🏎🏔🏕🏖🏗🏘🏙🏚🏛🏜🏝🏞🏟🏳🏵🏷🐿👁📽🕉🕊🕯"
+    "🕰🕳🕴🕵🕶🕷🕸🕹🖇🖊🖋🖌🖍🖐🖥🖨🖱🖲🖼🗂🗃🗄🗑🗒🗓🗜🗝🗞🗡🗣🗨🗯🗳🗺🛋🛍🛎🛏🛠🛡🛢🛣🛤🛥🛩🛰🛳"
+)
+"""Emoji that are drawn as text unless a selector follows: Unicode's Emoji without its Emoji_Presentation."""
+_UNCOLOURED_PARTS = frozenset("↔↕☠♀♂⚕⚖⚧⛓⛹✈❄❤➡🌫🏋🏌🏳👁🕵🗨")
+"""Those of them that are joined to others (RGI_Emoji_ZWJ_Sequence); many programs leave out their selector there."""
+_COLOURED_EMOJI = frozenset(
+    "⌚⌛⏩⏪⏫⏬⏰⏳◽◾☔☕♈♉♊♋♌♍♎♏♐♑♒♓♿⚓⚡⚪⚫⚽⚾⛄⛅⛎⛔⛪⛲⛳⛵⛺⛽✅✊✋✨❌❎❓❔❕❗\u2795\u2796➗➰➿⬛⬜⭐⭕"
+    "🀄🃏🆎🆑🆒🆓🆔🆕🆖🆗🆘🆙🆚🈁🈚🈯🈲🈳🈴🈵🈶🈸🈹🈺🉐🉑"
+)
+"""Unicode's Emoji_Presentation, but for flags, skins and what `_PICTURES` holds."""
+_PICTURES = ((0x1F300, 0x1F6FF), (0x1F7E0, 0x1F7FF), (0x1F90C, 0x1F9FF), (0x1FA70, 0x1FAFF))
+"""Where pictures have their places, new ones as well; of these the wide ones are emoji (UAX 11, ED4)."""
 _KEYS, _KEYCAP = frozenset("#*0123456789"), "\u20e3"
 _SKINS = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 _HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFD))
-_OF_FIRST_VARIANTS = ((0x1000, 0x109F), (0xA840, 0xA87F), (0xAA60, 0xAA7F))
-"""Burmese and Phags-pa."""
+_OF_FIRST_VARIANTS = frozenset(
+    "\u2205\u2229\u222a\u2268\u2269\u2272\u2273\u228a\u228b\u2293\u2294\u2295\u2297\u229c\u22da\u22db"
+    "\u2a3c\u2a3d\u2a9d\u2a9e\u2aac\u2aad\u2acb\u2acc"
+    "\u1000\u1002\u1004\u1010\u1011\u1015\u1019\u101a\u101c\u101d\u1022\u1031\u1075\u1078\u107a\u1080"
+    "\uaa60\uaa61\uaa62\uaa63\uaa64\uaa65\uaa66\uaa6b\uaa6c\uaa6f\uaa7a"
+    "\ua856\ua85c\ua85e\ua85f\ua860\ua868"
+)
+"""Mathematical operators and letters of Burmese and Phags-pa that have one variant (StandardizedVariants.txt)."""
+_VARIANTS_OF_HAN = Counter(
+    chr(int(parts[0], 16))
+    for parts in (
+        unicodedata.decomposition(chr(each)).split() for each in (*range(0xF900, 0xFB00), *range(0x2F800, 0x2FA20))
+    )
+    if len(parts) == 1
+)
+"""How many standardized variants a Chinese sign has: one for each compatibility ideograph that is composed to it."""
 _MONGOLIAN, _MONGOLIAN_SELECTORS = ((0x1820, 0x18AA),), frozenset("\u180b\u180c\u180d\u180e\u180f")
 _STACKING = frozenset(
     "\u1039\u17d2\u1a60\u1bab\u2d7f\uaaf6\U00010a3f\U0001107f\U00011133\U000113d0\U0001193e\U00011a47\U00011a99"
@@ -99,8 +130,8 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 def clean_line(value: str) -> str:
-    """One line of text: composed (NFC), trimmed, each run of white space a single space, without non-joiners that part
-    nothing; "" where nothing shows.
+    """One line of text: composed (NFC), trimmed, each run of white space a single space, without the joiners and
+    selectors that keyboards leave where they show nothing; "" where nothing shows.
 
     Raises ValueError naming what cannot be seen or stored.
     """
@@ -108,8 +139,8 @@ def clean_line(value: str) -> str:
 
 
 def clean_lines(value: str) -> str:
-    """Text of several lines: composed (NFC), trimmed, line ends as LF, without non-joiners that part nothing; ""
-    where nothing shows.
+    """Text of several lines: composed (NFC), trimmed, line ends as LF, without the joiners and selectors that keyboards
+    leave where they show nothing; "" where nothing shows.
 
     Raises ValueError naming what cannot be seen or stored.
     """
@@ -126,7 +157,7 @@ def what_shows(value: str, most: int, *, lines: bool = False) -> str:
     allowed = "\n\t" if lines else "\t"
     while text != before:  # what is taken out or cut off changes what stands beside it
         before = text
-        text = _without_idle_non_joiners(unicodedata.normalize("NFC", text if lines else " ".join(text.split())))
+        text = _without_idle_signs(unicodedata.normalize("NFC", text if lines else " ".join(text.split())))
         text = "".join(each for place, each in enumerate(text) if _wrong(text, place, allowed) is None).strip()
         text = text[:most].strip()
     return _cleaned(text)
@@ -152,7 +183,7 @@ def _cleaned(text: str) -> str:
 
 
 def _checked(value: str, *, allowed: str) -> str:
-    text = _without_idle_non_joiners(unicodedata.normalize("NFC", value))
+    text = _without_idle_signs(unicodedata.normalize("NFC", value))
     for place in range(len(text)):
         wrong = _wrong(text, place, allowed)
         if wrong is not None:
@@ -160,23 +191,31 @@ def _checked(value: str, *, allowed: str) -> str:
     return text
 
 
-def _without_idle_non_joiners(text: str) -> str:
-    """Without the non-joiners that people leave where a word of a joining script begins or ends, and that part nothing
-    there; of several together within a word one."""
+def _without_idle_signs(text: str) -> str:
+    """Without what people and their keyboards leave behind and that shows nothing there: a non-joiner that has no
+    letters of one joining script on both sides (of several together within a word one stays), and an emoji's selector
+    behind another symbol."""
 
-    def working(together: re.Match[str]) -> str:
+    def parting(together: re.Match[str]) -> str:
         before, behind = text[together.start() - 1 : together.start()], text[together.end() : together.end() + 1]
-        if _may_be_joined(before) and _may_be_joined(behind):
+        if _are_joined(before, behind):
             return _NON_JOINER
-        idle = (_may_be_joined(before) and _parts(behind)) or (_may_be_joined(behind) and _parts(before))
+        beside_a_word = _may_be_joined(before) or _may_be_joined(behind)
+        idle = beside_a_word and _kind(before) in "LMNPSZ" and _kind(behind) in "LNPSZ"
         return "" if idle else together[0]
 
-    return re.sub(f"{_NON_JOINER}+", working, text)
+    def selecting(selector: re.Match[str]) -> str:
+        before, behind = text[selector.start() - 1 : selector.start()], text[selector.end() : selector.end() + 1]
+        idle = _is_symbol(before) and not _is_emoji(before) and _kind(behind) != "M"
+        return "" if idle else selector[0]
+
+    text = re.sub(f"{_NON_JOINER}+", parting, text)
+    return re.sub(f"[{''.join(_EMOJI_SELECTORS)}]", selecting, text)
 
 
-def _parts(each: str) -> bool:
-    """Whether a character, or the text's end, is of no word."""
-    return unicodedata.category(each or " ")[0] in "PSZ" or each.isspace()
+def _kind(each: str) -> str:
+    """The first letter of a character's general category; of white space and the text's end Z."""
+    return "Z" if not each or each.isspace() else unicodedata.category(each)[0]
 
 
 def _wrong(text: str, place: int, allowed: str) -> str | None:
@@ -216,39 +255,58 @@ def _shows(each: str) -> bool:
 
 
 def _joins(text: str, place: int) -> bool:
-    """Whether an invisible sign has work to do where it stands: a joiner between letters of a script that joins its
-    letters (Persian and Hindi need it), at the end of what it gives another shape, or between the signs of an emoji, a
-    variation selector behind what has variants, a tag in a flag."""
+    """Whether an invisible sign has work to do where it stands: a non-joiner between letters of a script that joins
+    its letters (Persian and Hindi need it), a joiner behind what it gives another shape or between the parts of an
+    emoji, a variation selector behind what has variants, a tag in a flag."""
     each, before, behind = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     if each in _EMOJI_SELECTORS:
-        return _is_sign(before) or (before in _KEYS and behind == _KEYCAP)
-    if each == "\ufe00" and (_is_mathematical(before) or _is_within(before, _OF_FIRST_VARIANTS)):
+        return _is_emoji(before) or (before in _KEYS and behind == _KEYCAP)
+    if each == "\ufe00" and before in _OF_FIRST_VARIANTS:
         return True
-    if "\ufe00" <= each <= "\ufe02" or "\U000e0100" <= each <= "\U000e01ef":
+    if "\ufe00" <= each <= "\ufe02":
+        return ord(each) - 0xFE00 < _VARIANTS_OF_HAN[before]
+    if "\U000e0100" <= each <= "\U000e01ef":
         return _is_within(before, _HAN)
     if each in _MONGOLIAN_SELECTORS:
         return _is_within(before, _MONGOLIAN)
-    if each == "\u200d" and _is_of_emoji(before) and _is_of_emoji(behind):
-        return True
-    if each in _JOINERS and _may_be_joined(before) and _may_be_joined(behind):
-        return True
-    if each == "\u200d":
-        return _takes_a_joiner(text, place)
+    if each == _NON_JOINER:
+        return _are_joined(before, behind)
+    if each == _JOINER:
+        return _joins_emoji(text, place) or _takes_a_joiner(text, place)
     flag = text.rfind(_FLAG, max(0, place - _FLAG_TAGS), place)
     return flag >= 0 and text.startswith(_FLAGS, flag)
 
 
+def _joins_emoji(text: str, place: int) -> bool:
+    """Whether what stands on each side of the place may be a part of a longer emoji (UTS 51, ED-15a)."""
+    base, before = text[place - 2 : place - 1], text[place - 1 : place]
+    behind, selector = text[place + 1 : place + 2], text[place + 2 : place + 3]
+    ends = _is_emoji(base) if before == _COLOURED or before in _SKINS else _is_part(before)
+    return ends and (_is_part(behind) or (_is_emoji(behind) and selector == _COLOURED))
+
+
 def _takes_a_joiner(text: str, place: int) -> bool:
-    """Whether what stands before the place looks other with a joiner behind it, whatever follows: a letter without its
-    vowel, as Malayalam's chillus were written (UAX 31, 2.3, B), or one that reaches forward, as the heh that stands for
-    a year in Persian. Points may stand above the letter."""
-    before = text[place - 1 : place]
-    if unicodedata.combining(before or " ") == _VIRAMA:
+    """Whether what stands before the place looks other with a joiner behind it: a letter without its vowel, as
+    Malayalam's chillus were written (UAX 31, 2.3, B), or about to lose it, as Bengali's ra before a ya; one that
+    reaches forward and has no letter to reach, as the heh that stands for a year in Persian. Points may stand above
+    the letters."""
+    before, behind = text[place - 1 : place], text[place + 1 : place + 2]
+    if _is_virama(before):
         return _may_be_joined(before) and unicodedata.category(text[place - 2 : place - 1] or " ")[0] in "LM"
-    place -= 1
-    while place > 0 and unicodedata.category(text[place]) == "Mn":
-        place -= 1
-    return text[place : place + 1] in _LETTERS_WITH_A_FORWARD_SHAPE
+    if _is_virama(behind):
+        return _are_joined(before, behind)
+    first, last = place - 1, place + 1
+    while first > 0 and unicodedata.category(text[first]) == "Mn":
+        first -= 1
+    while last < len(text) and unicodedata.category(text[last]) == "Mn":
+        last += 1
+    letter, following = text[max(0, first) : first + 1], text[last : last + 1]
+    joined_anyway = _are_joined(letter, following) and following not in _JOINED_TO_NOTHING
+    return letter in _LETTERS_WITH_A_FORWARD_SHAPE and not joined_anyway
+
+
+def _is_virama(each: str) -> bool:
+    return unicodedata.combining(each or " ") == _VIRAMA
 
 
 def _stacks(text: str, place: int) -> bool:
@@ -276,16 +334,32 @@ def _may_be_joined(each: str) -> bool:
     )
 
 
-def _is_mathematical(each: str) -> bool:
-    return each >= "\u2190" and unicodedata.category(each) == "Sm"
+def _are_joined(before: str, behind: str) -> bool:
+    """Whether both are of the same joining script."""
+    return _may_be_joined(before) and _may_be_joined(behind) and _script(before) == _script(behind)
 
 
-def _is_sign(each: str) -> bool:
-    return each in _OTHER_SIGNS or _is_mathematical(each) or (each >= "\u2190" and unicodedata.category(each) == "So")
+def _is_symbol(each: str) -> bool:
+    return each >= "\u2190" and unicodedata.category(each) in {"Sm", "So"}
 
 
-def _is_of_emoji(each: str) -> bool:
-    return each in _EMOJI_SELECTORS or each in _SKINS or _is_sign(each)
+def _is_emoji(each: str) -> bool:
+    return each in _UNCOLOURED_EMOJI or _is_coloured(each)
+
+
+def _is_coloured(each: str) -> bool:
+    """Whether an emoji needs no selector. One that this Python does not know counts as a wide one."""
+    if each in _COLOURED_EMOJI:
+        return True
+    wide = _is_within(each, _PICTURES) and (
+        unicodedata.east_asian_width(each) == "W" or unicodedata.category(each) == "Cn"
+    )
+    return wide and each not in _SKINS
+
+
+def _is_part(each: str) -> bool:
+    """Whether a sign may be joined to others without a selector."""
+    return each in _UNCOLOURED_PARTS or _is_coloured(each)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """What is taken out of a text that nobody can mend: just what would be refused of one that somebody wrote."""
 
+# ruff: noqa: RUF001 - other scripts are what is tested here
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagemarket.platform.text import clean_line, clean_lines, is_invisible, what_shows
+from imagemarket.platform.text import LOST, clean_line, clean_lines, is_invisible, what_shows
 
 AWKWARD = st.text(
     st.characters()
@@ -121,6 +123,87 @@ def test_a_non_joiner_that_people_leave_at_a_words_end_is_dropped_as_a_space_is(
 )
 def test_joiners_with_work_to_do_stay_once(text: str, clean: str) -> None:
     assert clean_line(text) == clean == what_shows(text, 100)
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("عکس ۳\u200cبعدی از شهر", "عکس ۳بعدی از شهر"),
+        ("دختر ۱۸\u200cساله", "دختر ۱۸ساله"),
+        ("3\u200cبعدی", "3بعدی"),
+        ("فایل PDF\u200cها", "فایل PDFها"),
+        ("دوربین DSLR\u200c\u200cها", "دوربین DSLRها"),
+        ("کووید\u200c۱۹", "کووید۱۹"),
+        ("१\u200cवीं", "१वीं"),
+        ("کتاب\u200cनमस्ते", "کتابनमस्ते"),
+        ("❤\ufe0f\u200cها", "❤\ufe0fها"),
+        ("cafe\u0301\u200cها", "caféها"),
+    ],
+    ids=ascii,
+)
+def test_a_non_joiner_between_a_joining_script_and_another_or_a_number_is_dropped(typed: str, clean: str) -> None:
+    assert clean_line(typed) == clean == what_shows(typed, 100)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("سل\u200dام", "سل\u064e\u200dام", "سل\u200d\u064eام", "س\u200dێو", "ا\u200dء", "क\u200dमल", "ക\u200dമ"),
+        *("★\u200d★", "★\u200d★ Sale", "©\u200d©", "█\u200d█", "👩\u200d★", "★\u200d👩", "👩\u200d©", "🏽\u200d👩"),
+        *("👩\ufe0e\u200d🚀", "🇬\u200d🇧", "👩\u200d🏽"),
+        *("→\ufe00 x", "∀\ufe00", "ခ\ufe01", "ဃ\ufe00", "中\ufe00", "令\ufe01"),
+    ],
+    ids=ascii,
+)
+def test_a_joiner_or_selector_that_changes_nothing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot be seen"):
+        clean_line(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ه\u200d", "ه\u064e\u200d", "ه\u200d.ش", "ه\u200dء", "می\u200cروم", "س\u200d2"),
+        *("क्\u200dष", "ශ්\u200dරී", "র\u200d্য", "അവന്\u200d", "ದ\u200d್ವ"),
+        *(
+            "👩\u200d👩\u200d👧",
+            "👩🏽\u200d⚕\ufe0f",
+            "👩\u200d⚕",
+            "❤\u200d🔥",
+            "❤\ufe0f\u200d🔥",
+            "👁\u200d🗨",
+            "🏳\ufe0f\u200d⚧\ufe0f",
+        ),
+        *("⛹🏽\u200d♀", "🕵🏽\u200d♂\ufe0f", "🐦\u200d⬛", "🏴\u200d☠\ufe0f", "🇬🇧", "1\ufe0f⃣"),
+        *("∩\ufe00", "⪬\ufe00", "က\ufe00", "ꡖ\ufe00", "令\ufe00"),
+    ],
+    ids=ascii,
+)
+def test_a_joiner_or_selector_that_changes_what_is_seen_stays(text: str) -> None:
+    assert clean_line(text) == text == what_shows(text, 100)
+
+
+_EMOJI = r"""
+for (let code = 128; code < 0x110000; code++) {
+  const each = String.fromCodePoint(code)
+  if (/(?![\p{RI}\p{EMod}])\p{Emoji}/u.test(each)) console.log("emoji", code)
+  else if (code >= 0x2190 && /[\p{So}\p{Sm}]/u.test(each)) console.log("symbol", code)
+}
+"""
+
+
+@pytest.mark.skipif(_NODE is None, reason="Node.js, which knows Unicode's properties, is not at hand")
+def test_the_selectors_of_emoji_stay_at_emoji_and_are_dropped_at_other_symbols() -> None:
+    assert _NODE is not None
+    told = subprocess.run([_NODE, "-e", _EMOJI], capture_output=True, text=True, check=True, timeout=300).stdout
+    kinds = {chr(int(code)): kind for kind, code in (line.split() for line in told.splitlines())}
+    assert len(kinds) > 5000
+    not_taken = {LOST, *(each for each in kinds if is_invisible(each) or not unicodedata.is_normalized("NFC", each))}
+    for each, kind in kinds.items():
+        if kind == "emoji":
+            assert clean_line(f"a {each}\ufe0f") == f"a {each}\ufe0f", ascii(each)
+        elif unicodedata.category(each) != "Cn" and each not in not_taken:
+            assert clean_line(f"a {each}\ufe0f") == f"a {each}", ascii(each)
 
 
 @pytest.mark.parametrize("text", ["cat\u200c", "\u200ccat", "c\u200cat", "cat \u200c", "\u0420\u200c", "2\u200c"])
