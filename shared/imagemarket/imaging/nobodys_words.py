@@ -31,9 +31,10 @@ _CAMERA_IN_CAPITALS = re.compile(r"(?:[A-Z0-9-]+ ){0,3}DIGITAL (?:STILL )?CAMERA
 """OLYMPUS's, Minolta's, Sanyo's and Traveler's."""
 _PHONE_CODE = re.compile(
     r"(?:oz|[fhqrs])?(?:bsh|bst|bt|btf|bty|btr|cof|dav|edf|fdr|hdr|mde|nbt|nor|pl|ptf|ptr|pt|sdr|tbr){1,3}"
-    r"(?:[A-Z]{2})?(?:_\w+)?"
+    r"(?:[A-Z]{2})?(?:_(?:cuva|HDRB|smooth|soft|vivid|\d+_\d+))?"
 )
-"""How a Huawei's or Honor's camera says in which mode it was: dav_soft, cof_vivid, oznorCO, rbt."""
+"""How a Huawei's or Honor's camera says in which mode it was: dav_soft, cof_vivid, oznorCO, rbt. A country stands
+before any other word (pl_krakow)."""
 
 _SCREENSHOTS = (
     *("bildschirmfoto", "captura de ecrã", "captura de pantalla", "captura de tela", "capture d\u2019écran"),
@@ -58,19 +59,27 @@ _BESIDE_FILE_WORDS = _listed("""
     jun kopia kopie mar may mp night nov oct of original panorama pm portrait raw sep signal telegram um wa whatsapp
     à às
 """)
+_OF_A_YEAR = re.compile(r"\D+ (?:from|in|of) (?:1[89]|20)\d\d")
+"""As people say when it was: "Photo from 1944"."""
 _FILE_NAME = re.compile(
     r".*\.(?:jpe?g|jpe|jfif|png|tiff?|gif|bmp|webp|heic|heif|avif|psd|psb|xcf|pdf|svg|dng|cr[23w]|nef|arw|orf|rw2|raf"
     r"|mov|mp4)",
     re.IGNORECASE,
 )
+_CATALOGUES = "[Aa]bell|ESO|HD|HIP|IC|LBN|LDN|NGC|PGC|SAO|UGC|ngc"
+"""Of stars, clusters and nebulae, which are called by their numbers there: NGC_7000."""
+_DAY = r"(?:19|20)\d\d(?:[_.-]?(?:0[1-9]|1[0-2])(?:[_.-]?[0-3]\d)?)?"
+"""A year, its month or its day."""
 _COUNTED = re.compile(
     r"(?:[Ss]creenshot[_-]|Screencast from |bandicam |vlcsnap-|mpv-shot|ezgif-|signal-"
     r"|(?:ComfyUI|[Ff]lux|WIN)_)\d\S*(?: \d\S*)?"
-    r"|[A-Za-z_]+[_-]\d{6,}[\d_.-]*"
-    r"|(?:[^\s/\\]+[\\/]+)*[_.-]?[A-Za-z]{0,5}[_.-]?(?:(?!(?:19|20)\d\d$)\d{4,}|\d{3,}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{0,3}"
+    r"|[Dd][Jj][Ii]_(?:fly|mimo)_\d[\d_]*"
+    r"|[A-Za-z_]+[_-](?:\d{9,}|\d{8}[_.-]\d{4,})[\d_.-]*"
+    rf"|(?:[^\s/\\]+[\\/]+)*[_.-]?(?!(?:{_CATALOGUES})[_.-]?\d)[A-Za-z]{{0,5}}[_.-]?"
+    rf"(?:(?!{_DAY}$)\d{{4,}}|\d{{3,}}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{{0,3}}"
 )
 """A few letters and a long number, as files and parts of any device are called: DSC_1234, ICM107B. What is shorter may
-be a mountain or an aeroplane (K2, A380), and a year may stand behind a place (Rome2024)."""
+be a mountain or an aeroplane (K2, A380), and a year or a day may stand behind a place (Rome2024, wedding_20240506)."""
 
 _PATH = re.compile(
     r"[A-Za-z]:[\\/].*|\\\\[^\s\\].*|~/.*|(?:\.{1,2})?/(?=\S)(?:[^/]+/)+[^/]*|(?:[^\\]+\\){2,}[^\\]*|Macintosh HD:.*"
@@ -139,8 +148,12 @@ _GENERATED = re.compile(
             r"dall[·∙•. -]?e \d{4}-\d\d-\d\d\b.*",  # the words that it was given stand behind
             r"chatgpt image .*\d.*",  # the day and hour, in its user's language
             "gemini[_ ]generated[_ ]image.*",
-            "(?:firefly|leonardo|craiyon|image_?fx|grok)_.*",
-            r"firefly \d{8,}.*",
+            "(?:craiyon|image_?fx)_.*",
+            r"firefly[ _]\d{8,}.*",
+            r"firefly_[^_]* [^_]*_\d+",  # the words that it was given stand between
+            r"grok_(?:image_|\d).*",
+            # its models
+            "leonardo_(?:anime|creative|diffusion|kino|lightning|lucid|phoenix|select|signature|vision)_.*",
             r"OIG\d?[._]\S+",  # Bing's
             "ai[- ]generated(?: (?:art|content|illustration|image|photo|picture))?",
             r".*[ _-][0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?:[ _-]\d+)?",  # Midjourney's
@@ -205,7 +218,7 @@ _OF_GENERATORS = re.compile(
 """What Stable Diffusion's web UI and Midjourney write behind the words that they were given."""
 
 _PAIR = re.compile(r"\s*[A-Za-z_][\w.-]+\s*=[^=]*")
-_VALUE = re.compile(r"=\s*(?:[-+.\d\"'\[{]|true\b|false\b|$)", re.IGNORECASE)
+_VALUE = re.compile(r"=\s*(?:[-+.\d]\S*|[\"'\[{].*|true|false)?\s*$", re.IGNORECASE)
 _PAIRS = re.compile(r"(?:\s*[\w-]+\s*[:=][^;:=]*;){3,}[^;]*")
 """Xiaomi's and Samsung's "filter: 0; jpegRotation: 0; module: photo; …"."""
 
@@ -235,7 +248,8 @@ def _words(text: str) -> list[str]:
 
 
 def _is_data(text: str) -> bool:
-    if text[:1] + text[-1:] in {"{}", "[]"} and any(sign in text for sign in ':"'):
+    signs = {"{}": ':"', "[]": '"[{'}.get(text[:1] + text[-1:], "")
+    if any(sign in text[1:-1] for sign in signs):
         return True
     if _DATA.match(text) or (len(text) > _LONGEST and _XML.fullmatch(text)):
         return True
@@ -279,5 +293,7 @@ def _names_a_file(line: str) -> bool:
         for each in names:
             text = text.replace(each, name)
     words = set(_words(text))
+    if _OF_A_YEAR.fullmatch(text):
+        return False
     telling = _FILE_WORDS if any(letter.isdigit() for letter in text) else {"screenshot", "untitled"}
     return words <= _FILE_WORDS | _BESIDE_FILE_WORDS and not words.isdisjoint(telling)

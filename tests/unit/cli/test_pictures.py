@@ -392,6 +392,10 @@ def test_bad_notes_name_the_file_the_picture_and_the_field(tmp_path: Path, conte
         ("-rf.jpg", "Untitled (-rf)"),
         ("a.jpg", "Untitled (a)"),
         ("fox.jpg", "Fox"),
+        ("Leonardo_da_Vinci.jpg", "Leonardo da Vinci"),
+        ("pl_krakow.jpg", "Pl krakow"),
+        ("wedding_20240506.jpg", "Wedding 20240506"),
+        ("NGC_7000.jpg", "NGC 7000"),
         ("\u6d77.jpg", "\u6d77"),
     ],
 )
