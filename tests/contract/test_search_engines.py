@@ -907,6 +907,20 @@ def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str
     assert set(titles(engine, hits)) == expected
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("lake without boats and/or ducks", "lake without either ducks or boats", "lake without its ducks"),
+        *("lake without even ducks", "lake without those ducks or those boats"),
+    ],
+)
+def test_words_within_a_negation_demand_nothing(engine: Engine, asked: str) -> None:
+    engine.write([*map(document, ("Lake", "Lake with ducks", "Ducks and boats", "Street"))], [])
+    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
+    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    assert titles(engine, hits) == ["Lake"]
+
+
 def test_what_only_leaves_out_shows_the_newest_first(engine: Engine) -> None:
     days = {"Lake": 1, "Beach": 3, "Meadow": 2, "Boat": 4}
     made = [document(title, published_at=FIRST_DAY + timedelta(days=day)) for title, day in days.items()]

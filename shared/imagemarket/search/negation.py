@@ -107,12 +107,18 @@ _ONE_IN_S = frozenset(
 _OPENING, MARKS = "([{", ".,;:!?()[]{}"
 _BACKGROUND = frozenset({"background", "backgrounds", "backdrop"})
 """Who wants none wants what stands by itself, which texts call "isolated on a transparent background"."""
-_ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single"})
-_WORDS_BETWEEN = _ARTICLES | frozenset(
-    "all those these such some one lot lots of too much for my your our".split()  # noqa: SIM905 - shorter
+_ARTICLES = frozenset({"a", "an", "any", "the", "other", "many", "more", "visible", "single", "either", "both"})
+_WHOSE_OR_WHICH = frozenset(
+    "my your our its his her their own this that these those".split()  # noqa: SIM905 - shorter
+)
+_WORDS_BETWEEN = (
+    _ARTICLES
+    | _WHOSE_OR_WHICH
+    | frozenset("all such some one few lot lots of too very much even just only for having".split())  # noqa: SIM905 - shorter
 )
 """What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
-_JOINTS = frozenset({"and", "or", "OR", "nor", "&", "+", "/"})
+_ALTERNATIVES = frozenset({"or", "OR", "nor", "and/or"})
+_JOINTS = _ALTERNATIVES | {"and", "&", "+", "/"}
 _SAYS = frozenset("is are was were am be it's that's do does did can will or me i you he she we they".split())  # noqa: SIM905 - shorter
 """Before "not" they make a sentence ("this is not a pipe", "forget me not"), which leaves nothing out."""
 _OF_A_VERB = frozenset(
@@ -546,7 +552,8 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
         return _Negation(cue.span, superfluous=True)
     begin = place
     joints = _JOINTS - {"OR"} if operator else _JOINTS
-    place, named = _list(words, place, commas=not weak, joints=joints, names=not operator)
+    whose = not _WHOSE_OR_WHICH.isdisjoint(map(str.lower, words[cue.span : begin]))
+    place, named = _list(words, place, commas=not weak, joints=joints, names=not operator, whose=whose)
     following = _bare(words[place]) if place < len(words) else ""
     if not named:
         if operator:
@@ -632,11 +639,14 @@ def _in_brackets(words: list[str], place: int) -> tuple[int, list[str]] | None:
     return (end + 1, list(dict.fromkeys(named))) if named else None
 
 
-def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str], names: bool) -> tuple[int, list[str]]:
+def _list(
+    words: list[str], place: int, *, commas: bool, joints: Collection[str], names: bool, whose: bool
+) -> tuple[int, list[str]]:
     """The things that begin at a place, which `joints` join, and where they end. Commas join them where a joint does so
-    at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
-    sunset" are no such lists. With `names` two words that are what a thing is called are one, with a hyphen, which
-    leaves them out side by side in any number."""
+        at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
+        sunset" are no such lists. With `names` two words that are what a thing is called are one, with a hyphen, which
+        leaves them out side by side in any number. With `whose`, or behind "or", the next may be somebody's as well
+    ("without his hat and his bag"); "man without hat and his dog" has the dog."""
     named: list[str] = []
     sure, joined, last = (place, named[:]), True, False
     while place < len(words) and (thing := _thing(words[place])) and _pair(words[place:]) not in _PAIRS:
@@ -652,8 +662,10 @@ def _list(words: list[str], place: int, *, commas: bool, joints: Collection[str]
         joined = joint in joints and (joint != "and" or named == sure[1])
         last = joint in joints and not joined  # "without people, furniture and windows"
         if joined or last:
+            between = _ARTICLES | joints  # "and / or"
+            between |= _WHOSE_OR_WHICH if whose or joint in _ALTERNATIVES else frozenset()
             place += 1
-            while place < len(words) and words[place].lower() in _ARTICLES:
+            while place < len(words) and words[place].lower() in between:
                 place += 1
         elif not comma:
             break

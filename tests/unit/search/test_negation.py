@@ -431,6 +431,24 @@ _TABLE = (
     ("A+B testing", "A+B testing", "", "", ""),
     ("C++ code", "C++ code", "", "", ""),
     ("plus minus symbol", "plus minus symbol", "", "", ""),
+    ("street without cars and/or people", "street", "-cars", "", "nobody"),
+    ("street no cars and/or people", "street", "-cars", "", "nobody"),
+    ("sky without birds and / or planes", "sky", "-birds -planes", "", ""),
+    ("lake with neither ducks nor swans and/or geese", "lake with", "-ducks -swans -geese", "", ""),
+    ("lake without either ducks or swans", "lake", "-ducks -swans", "", ""),
+    ("woman without both hat and glasses", "woman", "-hat -glasses", "", ""),
+    ("both hands without gloves", "both hands", "-gloves", "", ""),
+    ("dog without its leash", "dog", "-leash", "", ""),
+    ("kids without their own toys", "kids", "-toys", "", ""),
+    ("man without his hat or her glasses", "man", "-hat -glasses", "", ""),
+    ("man without his hat and his bag", "man", "-hat -bag", "", ""),
+    ("man without hat or his bag", "man", "-hat -bag", "", ""),
+    ("man without hat and his dog", "man and his dog", "-hat", "", ""),
+    ("dog without that leash", "dog", "-leash", "", ""),
+    ("lake without even ducks", "lake", "-ducks", "", ""),
+    ("lake without very many ducks", "lake", "-ducks", "", ""),
+    ("man not in his car", "man", "-car", "", ""),
+    ("life without him", "life without him", "", "", ""),
 )
 
 
@@ -554,6 +572,7 @@ _THINGS = ("dogs", "cats", "umbrellas", "people", "cars", "boat", '"hot dogs"', 
 _CUES = (
     *("no", "not", "without", "w/o", "minus", "except", "excluding", "zero", "free of", "void of", "other than"),
     *("apart from", "NOT", "-", "\u2796", "no:", "without any", "everything but"),
+    *("without either", "without both", "without its", "without even"),
 )
 
 
@@ -561,7 +580,9 @@ _CUES = (
     before=st.sampled_from(["", "sea ", "sea, ", "red sea (", "vertical ", "sea or "]),
     first=st.sampled_from(_CUES),
     things=st.lists(
-        st.tuples(st.sampled_from([", ", "; ", " & ", " + ", " and ", " or ", " nor "]), st.sampled_from(_CUES)),
+        st.tuples(
+            st.sampled_from([", ", "; ", " & ", " + ", " and ", " or ", " nor ", " and/or "]), st.sampled_from(_CUES)
+        ),
         max_size=3,
     ),
     named=st.lists(st.sampled_from(_THINGS), min_size=4, max_size=4, unique=True),
