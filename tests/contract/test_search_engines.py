@@ -912,6 +912,7 @@ def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str
     [
         *("lake without boats and/or ducks", "lake without either ducks or boats", "lake without its ducks"),
         *("lake without even ducks", "lake without those ducks or those boats"),
+        *("lake that does not have ducks", "lake which has no ducks", "lake where there are no ducks or boats"),
     ],
 )
 def test_words_within_a_negation_demand_nothing(engine: Engine, asked: str) -> None:

@@ -53,6 +53,14 @@ _COUNTS = frozenset({"sans", "zero", "0", "lacking", "lacks"})
 _COUNTS_PAIRS = frozenset({("absence", "of"), ("lack", "of")})
 _PAIRS = _SURE_PAIRS | _COUNTS_PAIRS
 _WEAK = frozenset({"no", "not", "neither"})
+_HAVING = frozenset(
+    "have has having had contain contains containing include includes including show shows showing"  # noqa: SIM905 - shorter
+    " feature features featuring".split()
+)
+"""Verbs that say what a picture has: not to have something is to be without it."""
+_VERBS = frozenset({"has", "have", "having", "had", "is", "are", "was", "were"})
+_BEFORE_A_VERB = (frozenset({"there"}), frozenset({"that", "which", "who", "where"}))
+"""With a verb they begin the clause of a negation, the nearest first: "lake where there are no ducks"."""
 _ALL = frozenset({"all", "anything", "everything"})
 """Before "without", "except" and "but" they say that nothing else is asked."""
 _NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
@@ -143,7 +151,7 @@ _NOT_A_THING = (
     )
 )
 """What no picture shows: "not for sale" and "not only" leave nothing out."""
-_NOT_WITHIN = re.compile(r"(?:\w+n't|(?:are|is|do|does|did|was|were)nt)", re.IGNORECASE)
+_NOT_WITHIN = re.compile(r"(?:\w+n't|(?:are|is|do|does|did|was|were|has|have|had)nt)", re.IGNORECASE)
 """A word that says "not" in a sentence, as "aren't" does."""
 _IN_APOSTROPHES = re.compile(
     r"""(?<!\S)((?:no|not|without|w/o|w/out|minus|except|excluding|(?:free|devoid|void) of|other than)\s+)"""
@@ -223,6 +231,7 @@ class _Cue(NamedTuple):
     span: int
     kind: Literal["operator", "sure", "counts", "weak"]
     alone: bool = False
+    having: bool = False
 
 
 class _Negation(NamedTuple):
@@ -246,6 +255,8 @@ class _Negation(NamedTuple):
     """Whether it is one word that may be a name: "sugar-free"."""
     superfluous: bool = False
     """Whether an operator follows, which says the same: "no -dogs"."""
+    having: bool = False
+    """Whether a verb says it: "does not have dogs"."""
 
 
 def without_negations(typed: str, *, people: bool | None, shapes: Collection[str]) -> Asked:
@@ -277,8 +288,9 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         if read_as.superfluous and before != "or":
             place += read_as.span
             continue
-        sentence = before == "or" or (before in _SAYS and words[place].lower() == "not")
+        sentence = before in _SAYS and words[place].lower() == "not"
         sentence = sentence or _NOT_WITHIN.fullmatch(words[place]) is not None
+        sentence = before == "or" or (sentence and not read_as.having)
         twice = bool(kept) and kept[-1].lower() in _WEAK | _SURE  # "not without dogs"
         sentence = sentence or (twice and not read_as.operator)
         if not read_as.named or sentence or (before in _CALLED and read_as.span == 1):
@@ -289,9 +301,10 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
                 denied |= {_bare(word) for word in words[place:]}
             if advice is not None and not (read_as.compound and len(words) == 1):  # "sugar-free" is a kind of food
                 told.append(unread(" ".join(words[place : place + read_as.span]), advice))
-            kept.append(words[place])
             after_negation = False
-            place += 1
+            behind = place + (_not_having(words[place:]) or 1)
+            kept += words[place:behind]
+            place = behind
             continue
         typed_as = words[place : place + read_as.span]
         said = " ".join(typed_as)
@@ -300,6 +313,7 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         place += read_as.span
         if _in_the_picture(words[place:]):
             place = len(words)
+        kept = _without_clause(kept, verb=read_as.having)
         if before in _ALL and read_as.strong:
             kept.pop()
             alone = True
@@ -478,6 +492,26 @@ def _tokens(text: str) -> list[str]:
     return found
 
 
+def _without_clause(kept: list[str], *, verb: bool) -> list[str]:
+    """The words before a negation without the beginning of its clause, whose verb it may have itself (`verb`)."""
+    end = len(kept)
+    if not verb:
+        if not kept or _bare(kept[-1]) not in _VERBS:
+            return kept
+        end -= 1
+    for said in _BEFORE_A_VERB:
+        end -= end > 0 and _bare(kept[end - 1]) in said
+    return kept[:end]
+
+
+def _not_having(words: Sequence[str]) -> int:
+    """How many words say that something does not have what follows: "does not have", "doesn't have", "not having"."""
+    said = [_bare(word) for word in words[:3]]
+    no = 2 if said[0] in {"do", "does", "did"} and said[1:2] == ["not"] else 1
+    cue = no > 1 or said[0] == "not" or _NOT_WITHIN.fullmatch(said[0]) is not None
+    return no + 1 if cue and not _HAVING.isdisjoint(said[no : no + 1]) else 0
+
+
 def _pair(words: Sequence[str]) -> tuple[str, str]:
     return (words[0].lower().lstrip(_OPENING), _bare(words[1])) if len(words) > 1 else ("", "")
 
@@ -489,6 +523,8 @@ def _cue(words: Sequence[str]) -> _Cue | None:
     first = first.rstrip(":.") if first.rstrip(":.") in _SURE else first.removesuffix(":")
     if words[0].lstrip(_OPENING) == "NOT":
         return _Cue(1, "operator")
+    if span := _not_having(words):
+        return _Cue(span, "sure", having=True)
     if pair[0] in _ALL and pair[1] == "but":
         return _Cue(2, "sure", alone=True)
     if pair in _SURE_PAIRS:
@@ -537,7 +573,7 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     if group := _in_brackets(words, cue.span):
         end, named = group
         if not (weak and _on_a_sign(words, end)):
-            return _Negation(end, named, None, said, strong, operator, cue.alone)
+            return _Negation(end, named, None, said, strong, operator, cue.alone, having=cue.having)
     place = cue.span
     where = said == "not" and place + 1 < len(words) and words[place].lower() in _WHERE
     place += where
@@ -579,8 +615,8 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     if (following in _ALLOWS and not strong) or (said == "neither" and len(named) < 2):
         return _Negation(place, advice=_minus(named))
     ends = words[place - 1].endswith(tuple(MARKS))
-    is_verb = ((said == "not" and not where) or named[-1].endswith("ing")) and following in _OF_A_VERB
-    if not operator and not ends and place == begin + 1 and is_verb:
+    is_verb = ((said == "not" and begin == cue.span) or named[-1].endswith("ing")) and following in _OF_A_VERB
+    if not operator and not ends and place == begin + 1 and is_verb and not _in_the_picture(words[place:]):
         end = _end_of_verb(words, place)
         phrase = " ".join(_bare(word) for word in words[place - 1 : end])
         return _Negation(end, advice=f'-"{phrase}"' if end > place + 1 else _minus(named))
@@ -589,7 +625,8 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
         return _Negation(end, advice=_minus(names))
     if place == begin:
         return _Negation(1)
-    return _Negation(place, named, None, said, strong or said == "neither", operator, cue.alone)
+    strong = strong or said == "neither"
+    return _Negation(place, named, None, said, strong, operator, cue.alone, having=cue.having)
 
 
 def _on_a_sign(words: list[str], place: int) -> bool:

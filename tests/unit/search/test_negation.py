@@ -449,6 +449,25 @@ _TABLE = (
     ("lake without very many ducks", "lake", "-ducks", "", ""),
     ("man not in his car", "man", "-car", "", ""),
     ("life without him", "life without him", "", "", ""),
+    ("lake that does not have ducks", "lake", "-ducks", "", ""),
+    ("lake that doesn\u2019t have any ducks or swans", "lake", "-ducks -swans", "", ""),
+    ("lakes that dont have ducks,swans", "lakes", "-ducks -swans", "", ""),
+    ("lake not having ducks", "lake", "-ducks", "", ""),
+    ("lake without having ducks", "lake", "-ducks", "", ""),
+    ("lake does not have ducks and does not have swans", "lake", "-ducks -swans", "", ""),
+    ("lake that does not contain ducks", "lake", "-ducks", "", ""),
+    ("lake not including people", "lake", "", "", "nobody"),
+    ("woman not showing her face", "woman", "-face", "", ""),
+    ("street that does not have parked cars", "street that does not have parked cars", "", '-"parked cars"', ""),
+    ("I don't have time", "I don't have time", "", "-time", ""),
+    ("life you don't have", "life you don't have", "", "", ""),
+    ("lake that has no ducks", "lake", "-ducks", "", ""),
+    ("lake where there are no ducks", "lake", "-ducks", "", ""),
+    ("horse show no people", "horse show", "", "", "nobody"),
+    ("sky, not a cloud in sight", "sky", "-cloud", "", ""),
+    ("lake not a person in sight", "lake", "", "", "nobody"),
+    ("lake not people in sight", "lake", "", "", "nobody"),
+    ("sea not a cloud in the sky", "sea in the sky", "-cloud", "", ""),
 )
 
 
@@ -573,6 +592,7 @@ _CUES = (
     *("no", "not", "without", "w/o", "minus", "except", "excluding", "zero", "free of", "void of", "other than"),
     *("apart from", "NOT", "-", "\u2796", "no:", "without any", "everything but"),
     *("without either", "without both", "without its", "without even"),
+    *("does not have", "doesn't have any", "not having", "that has no"),
 )
 
 
