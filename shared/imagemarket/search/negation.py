@@ -699,7 +699,7 @@ def _list(
         joined = joint in joints and (joint != "and" or named == sure[1])
         last = joint in joints and not joined  # "without people, furniture and windows"
         if joined or last:
-            between = _ARTICLES | joints  # "and / or"
+            between = _ARTICLES.union(joints)  # "and / or"
             between |= _WHOSE_OR_WHICH if whose or joint in _ALTERNATIVES else frozenset()
             place += 1
             while place < len(words) and words[place].lower() in between:

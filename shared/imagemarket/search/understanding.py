@@ -49,6 +49,8 @@ _CATEGORIES = {
     for word in re.findall(r"[a-z]+", category.name.lower())
     if word not in _LITTLE
 }
+_BARE_WORD = re.compile(rf"[^\s{re.escape(MARKS)}]+")
+"""A word without the signs of a sentence around it."""
 _EXACT = re.compile(r'"|(?:^|\s)-\w|\s(?:or|OR)\s')
 """Quotes, `or` and a minus that is not read by itself say exactly what is wanted."""
 _LEFT_OUT = re.compile(r"""(?<![^\s,;])-+(?:\([^()"]*\)|(?:[^\s"]|"[^"]*")+)""")
@@ -115,6 +117,16 @@ class QueryReader:
         if not typed or query.verbatim or asked.image_id:
             told = [negation.unread(query.q)] if query.q and not typed else negation.untold(typed, asked, [])
             return Understood(typed, asked, query.filters(), interpreted=tuple(told))
+        return self._understood(typed, query, present)
+
+    def _understood(
+        self,
+        typed: str,
+        query: SearchQuery,
+        present: Callable[[Collection[str]], Collection[str]],
+        spelling: Spelling | None = None,
+    ) -> Understood:
+        """What `typed` means with the query's filters; with `spelling` it is put right already."""
         without, filters = negation.Asked(signs_apart(alike(typed))), query.filters()
         if self._reading.interpretation:
             without = negation.without_negations(typed, people=filters.people, shapes=_SHAPES)
@@ -133,12 +145,14 @@ class QueryReader:
         if self._reading.interpretation:
             words, filters, more, wanted = _interpret(words, filters, without.denied)
             interpreted += more
-        spelling = None
-        if self._reading.spelling and not without.foreign and (speller := self._speller()) is not None:
-            corrected = _corrected(words, speller, present)
-            if corrected != words:
-                spelling = Spelling(asked=" ".join(words), searched=" ".join(corrected))
-                words = corrected
+        correct = self._reading.spelling and spelling is None and not without.foreign
+        if correct and (speller := self._speller()) is not None:
+            better = _corrections(words, speller, present)
+            asked = " ".join(words)
+            if (searched := _put_right(asked, better)) != asked:
+                spelling, words = Spelling(asked=asked, searched=searched), searched.split()
+                if negation.without_negations(searched, people=None, shapes=_SHAPES).told:  # "lake witout ducks"
+                    return self._understood(_put_right(alike(typed), better), query, present, spelling)
         instead: dict[str, tuple[str, ...]] = {}
         if self._reading.synonyms:
             known = lists.shipped() if self._synonyms is None else self._synonyms
@@ -192,21 +206,24 @@ def _bare(word: str) -> str:
     return word.lower().strip(MARKS)
 
 
-def _corrected(words: list[str], speller: Speller, present: Callable[[Collection[str]], Collection[str]]) -> list[str]:
-    """A word that no picture has becomes the two that it is made of, where pictures have these, else the nearest."""
+def _corrections(
+    words: list[str], speller: Speller, present: Callable[[Collection[str]], Collection[str]]
+) -> dict[str, str]:
+    """By a word that no picture has the two that it is made of, where pictures have these, else the nearest."""
     bare = [word.strip(MARKS) for word in words]
     apart = {word: pairs for word in bare if (pairs := speller.apart(word))}
     better = {word: nearest for word in bare if (nearest := speller.correct(word)) is not None}
     unknown = list(dict.fromkeys(word for word in bare if word in apart or word in better))
     if not unknown or len(unknown) > MOST_LOOK_UPS:
-        return words
+        return {}
     kept = present([*unknown, *(_side_by_side(pair) for pairs in apart.values() for pair in pairs)])
     better |= {word: pair for word, pairs in apart.items() for pair in reversed(pairs) if _side_by_side(pair) in kept}
-    corrected = [
-        word if each in kept or each not in better else word.replace(each, better[each])
-        for word, each in zip(words, bare, strict=True)
-    ]
-    return " ".join(corrected).split()
+    return {word: right for word, right in better.items() if word not in kept}
+
+
+def _put_right(text: str, better: Mapping[str, str]) -> str:
+    """The text with the words that are better instead of others."""
+    return _BARE_WORD.sub(lambda word: better.get(word[0], word[0]), text)
 
 
 def _side_by_side(pair: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -570,6 +572,49 @@ def test_what_is_left_out_changes_nothing_of_the_rest(negation: str) -> None:
     assert [each.instead for each in understood.synonyms] == [["dusk"]]
     assert understood.filters.orientation == ["portrait"]
     assert not understood.wanted.words & {"cars", "people"}
+
+
+@cache
+def _lake_speller() -> Speller:
+    return Speller(dict.fromkeys(("lake", "ducks", "boats", "people"), 3))
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched", "text"),
+    [
+        ("lake witout ducks", "lake without ducks", "lake -ducks"),
+        ("Lake, Wihtout ducks", "Lake, without ducks", "Lake, -ducks"),
+        ("vertical lake withuot ducks", "lake without ducks", "lake -ducks"),
+        ("lake withot ducks -dogs", "lake without ducks", "lake -dogs -ducks"),
+        ("lake exept ducks and swans", "lake except ducks and swans", "lake -ducks -swans"),
+        ("lake no dogs exluding ducks", "lake excluding ducks", "lake -dogs -ducks"),
+        ("lkae witout red boats", "lake without red boats", "lake without red boats"),
+    ],
+)
+def test_a_slip_in_a_cue_is_put_right_before_negations_are_read(asked: str, searched: str, text: str) -> None:
+    looked_up: list[int] = []
+
+    def present(words: Collection[str]) -> tuple[str, ...]:
+        looked_up.append(len(words))
+        return ()
+
+    reader = QueryReader(_lake_speller, {})
+    understood = reader.read(SearchQuery(q=asked), present)
+    assert understood.spelling is not None
+    assert understood.spelling.searched == searched
+    assert understood.text == text
+    assert "red" not in understood.wanted.colours
+    assert _left_out(understood) or _unread(understood)
+    assert understood.filters.orientation == (["portrait"] if "vertical" in asked else [])
+    assert len(looked_up) == 1
+
+
+def test_a_slip_in_a_cue_leaves_people_out_by_their_filter() -> None:
+    reader = QueryReader(_lake_speller, {})
+    understood = reader.read(SearchQuery(q="lake witout people"), lambda _: ())
+    assert (understood.text, understood.filters.people) == ("lake", False)
+    kept = reader.read(SearchQuery(q="lake witout people"), lambda words: [*words])
+    assert (kept.text, kept.spelling, kept.filters.people) == ("lake witout people", None, None)
 
 
 def test_nothing_that_is_denied_brings_pictures_up() -> None:
