@@ -15,7 +15,7 @@ from imagemarket.identity.models import (
     MAX_EMAIL_CHARACTERS,
     MAX_PASSWORD_CHARACTERS,
     MIN_PASSWORD_CHARACTERS,
-    REGISTRATION_COST,
+    NEW_PASSWORD_COST,
     Account,
     PublicRole,
     Role,
@@ -232,7 +232,7 @@ def _token_view(pair: TokenPair) -> TokenView:
 def register(body: Registration, request: Request, response: Response) -> AccountView:
     """For contributors and buyers. Sign in afterwards; sending it twice answers `email-taken`. A mail confirms the
     address, at `POST /v1/auth/confirm`."""
-    spend(request, REGISTRATION_COST)
+    spend(request, NEW_PASSWORD_COST)
     _no_store(response)
     response.headers["Location"] = "/v1/auth/me"
     account = wiring.identity().register(
@@ -347,6 +347,7 @@ def change_password(
 ) -> TokenView:
     """Ends all sessions; the answer begins a new one. A wrong current password counts like a failed sign-in. Tokens
     that were mailed to set a new password with stay good."""
+    spend(request, NEW_PASSWORD_COST)
     _no_store(response)
     pair = wiring.identity().change_password(
         caller.account_id,
@@ -379,12 +380,13 @@ def forgot_password(body: ForgottenPassword, request: Request) -> Response:
     summary="Set a new password with the token of a mail",
     tags=["Identity"],
     status_code=204,
-    responses=problem_responses(InvalidMailToken, InvalidRequest, DependencyUnavailable),
+    responses=problem_responses(InvalidMailToken, InvalidRequest, TooManyRequests, DependencyUnavailable),
 )
 def reset_password(body: PasswordReset, request: Request) -> None:
     """The token holds for an hour, of an address that is not confirmed for eight, and can be used once; a password that
     is refused leaves it good. Ends all sessions and confirms the address. Attempts by strangers no longer keep the
     network that it came from out."""
+    spend(request, NEW_PASSWORD_COST)
     wiring.identity().reset_password(
         body.token.get_secret_value(), body.password.get_secret_value(), address=client_address(request)
     )

@@ -15,7 +15,7 @@ from functions.auth_api.handler import handler as auth_handler
 from functions.picture_api.handler import handler as picture_handler
 from functions.search_api.handler import handler as search_handler
 from imagemarket import wiring
-from imagemarket.identity.models import REGISTRATION_COST
+from imagemarket.identity.models import NEW_PASSWORD_COST
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.http import Caller, create_api, lambda_handler
@@ -27,7 +27,7 @@ from local.layout import free_port
 from local.valkey import url_of
 from tests.api.events import LOOPBACK, LambdaContext, http_event, json_of
 from tests.fakes import MemoryObjectStore
-from tests.unit.identity.kit import Kit
+from tests.unit.identity.kit import EMAIL, PASSWORD, Kit
 from tests.unit.search.kit import MemorySearch, random_documents
 from tests.unit.search.test_service import service
 
@@ -136,22 +136,33 @@ def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(
     assert picture_handler(nothing, LambdaContext())["statusCode"] == 429
 
 
-def test_a_registration_costs_more_than_a_request_whatever_becomes_of_it(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("asked", ["register", "password/reset", "password"])
+def test_what_sets_a_password_costs_more_than_a_request_whatever_becomes_of_it(
+    asked: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = Cache(valkey_url)
-    limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * REGISTRATION_COST + 3, 6000))
+    cache, kit = Cache(valkey_url), Kit()
+    kit.registered()
+    account = kit.login().account
+    weak = "password12"
+    bodies = {
+        "register": {"email": "bob@example.com", "password": weak, "role": "buyer", "display_name": "Bob"},
+        "password/reset": {"token": kit.mails.token("reset_password", EMAIL), "password": weak},
+        "password": {"current_password": PASSWORD, "new_password": weak},
+    }
+    signed_in = Caller(account_id=account.id, role="contributor") if asked == "password" else None
+    policy = Policy("address", 2 * NEW_PASSWORD_COST + 3, 6000)
+    limiter = RateLimiter(lambda: cache, address=policy, account=policy)
     monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
-    monkeypatch.setattr(wiring, "identity", lambda: Kit().identity)
-    weak = {"email": "ann@example.com", "password": "password12", "role": "buyer", "display_name": "Ann"}
+    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
 
-    def register() -> Any:
-        return auth_handler(http_event("POST", "/v1/auth/register", weak, address=STRANGER), LambdaContext())
+    def ask() -> Any:
+        event = http_event("POST", f"/v1/auth/{asked}", bodies[asked], address=STRANGER, caller=signed_in)
+        return auth_handler(event, LambdaContext())
 
-    first = register()
-    assert (first["statusCode"], _left(first)) == (422, REGISTRATION_COST + 3)
-    assert _left(register()) == 3
-    assert register()["statusCode"] == 429
+    first = ask()
+    assert (first["statusCode"], _left(first)) == (422, NEW_PASSWORD_COST + 3)
+    assert _left(ask()) == 3
+    assert ask()["statusCode"] == 429
 
 
 def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(

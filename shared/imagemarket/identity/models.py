@@ -18,9 +18,9 @@ MAX_EMAIL_CHARACTERS = 254
 """RFC 5321, 4.5.3.1.3, less the angle brackets."""
 MAX_DISPLAY_NAME_CHARACTERS = 100
 
-REGISTRATION_COST = 40
-"""What a registration counts as among an address's requests: a password is estimated and hashed, which takes some 0.3 s
-of CPU, as long as a search by a picture."""
+NEW_PASSWORD_COST = 40
+"""What a request that sets a password counts as among an address's: it is estimated and hashed, which takes some 0.3 s
+of CPU, as long as a search by a picture, and most of it where the password is refused."""
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
