@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from imagemarket.identity.attempts import STRANGERS_PER_ACCOUNT, neighbourhood_of
 from imagemarket.identity.memory import MemoryIdentityStore
 from imagemarket.identity.ports import IdentityStore
 from imagemarket.identity.postgres import PostgresIdentityStore
@@ -14,9 +15,11 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import EmailTaken, InvalidCredentials, InvalidRefreshToken, TooManyRequests
 from imagemarket.platform.roles import DatabaseRole
 from tests.roles import InRole
-from tests.unit.identity.kit import ADDRESS, EMAIL, Kit
+from tests.unit.identity.kit import ADDRESS, EMAIL, PASSWORD, Kit
 
 pytestmark = pytest.mark.engines
+
+NEW = "eleven purple bicycles at dawn"
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -83,3 +86,50 @@ def test_where_the_owner_was_before_strangers_count_for_nothing(kit: Kit) -> Non
     with pytest.raises(TooManyRequests):
         kit.login(address="198.51.99.1")
     assert kit.login(address=ADDRESS.rpartition(".")[0] + ".250").account.email == EMAIL
+
+
+def test_a_password_that_is_set_by_mail_makes_the_networks_of_before_strangers(kit: Kit) -> None:
+    """Whoever opened an account in another's name may not guess on from there."""
+    kit.login(address="198.51.100.7")
+    home = "192.0.2.99"
+    kit.identity.reset_password(kit.mails.token("reset_password", EMAIL), NEW, address=home)
+    for n in range(STRANGERS_PER_ACCOUNT.attempts):
+        with pytest.raises((InvalidCredentials, TooManyRequests)):
+            kit.login(password="not the password", address=f"{(ADDRESS, '198.51.100.7')[n % 2].rpartition('.')[0]}.{n}")
+    for closed in (ADDRESS, "198.51.100.7"):
+        with pytest.raises(TooManyRequests):
+            kit.login(password=NEW, address=closed)
+    assert kit.login(password=NEW, address=home).account.email == EMAIL
+
+
+def test_a_network_is_the_owners_again_once_the_new_password_was_known_there(kit: Kit) -> None:
+    account = kit.login().account
+    kit.identity.reset_password(kit.mails.token("reset_password", EMAIL), NEW, address="192.0.2.99")
+    network = neighbourhood_of(ADDRESS)
+    assert not kit.store.knows_network(account.id, network)
+    kit.login(password=NEW)
+    assert kit.store.knows_network(account.id, network)
+
+
+def test_a_password_that_is_changed_leaves_the_networks_known_and_makes_its_own_so(kit: Kit) -> None:
+    account = kit.login().account
+    kit.identity.change_password(account.id, current=PASSWORD, new=NEW, address="192.0.2.99")
+    for address in (ADDRESS, "192.0.2.99"):
+        assert kit.store.knows_network(account.id, neighbourhood_of(address))
+
+
+def test_who_signs_in_with_the_old_password_while_it_is_set_anew_stays_a_stranger(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = kit.login().account
+    verify = kit.hasher.verify
+
+    def slowly(password: str, kept: str | None) -> bool:
+        matches = verify(password, kept)
+        kit.identity.reset_password(kit.mails.token("reset_password", EMAIL), NEW, address="192.0.2.99")
+        return matches
+
+    monkeypatch.setattr(kit.hasher, "verify", slowly)
+    with pytest.raises(InvalidCredentials):
+        kit.login()
+    assert not kit.store.knows_network(account.id, neighbourhood_of(ADDRESS))

@@ -94,20 +94,24 @@ class MemoryIdentityStore:
         kept = self._credentials[account_id]
         self._credentials[account_id] = replace(kept, account=replace(kept.account, role=role))
 
-    def start_family(self, token: RefreshToken, *, password_changed_at: datetime | None) -> bool:
+    def start_family(self, token: RefreshToken, *, network: str, password_changed_at: datetime | None) -> bool:
         with self._lock:
             if self._credentials[token.account_id].password_changed_at != password_changed_at:
                 return False
             self._tokens[token.sha256] = token
+            self._networks[token.account_id, network] = token.issued_at
             return True
 
     def change_password(self, account_id: UUID, password_hash: str, at: datetime, *, by_mail: bool) -> None:
         kept = self._credentials[account_id]
         self._credentials[account_id] = replace(kept, password_hash=password_hash, password_changed_at=at)
         self.end_sessions(account_id, at)
-        used = [sha for sha, kept in self._mail_tokens.items() if kept[:2] == (account_id, "reset_password")]
-        for sha in used if by_mail else ():
+        if not by_mail:
+            return
+        for sha in [sha for sha, kept in self._mail_tokens.items() if kept[:2] == (account_id, "reset_password")]:
             del self._mail_tokens[sha]
+        for known in [known for known in self._networks if known[0] == account_id]:
+            del self._networks[known]
 
     def end_sessions(self, account_id: UUID, at: datetime) -> None:
         with self._lock:

@@ -64,23 +64,23 @@ class IdentityStore(Protocol):
         ...
 
     def knows_network(self, account_id: UUID, network: str) -> bool:
-        """Whether the account has signed in from this network."""
+        """Whether the account has signed in from this network, since its password was last set by mail."""
         ...
 
     def remember_network(self, account_id: UUID, network: str, at: datetime) -> None:
-        """Keeps that the account signed in from this network."""
+        """Keeps that this network is one of the account's."""
         ...
 
     def set_role(self, account_id: UUID, role: Role) -> None: ...
 
-    def start_family(self, token: RefreshToken, *, password_changed_at: datetime | None) -> bool:
-        """Keeps the first token of a new family; False, and nothing kept, when the account's password was changed
-        at another time by now: while somebody signed in with the old one."""
+    def start_family(self, token: RefreshToken, *, network: str, password_changed_at: datetime | None) -> bool:
+        """Keeps the first token of a new family, and `network` as one of the account's; False, and nothing kept, when
+        the account's password was changed at another time by now: while somebody signed in with the old one."""
         ...
 
     def change_password(self, account_id: UUID, password_hash: str, at: datetime, *, by_mail: bool) -> None:
         """Keeps a new hash and ends every session of the account; with `by_mail`, uses up its other tokens to set a
-        password with."""
+        password with and forgets its networks, which may be those of who had the old one."""
         ...
 
     def end_sessions(self, account_id: UUID, at: datetime) -> None:

@@ -19,6 +19,10 @@ _ADD = (
     "INSERT INTO refresh_tokens (token_sha256, family_id, user_id, issued_at, expires_at, parent_sha256)"
     " VALUES (%s, %s, %s, %s, %s, %s)"
 )
+_REMEMBER = (
+    "INSERT INTO known_networks (user_id, network_sha256, last_at) VALUES (%s, %s, %s)"
+    " ON CONFLICT (user_id, network_sha256) DO UPDATE SET last_at = excluded.last_at"
+)
 
 
 def _account(row: Row) -> Account:
@@ -148,24 +152,20 @@ class PostgresIdentityStore:
 
     def knows_network(self, account_id: UUID, network: str) -> bool:
         row = self._database.fetch_one(
-            "SELECT 1 AS known FROM known_networks WHERE user_id = %s AND network_sha256 = %s",
+            "SELECT 1 AS known FROM known_networks WHERE user_id = %s AND network_sha256 = %s AND isfinite(last_at)",
             (account_id, _digest(network)),
         )
         return row is not None
 
     def remember_network(self, account_id: UUID, network: str, at: datetime) -> None:
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO known_networks (user_id, network_sha256, last_at) VALUES (%s, %s, %s)"
-                " ON CONFLICT (user_id, network_sha256) DO UPDATE SET last_at = excluded.last_at",
-                (account_id, _digest(network), at),
-            )
+            connection.execute(_REMEMBER, (account_id, _digest(network), at))
 
     def set_role(self, account_id: UUID, role: Role) -> None:
         with self._database.transaction() as connection:
             connection.execute("UPDATE users SET role = %s WHERE id = %s", (role, account_id))
 
-    def start_family(self, token: RefreshToken, *, password_changed_at: datetime | None) -> bool:
+    def start_family(self, token: RefreshToken, *, network: str, password_changed_at: datetime | None) -> bool:
         with self._database.transaction() as connection:
             unchanged = connection.execute(
                 "SELECT 1 FROM users WHERE id = %s AND password_changed_at IS NOT DISTINCT FROM %s FOR NO KEY UPDATE",
@@ -174,6 +174,7 @@ class PostgresIdentityStore:
             if unchanged is None:
                 return False
             connection.execute(_ADD, _fields(token))
+            connection.execute(_REMEMBER, (token.account_id, _digest(network), token.issued_at))
             return True
 
     def change_password(self, account_id: UUID, password_hash: str, at: datetime, *, by_mail: bool) -> None:
@@ -190,6 +191,8 @@ class PostgresIdentityStore:
                     " WHERE user_id = %s AND purpose = 'reset_password' AND used_at IS NULL",
                     (at, account_id),
                 )
+                # Forgotten: identity's role may not delete, and retention deletes what is so old.
+                connection.execute("UPDATE known_networks SET last_at = '-infinity' WHERE user_id = %s", (account_id,))
 
     def end_sessions(self, account_id: UUID, at: datetime) -> None:
         with self._database.transaction() as connection:

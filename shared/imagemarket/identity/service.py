@@ -196,9 +196,9 @@ class Identity:
     def reset_password(self, token: str, password: str, *, address: str) -> None:
         """Sets a new password with the token of a mail, which also confirms its address, and ends every session.
 
-        The network of `address` is remembered as one of the owner's: strangers' attempts keep nobody out who reads
-        the account's mail. Raises `InvalidMailToken`, and `InvalidRequest` for a password that is not taken (the
-        token stays good).
+        The network of `address` is remembered as the only one of the owner's: strangers' attempts keep nobody out who
+        reads the account's mail, and who opened the account in the owner's name is a stranger. Raises
+        `InvalidMailToken`, and `InvalidRequest` for a password that is not taken (the token stays good).
         """
         digest, now = token_digest(token), self._clock.now()
         account = self._store.mail_token_owner(digest, "reset_password", now)
@@ -233,7 +233,7 @@ class Identity:
         now = self._clock.now()
         self._store.change_password(account_id, self._hasher.hash(new), now, by_mail=False)
         self._password_changed(account)
-        return self._begin_session(account, now)
+        return self._begin_session(account, now, neighbourhood_of(address))
 
     def _password_changed(self, account: Account) -> None:
         self._mails.request("password_changed", account.email)
@@ -264,18 +264,18 @@ class Identity:
             raise InvalidCredentials("E-mail or password is wrong.")
         account = credentials.account
         self._attempts.signed_in(email=known_as, address=address)
-        self._store.remember_network(account.id, network, self._clock.now())
-        pair = self._begin_session(account, credentials.password_changed_at)
+        pair = self._begin_session(account, credentials.password_changed_at, network)
         if self._hasher.is_outdated(credentials.password_hash):
             # Where it was changed meanwhile, the old one must not come back.
             self._store.set_password_hash(account.id, self._hasher.hash(password), instead_of=credentials.password_hash)
         return pair
 
-    def _begin_session(self, account: Account, password_changed_at: datetime | None) -> TokenPair:
-        """The first pair of a new session, for who has just proved to know the password that was set then."""
+    def _begin_session(self, account: Account, password_changed_at: datetime | None, network: str) -> TokenPair:
+        """The first pair of a new session, for who has just proved from this network to know the password that was set
+        then."""
         token, kept = self._refresh_token(account_id=account.id, family_id=new_id())
         pair = self._pair(account, token)
-        if not self._store.start_family(kept, password_changed_at=password_changed_at):
+        if not self._store.start_family(kept, network=network, password_changed_at=password_changed_at):
             raise InvalidCredentials("The password was changed a moment ago; sign in with the new one.")
         logger.info("signed in", account_id=str(account.id))
         count("SignIns")
