@@ -946,6 +946,23 @@ def test_two_words_find_the_one_that_they_make(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("line up", {"Lineup of cars", "Cars line up"}),
+        ("work out gym", {"Workout in gym", "Gym to work out"}),
+        ("make up artist", {"Makeup artist", "Make-up artist", "Artist with make up"}),
+    ],
+)
+def test_a_verb_and_its_particle_find_the_noun(engine: Engine, asked: str, expected: set[str]) -> None:
+    others = ("Artist", "Gym", "Cars", "Up")
+    engine.write([*map(document, (*expected, *others))], [])
+    speller = Speller({"lineup": 1, "workout": 1, "makeup": 1})
+    understood = QueryReader(lambda: speller, {}).read(SearchQuery(q=asked), lambda _: ())
+    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    assert set(titles(engine, hits)) == expected
+
+
+@pytest.mark.parametrize(
     ("asked", "other"), [("white circle", "Caucasian chalk circle play"), ("native plants", "Aborigine and plants")]
 )
 def test_no_people_is_looked_for_in_a_words_place(engine: Engine, asked: str, other: str) -> None:

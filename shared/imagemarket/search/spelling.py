@@ -39,6 +39,8 @@ _MOST_UMLAUTS = 7
 """Into how many parts a word is split by what may be umlauts: three of them."""
 _DOUBLED = re.compile(r"(.)\1")
 _PREFIX = 7
+PARTICLES = frozenset({"up", "off", "out", "down", "over", "in"})
+"""What makes another word of a verb: "line up", "work out"."""
 _PART, _MOST_PAIRS = 3, 3
 """How many letters a part of a word has at least, and in how many ways one is taken apart."""
 
@@ -104,11 +106,12 @@ class Speller:
         return list(islice(pairs, _MOST_PAIRS))
 
     def together(self, one: str, other: str) -> str | None:
-        """The word that two make, as "website", where pictures have it."""
+        """The word that two make, as "website" and "lineup", where pictures have it."""
         parts = one.lower(), other.lower()
         word = "".join(parts)
-        long = all(len(part) >= _PART and part.isalpha() for part in parts)
-        return word if long and NEVER_ALONE.isdisjoint(parts) and self.has(word) else None
+        telling = parts[:1] if parts[1] in PARTICLES else parts
+        long = all(len(part) >= _PART and part.isalpha() and part not in NEVER_ALONE for part in telling)
+        return word if long and self.has(word) else None
 
     def correct(self, word: str) -> str | None:
         """The word nearest to one that is not known, of equally near ones the catalogue's, then the most frequent;

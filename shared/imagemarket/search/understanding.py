@@ -13,7 +13,7 @@ from imagemarket.search import negation
 from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
 from imagemarket.search.negation import MARKS
-from imagemarket.search.spelling import Speller, words_of
+from imagemarket.search.spelling import PARTICLES, Speller, words_of
 from imagemarket.search.words import Words, alike, read, signs_apart
 
 _SHAPES = {
@@ -192,12 +192,17 @@ def _in_the_catalogue(instead: dict[str, tuple[str, ...]], speller: Speller) -> 
 
 
 def _in_one_word(words: list[str], speller: Speller, instead: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The synonyms, and for each of two words that stand side by side the one that they make: "web site"."""
+    """The synonyms, and of two words that stand side by side the one that they make: for each ("web site"), or for both
+    where the second says nothing by itself ("line up"). An "in" before another word is a preposition: "cab in snow"."""
     found = dict(instead)
-    for first, second in pairwise(words):
+    for place, (first, second) in enumerate(pairwise(words), 2):
         other = second.rstrip(MARKS)
+        particle = other.lower() in PARTICLES
+        if other.lower() == "in" and place < len(words):
+            continue
         if (word := speller.together(first, other)) is not None and word not in lists.without_synonyms():
-            found |= {each: (*found.get(each, ()), word) for each in (first, other)}
+            both = (f"{first} {other}",) if particle else (first, other)
+            found |= {each: (*found.get(each, ()), word) for each in both}
     return found
 
 

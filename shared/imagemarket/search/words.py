@@ -365,9 +365,15 @@ class Words:
         return " ".join(" or ".join(clause.write() for clause in group) for group in typed)
 
     def with_synonyms(self, instead: dict[str, tuple[str, ...]]) -> Words:
-        """The same, each word also in the other ways of putting it."""
+        """The same, each word also in the other ways of putting it, and two side by side ("line up") as one."""
         groups: list[tuple[Clause, ...]] = []
-        for group in self.groups:
+        place = 0
+        while place < len(self.groups):
+            group, pair = self.groups[place], self.groups[place : place + 2]
+            plain = len(pair) == 2 and all(len(each) == 1 and not each[0].strict for each in pair)
+            if plain and (both := f"{pair[0][0].text} {pair[1][0].text}") in instead:
+                group, place = (Clause(both),), place + 1
+            place += 1
             others = [other for clause in group if not clause.strict for other in instead.get(clause.text, ())]
             groups.append((*group, *(Clause(other, added=True) for other in others)))
         return Words(tuple(groups), self.image_id)

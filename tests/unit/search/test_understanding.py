@@ -434,6 +434,14 @@ def test_synonyms_are_words_that_pictures_have_and_physics_is_no_plural() -> Non
         ("web, site", {}),
         ("web sunset", {}),
         ("is land", {}),
+        ("line up", {"line up": ["lineup"]}),
+        ("Line Up, of cars", {"Line Up": ["lineup"]}),
+        ("work out at home", {"work out": ["workout"]}),
+        ("log in", {"log in": ["login"]}),
+        ("cab in snow", {}),
+        ("all up", {}),
+        ("up line", {}),
+        ('"line up"', {}),
         ('"web site"', {}),
         ("web or site", {}),
     ],
@@ -441,7 +449,8 @@ def test_synonyms_are_words_that_pictures_have_and_physics_is_no_plural() -> Non
 def test_two_words_find_the_one_that_they_make_where_a_picture_has_it(
     asked: str, instead: dict[str, list[str]]
 ) -> None:
-    reader = QueryReader(lambda: Speller({"website": 3, "island": 2}), {})
+    made = ("website", "island", "lineup", "workout", "login", "cabin", "allup", "upline")
+    reader = QueryReader(lambda: Speller(dict.fromkeys(made, 3)), {})
     understood = reader.read(SearchQuery(q=asked), lambda _: ())
     assert {each.word: each.instead for each in understood.synonyms} == instead
     added = [[clause.text for clause in group if clause.added] for group in understood.words.groups]
