@@ -467,7 +467,8 @@ def title_from(name: str) -> str:
     """A title out of a file's name: `golden_gate-bridge(2).JPG` -> "Golden gate bridge"; a camera's own
     numbering says nothing, nor do a program's name for it or two letters: `IMG_0042.jpg` is "Untitled (IMG_0042)"."""
     stem = PurePosixPath(name).stem
-    if _CAMERA_NAME.match(stem) or (any(map(str.isalpha, stem)) and is_nobodys(stem)):
+    # One word alone is a name that somebody gave, be it "photo": it says no less than "Untitled" does.
+    if _CAMERA_NAME.match(stem) or (any(map(str.isalpha, stem)) and not stem.isalpha() and is_nobodys(stem)):
         return f"Untitled ({stem})"
     words = re.sub(r"\s*\(\d+\)$", "", stem)
     words = re.sub(r"[_\-.+\s]+", " ", words).strip()
