@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from imagemarket.imaging.corrected import Corrected
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
 from imagemarket.imaging.headers import Header, check_sums, orientation_of, read_header
 from imagemarket.imaging.jpeg_stream import JpegStream
@@ -57,7 +58,9 @@ _MAX_COVERED_BYTES = 2_000_000_000
 _LOADERS = {"jpeg": "jpegload_source", "png": "pngload_source", "tiff": "tiffload_source"}
 _STREAMED = {"access": "sequential"}
 _TILE_SIZE_REFUSED = "tile size out of range"
-"""What libvips says of tiles that are far larger than their picture, as small as that may be."""
+"""What libvips says of tiles that are far larger than their picture, as small as that may be, and of sides that are no
+multiple of 16."""
+_TILE_STEP = 16
 _ORIENTATION, _EXIF = "orientation", "exif-data"
 _PROFILE = "icc-profile-data"
 _PROFILE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
@@ -210,12 +213,14 @@ def _decode_once(source: Source, found: str, padding: Mapping[int, int]) -> Deco
     check_sums(source.reader(), header)
     vips = load_decoder()
     stream = None if header.jpeg is None else JpegStream(source.reader(), header.jpeg, padding)
+    corrected = Corrected(source.reader(), header.instead) if header.instead else None
     try:
         vips.vips_lib.vips_error_clear()
         where: dict[str, Any] = {"page": header.page} if found == "tiff" else {}
         if header.sub_ifd is not None:
             where["subifd"] = header.sub_ifd
-        given = source.for_vips() if stream is None else stream.source(vips)
+        handed_out = stream or corrected
+        given = source.for_vips() if handed_out is None else handed_out.source(vips)
         loaded = getattr(vips.Image, _LOADERS[found])(given, fail_on=header.fail_on, **where, **_STREAMED)
         if (loaded.width, loaded.height) != (header.width, header.height):
             raise UnreadableImage("The file's headers contradict each other.")
@@ -230,14 +235,19 @@ def _decode_once(source: Source, found: str, padding: Mapping[int, int]) -> Deco
         if stream is not None and stream.left_over is not None:
             raise _Padded(*stream.left_over) from error
         if header.tile and _TILE_SIZE_REFUSED in str(error):
+            why = (
+                "have sides that 16 does not divide, as TIFF demands"
+                if any(side % _TILE_STEP for side in header.tile)
+                else f"are too large for a picture of {header.width} by {header.height}"
+            )
             raise UnsupportedFormat(
-                f"The TIFF's tiles of {header.tile[0]} by {header.tile[1]} pixels are too large for a picture of"
-                f" {header.width} by {header.height}; save it in tiles of 256 pixels, or in strips."
+                f"The TIFF's tiles of {header.tile[0]} by {header.tile[1]} pixels {why}; save it in tiles of 256"
+                " pixels, or in strips."
             ) from error
         raise UnreadableImage("The file is damaged or cut short: it could not be decoded to its end.") from error
     finally:
-        if stream is not None:
-            stream.release()
+        for handed_out in filter(None, (stream, corrected)):
+            handed_out.release()
     if stream is not None:
         if b"VipsJpeg" in vips.ffi.string(vips.vips_lib.vips_error_buffer()):
             if stream.finds_padding() and stream.left_over is not None:

@@ -10,8 +10,8 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import BinaryIO, Literal
 
@@ -104,6 +104,9 @@ _TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE, _TAG_FILL_ORDER = 338, 339
 _TAG_KIND, _REDUCED_OR_MASK = 254, 1 | 4
 _TAG_OLD_KIND, _OLD_REDUCED = 255, 2
 _TAG_ORIENTATION, _TAG_COLOUR_MAP = 274, 320
+_TAG_RESOLUTION_UNIT, _TAG_INK_NAMES, _TAG_INKS = 296, 333, 334
+_RANGES = 280, 281, 340, 341
+"""The least and greatest sample, once for all channels or for each."""
 _PAGES_MAX = 100
 """Directories that are looked at for the picture."""
 _TAG_MAKE, _TAG_SUB_IFDS, _TAG_DNG_VERSION = 271, 330, 50706
@@ -151,6 +154,8 @@ class Header:
     covered_bytes: int = 0
     """TIFF: the whole picture, with what its tiles have beyond it."""
     tile: tuple[int, int] | None = None
+    instead: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
+    """TIFF: what its decoder is given from which places on, in place of what stands there."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +200,13 @@ class TiffDirectory:
             table = file.read(entry.size * count)
             self.whole = len(table) == entry.size * count
             """Whether all of its entries lie within the file."""
+            self._entries = list[tuple[int, bytes]]()
+            """The tag of each, and all of it."""
             self.fields: dict[int, Field] = {}
             self.repeated: set[int] = set()
             """Tags that it names more than once; the first one stands in `fields`, which is libtiff's."""
             for tag, kind, number, inline in entry.iter_unpack(table[: len(table) // entry.size * entry.size]):
+                self._entries.append((tag, entry.pack(tag, kind, number, inline)))
                 if tag in self.fields:
                     self.repeated.add(tag)
                 else:
@@ -232,6 +240,24 @@ class TiffDirectory:
         """The bytes of a field of any type, as they stand."""
         field = self.fields[tag]
         return self._bytes(field, field.size)
+
+    def differs(self, tag: int) -> bool:
+        """Whether a field has values of which one is not as the others."""
+        if tag not in self.fields:
+            return False
+        data, size = self.data(tag), _TYPE_BYTES.get(self.fields[tag].kind, 1)
+        return data[size:] != data[:-size]
+
+    def without(self, tags: Collection[int], *, last: bool) -> dict[int, bytes]:
+        """What to write at which place so that fields, and where it is to be the last one the link to the next
+        directory, are not there; nothing where they are not."""
+        kept = [entry for tag, entry in self._entries if tag not in tags]
+        following = 0 if last else self.following
+        if (len(kept), following) == (len(self._entries), self.following):
+            return {}
+        count, link = "QQ" if self._big else "HI"
+        head, tail = (struct.pack(f"{self._order}{code}", of) for code, of in ((count, len(kept)), (link, following)))
+        return {self.at: head + b"".join(kept) + tail}
 
     def entries_at(self, at: int) -> int:
         """How many entries a directory at another place says that it has."""
@@ -613,7 +639,7 @@ def _tiff(file: BinaryIO) -> Header:
 
     Strips and tiles are decoded one at a time, or a row of tiles; a picture of one strip is held whole.
     """
-    page, sub_ifd, directory = _picture_of(file)
+    page, sub_ifd, directory, passed = _picture_of(file)
     width, height = (directory.numbers(tag, (0,))[0] for tag in (_TAG_WIDTH, _TAG_HEIGHT))
     samples = directory.numbers(_TAG_SAMPLES, (1,))[0]
     bits = directory.numbers(_TAG_BITS, (1,))[0]
@@ -651,7 +677,25 @@ def _tiff(file: BinaryIO) -> Header:
         deflated=_deflated(directory, size) if compression in _DEFLATE else (),
         covered_bytes=row_of_pieces * -(-height // rows) if tile else width * height * pixel_bits // 8,
         tile=tile,
+        instead=_without_errors(passed),
     )
+
+
+def _without_errors(passed: Sequence[TiffDirectory]) -> dict[int, bytes]:
+    """What libtiff would end the decoding for, and what says nothing of the pixels, is kept from it: a directory behind
+    the picture's, and fields with values that it knows none of, which it leaves out anyway."""
+    instead = dict[int, bytes]()
+    for directory in passed:
+        samples = directory.numbers(_TAG_SAMPLES, (1,))[0]
+        wrong = {tag for tag in _RANGES if directory.differs(tag)}
+        for tag, known in ((_TAG_ORIENTATION, range(1, 9)), (_TAG_RESOLUTION_UNIT, (1, 2, 3)), (_TAG_PLANES, (1, 2))):
+            wrong |= {tag} if directory.numbers(tag, (1,))[0] not in known else set()
+        names = directory.data(_TAG_INK_NAMES) if _TAG_INK_NAMES in directory.fields else None
+        inks = directory.numbers(_TAG_INKS, (samples,))[0]
+        if inks != samples or (names is not None and names.count(b"\0") != samples):
+            wrong |= {_TAG_INKS, _TAG_INK_NAMES}
+        instead |= directory.without(wrong, last=directory is passed[-1])
+    return instead
 
 
 def _deflated(directory: TiffDirectory, size: int) -> tuple[tuple[int, int], ...]:
@@ -701,21 +745,21 @@ def _summed(file: BinaryIO, length: int, room: int) -> int | None:
     return used
 
 
-def _picture_of(file: BinaryIO) -> tuple[int, int | None, TiffDirectory]:
-    """Its place in the chain and among the first one's sub-directories, and the directory: the first that is neither
-    a reduced picture (`NewSubfileType`, else the older `SubfileType`) nor a mask, in the chain, else below its
-    beginning. The largest of the chain where all are reduced."""
+def _picture_of(file: BinaryIO) -> tuple[int, int | None, TiffDirectory, list[TiffDirectory]]:
+    """Its place in the chain and among the first one's sub-directories, the directory, and all that a decoder comes
+    through: the first that is neither a reduced picture (`NewSubfileType`, else the older `SubfileType`) nor a mask, in
+    the chain, else below its beginning. The largest of the chain where all are reduced."""
     chain = list(_chain(file))
     whole = [number for number, each in enumerate(chain) if _is_whole(each)]
     if whole:
-        return whole[0], None, chain[whole[0]]
+        return whole[0], None, chain[whole[0]], chain
     for number, at in enumerate(chain[0].numbers(_TAG_SUB_IFDS, most=_PAGES_MAX)):
         below = _checked(TiffDirectory(file, at))
         if _is_whole(below):
-            return 0, number, below
+            return 0, number, below, [below, *chain]
     sides = [each.numbers(_TAG_WIDTH, (0,))[0] * each.numbers(_TAG_HEIGHT, (0,))[0] for each in chain]
     largest = sides.index(max(sides))
-    return largest, None, chain[largest]
+    return largest, None, chain[largest], chain
 
 
 def _chain(file: BinaryIO) -> Iterator[TiffDirectory]:

@@ -186,6 +186,13 @@ def test_all_of_tiles_that_are_much_larger_than_their_picture_is_summed(sides: t
             decode(_in_large_tiles(tmp_path / "a.tif", sides, 1024, (damage,)))
 
 
+@pytest.mark.parametrize("tile", [8, 24, 100, 200])
+def test_tiles_with_sides_that_are_no_multiples_of_16_are_named(tile: int, tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", np.zeros((200, 300, 3), np.uint8), tile=tile)
+    with pytest.raises(UnsupportedFormat, match=f"tiles of {tile} by {tile} pixels have sides that 16 does not divide"):
+        decode(path)
+
+
 def test_tiles_too_large_for_the_decoder_are_named(tmp_path: Path) -> None:
     write_tiff(tmp_path / "a.tif", np.zeros((200, 300, 3), np.uint8), tile=1024)
     with pytest.raises(UnsupportedFormat, match=r"1024 by 1024 .* 300 by 200; save it in tiles of 256"):
@@ -227,3 +234,58 @@ def test_a_stream_of_no_said_length_is_summed(damaged: bool, tmp_path: Path) -> 
             decode(path)
     else:
         assert decode(path).width == 80
+
+
+_INK_NAMES = list(b"Cyan\0Magenta\0")
+ODD = {
+    **{f"orientation {value}": {274: (3, [value])} for value in (0, 9, 65535)},
+    **{f"resolution unit {value}": {296: (3, [value])} for value in (0, 4)},
+    **{f"planes {value}": {284: (3, [value])} for value in (0, 3)},
+    **{f"range {tag}": {tag: (kind, [0, 1, 2])} for tag, kind in ((280, 3), (281, 3), (340, 12), (341, 12))},
+    "several": {274: (3, [0]), 280: (3, [0, 1, 2]), 281: (3, [0, 1, 2]), 296: (3, [0])},
+}
+ODD_INKS = {
+    "two names": {332: (3, [1]), 333: (2, _INK_NAMES), 334: (3, [4])},
+    "names alone": {332: (3, [1]), 333: (2, _INK_NAMES)},
+    "three inks": {332: (3, [1]), 334: (3, [3])},
+}
+
+
+def _noise(channels: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (200, 300, channels), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("channels", "fields"), [*((3, each) for each in ODD.values()), *((4, each) for each in ODD_INKS.values())]
+)
+def test_a_field_that_says_nothing_of_the_pixels_ends_nothing(
+    channels: int, fields: dict[int, tuple[int, list[int]]], tmp_path: Path
+) -> None:
+    inks: dict[int, tuple[int, list[int]]] = {262: (3, [5])} if channels == 4 else {}
+    right = decode(write_tiff(tmp_path / "a.tif", _noise(channels), fields=inks))
+    odd = decode(write_tiff(tmp_path / "b.tif", _noise(channels), fields=inks | fields))
+    assert odd.picture.tobytes() == right.picture.tobytes()
+    assert not odd.turned
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_an_odd_orientation_hides_no_damage(compression: str, tmp_path: Path) -> None:
+    data = _tiff(compression, {274: 3, 296: 3})
+    for tag in (274, 296):
+        entry = struct.pack("<HHIH", tag, 3, 1, 3)
+        assert data.count(entry) == 1
+        data = data.replace(entry, struct.pack("<HHIH", tag, 3, 1, 0))
+    (tmp_path / "a.tif").write_bytes(data)
+    assert decode(tmp_path / "a.tif").picture.size == (320, 240)
+    sizes = [size if number != 7 else size // 3 for number, (_, size) in enumerate(_strips(data))]
+    (tmp_path / "a.tif").write_bytes(_set(data, _STRIP_BYTES, sizes))
+    with pytest.raises(UnreadableImage, match="damaged or cut short"):
+        decode(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("following", [7, 8, 180_008, 5_000_000])
+def test_what_follows_the_picture_is_not_looked_at(following: int, tmp_path: Path) -> None:
+    """180,008 is its own place."""
+    path = write_tiff(tmp_path / "a.tif", _noise(3), next_directory=following)
+    assert int.from_bytes(path.read_bytes()[4:8], "little") == 180_008
+    assert decode(path).picture.size == (300, 200)
