@@ -54,7 +54,7 @@ _COUNTS_PAIRS = frozenset({("absence", "of"), ("lack", "of")})
 _PAIRS = _SURE_PAIRS | _COUNTS_PAIRS
 _WEAK = frozenset({"no", "not", "neither"})
 _HAVING = frozenset(
-    "have has having had contain contains containing include includes including show shows showing"  # noqa: SIM905 - shorter
+    "have has having had got contain contains containing include includes including show shows showing"  # noqa: SIM905 - shorter
     " feature features featuring".split()
 )
 """Verbs that say what a picture has: not to have something is to be without it."""
@@ -66,6 +66,8 @@ _ALL = frozenset({"all", "anything", "everything"})
 _NOBODY = frozenset({"nobody", "noone", "no-one", "no-body", "unpeopled", "peopleless"})
 _NOBODY_IN_OTHER_LANGUAGES = frozenset({f"menschenleer{ending}" for ending in ("", "e", "em", "en", "er", "es")})
 """Words that say so by themselves."""
+CUES = _SURE | _NOBODY
+"""Words that leave something out by themselves."""
 _IN_THE_PICTURE = frozenset(
     tuple(said.split())
     for said in (
@@ -122,7 +124,7 @@ _WHOSE_OR_WHICH = frozenset(
 _WORDS_BETWEEN = (
     _ARTICLES
     | _WHOSE_OR_WHICH
-    | frozenset("all such some one few lot lots of too very much even just only for having".split())  # noqa: SIM905 - shorter
+    | frozenset("all such some one few most lot lots of so as too very much even just only for having".split())  # noqa: SIM905 - shorter
 )
 """What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
 _ALTERNATIVES = frozenset({"or", "OR", "nor", "and/or"})
@@ -495,10 +497,10 @@ def _tokens(text: str) -> list[str]:
 def _without_clause(kept: list[str], *, verb: bool) -> list[str]:
     """The words before a negation without the beginning of its clause, whose verb it may have itself (`verb`)."""
     end = len(kept)
-    if not verb:
-        if not kept or _bare(kept[-1]) not in _VERBS:
-            return kept
+    if end and _bare(kept[-1]) in _VERBS:
         end -= 1
+    elif not verb:
+        return kept
     for said in _BEFORE_A_VERB:
         end -= end > 0 and _bare(kept[end - 1]) in said
     return kept[:end]
@@ -508,7 +510,7 @@ def _not_having(words: Sequence[str]) -> int:
     """How many words say that something does not have what follows: "does not have", "doesn't have", "not having"."""
     said = [_bare(word) for word in words[:3]]
     no = 2 if said[0] in {"do", "does", "did"} and said[1:2] == ["not"] else 1
-    cue = no > 1 or said[0] == "not" or _NOT_WITHIN.fullmatch(said[0]) is not None
+    cue = no > 1 or said[0] in {"not", "never"} or _NOT_WITHIN.fullmatch(said[0]) is not None
     return no + 1 if cue and not _HAVING.isdisjoint(said[no : no + 1]) else 0
 
 
@@ -700,7 +702,7 @@ def _list(
         last = joint in joints and not joined  # "without people, furniture and windows"
         if joined or last:
             between = _ARTICLES.union(joints)  # "and / or"
-            between |= _WHOSE_OR_WHICH if whose or joint in _ALTERNATIVES else frozenset()
+            between |= _WORDS_BETWEEN if joint in _ALTERNATIVES else _WHOSE_OR_WHICH if whose else frozenset()
             place += 1
             while place < len(words) and words[place].lower() in between:
                 place += 1

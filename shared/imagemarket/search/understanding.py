@@ -138,21 +138,25 @@ class QueryReader:
         if without.nobody:
             filters = Filters.model_validate(filters.model_dump() | {"people": False})
         text = without.text
-        if _EXACT.search(without.kept) or not read(without.kept).plain:
-            return Understood(text, without.sparing(read(text)), filters, interpreted=tuple(interpreted))
+        exact = _EXACT.search(without.kept) is not None or not read(without.kept).plain
         words = without.kept.split()
         wanted = Wanted(words=frozenset(map(_bare, words)))
-        if self._reading.interpretation:
+        if self._reading.interpretation and not exact:
             words, filters, more, wanted = _interpret(words, filters, without.denied)
             interpreted += more
-        correct = self._reading.spelling and spelling is None and not without.foreign
+        correct = self._reading.spelling and spelling is None and not without.foreign and '"' not in without.kept
         if correct and (speller := self._speller()) is not None:
-            better = _corrections(words, speller, present)
+            better = _corrections(words, speller, present, alone=negation.CUES if exact else None)
             asked = " ".join(words)
             if (searched := _put_right(asked, better)) != asked:
-                spelling, words = Spelling(asked=asked, searched=searched), searched.split()
+                corrected = Spelling(asked=asked, searched=searched)
                 if negation.without_negations(searched, people=None, shapes=_SHAPES).told:  # "lake witout ducks"
-                    return self._understood(_put_right(alike(typed), better), query, present, spelling)
+                    return self._understood(_put_right(alike(typed), better), query, present, corrected)
+                if not exact:
+                    spelling, words = corrected, searched.split()
+        if exact:
+            words_asked = without.sparing(read(text))
+            return Understood(text, words_asked, filters, spelling=spelling, interpreted=tuple(interpreted))
         instead: dict[str, tuple[str, ...]] = {}
         if self._reading.synonyms:
             known = lists.shipped() if self._synonyms is None else self._synonyms
@@ -212,12 +216,17 @@ def _bare(word: str) -> str:
 
 
 def _corrections(
-    words: list[str], speller: Speller, present: Callable[[Collection[str]], Collection[str]]
+    words: list[str],
+    speller: Speller,
+    present: Callable[[Collection[str]], Collection[str]],
+    alone: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """By a word that no picture has the two that it is made of, where pictures have these, else the nearest."""
+    """By a word that no picture has the two that it is made of, where pictures have these, else the nearest; with
+    `alone` only what is put right to one of these."""
     bare = [word.strip(MARKS) for word in words]
-    apart = {word: pairs for word in bare if (pairs := speller.apart(word))}
-    better = {word: nearest for word in bare if (nearest := speller.correct(word)) is not None}
+    apart = {word: pairs for word in bare if alone is None and (pairs := speller.apart(word))}
+    nearest = {word: found for word in bare if (found := speller.correct(word)) is not None}
+    better = {word: found for word, found in nearest.items() if alone is None or found in alone}
     unknown = list(dict.fromkeys(word for word in bare if word in apart or word in better))
     if not unknown or len(unknown) > MOST_LOOK_UPS:
         return {}

@@ -466,6 +466,12 @@ _TABLE = (
     ("lake that has no ducks", "lake", "-ducks", "", ""),
     ("lake where there are no ducks", "lake", "-ducks", "", ""),
     ("horse show no people", "horse show", "", "", "nobody"),
+    ("lake that never has ducks", "lake", "-ducks", "", ""),
+    ("lake that hasn't got any ducks", "lake", "-ducks", "", ""),
+    ("lake that is not having ducks", "lake", "-ducks", "", ""),
+    ("street without so many cars", "street", "-cars", "", ""),
+    ("lake without ducks or any of the swans", "lake", "-ducks -swans", "", ""),
+    ("lake without ducks or even swans", "lake", "-ducks -swans", "", ""),
     ("sky, not a cloud in sight", "sky", "-cloud", "", ""),
     ("lake not a person in sight", "lake", "", "", "nobody"),
     ("lake not people in sight", "lake", "", "", "nobody"),
@@ -589,6 +595,8 @@ def _lake_speller() -> Speller:
         ("lake exept ducks and swans", "lake except ducks and swans", "lake -ducks -swans"),
         ("lake no dogs exluding ducks", "lake excluding ducks", "lake -dogs -ducks"),
         ("lkae witout red boats", "lake without red boats", "lake without red boats"),
+        ("lake witout any ducks or swans", "lake without any ducks or swans", "lake -ducks -swans"),
+        ("lake or sea witout ducks", "lake or sea without ducks", "lake or sea -ducks"),
     ],
 )
 def test_a_slip_in_a_cue_is_put_right_before_negations_are_read(asked: str, searched: str, text: str) -> None:
@@ -615,6 +623,12 @@ def test_a_slip_in_a_cue_leaves_people_out_by_their_filter() -> None:
     assert (understood.text, understood.filters.people) == ("lake", False)
     kept = reader.read(SearchQuery(q="lake witout people"), lambda words: [*words])
     assert (kept.text, kept.spelling, kept.filters.people) == ("lake witout people", None, None)
+
+
+@pytest.mark.parametrize("asked", ['lake "love witout end"', "lake or witout", "lkae or sea"])
+def test_no_other_slip_is_put_right_of_who_says_exactly_what_is_wanted(asked: str) -> None:
+    understood = QueryReader(_lake_speller, {}).read(SearchQuery(q=asked), lambda _: ())
+    assert (understood.spelling, understood.text) == (None, asked)
 
 
 def test_nothing_that_is_denied_brings_pictures_up() -> None:
