@@ -567,7 +567,7 @@ class Interpretation(BaseModel):
 
 
 class Synonyms(BaseModel):
-    """A word and what was looked for as well."""
+    """A word, or two side by side, and what was looked for as well."""
 
     word: str
     instead: list[str]
