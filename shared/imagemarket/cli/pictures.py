@@ -258,11 +258,16 @@ def _unfit(path: Path, size: int) -> str | None:
     return None
 
 
+def _key(name: str) -> str:
+    """As files are called here: in composed form, without what leads nowhere (`./`); what leads out (`..`) stays."""
+    return str(PurePosixPath(unicodedata.normalize("NFC", name))) if name else name
+
+
 def _told_once(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object none of whose keys says something that another one says otherwise. Raises `CliError`."""
     seen: set[str] = set()
     for key, _ in pairs:
-        if (composed := unicodedata.normalize("NFC", key)) in seen:
+        if (composed := _key(key)) in seen:
             raise CliError(f"{path}: {key} stands twice; say all of it in one place")
         seen.add(composed)
     return dict(pairs)
@@ -277,7 +282,7 @@ class _Notes:
     def __init__(self, path: Path, notes: Mapping[str, PictureNotes], *, of_all: bool = False) -> None:
         self.folder = path.parent.resolve()
         self._path = path
-        self._notes = {unicodedata.normalize("NFC", name): said for name, said in notes.items()}
+        self._notes = {_key(name): said for name, said in notes.items()}
         self._of_all = of_all
 
     @classmethod

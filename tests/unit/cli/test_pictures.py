@@ -196,6 +196,14 @@ def test_a_bare_name_goes_to_no_other_picture_of_this_name(tmp_path: Path) -> No
     assert ({name for name, title in given.items() if title}, "several" in told["x.jpg"]) == ({"DSC_7.jpg", "y.jpg"}, 1)
 
 
+def test_a_name_may_say_that_it_begins_here(tmp_path: Path) -> None:
+    names = ("./x.jpg", "sub/./y.jpg", "././sub//z.jpg", "../out.jpg", "sub/../w.jpg")
+    a_tree(tmp_path, "x.jpg", "w.jpg", "out.jpg", "sub/y.jpg", "sub/z.jpg", top=dict.fromkeys(names, "T"))
+    given, told = titles(tmp_path)
+    assert {name for name, title in given.items() if title} == {"x.jpg", "sub/y.jpg", "sub/z.jpg"}
+    assert {name for name, why in told.items() if "no such picture" in why} == {"../out.jpg", "sub/../w.jpg"}
+
+
 def test_what_is_beside_a_metadata_file_has_its_notes_though_it_is_not_sent(tmp_path: Path) -> None:
     a_tree(tmp_path, "DSC_7.jpg", "other.jpg", "sub/DSC_7.jpg", top={"DSC_7.jpg": "T"})
     assert titles(tmp_path / "other.jpg", tmp_path / "sub")[0] == {"other.jpg": None, "DSC_7.jpg": None}
@@ -367,6 +375,7 @@ def test_notes_are_found_however_accents_are_written(tmp_path: Path, form: Any, 
         ),
         ('{"a.jpg": {"title": "A"}, "b.jpg": {}, "a.jpg": {"title": "B"}}', "a.jpg stands twice"),
         ('{"\\u00e9.jpg": {}, "e\\u0301.jpg": {}}', "stands twice"),
+        ('{"a.jpg": {"title": "A"}, "./a.jpg": {"title": "B"}}', "./a.jpg stands twice"),
         ('{"a.jpg": {"title": "A", "title": "B"}}', "title stands twice"),
         (json.dumps({"a.jpg": {"tags": ["x" * 101]}}), "a.jpg / tags / 0: takes at most 100 characters"),
     ],
