@@ -12,6 +12,7 @@ import resource
 import stat
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +108,35 @@ def test_one_is_shown_with_its_image(dlq: Dlq, room: Room, database: Database) -
     assert document["image"]["contributor_id"] == str(owner)
     missing = dlq("show", "0000")
     assert missing.exit_code == 1
+
+
+@pytest.mark.parametrize("words", [["replay"], ["purge", "--yes", "--to", "kept.jsonl"], ["export", "kept.jsonl"]])
+def test_a_message_is_named_by_the_beginning_of_its_id_and_has_to_be_there(
+    dlq: Dlq, room: Room, words: list[str]
+) -> None:
+    for body in ("a", "b"):
+        room.die(body, DependencyUnavailable("x"))
+    chosen, other = room.service.look(_all())[2].messages
+    for wrong in ("", " ", "0000-none", "0" * 36, f"{chosen.id}0"):
+        missing = dlq(*words, "--message", wrong)
+        assert missing.exit_code == 1, missing.output
+        assert "no dead letter has this id" in str(missing.exception)
+    filtered = dlq(*words, "--message", chosen.id, "--error", "Other")
+    assert filtered.exit_code == 1
+    assert "no dead letter that the other filters leave has this id" in str(filtered.exception)
+    beginning = next(chosen.id[:length] for length in range(1, 37) if not other.id.startswith(chosen.id[:length]))
+    done = dlq(*words, "--message", beginning.upper(), "--json")
+    assert (done.exit_code, [each["message_id"] for each in json.loads(done.stdout)["messages"]]) == (0, [chosen.id])
+
+
+def test_several_ids_that_begin_as_named_are_none(dlq: Dlq, room: Room) -> None:
+    for number in range(17):  # of 16 first letters
+        room.die(str(number), DependencyUnavailable("x"))
+    first = Counter(each.id[0] for each in room.service.look(_all())[2].messages).most_common(1)[0][0]
+    refused = dlq("replay", "--message", first)
+    assert refused.exit_code == 1
+    assert "several ids begin like this" in str(refused.exception)
+    assert room.sqs.visible(f"{UPLOADS}-dead") == 17
 
 
 def test_a_body_nested_deeper_than_any_of_ours_is_shown_as_it_is(dlq: Dlq, room: Room) -> None:

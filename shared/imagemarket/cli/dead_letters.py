@@ -35,6 +35,8 @@ SOMETHING_LEFT = 3
 """Exit status when something was refused or failed, or when `list --fail-if-any` found dead letters."""
 
 _TOLD_AT_MOST = 10
+_ID_LETTERS = 36
+"""Of a message's id, which SQS makes as a UUID."""
 
 _MOST_OF_A_LINE = 8 * 1024**2
 """Bytes: a message of SQS has 1 MiB at most, each byte of which JSON may write with six."""
@@ -79,7 +81,7 @@ _Newer = Annotated[
     timedelta | None,
     typer.Option(parser=_duration, metavar="TIME", help="Only messages sent more recently than this: 90s, 30m, 2h."),
 ]
-_Message = Annotated[str | None, typer.Option(metavar="ID", help="Only this message.")]
+_Message = Annotated[str | None, typer.Option(metavar="ID", help="Only this message; its id's beginning is enough.")]
 _All = Annotated[bool, typer.Option("--all", help="Every dead letter of the stage; needed when no filter is given.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
@@ -110,6 +112,37 @@ def _filtered(choice: Choice, *, all_: bool) -> None:
     """Nobody replays or removes everything by leaving something out."""
     if all_ == (choice != type(choice)()):
         raise typer.BadParameter("say which by a filter, or every one by --all (not both)")
+
+
+def _begun(service: DeadLetters, beginning: str, choice: Choice) -> DeadMessage:
+    """The one of the chosen messages whose id begins so. Raises `CliError` where there is none, or several."""
+    begins = beginning.strip().lower()
+    found = [each for view in service.look(choice) for each in view.messages if begins and each.id.startswith(begins)]
+    if len(found) != 1:
+        raise _not_named(beginning, choice, several=bool(found))
+    return found[0]
+
+
+def _check_found(report: Report, choice: Choice) -> None:
+    """Raises `CliError` where a message was named and is not there."""
+    if choice.message is not None and not report.lines:
+        raise _not_named(choice.message, choice.model_copy(update={"message": None}))
+
+
+def _not_named(message: str, choice: Choice, *, several: bool = False) -> CliError:
+    filtered = " that the other filters leave" if choice != type(choice)() else ""
+    return CliError(
+        f"{shown(message)}: {'several ids begin like this' if several else f'no dead letter{filtered} has this id'};"
+        " `list --messages` names them (a message that somebody else looks at is back in two minutes)"
+    )
+
+
+def _whole(service: DeadLetters, choice: Choice) -> Choice:
+    """The choice with the whole id of a message of which the beginning was given."""
+    if choice.message is None or len(choice.message) >= _ID_LETTERS:
+        return choice.model_copy(update={"message": choice.message and choice.message.strip().lower()})
+    others = choice.model_copy(update={"message": None})
+    return choice.model_copy(update={"message": _begun(service, choice.message, others).id})
 
 
 @contextmanager
@@ -221,15 +254,7 @@ def show(
     from imagemarket.operations.dead_letters.models import Choice
 
     with _dead_letters(stage) as service:
-        found = [
-            each for view in service.look(Choice()) for each in view.messages if each.id.startswith(message.lower())
-        ]
-        if len(found) != 1:
-            raise CliError(
-                f"{message}: {'no dead letter has this id' if not found else 'several ids begin like this'};"
-                " `list --messages` names them (a message that somebody else looks at is back in two minutes)"
-            )
-        (chosen,) = found
+        chosen = _begun(service, message, Choice())
         image = wiring.image_inspector().image(chosen.image_id) if chosen.image_id else None
     if as_json:
         document = chosen.model_dump(mode="json", exclude={"attributes"}) | {
@@ -311,16 +336,19 @@ def replay(
     """
     choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
     _filtered(choice, all_=all_)
-    with _dead_letters(stage) as service, _progress("Replaying", service, choice, quiet=as_json or dry_run) as advance:
-        report = service.replay(
-            choice,
-            replayed_by=os.environ.get("USER") or "admin",
-            limit=limit,
-            rate=rate,
-            dry_run=dry_run,
-            most_replays=None if force else 1,
-            progress=advance,
-        )
+    with _dead_letters(stage) as service:
+        choice = _whole(service, choice)
+        with _progress("Replaying", service, choice, quiet=as_json or dry_run) as advance:
+            report = service.replay(
+                choice,
+                replayed_by=os.environ.get("USER") or "admin",
+                limit=limit,
+                rate=rate,
+                dry_run=dry_run,
+                most_replays=None if force else 1,
+                progress=advance,
+            )
+    _check_found(report, choice)
     _tell(report, as_json=as_json)
 
 
@@ -346,6 +374,7 @@ def purge(
     choice = _choice(queue, error, image, contributor, older_than, newer_than, message)
     _filtered(choice, all_=all_)
     with _dead_letters(stage) as service:
+        choice = _whole(service, choice)
         number = sum(len(view.messages) for view in service.look(choice))
         if number and not yes:
             confirm(f"Remove {counted(number, 'dead letter')} of stage {stage}?")
@@ -355,6 +384,7 @@ def purge(
         from imagemarket.operations.dead_letters.models import Report
 
         report = Report()
+        _check_found(report, choice)
     elif report.lines and not as_json:
         say(f"They are in {target}.")
     _tell(report, as_json=as_json)
@@ -386,11 +416,13 @@ def export(
     if as_json and str(to) == "-":
         raise typer.BadParameter("--json tells what went into a file; - has JSON on every line already")
     with _dead_letters(stage) as service:
+        choice = _whole(service, choice)
         if str(to) == "-":
-            service.export(choice, sys.stdout)
+            _check_found(service.export(choice, sys.stdout), choice)
             return
         with _whole_file(to) as file:
             report = service.export(choice, file)
+    _check_found(report, choice)
     _tell(report, as_json=as_json)
 
 
