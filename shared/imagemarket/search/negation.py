@@ -129,6 +129,7 @@ _WORDS_BETWEEN = (
 """What may stand between "without" and what it leaves out; "not for" and "not all" begin a sentence."""
 _ALTERNATIVES = frozenset({"or", "OR", "nor", "and/or"})
 _JOINTS = _ALTERNATIVES | {"and", "&", "+", "/"}
+_AS_WELL_AS = ("as", "well", "as")
 _SAYS = frozenset("is are was were am be it's that's do does did can will or me i you he she we they".split())  # noqa: SIM905 - shorter
 """Before "not" they make a sentence ("this is not a pipe", "forget me not"), which leaves nothing out."""
 _OF_A_VERB = frozenset(
@@ -139,7 +140,7 @@ a mask")."""
 _ALLOWS = frozenset({"allowed", "permitted", "please", "beyond"})
 """Behind what a sign forbids."""
 _WHERE = frozenset({"in", "on", "at", "with", "from", "near", "under", "behind", "inside", "during"})
-"""Behind "not" they tell where, when or with what it is not: "not at sunset"."""
+"""Behind "not" and "except" they tell where, when or with what it is not: "not at sunset"."""
 _SIGNS_THAT_SAY_NO = frozenset({"sign", "signs", "symbol", "symbols", "icon", "icons", "warning", "label"})
 _NOT_A_THING = (
     STOP_WORDS
@@ -577,7 +578,7 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
         if not (weak and _on_a_sign(words, end)):
             return _Negation(end, named, None, said, strong, operator, cue.alone, having=cue.having)
     place = cue.span
-    where = said == "not" and place + 1 < len(words) and words[place].lower() in _WHERE
+    where = said in {"not", "except", "excluding"} and place + 1 < len(words) and words[place].lower() in _WHERE
     place += where
     passed_over = _ARTICLES if (weak and not where) or operator else _WORDS_BETWEEN
     while place < len(words) and (
@@ -697,13 +698,15 @@ def _list(
         several = commas and (last or len(named) - len(sure[1]) == 1) and _of_a_list(thing)
         if joined or several:
             sure = (place, named[:])
-        joint = words[place] if place < len(words) else ""
+        joint, span = words[place] if place < len(words) else "", 1
+        if tuple(map(str.lower, words[place : place + 3])) == _AS_WELL_AS:
+            joint, span = "and", 3
         joined = joint in joints and (joint != "and" or named == sure[1])
         last = joint in joints and not joined  # "without people, furniture and windows"
         if joined or last:
             between = _ARTICLES.union(joints)  # "and / or"
             between |= _WORDS_BETWEEN if joint in _ALTERNATIVES else _WHOSE_OR_WHICH if whose else frozenset()
-            place += 1
+            place += span
             while place < len(words) and words[place].lower() in between:
                 place += 1
         elif not comma:
