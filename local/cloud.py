@@ -136,7 +136,6 @@ class Cloud:
         `reset` of this state may begin."""
         with _only_one(self.layout):
             self._check_room()
-            self._move_off_taken_ports()
             if strays := self.supervisor.sweep_strays():
                 console.print(f"Ended {strays} processes that had outlived a part that was killed")
             changed = search is not None and self._choose_search(search)
@@ -190,10 +189,13 @@ class Cloud:
             if folder.exists():
                 folder.chmod(0o700)
 
-    def _move_off_taken_ports(self) -> None:
-        for name, port in self.layout.ports().items():
-            if self.supervisor.process(name) is None and not port_is_free(port):
-                self.layout.choose_another_port(name)
+    def _part_on_free_port(self, name: str) -> Part:
+        """The part as it is to start now: an inner one moves where another program took its port, which may happen
+        long after it was chosen, while others install and start. The front door's is a person's choice."""
+        port = self.layout.ports().get(name)
+        if port is not None and self.supervisor.process(name) is None and not port_is_free(port):
+            self.layout.choose_another_port(name)
+        return next(part for part in self.parts() if part.name == name)
 
     def _start_all(self) -> None:
         layout = self.layout
@@ -210,7 +212,8 @@ class Cloud:
             clear_scratch(layout)
             forget_unfinished(layout)
         started: set[str] = set()
-        for part in self.parts():
+        for name in [part.name for part in self.parts()]:
+            part = self._part_on_free_port(name)
             with step(part.title) as say:
                 if self.supervisor.start(part):
                     started.add(part.name)

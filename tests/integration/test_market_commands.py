@@ -246,7 +246,7 @@ def test_a_reset_waits_until_the_demo_of_an_up_has_ended(state: Path, monkeypatc
         held.append(True)
 
     cloud = Cloud(layout)
-    for name in ("_check_room", "_move_off_taken_ports", "_start_all"):
+    for name in ("_check_room", "_start_all"):
         monkeypatch.setattr(Cloud, name, lambda _: None)
     cloud.up(then=demo)
     assert held == [True]

@@ -13,6 +13,7 @@ import local.cloud
 import local.layout
 from local.cloud import Cloud
 from local.layout import Layout
+from local.processes import Part
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ class _Machine:
         monkeypatch.setattr(cloud.supervisor, "process", lambda name: emulator if name == "aws" else None)
         monkeypatch.setattr(cloud.supervisor, "start", lambda part: part.name in down)
         monkeypatch.setattr(cloud, "build_models", lambda: None)
+        monkeypatch.setattr(local.cloud, "port_is_free", lambda _: True)
         for name in ("make_cluster", "make_database"):
             monkeypatch.setattr(local.cloud, name, lambda *_: None)
         monkeypatch.setattr(local.cloud, "install_node_tools", lambda *_: False)
@@ -67,6 +69,32 @@ def test_functions_that_gave_a_part_up_are_renewed_when_it_is_back(
     machine = _Machine(cloud, [part], monkeypatch)
     cloud._start_all()
     assert machine.did == ["renew_functions"]
+
+
+def test_a_part_whose_port_is_taken_while_up_is_at_work_moves_and_the_front_door_does_not(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _Machine(cloud, [], monkeypatch)
+    chosen, taken, started = cloud.layout.ports(), set[int](), dict[str, Part]()
+
+    def start(part: Part) -> bool:
+        assert part.port == 4711 or part.port not in taken
+        started[part.name] = part
+        return True
+
+    # by others: all while PostgreSQL's folder is made
+    monkeypatch.setattr(local.cloud, "make_cluster", lambda *_: taken.update({*chosen.values(), 4711}))
+    monkeypatch.setattr(local.cloud, "port_is_free", lambda port: port not in taken)
+    monkeypatch.setattr(cloud.supervisor, "process", lambda _: None)
+    monkeypatch.setattr(cloud.supervisor, "start", start)
+    cloud._start_all()
+    assert started["front"].port == 4711
+    ports = cloud.layout.ports()
+    assert {name: part.port for name, part in started.items() if name != "front"} == {
+        name: port for name, port in ports.items() if name in started
+    }
+    assert not set(chosen.values()) & {part.port for part in started.values()}
+    assert f":{ports['aws']}" in " ".join(started["front"].command)
 
 
 def test_functions_that_nothing_was_away_from_are_left_alone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
