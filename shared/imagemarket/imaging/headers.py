@@ -106,7 +106,14 @@ _TAG_OLD_KIND, _OLD_REDUCED = 255, 2
 _TAG_ORIENTATION, _TAG_COLOUR_MAP = 274, 320
 _TAG_RESOLUTION_UNIT, _TAG_INK_NAMES, _TAG_INKS = 296, 333, 334
 _RANGES = 280, 281, 340, 341
-"""The least and greatest sample, once for all channels or for each."""
+"""The least and greatest sample, which libtiff knows where it is one for all channels."""
+_KNOWN: dict[int, Sequence[int]] = {
+    _TAG_ORIENTATION: range(1, 9),
+    _TAG_RESOLUTION_UNIT: range(1, 4),
+    _TAG_PLANES: range(1, 3),
+}
+"""Values that there are."""
+_VALUES_BYTES_MAX = 1 << 16
 _PAGES_MAX = 100
 """Directories that are looked at for the picture."""
 _TAG_MAKE, _TAG_SUB_IFDS, _TAG_DNG_VERSION = 271, 330, 50706
@@ -240,13 +247,6 @@ class TiffDirectory:
         """The bytes of a field of any type, as they stand."""
         field = self.fields[tag]
         return self._bytes(field, field.size)
-
-    def differs(self, tag: int) -> bool:
-        """Whether a field has values of which one is not as the others."""
-        if tag not in self.fields:
-            return False
-        data, size = self.data(tag), _TYPE_BYTES.get(self.fields[tag].kind, 1)
-        return data[size:] != data[:-size]
 
     def without(self, tags: Collection[int], *, last: bool) -> dict[int, bytes]:
         """What to write at which place so that fields, and where it is to be the last one the link to the next
@@ -683,19 +683,27 @@ def _tiff(file: BinaryIO) -> Header:
 
 def _without_errors(passed: Sequence[TiffDirectory]) -> dict[int, bytes]:
     """What libtiff would end the decoding for, and what says nothing of the pixels, is kept from it: a directory behind
-    the picture's, and fields with values that it knows none of, which it leaves out anyway."""
+    the picture's, and fields whose values it does not know."""
     instead = dict[int, bytes]()
     for directory in passed:
         samples = directory.numbers(_TAG_SAMPLES, (1,))[0]
-        wrong = {tag for tag in _RANGES if directory.differs(tag)}
-        for tag, known in ((_TAG_ORIENTATION, range(1, 9)), (_TAG_RESOLUTION_UNIT, (1, 2, 3)), (_TAG_PLANES, (1, 2))):
-            wrong |= {tag} if directory.numbers(tag, (1,))[0] not in known else set()
-        names = directory.data(_TAG_INK_NAMES) if _TAG_INK_NAMES in directory.fields else None
-        inks = directory.numbers(_TAG_INKS, (samples,))[0]
-        if inks != samples or (names is not None and names.count(b"\0") != samples):
-            wrong |= {_TAG_INKS, _TAG_INK_NAMES}
-        instead |= directory.without(wrong, last=directory is passed[-1])
+        asked = (*_KNOWN, *_RANGES, _TAG_INKS, _TAG_INK_NAMES)
+        unknown = {tag for tag in asked if tag in directory.fields and not _is_known(directory, tag, samples)}
+        instead |= directory.without(unknown, last=directory is passed[-1])
     return instead
+
+
+def _is_known(directory: TiffDirectory, tag: int, samples: int) -> bool:
+    """Whether libtiff knows the value of a field; one beyond the end, or of many bytes, is none to look at."""
+    try:
+        if tag in _KNOWN or tag == _TAG_INKS:
+            return directory.numbers(tag, (1,))[0] in _KNOWN.get(tag, (samples,))
+        if directory.fields[tag].size > _VALUES_BYTES_MAX:
+            return False
+        data, size = directory.data(tag), _TYPE_BYTES.get(directory.fields[tag].kind, 1)
+    except UnreadableImage:
+        return False
+    return data.count(b"\0") == samples if tag == _TAG_INK_NAMES else data[size:] == data[:-size]
 
 
 def _deflated(directory: TiffDirectory, size: int) -> tuple[tuple[int, int], ...]:

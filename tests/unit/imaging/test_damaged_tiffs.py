@@ -268,6 +268,26 @@ def test_a_field_that_says_nothing_of_the_pixels_ends_nothing(
     assert not odd.turned
 
 
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (274, (3, [1, 1, 1])),
+        (296, (3, [2, 2, 2])),
+        (281, (3, [255, 255, 255])),
+        (340, (12, [0, 0, 0])),
+        (333, (2, list(b"Cyan\0Magenta\0Yellow\0Black\0"))),
+    ],
+)
+def test_such_a_field_may_lie_beyond_the_end(tag: int, value: tuple[int, list[int]], tmp_path: Path) -> None:
+    fields = {262: (3, [5]), tag: value}
+    path = write_tiff(tmp_path / "a.tif", _noise(4), fields=fields)
+    data = bytearray(path.read_bytes())
+    entry = data.index(struct.pack("<HHI", tag, value[0], len(value[1])), 240_008)
+    struct.pack_into("<I", data, entry + 8, 5_000_000)
+    path.write_bytes(data)
+    assert decode(path).picture.size == (300, 200)
+
+
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_an_odd_orientation_hides_no_damage(compression: str, tmp_path: Path) -> None:
     data = _tiff(compression, {274: 3, 296: 3})
