@@ -95,7 +95,7 @@ def test_a_process_that_dies_is_an_answer_and_the_next_picture_gets_another(
     inspector.inspect(landscape)
     dying = inspector.pid
     assert dying is not None
-    killer = threading.Timer(0.2, os.kill, (dying, ended_by))
+    killer = threading.Timer(0.05, os.kill, (dying, ended_by))
     killer.start()
     with pytest.raises(error):
         inspector.inspect(slow)
