@@ -16,6 +16,7 @@ from imagemarket.identity.mails import AccountMailRequests, MailTokens
 from imagemarket.identity.postgres import PostgresIdentityStore
 from imagemarket.notifications.account_mails import PER_DAY, PER_HOUR, AccountMails
 from imagemarket.notifications.files import FileMailer
+from imagemarket.notifications.ports import Mail
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, InvalidMailToken, InvalidRequest
 from imagemarket.platform.roles import DatabaseRole
@@ -225,3 +226,18 @@ def test_what_waits_longest_is_sent_first_and_what_nobody_waits_for_any_more_not
     assert post.queue.take() == [first]
     post.kit.clock.advance(timedelta(days=1))
     assert post.requests.wake() == 0
+
+
+def test_a_mail_that_takes_long_keeps_nobody_from_signing_in(post: Post) -> None:
+    """Nor from anything else that locks the account's row."""
+    post.kit.registered()
+    signed_in: list[str] = []
+
+    class SlowMailer:
+        def send(self, mail: Mail) -> None:
+            signed_in.append(post.kit.login().account.email)
+
+    post.sender._mailer = SlowMailer()
+    (message,) = post.queue.take()
+    post.sender.send(UUID(message["account_mail_id"]))
+    assert signed_in == [EMAIL]

@@ -35,6 +35,7 @@ from imagemarket.notifications.models import (
     RETRY_SCHEDULE,
     WebhookRequest,
 )
+from imagemarket.notifications.ports import Mail
 from imagemarket.notifications.sender import WebhookSender
 from imagemarket.notifications.service import Digests, Inbox, Teller
 from imagemarket.notifications.targets import TargetRules
@@ -684,6 +685,23 @@ def test_workers_at_once_send_no_more_than_the_days_mails_and_none_twice(
     assert len(mails(tmp_path / "mail")) == NEWS_MAILS_PER_DAY
     sent = database.fetch_one("SELECT count(*) AS number FROM mails_sent WHERE user_id = %s", (owner,))
     assert sent == {"number": NEWS_MAILS_PER_DAY}
+
+
+def test_news_that_take_long_to_send_lock_nobodys_account(room: Room, owner: UUID, database: Database) -> None:
+    sent: list[str] = []
+
+    class SlowMailer:
+        def send(self, mail: Mail) -> None:
+            with database.transaction() as connection:
+                connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE NOWAIT", (owner,))
+            sent.append(mail.subject)
+
+    room.teller._mailer = SlowMailer()
+    for _ in range(NEWS_MAILS_PER_DAY + 1):
+        room.change(an_image(database, owner), "rejected")
+    room.tell()
+    room.teller.digest(owner)
+    assert len(sent) == NEWS_MAILS_PER_DAY + 1
 
 
 # --- nobody's receiver takes another's turn

@@ -76,14 +76,14 @@ _COUNTED = re.compile(
     r"|[Dd][Jj][Ii]_(?:fly|mimo)_\d[\d_]*"
     r"|[A-Za-z_]+[_-](?:\d{9,}|\d{8}[_.-]\d{4,})[\d_.-]*"
     rf"|(?:[^\s/\\]+[\\/]+)*[_.-]?(?!(?:{_CATALOGUES})[_.-]?\d)[A-Za-z]{{0,5}}[_.-]?"
-    rf"(?:(?!{_DAY}$)\d{{4,}}|\d{{3,}}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{{0,3}}"
+    rf"(?:(?!{_DAY}(?:[_.-]\d{{1,2}})?$)\d{{4,}}|\d{{3,}}(?=[A-Z]))(?:[_.-]+\d+)*[A-Z]{{0,3}}"
 )
 """A few letters and a long number, as files and parts of any device are called: DSC_1234, ICM107B. What is shorter may
 be a mountain or an aeroplane (K2, A380), and a year or a day may stand behind a place (Rome2024, wedding_20240506)."""
 
 _PATH = re.compile(
     r"[A-Za-z]:[\\/].*|\\\\[^\s\\].*|~/.*|(?:\.{1,2})?/(?=\S)(?:[^/]+/)+[^/]*|(?:[^\\]+\\){2,}[^\\]*|Macintosh HD:.*"
-    r"|[a-z]+://\S+"
+    r"|(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S+|[Ww][Ww][Ww]\.\S+|(?:mailto:)?[^\s@]+@[^\s@]+\.[A-Za-z]+"
 )
 """Of Windows (a drive, a share, folders in a row), Unix and old Macs, and addresses. A slash alone is
 between words, too (AC/DC)."""

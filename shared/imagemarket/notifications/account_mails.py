@@ -11,7 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from imagemarket.notifications.messages import request_and_page
-from imagemarket.notifications.ports import Mail, Mailer, sent_or_written_off
+from imagemarket.notifications.ports import Mail, Mailer, one_mail_at_a_time, sent_or_written_off
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
 from imagemarket.platform.telemetry import count, logger
@@ -66,8 +66,7 @@ class AccountMails:
             connection.execute("UPDATE account_mails SET handled_at = %s WHERE id = %s", (now, request_id))
             if row["id"] is None or (row["purpose"] == "confirm_email" and row["email_confirmed_at"] is not None):
                 return
-            # One mail of an account at a time, so that the limits hold.
-            connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (row["id"],))
+            one_mail_at_a_time(connection, row["id"])
             sent = connection.execute(
                 "SELECT at FROM mails_sent WHERE user_id = %s AND at > %s AND purpose = %s",
                 (row["id"], now - timedelta(days=1), row["purpose"]),

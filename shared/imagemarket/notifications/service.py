@@ -20,7 +20,7 @@ from imagemarket.notifications.models import (
     NotificationView,
     ReadReceipt,
 )
-from imagemarket.notifications.ports import Mailer, sent_or_written_off
+from imagemarket.notifications.ports import Mailer, one_mail_at_a_time, sent_or_written_off
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.queue import Queue
@@ -124,8 +124,7 @@ class Teller:
         for row in waiting:
             mail = mail_of(row["id"], row["type"], row["data"], to=row["email"], base_url=self._base_url)
             with self._database.transaction() as connection:
-                # One mail of an account at a time, so that the limit holds and none is sent twice.
-                connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (row["account_id"],))
+                one_mail_at_a_time(connection, row["account_id"])
                 found = connection.execute(
                     "SELECT mailed_at IS NULL AS waits, (SELECT count(*) FROM mails_sent"
                     "  WHERE user_id = %s AND purpose = 'news' AND at > %s) AS sent FROM notifications WHERE id = %s",
@@ -149,10 +148,10 @@ class Teller:
         """
         now = self._clock.now()
         with self._database.transaction() as connection:
+            one_mail_at_a_time(connection, account_id)
             account = connection.execute(
                 "SELECT u.email FROM users u WHERE u.id = %s AND u.email_confirmed_at IS NOT NULL AND NOT EXISTS"
-                " (SELECT 1 FROM mails_sent WHERE user_id = u.id AND purpose = 'digest' AND at > %s)"
-                " FOR NO KEY UPDATE",
+                " (SELECT 1 FROM mails_sent WHERE user_id = u.id AND purpose = 'digest' AND at > %s)",
                 (account_id, now - DIGEST_EVERY),
             ).fetchone()
             if account is None:

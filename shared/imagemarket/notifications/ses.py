@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagemarket.notifications.messages import as_message
-from imagemarket.notifications.ports import Mail, UndeliverableMail
+from imagemarket.notifications.ports import Mail
 from imagemarket.platform.errors import DependencyUnavailable
 
 
@@ -24,6 +24,4 @@ class SesMailer:
         try:
             self._client.send_email(Destination={"ToAddresses": [mail.to]}, Content={"Raw": {"Data": message}})
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "BadRequestException":
-                raise UndeliverableMail("The mail service calls the message malformed.") from error
             raise DependencyUnavailable("The mail service did not take the message; try again.") from error

@@ -136,14 +136,12 @@ def test_a_request_as_ses_takes_it() -> None:
         SesMailer(client, "a@market.test").send(Mail(to="ann@example.com", subject="s", text="t", message_id="m"))
 
 
-@pytest.mark.parametrize(
-    ("code", "raised"),
-    [("TooManyRequestsException", DependencyUnavailable), ("BadRequestException", UndeliverableMail)],
-)
-def test_what_ses_calls_malformed_is_not_tried_again(code: str, raised: type[Exception]) -> None:
+def test_what_ses_does_not_take_is_tried_again() -> None:
+    """Be it called malformed: a sender that is no address of ours is mended in the settings."""
     mail = Mail(to="ann@example.com", subject="s", text="t", message_id="m")
-    with pytest.raises(raised):
-        SesMailer(Ses(code), "a@market.test").send(mail)
+    for code in ("TooManyRequestsException", "BadRequestException"):
+        with pytest.raises(DependencyUnavailable):
+            SesMailer(Ses(code), "a@market.test").send(mail)
 
 
 OPENAPI = Path(__file__).parents[3] / "functions" / "docs_api" / "openapi.json"
