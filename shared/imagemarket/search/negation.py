@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
-from imagemarket.search.spelling import english_words
+from imagemarket.search.spelling import PARTICLES, english_words
 from imagemarket.search.synonyms import singulars
 from imagemarket.search.words import (
     NEVER_ALONE,
@@ -58,6 +58,10 @@ _HAVING = frozenset(
     " feature features featuring".split()
 )
 """Verbs that say what a picture has: not to have something is to be without it."""
+_CONTAINING = frozenset(
+    {"contain", "contains", "containing", "include", "includes", "including", "showing", "featuring"}
+)
+"""Those of them that are nothing else; "shows" and "features" may be things."""
 _VERBS = frozenset({"has", "have", "having", "had", "is", "are", "was", "were"})
 _BEFORE_A_VERB = (frozenset({"there"}), frozenset({"that", "which", "who", "where"}))
 """With a verb they begin the clause of a negation, the nearest first: "lake where there are no ducks"."""
@@ -327,7 +331,7 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         joined, after_negation = typed_as[-1].endswith((",", ";")), True
         for each in read_as.named:
             if each not in PEOPLE:
-                unwanted.append(each)
+                unwanted += [each, *_as_two_words(each)]
                 told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
                 if read_as.operator:
                     spared[each] = ()
@@ -496,9 +500,13 @@ def _tokens(text: str) -> list[str]:
 
 
 def _without_clause(kept: list[str], *, verb: bool) -> list[str]:
-    """The words before a negation without the beginning of its clause, whose verb it may have itself (`verb`)."""
+    """The words before a negation without the beginning of its clause ("that has", "containing", "which shows"), whose
+    verb it may have itself (`verb`)."""
     end = len(kept)
-    if end and _bare(kept[-1]) in _VERBS:
+    said = [_bare(word) for word in kept[-2:]]
+    if said[-1:] == ["got"] and said[0] in _VERBS:
+        end -= 2
+    elif said and (said[-1] in _VERBS | _CONTAINING or (said[-1] in _HAVING and said[0] in _BEFORE_A_VERB[1])):
         end -= 1
     elif not verb:
         return kept
@@ -580,7 +588,9 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     place = cue.span
     where = said in {"not", "except", "excluding"} and place + 1 < len(words) and words[place].lower() in _WHERE
     place += where
-    passed_over = _ARTICLES if (weak and not where) or operator else _WORDS_BETWEEN
+    passed_over = _WORDS_BETWEEN
+    if (weak and not where) or operator:
+        passed_over = _ARTICLES | {"even"} if weak else _ARTICLES
     while place < len(words) and (
         words[place].lower() in passed_over
         or not words[place].strip("([{\"'")
@@ -683,9 +693,9 @@ def _list(
     words: list[str], place: int, *, commas: bool, joints: Collection[str], names: bool, whose: bool
 ) -> tuple[int, list[str]]:
     """The things that begin at a place, which `joints` join, and where they end. Commas join them where a joint does so
-        at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
-        sunset" are no such lists. With `names` two words that are what a thing is called are one, with a hyphen, which
-        leaves them out side by side in any number. With `whose`, or behind "or", the next may be somebody's as well
+    at last, and with `commas` what is many or often absent: "no people, black and white" and "without umbrellas,
+    sunset" are no such lists. With `names` two words that are what a thing is called are one, with a hyphen, which
+    leaves them out side by side in any number. With `whose`, or behind "or", the next may be somebody's as well
     ("without his hat and his bag"); "man without hat and his dog" has the dog."""
     named: list[str] = []
     sure, joined, last = (place, named[:]), True, False
@@ -704,7 +714,7 @@ def _list(
         joined = joint in joints and (joint != "and" or named == sure[1])
         last = joint in joints and not joined  # "without people, furniture and windows"
         if joined or last:
-            between = _ARTICLES.union(joints)  # "and / or"
+            between = _ARTICLES.union(joints, {"even"})  # "and / or"
             between |= _WORDS_BETWEEN if joint in _ALTERNATIVES else _WHOSE_OR_WHICH if whose else frozenset()
             place += span
             while place < len(words) and words[place].lower() in between:
@@ -790,6 +800,12 @@ def _name(words: Sequence[str]) -> str:
     numbers = {second, *singulars(second)}
     known = not _second_words().get(first, frozenset()).isdisjoint(numbers)
     return f"{first}-{second}" if known or _in_parts(first, second, numbers) else ""
+
+
+def _as_two_words(name: str) -> list[str]:
+    """A verb with its particle in quotes, which engines do not otherwise look for side by side: "make-up"."""
+    first, hyphen, second = name.partition("-")
+    return [f'"{first} {second}"'] if hyphen and second in PARTICLES else []
 
 
 def _in_parts(first: str, second: str, numbers: Collection[str]) -> bool:
