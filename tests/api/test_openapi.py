@@ -237,4 +237,4 @@ def test_two_functions_cannot_claim_one_path() -> None:
         """Another function's health."""
 
     with pytest.raises(ValueError, match="GET /v1/health is another function's already"):
-        openapi._add(openapi.build(), create_api("second", router), {}, {})
+        openapi._add(openapi.build(), create_api("second", router), {}, set())
