@@ -40,7 +40,7 @@ RESTORE = Transition("restore", frozenset({ImageStatus.TAKEN_DOWN}), _PUBLISHED)
 DELETE = Transition("delete", _PUBLISHED | _FAILED | {ImageStatus.TAKEN_DOWN}, frozenset({ImageStatus.DELETED}))
 
 TRANSITIONS = (PUBLISH, FAIL, RETRY, ABANDON_RETRY, REPROCESS, TAKE_DOWN, RESTORE, DELETE)
-"""Every change of status that there is. `tests/unit/catalog/test_images.py` draws the table."""
+"""Every change of status that there is; `tests/integration/test_image_status.py` makes each and refuses all others."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
 from imagemarket.notifications.messages import request_and_page
-from imagemarket.notifications.ports import Mail, Mailer, one_mail_at_a_time, sent_or_written_off
+from imagemarket.notifications.ports import Mail, Mailer
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
 from imagemarket.platform.telemetry import count, logger

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.notifications.delivery import Deliveries
+from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
 from imagemarket.notifications.messages import digest_of, mail_of
 from imagemarket.notifications.models import (
     DIGEST_AFTER,
@@ -20,7 +21,7 @@ from imagemarket.notifications.models import (
     NotificationView,
     ReadReceipt,
 )
-from imagemarket.notifications.ports import Mailer, one_mail_at_a_time, sent_or_written_off
+from imagemarket.notifications.ports import Mailer
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.queue import Queue
