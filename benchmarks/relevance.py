@@ -30,15 +30,15 @@ from benchmarks.retrieval import BUNDLE, model_input
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.schema import upgrade
-from imagemarket.search import synonyms
-from imagemarket.search.fusion import Fusion
+from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.models import NEAR, REACH, Filters, Hit, SearchDocument, SearchQuery, Sort
-from imagemarket.search.postgres import PostgresSearch
-from imagemarket.search.ranking import gains, lifted
-from imagemarket.search.spelling import MOST_WORDS, Speller
+from imagemarket.search.query import synonyms
+from imagemarket.search.query.interpretation import QueryReader, Reading, Understood
+from imagemarket.search.query.spelling import MOST_WORDS, Speller
+from imagemarket.search.query.words import Words
+from imagemarket.search.ranking.boosts import gains, lifted
+from imagemarket.search.ranking.fusion import Fusion
 from imagemarket.search.suggestions import SuggestionTable
-from imagemarket.search.understanding import QueryReader, Reading, Understood
-from imagemarket.search.words import Words
 
 MIXTURES = 1000
 FOLDS = 5

@@ -30,7 +30,8 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
-from imagemarket.search.fusion import fuse
+from imagemarket.search.engines.ports import EncodedQuery
+from imagemarket.search.engines.postgres import PostgresSearch, condition_of
 from imagemarket.search.models import (
     REACH,
     Filters,
@@ -38,10 +39,9 @@ from imagemarket.search.models import (
     Mode,
     SearchQuery,
 )
-from imagemarket.search.ports import EncodedQuery
-from imagemarket.search.postgres import PostgresSearch, condition_of
+from imagemarket.search.query.spelling import MOST_WORDS, Speller
+from imagemarket.search.ranking.fusion import fuse
 from imagemarket.search.service import Search
-from imagemarket.search.spelling import MOST_WORDS, Speller
 from imagemarket.search.suggestions import Suggestions, SuggestionTable, SuggestQuery
 
 DOCUMENTS = 10_000

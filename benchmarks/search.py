@@ -30,8 +30,8 @@ from benchmarks.material.catalogue import MODEL, Catalogue, Question
 from benchmarks.material.postgres import SERVER, filled, own_database
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
+from imagemarket.search.engines.postgres import PostgresSearch, condition_of
 from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
-from imagemarket.search.postgres import PostgresSearch, condition_of
 from local.arguments import file_to_write
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _sizes(database: Database, documents: int, size: str) -> Iterator[report.Row
 
 def measure_opensearch(documents: int) -> Iterator[report.Row]:
     """OpenSearch over so many documents, each with its vector; brute force is NumPy's."""
-    from imagemarket.search.opensearch import OpenSearchEngine, connect
+    from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
     from local import opensearch
     from local.layout import REPOSITORY, Layout, free_port
     from local.processes import Supervisor
@@ -297,7 +297,7 @@ def measure_opensearch(documents: int) -> Iterator[report.Row]:
 def measure_qdrant(documents: int) -> Iterator[report.Row]:
     """Qdrant's own engine, in this process, as the product lays out and asks a cluster; brute force is NumPy's."""
     from benchmarks.material.edge import EdgeClient
-    from imagemarket.search.qdrant import ALIAS, Placement, QdrantEngine
+    from imagemarket.search.engines.qdrant import ALIAS, Placement, QdrantEngine
 
     size = f"{documents:,} documents in Qdrant"
     with tempfile.TemporaryDirectory(prefix="imagemarket-bench-") as folder:

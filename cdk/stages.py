@@ -114,7 +114,7 @@ class Stage:
     model_bundle: str
     """Where the bundles lie whose text towers encode queries: folders or `s3://bucket/prefix`, commas between."""
     search_fusion: str
-    """How hybrid search brings words and meaning together; see `imagemarket.search.fusion.Fusion.named`."""
+    """How hybrid search brings words and meaning together; see `imagemarket.search.ranking.fusion.Fusion.named`."""
     public_base_url: str
     """Without a trailing slash."""
     media_base_url: str

@@ -15,8 +15,8 @@ import json
 import sys
 from pathlib import Path
 
-from imagemarket.search.spelling import FOREIGN, MISSPELT_FROM, Speller, english_words
-from imagemarket.search.words import folded
+from imagemarket.search.query.spelling import FOREIGN, MISSPELT_FROM, Speller, english_words
+from imagemarket.search.query.words import folded
 
 _HEADER = """\
 # Common French, German, Spanish, Italian, Portuguese and Dutch words that are not English, without accents, by

@@ -13,8 +13,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from imagemarket.search.spelling import english_words
-from imagemarket.search.words import PLURALS
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.words import PLURALS
 from local.synonyms import first_senses
 
 _HEADER = """\

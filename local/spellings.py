@@ -13,9 +13,9 @@ import re
 import sys
 from pathlib import Path
 
-from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import without_synonyms
-from imagemarket.search.words import SPELLINGS
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.synonyms import without_synonyms
+from imagemarket.search.query.words import SPELLINGS
 
 _HEADER = """\
 # Spellings of one word, by `python -m local.spellings` from VarCon 2020.12.07; not edited by hand.

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import NOT_PLURALS, WORDNET, offensive, without_synonyms
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.synonyms import NOT_PLURALS, WORDNET, offensive, without_synonyms
 
 # Lexicographer files (lexnames(5WN)): animal, artifact, body, event, food, location, object, person, phenomenon, plant.
 _VISIBLE = {"05", "06", "08", "11", "13", "15", "17", "18", "19", "20"}

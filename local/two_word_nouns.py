@@ -12,9 +12,9 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from imagemarket.search.negation import PEOPLE, TWO_WORD_NOUNS
-from imagemarket.search.spelling import english_words
-from imagemarket.search.words import NEVER_ALONE
+from imagemarket.search.query.negation import PEOPLE, TWO_WORD_NOUNS
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.words import NEVER_ALONE
 from local.synonyms import synsets
 
 # Lexicographer files (lexnames(5WN)): animal, artifact, body, communication (signs), food, location, object,

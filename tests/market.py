@@ -15,15 +15,15 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.ratelimits import Policy, RateLimiter
 from imagemarket.platform.roles import DatabaseRole
+from imagemarket.search.by_image import ImageSearch
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.details import ImageDetails
+from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.pages import PageCache
-from imagemarket.search.pictures import PictureSearch
-from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.spelling import Speller
 from imagemarket.search.service import Patience, Search
-from imagemarket.search.spelling import Speller
 from imagemarket.search.suggestions import Suggestions, SuggestionTable
-from imagemarket.search.understanding import QueryReader
 from tests.api.test_search_by_image import Model
 from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
 from tests.roles import InRole
@@ -125,7 +125,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         "token_verifier": kit.verifier,
         "search": search,
         "suggestions": Suggestions(table, lambda: None),
-        "picture_search": PictureSearch(
+        "picture_search": ImageSearch(
             search=search,
             work=MemoryObjectStore("work"),
             decoder=decoder,

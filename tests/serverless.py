@@ -57,7 +57,7 @@ def check(method: str, path: str, parameters: Iterable[str], body: Any) -> None:
 
 def serverless_client(url: str) -> Any:
     """A client like the product's own, held to the service's limits."""
-    from imagemarket.search.opensearch import connect
+    from imagemarket.search.engines.opensearch import connect
 
     client = connect(url)
     perform = client.transport.perform_request

@@ -18,7 +18,7 @@ from typing import LiteralString, cast
 from benchmarks.material.catalogue import Catalogue
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
-from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.engines.postgres import PostgresSearch
 
 SERVER = {
     "shared_buffers": "8GB",

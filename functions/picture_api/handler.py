@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 MAX_BODY_BYTES = 4_194_304
-"""`imagemarket.search.pictures.MAX_DIRECT_BYTES`, which a handler is too light to import; a test compares the two.
+"""`imagemarket.search.by_image.MAX_DIRECT_BYTES`, which a handler is too light to import; a test compares the two.
 JSON takes as much as elsewhere."""
 BODY_INSTEAD = "a larger picture, of up to 10000000 bytes, goes by the form of POST /v1/search/by-image/upload"
 

@@ -12,7 +12,7 @@ from imagemarket.platform.errors import (
     DECODE_REFUSALS,
     InvalidRequest,
     ModelNotReady,
-    PictureNotFound,
+    QueryImageNotFound,
     SearchUnavailable,
     TooManyRequests,
 )
@@ -27,15 +27,15 @@ from imagemarket.platform.http import (
     spend,
     wrong_content_type,
 )
-from imagemarket.search.models import BY_IMAGE_COST, SearchHit, SearchPage
-from imagemarket.search.pictures import (
+from imagemarket.search.by_image import (
     MAX_DIRECT_BYTES,
     ByUpload,
-    OfferPicture,
-    PictureForm,
-    PictureQuery,
+    ImageQuery,
     PictureType,
+    QueryImageUpload,
+    QueryImageUploadRequest,
 )
+from imagemarket.search.models import BY_IMAGE_COST, SearchHit, SearchPage
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -58,7 +58,7 @@ _BODY: dict[str, Any] = {
     status_code=201,
     responses=problem_responses(InvalidRequest, TooManyRequests),
 )
-def offer_picture(body: OfferPicture, request: Request, response: Response) -> PictureForm:
+def offer_picture(body: QueryImageUploadRequest, request: Request, response: Response) -> QueryImageUpload:
     """Up to 10000000 bytes, straight to the object store, for ten minutes. The picture is deleted once it was searched
     by, and within a day in any case. Forms for 100 MB in ten minutes are given to one network, and for 3000 MB to all
     together."""
@@ -73,9 +73,9 @@ def offer_picture(body: OfferPicture, request: Request, response: Response) -> P
     tags=["Search"],
     response_model=SearchPage,
     openapi_extra={"requestBody": _BODY},
-    responses=problem_responses(InvalidRequest, PictureNotFound, *DECODE_REFUSALS, ModelNotReady, SearchUnavailable),
+    responses=problem_responses(InvalidRequest, QueryImageNotFound, *DECODE_REFUSALS, ModelNotReady, SearchUnavailable),
 )
-async def search_by_image(request: Request, query: Annotated[PictureQuery, Query()]) -> Response:
+async def search_by_image(request: Request, query: Annotated[ImageQuery, Query()]) -> Response:
     """The picture itself as the body (JPEG, PNG or TIFF, up to 4194304 bytes: what the gateway hands on), or the
     `upload` of a form as JSON. With all the filters of a search; one page, since the picture is not kept."""
     await run_in_threadpool(spend, request, BY_IMAGE_COST)
@@ -88,7 +88,7 @@ async def search_by_image(request: Request, query: Annotated[PictureQuery, Query
     )
 
 
-def _search(content_type: str, body: bytes, query: PictureQuery) -> SearchPage:
+def _search(content_type: str, body: bytes, query: ImageQuery) -> SearchPage:
     if is_json(content_type):
         check_charset(content_type)
         upload = read_json(ByUpload, body).upload

@@ -67,20 +67,20 @@ if TYPE_CHECKING:
     from imagemarket.platform.outbox import OutboxRelay
     from imagemarket.platform.ratelimits import RateLimiter
     from imagemarket.platform.refreshed import Refreshed
+    from imagemarket.search.by_image import ImageSearch
     from imagemarket.search.details import ImageDetails
-    from imagemarket.search.documents import Indexer
     from imagemarket.search.encoding import QueryEncoders, TextTowers
-    from imagemarket.search.events import EventGatherer
-    from imagemarket.search.opensearch import OpenSearchEngine
-    from imagemarket.search.pictures import PictureSearch
-    from imagemarket.search.ports import DocumentReader
-    from imagemarket.search.postgres import PostgresSearch
-    from imagemarket.search.qdrant import QdrantEngine
-    from imagemarket.search.reembedding import Reembedding
+    from imagemarket.search.engines.opensearch import OpenSearchEngine
+    from imagemarket.search.engines.ports import DocumentReader
+    from imagemarket.search.engines.postgres import PostgresSearch
+    from imagemarket.search.engines.qdrant import QdrantEngine
+    from imagemarket.search.events import SearchEventCollector
+    from imagemarket.search.indexing.documents import Indexer
+    from imagemarket.search.indexing.reembedding import Reembedding
+    from imagemarket.search.indexing.reindex import IndexMaintenance
+    from imagemarket.search.query.spelling import Speller
     from imagemarket.search.service import Search
-    from imagemarket.search.spelling import Speller
     from imagemarket.search.suggestions import Suggestions, SuggestionTable
-    from imagemarket.search.upkeep import Upkeep
 
 Engine = TypeVar("Engine")
 
@@ -751,7 +751,7 @@ def query_encoders() -> QueryEncoders:
 
 @cache
 def postgres_search() -> PostgresSearch:
-    from imagemarket.search.postgres import PostgresSearch
+    from imagemarket.search.engines.postgres import PostgresSearch
 
     return PostgresSearch(database())
 
@@ -767,16 +767,16 @@ def suggestion_table() -> SuggestionTable:
 def speller() -> Refreshed[Speller]:
     """The catalogue's words, ten minutes old at most; the first request goes without rather than wait for them."""
     from imagemarket.platform.refreshed import Refreshed
-    from imagemarket.search.spelling import MOST_WORDS, Speller
+    from imagemarket.search.query.spelling import MOST_WORDS, Speller
 
     return Refreshed("speller", lambda: Speller(suggestion_table().words(MOST_WORDS)), seconds=600, patience=0.05)
 
 
 @cache
-def search_events() -> EventGatherer:
-    from imagemarket.search.events import EventGatherer
+def search_events() -> SearchEventCollector:
+    from imagemarket.search.events import SearchEventCollector
 
-    return EventGatherer(valkey(), database(), suggestion_table())
+    return SearchEventCollector(valkey(), database(), suggestion_table())
 
 
 @cache
@@ -788,7 +788,7 @@ def suggestions() -> Suggestions:
 
 @cache
 def opensearch() -> OpenSearchEngine:
-    from imagemarket.search.opensearch import OpenSearchEngine, connect
+    from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
 
     endpoint = settings().opensearch_endpoint
     signed = endpoint.startswith("https://")
@@ -803,7 +803,7 @@ def opensearch() -> OpenSearchEngine:
 def qdrant() -> QdrantEngine:
     import json
 
-    from imagemarket.search.qdrant import Placement, QdrantEngine, connect
+    from imagemarket.search.engines.qdrant import Placement, QdrantEngine, connect
 
     cluster = json.loads(secret(settings().qdrant_secret_arn))
     replicas = settings().qdrant_replicas
@@ -844,10 +844,10 @@ def _engine_of(engines: dict[str, Callable[[], Engine]], role: str, name: str) -
 def search() -> Search:
     from imagemarket.search.cursor import CursorSigner
     from imagemarket.search.events import ValkeyStream, Visitors
-    from imagemarket.search.fusion import Fusion
     from imagemarket.search.pages import PageCache
+    from imagemarket.search.query.interpretation import QueryReader
+    from imagemarket.search.ranking.fusion import Fusion
     from imagemarket.search.service import Search
-    from imagemarket.search.understanding import QueryReader
 
     return Search(
         keyword=keyword_engine(),
@@ -869,7 +869,7 @@ def search() -> Search:
 
 def reembedding(endpoint_name: str | None = None) -> Reembedding:
     """The way over to another model, which the endpoint of that name serves; the deployment's own by default."""
-    from imagemarket.search.reembedding import Reembedding
+    from imagemarket.search.indexing.reembedding import Reembedding
 
     return Reembedding(
         database=database(),
@@ -879,13 +879,13 @@ def reembedding(endpoint_name: str | None = None) -> Reembedding:
 
 
 @cache
-def picture_search() -> PictureSearch:
+def picture_search() -> ImageSearch:
     from botocore.config import Config
 
     from imagemarket.ingestion.sagemaker import VisionEndpoint
     from imagemarket.platform.ratelimits import RateLimiter
+    from imagemarket.search.by_image import DECODE_SECONDS, IN_ALL, PER_NETWORK, ImageSearch
     from imagemarket.search.events import ValkeyStream
-    from imagemarket.search.pictures import DECODE_SECONDS, IN_ALL, PER_NETWORK, PictureSearch
     from imagemarket.search.service import Search
 
     # Shorter than the function's own time; trying again is the service's to decide.
@@ -901,7 +901,7 @@ def picture_search() -> PictureSearch:
         media_base_url=settings().media_base_url,
         public_base_url=settings().public_base_url,
     )
-    return PictureSearch(
+    return ImageSearch(
         search=by_vectors,
         work=work(),
         decoder=inspector(DECODE_SECONDS),
@@ -921,7 +921,7 @@ def image_details() -> ImageDetails:
 
 @cache
 def indexer() -> Indexer:
-    from imagemarket.search.documents import DocumentBuilder, Indexer
+    from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
     from imagemarket.search.pages import TakeDowns
 
     engines = dict.fromkeys((keyword_engine(), vector_engine()))
@@ -930,8 +930,8 @@ def indexer() -> Indexer:
 
 
 @cache
-def search_upkeep() -> Upkeep:
-    from imagemarket.search.upkeep import Upkeep
+def search_upkeep() -> IndexMaintenance:
+    from imagemarket.search.indexing.reindex import IndexMaintenance
 
     indexes = {settings().keyword_engine: keyword_engine(), settings().vector_engine: vector_engine()}
-    return Upkeep(database(), indexes)
+    return IndexMaintenance(database(), indexes)

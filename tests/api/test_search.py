@@ -19,11 +19,11 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.details import ImageDetails
-from imagemarket.search.documents import DocumentBuilder, Indexer
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Removal
-from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.query.spelling import Speller
 from imagemarket.search.service import Search
-from imagemarket.search.spelling import Speller
 from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from tests.api.events import LambdaContext, caller, http_event, json_of
 from tests.integration.rows import a_contributor

@@ -23,8 +23,8 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DECODE_REFUSALS, DependencyUnavailable, ModelNotReady
 from imagemarket.platform.gateway import MAX_BODY_BYTES
 from imagemarket.platform.ratelimits import RateLimiter
-from imagemarket.search import pictures
-from imagemarket.search.pictures import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, PictureSearch
+from imagemarket.search import by_image as pictures
+from imagemarket.search.by_image import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, ImageSearch
 from imagemarket.vision.models import AnalyseResponse, Analysis
 from local import openapi
 from local.negatives import RAW_KINDS, write_raw
@@ -69,7 +69,7 @@ def engine(model: Model, work: MemoryObjectStore, decoder: Inspector, monkeypatc
     engine.write([document(str(angle), embedding=pointing(angle), colours=("red",)) for angle in (0, 30, 60)], [])
     engine.write([document("blue", embedding=pointing(11), colours=("blue",))], [])
     away = Cache("redis://127.0.0.1:1")  # who comes from loopback is not counted
-    search = PictureSearch(
+    search = ImageSearch(
         search=service(engine), work=work, decoder=decoder, model=model, forms=RateLimiter(lambda: away)
     )
     monkeypatch.setattr(wiring, "picture_search", lambda: search)
@@ -145,7 +145,7 @@ def test_a_large_picture_comes_by_a_form_and_is_deleted(work: MemoryObjectStore)
     assert titles(send({"upload": form["upload"]}, color="red")) == ["0", "30", "60"]
     assert work.versions == {}
     again = json_of(send({"upload": form["upload"]}))
-    assert (again["status"], again["type"]) == (404, "/v1/problems/picture-not-found")
+    assert (again["status"], again["type"]) == (404, "/v1/problems/query-image-not-found")
 
 
 def test_a_picture_is_deleted_also_when_nothing_comes_of_it(work: MemoryObjectStore, model: Model) -> None:

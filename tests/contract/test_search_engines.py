@@ -1,4 +1,4 @@
-"""What every search engine does alike: the contract of `imagemarket.search.ports`."""
+"""What every search engine does alike: the contract of `imagemarket.search.engines.ports`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete, NotFound
 from imagemarket.platform.ids import new_id
-from imagemarket.search import opensearch as opensearch_engine
-from imagemarket.search import postgres
-from imagemarket.search.documents import DocumentBuilder, Indexer
+from imagemarket.search.engines import opensearch as opensearch_engine
+from imagemarket.search.engines import postgres
+from imagemarket.search.engines.opensearch import OpenSearchEngine, connect, definition
+from imagemarket.search.engines.ports import DocumentReader, KeywordEngine, QueryRefused, VectorEngine
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.engines.qdrant import QdrantEngine
+from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
+from imagemarket.search.indexing.reindex import Differences, IndexMaintenance
 from imagemarket.search.models import DocumentRendition, Filters, Hit, Removal, SearchDocument, SearchQuery, Sort
-from imagemarket.search.opensearch import OpenSearchEngine, connect, definition
-from imagemarket.search.ports import DocumentReader, KeywordEngine, QueryRefused, VectorEngine
-from imagemarket.search.postgres import PostgresSearch
-from imagemarket.search.qdrant import QdrantEngine
-from imagemarket.search.spelling import Speller
-from imagemarket.search.understanding import QueryReader
-from imagemarket.search.upkeep import Differences, Upkeep
-from imagemarket.search.words import Words, read
+from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.spelling import Speller
+from imagemarket.search.query.words import Words, read
 from local.layout import free_port
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image, set_status
@@ -1069,7 +1069,7 @@ def kept(request: pytest.FixtureRequest, database: Database) -> Any:
             index = PostgresSearch(database)
         case _:
             index = request.getfixturevalue(request.param)
-    return index, Upkeep(database, {"engine": index})
+    return index, IndexMaintenance(database, {"engine": index})
 
 
 def some_images(database: Database, number: int) -> list[UUID]:

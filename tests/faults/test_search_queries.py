@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from imagemarket.platform.database import Database
-from imagemarket.search import synonyms
+from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.models import Filters, Mode, SearchQuery, Sort
-from imagemarket.search.postgres import PostgresSearch
-from imagemarket.search.understanding import QueryReader
+from imagemarket.search.query import synonyms
+from imagemarket.search.query.interpretation import QueryReader
 from tests.unit.search.kit import document, pointing
 from tests.unit.search.test_service import Measured, service
 

@@ -22,8 +22,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.engines.ports import SearchIndex
 from imagemarket.search.models import SearchDocument
-from imagemarket.search.ports import SearchIndex
 from imagemarket.vision.text import TextEncoder
 from local.layout import LOOPBACK
 from tests.unit.search.kit import document
@@ -67,7 +67,7 @@ def qdrant(folder: Path) -> Answer:
     from qdrant_client import models as q
 
     from benchmarks.material.edge import EdgeClient
-    from imagemarket.search.qdrant import QdrantEngine
+    from imagemarket.search.engines.qdrant import QdrantEngine
 
     client = EdgeClient(folder)
     QdrantEngine(cast("QdrantClient", client)).write(documents(), [])

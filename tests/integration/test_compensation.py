@@ -17,7 +17,7 @@ from imagemarket.ingestion.sweeper import next_run
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, StepUnderWay
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
-from imagemarket.search.documents import DocumentBuilder
+from imagemarket.search.indexing.documents import DocumentBuilder
 from imagemarket.search.models import Removal
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image

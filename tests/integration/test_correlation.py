@@ -28,7 +28,7 @@ from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import batch_handler, logger
-from imagemarket.search.documents import DocumentBuilder, Indexer
+from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from tests.api.events import http_event, json_of
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.receiver import receiving

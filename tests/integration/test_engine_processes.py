@@ -22,11 +22,11 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.encoding import FunctionEncoder
+from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
+from imagemarket.search.engines.qdrant import QdrantEngine
+from imagemarket.search.engines.qdrant import connect as connect_qdrant
 from imagemarket.search.models import Mode, SearchPage, SearchQuery
-from imagemarket.search.opensearch import OpenSearchEngine, connect
 from imagemarket.search.pages import PageCache
-from imagemarket.search.qdrant import QdrantEngine
-from imagemarket.search.qdrant import connect as connect_qdrant
 from imagemarket.search.service import Patience, Search
 from local import opensearch
 from local.layout import LOOPBACK, REPOSITORY, Layout, free_port

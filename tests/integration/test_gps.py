@@ -24,8 +24,8 @@ from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import ImageRejected
 from imagemarket.platform.messages import MessageJournal
-from imagemarket.search.documents import DocumentBuilder, Indexer
-from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from local.layout import REPOSITORY
 from tests.fakes import MemoryStepFunctions
 from tests.golden import golden

@@ -20,9 +20,9 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.http import Caller, create_api, lambda_handler
 from imagemarket.platform.ratelimits import Policy, RateLimiter
+from imagemarket.search.by_image import ImageSearch
 from imagemarket.search.models import BY_IMAGE_COST, COMPUTED_COST
 from imagemarket.search.pages import PageCache
-from imagemarket.search.pictures import PictureSearch
 from local.layout import free_port
 from local.valkey import url_of
 from tests.api.events import LOOPBACK, LambdaContext, http_event, json_of
@@ -171,7 +171,7 @@ def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(
     cache = Cache(valkey_url)
     forms = RateLimiter(lambda: cache, address=Policy("forms", 20, 600), account=Policy("all-forms", 50, 600))
     none = cast("Any", None)
-    search = PictureSearch(search=none, work=MemoryObjectStore("work"), decoder=none, model=none, forms=forms)
+    search = ImageSearch(search=none, work=MemoryObjectStore("work"), decoder=none, model=none, forms=forms)
     monkeypatch.setattr(wiring, "rate_limiter", lambda: RateLimiter(lambda: cache))
     monkeypatch.setattr(wiring, "picture_search", lambda: search)
 

@@ -20,9 +20,9 @@ from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplet
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.schema import upgrade
-from imagemarket.search.documents import DocumentBuilder, Indexer
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, Sort
-from imagemarket.search.postgres import PostgresSearch
 from local.postgres import make_database
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image

@@ -14,11 +14,11 @@ from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.roles import DatabaseRole
-from imagemarket.search.documents import DocumentBuilder
-from imagemarket.search.events import EventGatherer, ValkeyStream, Visitors, impersonal
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.events import SearchEventCollector, ValkeyStream, Visitors, impersonal
+from imagemarket.search.indexing.documents import DocumentBuilder
 from imagemarket.search.models import Filters, Mode, SearchQuery, Sort
 from imagemarket.search.popularity import HALF_LIFE_DAYS, looks
-from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.service import Search
 from imagemarket.search.suggestions import OFTEN, SuggestionTable
 from local.layout import free_port
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.engines
 
 
 @pytest.fixture
-def gatherer(valkey_url: str, database: Database) -> EventGatherer:
+def gatherer(valkey_url: str, database: Database) -> SearchEventCollector:
     indexer = InRole(database, DatabaseRole.INDEXER)
-    return EventGatherer(Cache(valkey_url), indexer, SuggestionTable(indexer))
+    return SearchEventCollector(Cache(valkey_url), indexer, SuggestionTable(indexer))
 
 
 def test_a_search_and_a_look_are_told_by_the_search_id(
-    valkey_url: str, database: Database, gatherer: EventGatherer, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str, database: Database, gatherer: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = MemorySearch()
     engine.write(random_documents(60), [])
@@ -87,7 +87,7 @@ def suggested(database: Database, beginning: str) -> list[str]:
 
 
 def test_what_many_networks_search_becomes_a_suggestion_and_what_finds_nothing_does_not(
-    valkey_url: str, database: Database, gatherer: EventGatherer
+    valkey_url: str, database: Database, gatherer: SearchEventCollector
 ) -> None:
     search = asking(valkey_url)
     for number in range(OFTEN):
@@ -111,7 +111,7 @@ def test_what_many_networks_search_becomes_a_suggestion_and_what_finds_nothing_d
     ],
 )
 def test_one_visitor_or_odd_words_write_into_nobodys_suggestions(
-    valkey_url: str, database: Database, gatherer: EventGatherer, asked: str, addresses: list[str]
+    valkey_url: str, database: Database, gatherer: SearchEventCollector, asked: str, addresses: list[str]
 ) -> None:
     search = asking(valkey_url)
     for address in addresses:
@@ -132,7 +132,7 @@ def test_a_visitors_name_lasts_a_day_and_says_no_address() -> None:
 
 
 def test_looks_make_pictures_popular_once_a_network_and_day(
-    valkey_url: str, database: Database, gatherer: EventGatherer
+    valkey_url: str, database: Database, gatherer: SearchEventCollector
 ) -> None:
     search, often, seldom, never = (
         asking(valkey_url),
@@ -164,7 +164,7 @@ def test_looks_make_pictures_popular_once_a_network_and_day(
 
 
 def test_a_picture_that_gains_looks_is_indexed_again(
-    valkey_url: str, database: Database, gatherer: EventGatherer
+    valkey_url: str, database: Database, gatherer: SearchEventCollector
 ) -> None:
     search, image = asking(valkey_url), an_approved_image(database, a_contributor(database))
     with database.transaction() as connection:
@@ -177,7 +177,7 @@ def test_a_picture_that_gains_looks_is_indexed_again(
 
 
 def test_an_event_that_comes_again_counts_once(
-    valkey_url: str, database: Database, gatherer: EventGatherer, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str, database: Database, gatherer: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = MemorySearch()
     engine.write(random_documents(20), [])
@@ -406,7 +406,7 @@ def test_no_buyer_waits_for_an_event(database: Database) -> None:
     page = service(engine, events=ValkeyStream(away)).search(SearchQuery(q="boat"))
     assert page.results
     assert page.degraded == []
-    assert EventGatherer(away, database, SuggestionTable(database)).drain() == 0
+    assert SearchEventCollector(away, database, SuggestionTable(database)).drain() == 0
 
 
 def test_an_event_knows_no_account(valkey_url: str) -> None:

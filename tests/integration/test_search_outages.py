@@ -28,10 +28,10 @@ from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Breaker
 from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
+from imagemarket.search.engines.ports import EncodedQuery
+from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.models import Mode, SearchQuery
 from imagemarket.search.pages import PageCache
-from imagemarket.search.ports import EncodedQuery
-from imagemarket.search.postgres import PostgresSearch
 from imagemarket.search.service import Patience, Search
 from local.layout import REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part

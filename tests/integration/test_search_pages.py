@@ -33,8 +33,8 @@ from imagemarket.search.pages import (
     PageCache,
     TakeDowns,
 )
+from imagemarket.search.query.words import Words
 from imagemarket.search.service import Patience
-from imagemarket.search.words import Words
 from local.layout import free_port
 from local.valkey import url_of
 from tests.unit.search.kit import MemorySearch, document, random_documents

@@ -16,11 +16,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from imagemarket.platform import resilience
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
-from imagemarket.search import postgres
+from imagemarket.search.engines import postgres
+from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.models import Filters, Hit, Mode, SearchQuery, Sort
-from imagemarket.search.postgres import PostgresSearch
+from imagemarket.search.query.interpretation import QueryReader
 from imagemarket.search.service import Patience
-from imagemarket.search.understanding import QueryReader
 from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
 from tests.unit.search.test_service import service
 

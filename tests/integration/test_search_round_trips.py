@@ -18,15 +18,15 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
+from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.engines.qdrant import QdrantEngine
+from imagemarket.search.engines.qdrant import connect as connect_qdrant
 from imagemarket.search.models import Filters, Mode, SearchDocument, SearchQuery, SimilarQuery, Sort
-from imagemarket.search.opensearch import OpenSearchEngine, connect
 from imagemarket.search.pages import PageCache
-from imagemarket.search.postgres import PostgresSearch
-from imagemarket.search.qdrant import QdrantEngine
-from imagemarket.search.qdrant import connect as connect_qdrant
+from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.spelling import Speller, words_of
 from imagemarket.search.service import Patience
-from imagemarket.search.spelling import Speller, words_of
-from imagemarket.search.understanding import QueryReader
 from local.layout import LOOPBACK, free_port
 from tests.contract.test_search_engines import Refreshed
 from tests.integration import engine_process

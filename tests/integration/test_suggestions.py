@@ -13,7 +13,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.spelling import Speller, words_of
+from imagemarket.search.query.spelling import Speller, words_of
 from imagemarket.search.suggestions import OFTEN, Suggestions, SuggestionTable, SuggestQuery, begun
 from tests.roles import InRole
 from tests.unit.search.kit import document, random_documents

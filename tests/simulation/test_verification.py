@@ -14,8 +14,8 @@ from imagemarket.platform.cdn import NoCdn
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.roles import DatabaseRole
-from imagemarket.search.postgres import PostgresSearch
-from imagemarket.search.upkeep import Upkeep
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.indexing.reindex import IndexMaintenance
 from tests.simulation.world import Picture, Process, Services, World, check, simulated_engines
 
 pytestmark = pytest.mark.engines
@@ -46,7 +46,7 @@ class Quiet:
             originals=services.originals,
             work=services.work,
             renditions=services.renditions,
-            documents=Upkeep(services.database, {"postgres": search}),
+            documents=IndexMaintenance(services.database, {"postgres": search}),
             compensation=services.compensation,
             takedowns=Takedowns(
                 database=services.database,

@@ -12,7 +12,7 @@ from imagemarket.cli.stage import Stage, deployment
 from imagemarket.cli.terminal import say
 
 if TYPE_CHECKING:
-    from imagemarket.search.upkeep import Differences
+    from imagemarket.search.indexing.reindex import Differences
 
 
 class _FindByDefault(TyperGroup):

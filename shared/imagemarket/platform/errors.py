@@ -127,10 +127,10 @@ class ImageGone(NotFound):
     slug, title, status = "image-gone", "The image was taken down", 410
 
 
-class PictureNotFound(NotFound):
+class QueryImageNotFound(NotFound):
     """No picture to search by came by this form, or it was used already."""
 
-    slug, title, status = "picture-not-found", "There is no such picture to search by", 404
+    slug, title, status = "query-image-not-found", "There is no such picture to search by", 404
 
 
 class Conflict(MarketError):

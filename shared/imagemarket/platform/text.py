@@ -121,6 +121,9 @@ _INVISIBLE = (
     (0xE0000, 0xE0FFF),
 )
 _STARTS = tuple(first for first, _ in _INVISIBLE)
+LINE_BREAK_HINTS = "\u00ad\u034f\u2060\ufeff"
+"""Signs within a word that say where a line may break and where not: soft hyphen, word joiner and their like."""
+
 LOST = "\ufffd"
 """What decoders put in the place of what they could not read: a letter is gone."""
 LOST_LETTERS = "holds U+FFFD, which stands for what could not be read; send the text in UTF-8"

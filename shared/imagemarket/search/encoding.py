@@ -22,7 +22,7 @@ from imagemarket.platform.cache import Cache
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
 from imagemarket.platform.telemetry import count, logger
-from imagemarket.search.ports import EncodedQuery
+from imagemarket.search.engines.ports import EncodedQuery
 from imagemarket.vision.models import EMBEDDING_DIMENSIONS
 
 if TYPE_CHECKING:

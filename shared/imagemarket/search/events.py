@@ -21,8 +21,8 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import network_of
 from imagemarket.platform.telemetry import count, logger
-from imagemarket.search.confidential import confidential
 from imagemarket.search.popularity import EPOCH, count_looks
+from imagemarket.search.query.confidential import confidential
 from imagemarket.search.suggestions import SuggestionTable, phrase_of
 
 MOST_WAITING = 100_000
@@ -102,7 +102,7 @@ class ValkeyStream:
             count("SearchEventsLost")
 
 
-class EventGatherer:
+class SearchEventCollector:
     """Takes what waits into the table, once each, counts looks, and tells the suggestions what many search."""
 
     def __init__(self, cache: Cache, database: Database, suggestions: SuggestionTable) -> None:

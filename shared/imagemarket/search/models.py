@@ -27,9 +27,8 @@ from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
 from imagemarket.imaging.models import PaletteColour
-from imagemarket.platform.text import is_invisible
+from imagemarket.platform.text import LINE_BREAK_HINTS, is_invisible
 from imagemarket.platform.validation import BeyondLimit
-from imagemarket.search.words import PARTING_NOTHING
 
 DIMENSIONS = 768
 """Length of every embedding; shorter ones are padded with zeros."""
@@ -417,7 +416,7 @@ class SearchQuery(Paging):
     def _plain(cls, value: str) -> str:
         import unicodedata
 
-        joined = "".join(each for each in value if each not in PARTING_NOTHING)
+        joined = "".join(each for each in value if each not in LINE_BREAK_HINTS)
         kinds = ((each, unicodedata.category(each)[0]) for each in joined)
         seen = "".join(" " if kind == "C" or (is_invisible(each) and kind != "M") else each for each, kind in kinds)
         return " ".join(unicodedata.normalize("NFC", seen).split())

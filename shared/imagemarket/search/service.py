@@ -27,8 +27,15 @@ from imagemarket.platform.resilience import (
 )
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.cursor import CursorSigner, Position, normalised
+from imagemarket.search.engines.ports import (
+    DocumentReader,
+    EncodedQuery,
+    KeywordEngine,
+    QueryEncoder,
+    QueryRefused,
+    VectorEngine,
+)
 from imagemarket.search.events import EventStream, SearchEvent, Visitors, impersonal
-from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import (
     NEAR,
     REACH,
@@ -53,17 +60,10 @@ from imagemarket.search.models import (
     Tally,
 )
 from imagemarket.search.pages import Answer, PageCache, key_of
-from imagemarket.search.ports import (
-    DocumentReader,
-    EncodedQuery,
-    KeywordEngine,
-    QueryEncoder,
-    QueryRefused,
-    VectorEngine,
-)
-from imagemarket.search.ranking import WINDOW, gains, lifted
-from imagemarket.search.understanding import QueryReader, Understood, Wanted
-from imagemarket.search.words import STOP_WORDS, Clause, Words, one_spelling, other_numbers, searchable
+from imagemarket.search.query.interpretation import QueryReader, Understood, Wanted
+from imagemarket.search.query.words import STOP_WORDS, Clause, Words, one_spelling, other_numbers, searchable
+from imagemarket.search.ranking.boosts import WINDOW, gains, lifted
+from imagemarket.search.ranking.fusion import Fusion
 
 AnsweredBy = Literal["keyword", "semantic", "hybrid", "browse", "similar"]
 

@@ -17,11 +17,11 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Dependency, Unanswered
 from imagemarket.platform.text import without_invisible
-from imagemarket.search.confidential import confidential
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.offence import offends
-from imagemarket.search.spelling import Speller, english_words, words_of
-from imagemarket.search.words import alike, folded, other_spellings
+from imagemarket.search.query.confidential import confidential
+from imagemarket.search.query.offence import offends
+from imagemarket.search.query.spelling import Speller, english_words, words_of
+from imagemarket.search.query.words import alike, folded, other_spellings
 
 if TYPE_CHECKING:
     from psycopg import Connection

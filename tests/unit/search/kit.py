@@ -19,6 +19,7 @@ from imagemarket.imaging.lab import lab_of
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.ids import new_id
 from imagemarket.search import facets
+from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.facets import ordered
 from imagemarket.search.models import (
     DIMENSIONS,
@@ -34,8 +35,7 @@ from imagemarket.search.models import (
     Tally,
     same_vector,
 )
-from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import ACCENT, STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.query.words import ACCENT, STOP_WORDS, Clause, Words, read, searchable
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imagemarket.imaging.lab import lab_of
 from imagemarket.imaging.models import PaletteColour
-from imagemarket.search.colours import STEP, cells_near, cells_of
+from imagemarket.search.engines.colours import STEP, cells_near, cells_of
 
 colours = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 ROUNDING = STEP * math.sqrt(3) / 2

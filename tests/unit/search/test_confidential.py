@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from imagemarket.search.confidential import confidential
-from imagemarket.search.links import leads_away
-from imagemarket.search.offence import offends
-from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import offensive, offensive_elsewhere, told_by_accents
-from imagemarket.search.words import folded
+from imagemarket.search.query.confidential import confidential
+from imagemarket.search.query.links import leads_away
+from imagemarket.search.query.offence import offends
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.synonyms import offensive, offensive_elsewhere, told_by_accents
+from imagemarket.search.query.words import folded
 
 SECRETS = (
     "akiazzqfodnn7example",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search.fusion import RRF_K, Fusion, combine, fuse
 from imagemarket.search.models import Hit
+from imagemarket.search.ranking.fusion import RRF_K, Fusion, combine, fuse
 
 IDS = st.integers(1, 30).map(lambda number: UUID(int=number))
 RANKING = st.lists(IDS, unique=True, max_size=20).map(lambda ids: [Hit(each, -place) for place, each in enumerate(ids)])

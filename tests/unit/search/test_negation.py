@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemarket.search.models import SearchQuery
-from imagemarket.search.negation import MORE_TWO_WORD_NOUNS, TWO_WORD_NOUNS
-from imagemarket.search.spelling import Speller, english_words
-from imagemarket.search.understanding import QueryReader, Understood
+from imagemarket.search.query.interpretation import QueryReader, Understood
+from imagemarket.search.query.negation import MORE_TWO_WORD_NOUNS, TWO_WORD_NOUNS
+from imagemarket.search.query.spelling import Speller, english_words
 
 _READER = QueryReader(lambda: None, {})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagemarket.search.offence import offends
+from imagemarket.search.query.offence import offends
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search.fusion import Fusion
 from imagemarket.search.models import Hit, Mode, SearchQuery
-from imagemarket.search.ranking import CATEGORY, COLOUR, EXACT_TAG, FRESH, POPULAR, WINDOW, gains, lifted
-from imagemarket.search.understanding import Wanted
+from imagemarket.search.query.interpretation import Wanted
+from imagemarket.search.ranking.boosts import CATEGORY, COLOUR, EXACT_TAG, FRESH, POPULAR, WINDOW, gains, lifted
+from imagemarket.search.ranking.fusion import Fusion
 from tests.unit.search.kit import FIRST_DAY, MemorySearch, document, random_documents
 from tests.unit.search.test_service import service
 

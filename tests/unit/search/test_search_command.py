@@ -11,7 +11,7 @@ from imagemarket import wiring
 from imagemarket.cli import catalogue
 from imagemarket.cli.app import app
 from imagemarket.platform.errors import NotFound
-from imagemarket.search.upkeep import Differences
+from imagemarket.search.indexing.reindex import Differences
 
 
 class _Upkeep:

@@ -23,6 +23,7 @@ from imagemarket.platform.errors import (
 )
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
+from imagemarket.search.engines.ports import EncodedQuery, QueryRefused
 from imagemarket.search.events import SearchEvent
 from imagemarket.search.models import (
     NEAR,
@@ -36,7 +37,6 @@ from imagemarket.search.models import (
     SimilarQuery,
     Sort,
 )
-from imagemarket.search.ports import EncodedQuery, QueryRefused
 from imagemarket.search.service import Patience, Search
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagemarket.search.spelling import Speller, english_words
-from imagemarket.search.words import folded
+from imagemarket.search.query.spelling import Speller, english_words
+from imagemarket.search.query.words import folded
 
 _REAL = (  # noqa: SIM905 - shorter
     "juneteenth kwanzaa hanukkah diwali holi eid ramadan songkran oktoberfest nowruz vesak purim obon tanabata "

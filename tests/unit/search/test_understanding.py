@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemarket.imaging.hashes import colour_name
-from imagemarket.search import synonyms, words
 from imagemarket.search.models import SearchQuery
-from imagemarket.search.offence import offends
-from imagemarket.search.spelling import Speller
-from imagemarket.search.understanding import MOST_LOOK_UPS, QueryReader, Reading, Understood
+from imagemarket.search.query import synonyms, words
+from imagemarket.search.query.interpretation import MOST_LOOK_UPS, QueryReader, Reading, Understood
+from imagemarket.search.query.offence import offends
+from imagemarket.search.query.spelling import Speller
 from tests.unit.search.kit import MemorySearch, document
 
 SPELLER = Speller(

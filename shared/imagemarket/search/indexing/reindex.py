@@ -13,9 +13,9 @@ from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import IndexingIncomplete, NotFound
 from imagemarket.platform.telemetry import logger
-from imagemarket.search.documents import DocumentBuilder
+from imagemarket.search.engines.ports import SearchIndex
+from imagemarket.search.indexing.documents import DocumentBuilder
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.ports import SearchIndex
 
 _BATCH = 500
 
@@ -51,7 +51,7 @@ class Differences:
         return bool(self.missing or self.outdated or self.differing or self.ahead or self.strays)
 
 
-class Upkeep:
+class IndexMaintenance:
     """Looks after the indexes of a stage, by the names of their engines."""
 
     def __init__(self, database: Database, indexes: Mapping[str, SearchIndex]) -> None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.search.colours import cells_near, cells_of
+from imagemarket.search.engines.colours import cells_near, cells_of
+from imagemarket.search.engines.ports import QueryRefused
 from imagemarket.search.models import DIMENSIONS, Filters, Hit, Removal, SearchDocument, same_vector
-from imagemarket.search.ports import QueryRefused
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
-from imagemarket.search.colours import cells_near, cells_of
+from imagemarket.search.engines.colours import cells_near, cells_of
+from imagemarket.search.engines.ports import QueryRefused
+from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, counted, ordered
 from imagemarket.search.models import (
     DIMENSIONS,
@@ -28,9 +30,7 @@ from imagemarket.search.models import (
     Tally,
     same_vector,
 )
-from imagemarket.search.ports import QueryRefused
-from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import STOP_WORDS, Clause, Form, Words, read, searchable
+from imagemarket.search.query.words import STOP_WORDS, Clause, Form, Words, read, searchable
 
 if TYPE_CHECKING:
     from boto3 import Session

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from imagemarket.search.words import folded, other_numbers
+from imagemarket.search.query.words import folded, other_numbers
 
 _DATA = Path(__file__).with_name("data")
 WORDNET = _DATA / "wordnet.txt"

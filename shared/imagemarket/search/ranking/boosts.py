@@ -13,8 +13,8 @@ from uuid import UUID
 
 from imagemarket.search.models import Hit, SearchDocument
 from imagemarket.search.popularity import looks
-from imagemarket.search.understanding import Wanted
-from imagemarket.search.words import one_spelling
+from imagemarket.search.query.interpretation import Wanted
+from imagemarket.search.query.words import one_spelling
 
 WINDOW = 60
 """How many of the best matches are looked at; what stands behind them keeps its place."""

@@ -13,10 +13,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from imagemarket.search.links import leads_away
-from imagemarket.search.lookalikes import plain_letters
-from imagemarket.search.spelling import english_words
-from imagemarket.search.synonyms import groups, offensive, offensive_elsewhere, persons, singulars, told_by_accents
+from imagemarket.search.query.links import leads_away
+from imagemarket.search.query.lookalikes import plain_letters
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.synonyms import (
+    groups,
+    offensive,
+    offensive_elsewhere,
+    persons,
+    singulars,
+    told_by_accents,
+)
 
 _HARMLESS = Path(__file__).with_name("data") / "harmless_names.txt"
 _NAME = re.compile(r"@\w")

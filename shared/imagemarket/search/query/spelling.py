@@ -16,8 +16,8 @@ from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagemarket.search.synonyms import offensive, offensive_elsewhere, singulars
-from imagemarket.search.words import NEVER_ALONE, folded, other_numbers, other_spellings
+from imagemarket.search.query.synonyms import offensive, offensive_elsewhere, singulars
+from imagemarket.search.query.words import NEVER_ALONE, folded, other_numbers, other_spellings
 
 if TYPE_CHECKING:
     from symspellpy import SymSpell

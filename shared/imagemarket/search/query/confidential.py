@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 
 from imagemarket.platform.text import without_invisible
-from imagemarket.search.announced import announced
-from imagemarket.search.links import leads_away
-from imagemarket.search.lookalikes import plain_letters
-from imagemarket.search.spelling import english_words
-from imagemarket.search.words import alike
+from imagemarket.search.query.announced import announced
+from imagemarket.search.query.links import leads_away
+from imagemarket.search.query.lookalikes import plain_letters
+from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.words import alike
 
 _DATA = Path(__file__).with_name("data")
 _SHOWN_WITH_PASSWORDS = _DATA / "shown_with_passwords.txt"

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
-from imagemarket.search.spelling import PARTICLES, english_words
-from imagemarket.search.synonyms import singulars
-from imagemarket.search.words import (
+from imagemarket.search.query.spelling import PARTICLES, english_words
+from imagemarket.search.query.synonyms import singulars
+from imagemarket.search.query.words import (
     NEVER_ALONE,
     STOP_WORDS,
     Words,

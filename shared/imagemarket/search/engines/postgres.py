@@ -14,7 +14,9 @@ from uuid import UUID
 
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.search.colours import cells_near, cells_of
+from imagemarket.search.engines.colours import cells_near, cells_of
+from imagemarket.search.engines.ports import QueryRefused
+from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.facets import MOST_CONTRIBUTORS, counted, ordered
 from imagemarket.search.models import (
     FACETED,
@@ -27,9 +29,7 @@ from imagemarket.search.models import (
     Sort,
     Tally,
 )
-from imagemarket.search.ports import QueryRefused
-from imagemarket.search.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.words import STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.query.words import STOP_WORDS, Clause, Words, read, searchable
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -9,12 +9,12 @@ from itertools import pairwise
 
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.hashes import COLOUR_NAMES
-from imagemarket.search import negation
-from imagemarket.search import synonyms as lists
 from imagemarket.search.models import Filters, Interpretation, SearchQuery, Spelling, Synonyms
-from imagemarket.search.negation import MARKS
-from imagemarket.search.spelling import PARTICLES, Speller, words_of
-from imagemarket.search.words import Words, alike, read, signs_apart
+from imagemarket.search.query import negation
+from imagemarket.search.query import synonyms as lists
+from imagemarket.search.query.negation import MARKS
+from imagemarket.search.query.spelling import PARTICLES, Speller, words_of
+from imagemarket.search.query.words import Words, alike, read, signs_apart
 
 _SHAPES = {
     "vertical": "portrait",

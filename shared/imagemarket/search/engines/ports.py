@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
-from imagemarket.search.words import Words
+from imagemarket.search.query.words import Words
 
 
 class QueryRefused(Exception):

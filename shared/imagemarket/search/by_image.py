@@ -22,7 +22,7 @@ from imagemarket.platform.errors import (
     InvalidRequest,
     ModelNotReady,
     NotFound,
-    PictureNotFound,
+    QueryImageNotFound,
     TooManyRequests,
     UnreadableImage,
     UnsupportedFormat,
@@ -60,7 +60,7 @@ PictureType = Literal["image/jpeg", "image/png", "image/tiff"]
 _ACCEPTED = "JPEG, PNG or TIFF"
 
 
-class PictureAnalyser(Protocol):
+class ImageAnalyser(Protocol):
     """What is needed of the model endpoint."""
 
     def analyse(self, jpegs: Sequence[bytes]) -> AnalyseResponse:
@@ -77,7 +77,7 @@ class Decoder(Protocol):
         ...
 
 
-class OfferPicture(BaseModel):
+class QueryImageUploadRequest(BaseModel):
     """A picture that is to be searched by."""
 
     model_config = ConfigDict(extra="forbid")
@@ -86,7 +86,7 @@ class OfferPicture(BaseModel):
     size_bytes: int = Field(ge=1, le=MAX_PICTURE_BYTES, strict=True, description="Exactly as many bytes as will come.")
 
 
-class PictureForm(BaseModel):
+class QueryImageUpload(BaseModel):
     """A form to send the bytes with: every field as it is, the file last."""
 
     upload: UUID = Field(description="Names the picture in `POST /v1/search/by-image`, once.")
@@ -103,7 +103,7 @@ class ByUpload(BaseModel):
     upload: UUID
 
 
-class PictureQuery(Filters):
+class ImageQuery(Filters):
     """What the pictures found must be, and how many are wanted. There is one page: the picture is not kept."""
 
     limit: int = Field(default=20, ge=1, le=100, description="Results on the page.")
@@ -116,11 +116,11 @@ class PictureQuery(Filters):
     fields: Fields = Field(default=[])
 
 
-class PictureSearch:
+class ImageSearch:
     """The use cases of searching by a picture."""
 
     def __init__(
-        self, *, search: Search, work: ObjectStore, decoder: Decoder, model: PictureAnalyser, forms: RateLimiter
+        self, *, search: Search, work: ObjectStore, decoder: Decoder, model: ImageAnalyser, forms: RateLimiter
     ) -> None:
         """`forms` counts megabytes by `PER_NETWORK` and `IN_ALL`."""
         self._search = search
@@ -130,7 +130,7 @@ class PictureSearch:
         self._forms = forms
         self._asked = Dependency("model", seconds=_MODEL_SECONDS, workers=2, waiting=4, blameless=(ModelNotReady,))
 
-    def offer(self, offered: OfferPicture, *, address: str) -> PictureForm:
+    def offer(self, offered: QueryImageUploadRequest, *, address: str) -> QueryImageUpload:
         """A form that takes exactly this picture for ten minutes. Raises `TooManyRequests` where the network of
         `address`, or everybody together, was given forms enough."""
         megabytes = -(-offered.size_bytes // _UNIT_BYTES)
@@ -149,12 +149,12 @@ class PictureSearch:
             size_bytes=offered.size_bytes,
             expires_in=FORM_SECONDS,
         )
-        return PictureForm(upload=upload, url=form["url"], fields=form["fields"], expires_in=FORM_SECONDS)
+        return QueryImageUpload(upload=upload, url=form["url"], fields=form["fields"], expires_in=FORM_SECONDS)
 
-    def by_upload(self, upload: UUID, query: PictureQuery) -> SearchPage:
+    def by_upload(self, upload: UUID, query: ImageQuery) -> SearchPage:
         """Pictures like the one that was sent by its form; it is deleted, whatever comes of it.
 
-        Raises `PictureNotFound`, and what `by_bytes` raises.
+        Raises `QueryImageNotFound`, and what `by_bytes` raises.
         """
         key = _key(upload)
         try:
@@ -165,7 +165,7 @@ class PictureSearch:
                 raise InvalidRequest(f"upload: {detail}.", errors=[told])
             data = self._work.get(key)
         except NotFound as error:
-            raise PictureNotFound(
+            raise QueryImageNotFound(
                 "upload: no picture came by this form, or it was searched by already; get a new form at"
                 " POST /v1/search/by-image/upload."
             ) from error
@@ -174,7 +174,7 @@ class PictureSearch:
         finally:
             self._delete(key)
 
-    def by_bytes(self, data: bytes, query: PictureQuery) -> SearchPage:
+    def by_bytes(self, data: bytes, query: ImageQuery) -> SearchPage:
         """Pictures like this one, the nearest first.
 
         Raises one of `DECODE_REFUSALS` for what is no picture or cannot be read, `ModelNotReady` or `SearchUnavailable`

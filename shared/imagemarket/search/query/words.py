@@ -17,15 +17,14 @@ from itertools import islice, product
 from pathlib import Path
 from uuid import UUID
 
+from imagemarket.platform.text import LINE_BREAK_HINTS
+
 _DATA = Path(__file__).with_name("data")
 PLURALS = _DATA / "plurals.txt"
 SPELLINGS = _DATA / "spellings.txt"
 
 LONGEST = 100
 """Clauses that are read at most: as many as fit in a query."""
-
-PARTING_NOTHING = "\u00ad\u034f\u2060\ufeff"
-"""Signs within a word that say where it may be parted at the end of a line, and where not."""
 
 # Quotation marks and dashes of any keyboard; those that NFKC does not make alike itself.
 _SIGNS = str.maketrans(
@@ -36,7 +35,7 @@ _SIGNS = str.maketrans(
     | dict.fromkeys("\u02b9\u02bb\u02bd\u02be\u02bf\ua78b\ua78c\u275b\u275c", "'")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
     | dict.fromkeys("\u02d7\u2043\u2796\u2e3a\u2e3b", "-")
-    | dict.fromkeys(PARTING_NOTHING + "\u0640", "")  # a tatweel only draws a word out
+    | dict.fromkeys(LINE_BREAK_HINTS + "\u0640", "")  # a tatweel only draws a word out
     | {"\u266f": "#"}
 )
 _CLAUSE = re.compile(r'(-*)(?:"([^"]*)"|([^\s"]+))')

@@ -12,8 +12,8 @@ from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
 from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.engines.ports import DocumentSink
 from imagemarket.search.models import Removal, SearchDocument
-from imagemarket.search.ports import DocumentSink
 
 SAFE_BELOW = 0.2
 """NSFW scores from here on are left out of a safe search: below it, say the authors of OpenNSFW, a picture is
