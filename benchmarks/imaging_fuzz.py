@@ -230,9 +230,9 @@ def _median(memory: Sequence[Memory]) -> Memory:
 
 def look(data: bytes, folder: Path) -> str:
     """ "picture", or the class of the refusal; whatever else is raised is a finding."""
+    from imagemarket.imaging.errors import ImageRejected
     from imagemarket.imaging.inspection import inspect
     from imagemarket.imaging.renditions import open_master
-    from imagemarket.platform.errors import ImageRejected
 
     path = folder / "case"
     path.write_bytes(data)

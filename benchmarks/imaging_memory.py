@@ -72,9 +72,9 @@ def inspect_once(path: Path | None) -> dict[str, Any]:
     from imagemarket import wiring
     from imagemarket.imaging import confinement
     from imagemarket.imaging.confinement import _Decoder
+    from imagemarket.imaging.errors import ImageRejected
     from imagemarket.ingestion.models import IngestionJob
     from imagemarket.ingestion.saga import InspectImage
-    from imagemarket.platform.errors import ImageRejected
     from imagemarket.platform.ids import new_id
 
     _ = psycopg, functions.inspect_image.handler, wiring.s3()

@@ -249,13 +249,7 @@ def _problems(operation: Json, shared: Json) -> dict[int, list[str]]:
 
 
 def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
-    from imagemarket.platform.errors import (
-        Forbidden,
-        InvalidRequest,
-        MarketError,
-        TooManyRequests,
-        Unauthenticated,
-    )
+    from imagemarket.platform.errors import Forbidden, InvalidRequest, MarketError, TooManyRequests, Unauthenticated
     from imagemarket.platform.http import problem_responses
 
     for error in (Unauthenticated, Forbidden, InvalidRequest, TooManyRequests, MarketError):

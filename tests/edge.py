@@ -14,7 +14,7 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from imagemarket.platform.errors import (
+from imagemarket.imaging.errors import (
     ImageRejected,
     ImageTooLarge,
     ImageTooNarrow,

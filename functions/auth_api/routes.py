@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from imagemarket import wiring
+from imagemarket.identity.errors import EmailTaken, InvalidCredentials, InvalidMailToken, InvalidRefreshToken
 from imagemarket.identity.models import (
     MAX_DISPLAY_NAME_CHARACTERS,
     MAX_EMAIL_CHARACTERS,
@@ -23,10 +24,6 @@ from imagemarket.identity.models import (
 )
 from imagemarket.platform.errors import (
     DependencyUnavailable,
-    EmailTaken,
-    InvalidCredentials,
-    InvalidMailToken,
-    InvalidRefreshToken,
     InvalidRequest,
     TokenExpired,
     TooManyRequests,

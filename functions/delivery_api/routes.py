@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 
 from imagemarket import wiring
-from imagemarket.platform.errors import Forbidden, ImageGone, ImageNotFound, InvalidRequest, TokenExpired
+from imagemarket.catalog.errors import ImageGone, ImageNotFound
+from imagemarket.platform.errors import Forbidden, InvalidRequest, TokenExpired
 from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role
 
 router = APIRouter(route_class=StrictRoute)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from functions.docs_api.page import CONTENT_SECURITY_POLICY, docs_page, problem_page
 from imagemarket import wiring
-from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, walk
+from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, error_classes
 from imagemarket.platform.http import (
     IfNoneMatch,
     StrictRoute,
@@ -179,7 +179,7 @@ def get_problem_type(
 
 @cache
 def _problem_types() -> dict[str, type[MarketError]]:
-    return {error.slug: error for error in walk()}
+    return {error.slug: error for error in error_classes()}
 
 
 @cache

@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, Response
 
 from functions.image_pages.page import content_security_policy, image_page, missing_page, terms_page
 from imagemarket import wiring
-from imagemarket.platform.errors import ImageNotFound, NotFound
+from imagemarket.catalog.errors import ImageNotFound
+from imagemarket.platform.errors import NotFound
 from imagemarket.platform.http import IfNoneMatch, create_api, etag_of, matches
 
 router = APIRouter(include_in_schema=False)

@@ -13,7 +13,7 @@ from imagemarket.platform.telemetry import bulk_handler
 
 def _index(records: Sequence[dict[str, Any]]) -> list[str]:
     """The ids of the messages whose images an engine did not take."""
-    from imagemarket.platform.errors import IndexingIncomplete
+    from imagemarket.search.errors import IndexingIncomplete
     from imagemarket.search.models import Removal
 
     told: dict[str, Removal] = {}

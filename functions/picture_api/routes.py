@@ -8,14 +8,8 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from imagemarket import wiring
-from imagemarket.platform.errors import (
-    DECODE_REFUSALS,
-    InvalidRequest,
-    ModelNotReady,
-    QueryImageNotFound,
-    SearchUnavailable,
-    TooManyRequests,
-)
+from imagemarket.imaging.errors import DECODE_REFUSALS
+from imagemarket.platform.errors import InvalidRequest, TooManyRequests
 from imagemarket.platform.gateway import is_json
 from imagemarket.platform.http import (
     StrictRoute,
@@ -35,7 +29,9 @@ from imagemarket.search.by_image import (
     QueryImageUpload,
     QueryImageUploadRequest,
 )
+from imagemarket.search.errors import QueryImageNotFound, SearchUnavailable
 from imagemarket.search.models import BY_IMAGE_COST, SearchHit, SearchPage
+from imagemarket.vision.errors import ModelNotReady
 
 router = APIRouter(route_class=StrictRoute)
 

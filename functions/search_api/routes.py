@@ -11,15 +11,8 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from starlette.routing import Route
 
 from imagemarket import wiring
-from imagemarket.platform.errors import (
-    Forbidden,
-    ImageGone,
-    ImageNotFound,
-    InvalidCursor,
-    InvalidRequest,
-    SearchUnavailable,
-    TokenExpired,
-)
+from imagemarket.catalog.errors import ImageGone, ImageNotFound
+from imagemarket.platform.errors import Forbidden, InvalidRequest, TokenExpired
 from imagemarket.platform.http import (
     Caller,
     IfNoneMatch,
@@ -34,6 +27,7 @@ from imagemarket.platform.http import (
     spend,
 )
 from imagemarket.platform.telemetry import duration
+from imagemarket.search.errors import InvalidCursor, SearchUnavailable
 from imagemarket.search.models import (
     COMPUTED_COST,
     ExplainedPage,

@@ -9,8 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from imagemarket import wiring
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.ingestion.models import ImageProgress, StatusQuery
-from imagemarket.platform.errors import Forbidden, ImageNotFound, InvalidRequest, TokenExpired
+from imagemarket.platform.errors import Forbidden, InvalidRequest, TokenExpired
 from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role, seconds_since
 
 router = APIRouter(route_class=StrictRoute)

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel, Field
 
 from imagemarket import wiring
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.taxonomy import CATEGORIES
+from imagemarket.ingestion.errors import TooManyOpenUploads, UploadAllowanceUsed, UploadIncomplete
 from imagemarket.ingestion.models import (
     CompleteUpload,
     RetryRequest,
@@ -22,12 +24,8 @@ from imagemarket.platform.errors import (
     Forbidden,
     IdempotencyInFlight,
     IdempotencyKeyReused,
-    ImageNotFound,
     InvalidRequest,
     TokenExpired,
-    TooManyOpenUploads,
-    UploadAllowanceUsed,
-    UploadIncomplete,
 )
 from imagemarket.platform.http import Caller, IdempotencyKey, StrictRoute, create_api, problem_responses, require_role
 

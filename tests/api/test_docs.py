@@ -18,7 +18,7 @@ from functions.docs_api.handler import handler
 from functions.docs_api.markup import prose
 from functions.docs_api.page import docs_page
 from imagemarket import wiring
-from imagemarket.platform.errors import walk
+from imagemarket.platform.errors import error_classes
 from imagemarket.platform.markup import Html, element
 from local import openapi
 from tests.api.events import LambdaContext, http_event, json_of
@@ -159,7 +159,7 @@ def test_the_page_is_not_sent_twice() -> None:
     assert get("/v1/docs", if_none_match=etag)["statusCode"] == 304
 
 
-@pytest.mark.parametrize("error", walk(), ids=lambda error: error.slug)
+@pytest.mark.parametrize("error", error_classes(), ids=lambda error: error.slug)
 def test_every_kind_of_problem_has_a_page_and_a_document(error: Any) -> None:
     path = f"/v1/problems/{error.slug}"
     answer = get(path)

@@ -19,12 +19,14 @@ from functions.picture_api import handler as module
 from functions.picture_api.handler import handler
 from imagemarket import wiring
 from imagemarket.imaging.confinement import DecoderError, Inspector
+from imagemarket.imaging.errors import DECODE_REFUSALS
 from imagemarket.platform.cache import Cache
-from imagemarket.platform.errors import DECODE_REFUSALS, DependencyUnavailable, ModelNotReady
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.gateway import MAX_BODY_BYTES
 from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.search import by_image as pictures
 from imagemarket.search.by_image import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, ImageSearch
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis
 from local import openapi
 from local.negatives import RAW_KINDS, write_raw

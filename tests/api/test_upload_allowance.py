@@ -15,12 +15,13 @@ from psycopg.types.json import Jsonb
 from functions.upload_api.handler import handler
 from imagemarket import wiring
 from imagemarket.ingestion.allowances import GIB, UploadAllowance
+from imagemarket.ingestion.errors import TooManyOpenUploads, UploadAllowanceUsed
 from imagemarket.ingestion.models import MAX_UPLOAD_BYTES, RetryRequest, UploadRequest, UploadTicket
 from imagemarket.ingestion.retries import Retries
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import MarketError, TooManyOpenUploads, UploadAllowanceUsed
+from imagemarket.platform.errors import MarketError
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from tests.api.events import http_event

@@ -21,7 +21,7 @@ from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete, NotFound
+from imagemarket.platform.errors import DependencyUnavailable, NotFound
 from imagemarket.platform.ids import new_id
 from imagemarket.search.engines import opensearch as opensearch_engine
 from imagemarket.search.engines import postgres
@@ -29,6 +29,7 @@ from imagemarket.search.engines.opensearch import OpenSearchEngine, connect, def
 from imagemarket.search.engines.ports import DocumentReader, KeywordEngine, QueryRefused, VectorEngine
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.engines.qdrant import QdrantEngine
+from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.indexing.reindex import Differences, IndexMaintenance
 from imagemarket.search.models import DocumentRendition, Filters, Hit, Removal, SearchDocument, SearchQuery, Sort

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from imagemarket.imaging.errors import ImageTooNarrow
 from imagemarket.imaging.inspection import inspect
-from imagemarket.platform.errors import ImageTooNarrow
 
 
 def test_a_line_is_refused_with_the_limit_named(folder: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from imagemarket.imaging.errors import UnsupportedFormat
 from imagemarket.imaging.inspection import inspect
-from imagemarket.platform.errors import UnsupportedFormat
 
 
 def test_an_animation_of_one_frame_is_accepted(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import UnreadableImage
+from imagemarket.imaging.errors import UnreadableImage
 
 
 def test_what_ends_before_its_data_is_refused_after_anothers_picture(folder: Path) -> None:

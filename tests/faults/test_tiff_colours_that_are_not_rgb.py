@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import UnsupportedFormat
+from imagemarket.imaging.errors import UnsupportedFormat
 
 
 @pytest.mark.parametrize(

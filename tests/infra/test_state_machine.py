@@ -12,9 +12,10 @@ import pytest
 from cdk.constructs.assets import FUNCTIONS
 from cdk.constructs.saga import DEFINITION, THROTTLED, definition_for, steps_of
 from cdk.stages import Waiting
+from imagemarket.imaging.errors import ImageRejected
 from imagemarket.ingestion.models import COMPENSATE, Step
 from imagemarket.ingestion.records import LEASE_SECONDS
-from imagemarket.platform.errors import ImageRejected, walk
+from imagemarket.platform.errors import error_classes
 from tests.infra.conftest import Deployment
 
 Json = dict[str, Any]
@@ -78,7 +79,7 @@ def test_a_task_is_not_waited_for_longer_than_its_function_takes(name: str, depl
 def test_what_is_retried_by_name_is_an_error_of_ours_that_says_so() -> None:
     retried = {error for state, _ in TASKS.values() for retry in state["Retry"] for error in retry["ErrorEquals"]}
     named = {error for error in retried if not AWS_ERRORS.match(error)}
-    errors = {error.__name__: error for error in walk()}
+    errors = {error.__name__: error for error in error_classes()}
     assert named == {"DependencyUnavailable", "ModelNotReady", "StepUnderWay"}
     assert all(errors[name].retryable for name in named)
 
@@ -113,7 +114,7 @@ def test_network_and_throttling_are_tried_again_after_1_2_and_4_seconds(name: st
 @pytest.mark.parametrize("name", STEPS)
 def test_a_bad_picture_is_never_tried_again(name: str) -> None:
     retried = {error for retry in TASKS[name][0]["Retry"] for error in retry["ErrorEquals"]}
-    assert not retried & {error.__name__ for error in walk(ImageRejected)}
+    assert not retried & {error.__name__ for error in error_classes(ImageRejected)}
     assert "States.ALL" not in retried
     assert "States.TaskFailed" not in retried
 

@@ -12,13 +12,14 @@ from uuid import UUID
 
 import pytest
 
+from imagemarket.identity.errors import InvalidMailToken
 from imagemarket.identity.mails import AccountMailRequests, MailTokens
 from imagemarket.identity.postgres import PostgresIdentityStore
 from imagemarket.notifications.account_mails import PER_DAY, PER_HOUR, AccountMails
 from imagemarket.notifications.files import FileMailer
 from imagemarket.notifications.ports import Mail
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, InvalidMailToken, InvalidRequest
+from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest
 from imagemarket.platform.roles import DatabaseRole
 from tests.integration.test_notifications import MemoryQueue
 from tests.roles import InRole

@@ -10,12 +10,13 @@ import pytest
 from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import duplicates
+from imagemarket.ingestion.errors import StepUnderWay
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.sweeper import next_run
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, StepUnderWay
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
 from imagemarket.search.indexing.documents import DocumentBuilder
 from imagemarket.search.models import Removal

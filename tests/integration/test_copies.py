@@ -14,11 +14,11 @@ from imagemarket.imaging.matching import Comparison
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion.copies import CopyFinder, Findings, Subject, judge
 from imagemarket.ingestion.duplicates import Lookalike, Verdict
+from imagemarket.ingestion.errors import DuplicateImage
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage, DetectDuplicate, PublishImage, analysis_key
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DuplicateImage
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.operations.dead_letters.models import UNRECORDED, Choice
 from imagemarket.operations.dead_letters.queues import DeadQueues
 from imagemarket.operations.dead_letters.remediation import Remediation
@@ -20,7 +21,7 @@ from imagemarket.operations.dead_letters.replays import Replays
 from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound, InvalidRequest, NotFound
+from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest, NotFound
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, MessageJournal
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.platform.telemetry import batch_handler, bulk_handler, scheduled

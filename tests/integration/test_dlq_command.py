@@ -22,6 +22,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from imagemarket import wiring
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError
 from imagemarket.cli.dead_letters import SOMETHING_LEFT
@@ -29,7 +30,7 @@ from imagemarket.ingestion.models import IngestionJob
 from imagemarket.operations.dead_letters.details import ImageInspector
 from imagemarket.operations.dead_letters.models import Choice, DeadMessage
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
+from imagemarket.platform.errors import DependencyUnavailable
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.test_dead_letters import UPLOADS, Room, arrived
 

@@ -15,7 +15,7 @@ from functions.encode_text.handler import handler
 from imagemarket import wiring
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.encoding import (
     EncodedText,
     EncodeRequest,
@@ -26,6 +26,7 @@ from imagemarket.search.encoding import (
     fetch_text_tower,
 )
 from imagemarket.vision.bundle import NotABundle
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.text import TextEncoder
 from tests.api.events import LambdaContext
 from tests.unit.vision.kit import lite_bundle

@@ -19,12 +19,12 @@ from botocore.config import Config
 
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
-from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.encoding import FunctionEncoder
 from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
 from imagemarket.search.engines.qdrant import QdrantEngine
 from imagemarket.search.engines.qdrant import connect as connect_qdrant
+from imagemarket.search.errors import SearchUnavailable
 from imagemarket.search.models import Mode, SearchPage, SearchQuery
 from imagemarket.search.pages import PageCache
 from imagemarket.search.service import Patience, Search

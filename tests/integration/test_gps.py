@@ -17,12 +17,12 @@ from functions.make_thumbnails.handler import handler as thumbnails_handler
 from functions.make_watermark.handler import handler as watermark_handler
 from imagemarket import wiring
 from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.inspection import inspect
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import ImageRejected
 from imagemarket.platform.messages import MessageJournal
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 
 from imagemarket.identity.attempts import STRANGERS_PER_ACCOUNT, neighbourhood_of
+from imagemarket.identity.errors import EmailTaken, InvalidCredentials, InvalidRefreshToken
 from imagemarket.identity.memory import MemoryIdentityStore
 from imagemarket.identity.ports import IdentityStore
 from imagemarket.identity.postgres import PostgresIdentityStore
 from imagemarket.identity.service import MAX_LIVE_IN_FAMILY, REFRESH_GRACE
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import EmailTaken, InvalidCredentials, InvalidRefreshToken, TooManyRequests
+from imagemarket.platform.errors import TooManyRequests
 from imagemarket.platform.roles import DatabaseRole
 from tests.roles import InRole
 from tests.unit.identity.kit import ADDRESS, EMAIL, PASSWORD, Kit

@@ -11,6 +11,7 @@ import pytest
 
 from functions.start_ingestion.handler import handler as start_ingestion
 from imagemarket import wiring
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import ENDED_TAG
 from imagemarket.ingestion.saga import CompensateImage
@@ -19,7 +20,7 @@ from imagemarket.ingestion.sweeper import ExecutionSweeper
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import Conflict, ImageNotFound
+from imagemarket.platform.errors import Conflict
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.messages import MessageJournal
 from imagemarket.platform.outbox import OutboxRelay

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.errors import ImageNotProcessable, ImageTooNarrow
 from imagemarket.imaging.inspection import inspect
 from imagemarket.ingestion.copies import CopyFinder, Subject
 from imagemarket.ingestion.duplicates import Lookalike, Verdict
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.ingestion.retries import BYTES_AT_FAULT
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, ImageNotProcessable, ImageTooNarrow
+from imagemarket.platform.errors import DependencyUnavailable
 from local.pictures import paint_landscape
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.sagas import Saga

@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 
 from imagemarket.ingestion.copies import CopyFinder
+from imagemarket.ingestion.errors import JobSuperseded
 from imagemarket.ingestion.models import IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import PublishImage, analysis_key
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, JobSuperseded
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from imagemarket import wiring
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.cli.app import app
 from imagemarket.ingestion import duplicates, review
 from imagemarket.ingestion.duplicates import Evidence, FoundBy, Verdict
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import ImageNotFound
 from imagemarket.platform.ids import new_id
 from tests.integration.rows import a_contributor, an_image
 

@@ -16,11 +16,12 @@ from psycopg.types.json import Jsonb
 from functions.index_images.handler import handler
 from imagemarket import wiring
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.schema import upgrade
 from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, Sort
 from local.postgres import make_database

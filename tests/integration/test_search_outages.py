@@ -24,12 +24,12 @@ import pytest
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Breaker
 from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.engines.ports import EncodedQuery
 from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.errors import SearchUnavailable
 from imagemarket.search.models import Mode, SearchQuery
 from imagemarket.search.pages import PageCache
 from imagemarket.search.service import Patience, Search

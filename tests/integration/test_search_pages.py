@@ -14,7 +14,8 @@ import pytest
 
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
-from imagemarket.platform.errors import DependencyUnavailable, SearchUnavailable
+from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.errors import SearchUnavailable
 from imagemarket.search.models import (
     Filters,
     Hit,

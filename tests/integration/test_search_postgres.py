@@ -15,9 +15,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from imagemarket.platform import resilience
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.search.engines import postgres
 from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.errors import SearchUnavailable
 from imagemarket.search.models import Filters, Hit, Mode, SearchQuery, Sort
 from imagemarket.search.query.interpretation import QueryReader
 from imagemarket.search.service import Patience

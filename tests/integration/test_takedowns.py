@@ -9,11 +9,12 @@ import pytest
 from psycopg.errors import RaiseException
 
 from imagemarket.catalog.absence import absence
+from imagemarket.catalog.errors import ImageGone, ImageNotFound
 from imagemarket.catalog.takedowns import Takedowns
 from imagemarket.delivery.service import Delivery
 from imagemarket.ingestion.saga import forget_deleted
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageGone, ImageNotFound, InvalidRequest
+from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue

@@ -30,6 +30,7 @@ from typing import Any, Self, cast
 from unittest.mock import patch
 from uuid import UUID
 
+from imagemarket.imaging.errors import UnreadableImage
 from imagemarket.imaging.matching import Comparison
 from imagemarket.imaging.models import EmbeddedDescription, Inspection, PaletteColour, Rendition, TechnicalMetadata
 from imagemarket.ingestion.copies import CopyFinder
@@ -62,7 +63,7 @@ from imagemarket.operations.dead_letters.remediation import Remediation
 from imagemarket.operations.dead_letters.replays import Replays
 from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, MarketError, ModelNotReady, UnreadableImage
+from imagemarket.platform.errors import DependencyUnavailable, MarketError
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.messages import MessageJournal
@@ -73,6 +74,7 @@ from imagemarket.platform.telemetry import batch_handler
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
 from local.layout import REPOSITORY, digest_of
 from tests.fakes import MemoryObjectStore

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from imagemarket.catalog.errors import ImageGone, ImageNotFound
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import ImageGone, ImageNotFound, NotFound
+from imagemarket.platform.errors import NotFound
 
 
 def absence(database: Database, image_id: UUID) -> NotFound:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import DELETE, RESTORE, TAKE_DOWN, Transition, change_status
 from imagemarket.catalog.keys import PUBLIC, Folder, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.platform.cdn import Cdn
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import Conflict, DependencyUnavailable, ImageNotFound, InvalidRequest
+from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.telemetry import logger

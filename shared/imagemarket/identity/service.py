@@ -9,6 +9,7 @@ from uuid import UUID
 
 from imagemarket.identity.attempts import AttemptLimiter, neighbourhood_of
 from imagemarket.identity.emails import normalise
+from imagemarket.identity.errors import EmailTaken, InvalidCredentials, InvalidMailToken, InvalidRefreshToken
 from imagemarket.identity.mails import token_digest
 from imagemarket.identity.models import (
     ACCESS_TOKEN_LIFETIME,
@@ -27,15 +28,7 @@ from imagemarket.identity.ports import IdentityStore, LockedFamily, MailRequests
 from imagemarket.identity.tokens import TokenIssuer
 from imagemarket.identity.weak_passwords import weakness_of
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.errors import (
-    EmailTaken,
-    InvalidCredentials,
-    InvalidMailToken,
-    InvalidRefreshToken,
-    InvalidRequest,
-    NotFound,
-    Unauthenticated,
-)
+from imagemarket.platform.errors import InvalidRequest, NotFound, Unauthenticated
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.platform.text import clean_line

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from pydantic import TypeAdapter
 
+from imagemarket.imaging.errors import ImageRejected, ImageTooLarge, UnreadableImage
 from imagemarket.imaging.formats import RAW_FORMATS, sniff
 from imagemarket.imaging.models import Inspection
 from imagemarket.imaging.seccomp import confine, hide_memory
-from imagemarket.platform.errors import DependencyUnavailable, ImageRejected, ImageTooLarge, UnreadableImage, walk
+from imagemarket.platform.errors import DependencyUnavailable, error_classes
 from imagemarket.platform.telemetry import count, logger
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ class _Decoder:
 
 
 def _rejections() -> dict[str, type[ImageRejected]]:
-    return {error.__name__: error for error in walk(ImageRejected) if issubclass(error, ImageRejected)}
+    return {error.__name__: error for error in error_classes(ImageRejected) if issubclass(error, ImageRejected)}
 
 
 # --- the other side --------------------------------------------------------------------------------

@@ -16,12 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imagemarket.imaging.corrected import Corrected
-from imagemarket.imaging.formats import RAW_FORMATS, sniff
-from imagemarket.imaging.headers import Header, check_sums, orientation_of, read_header
-from imagemarket.imaging.jpeg_stream import JpegStream
-from imagemarket.imaging.other_kinds import what_is_wrong
-from imagemarket.imaging.raw_layout import check_raw
-from imagemarket.platform.errors import (
+from imagemarket.imaging.errors import (
     ImageRejected,
     ImageTooLarge,
     ImageTooNarrow,
@@ -29,6 +24,11 @@ from imagemarket.platform.errors import (
     UnreadableImage,
     UnsupportedFormat,
 )
+from imagemarket.imaging.formats import RAW_FORMATS, sniff
+from imagemarket.imaging.headers import Header, check_sums, orientation_of, read_header
+from imagemarket.imaging.jpeg_stream import JpegStream
+from imagemarket.imaging.other_kinds import what_is_wrong
+from imagemarket.imaging.raw_layout import check_raw
 
 if TYPE_CHECKING:
     import pyvips

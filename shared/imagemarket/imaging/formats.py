@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from imagemarket.imaging.errors import UnreadableImage
 from imagemarket.imaging.headers import TiffDirectory
-from imagemarket.platform.errors import UnreadableImage
 
 RAW_FORMATS = frozenset({"dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf"})
 

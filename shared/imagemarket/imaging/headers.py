@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import BinaryIO, Literal
 
+from imagemarket.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.jpeg_stream import JpegParts
-from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 
 METADATA_BYTES_MAX = 64_000_000
 """In all; a photo with a depth map and a print profile has some 5 MB of it."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from imagemarket.imaging import hashes
 from imagemarket.imaging.decoding import Decoded, Source, decode_source
+from imagemarket.imaging.errors import ImageTooLarge, UnreadableImage
 from imagemarket.imaging.formats import RAW_FORMATS
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.metadata import description_of, exif_fields, quiet, technical_metadata
 from imagemarket.imaging.models import Inspection, TechnicalMetadata
 from imagemarket.imaging.raw_layout import EXIF_BOX, MAIN_BOX, metadata_boxes
 from imagemarket.imaging.renditions import flattened
-from imagemarket.platform.errors import ImageTooLarge, UnreadableImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image

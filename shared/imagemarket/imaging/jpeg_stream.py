@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Any, BinaryIO
 
-from imagemarket.platform.errors import UnreadableImage
+from imagemarket.imaging.errors import UnreadableImage
 
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imagemarket.imaging.confinement import raised
-from imagemarket.platform.errors import ImageNotProcessable, MarketError
+from imagemarket.imaging.errors import ImageNotProcessable
+from imagemarket.platform.errors import MarketError
 from imagemarket.platform.telemetry import logger
 
 

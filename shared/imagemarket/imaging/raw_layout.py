@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
+from imagemarket.imaging.errors import UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.headers import TiffDirectory
 from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
-from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
 
 _DIRECTORIES_MAX = 100
 """Cameras write up to a dozen."""

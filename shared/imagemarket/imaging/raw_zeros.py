@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from imagemarket.platform.errors import UnreadableImage
+from imagemarket.imaging.errors import UnreadableImage
 
 _STEP = 1 << 20
 _TAIL, _TAIL_PART = 4096, 100

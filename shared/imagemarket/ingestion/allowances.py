@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.ingestion.errors import TooManyOpenUploads, UploadAllowanceUsed
 from imagemarket.platform.database import Row
-from imagemarket.platform.errors import TooManyOpenUploads, UploadAllowanceUsed
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import review
 from imagemarket.ingestion.models import ImageProgress, Rejection, Step, StepProgress, Suggestions
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import ImageNotFound
 from imagemarket.platform.leases import Leases
 
 LONGEST_WAIT_SECONDS = 20

@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from imagemarket.ingestion.errors import JobSuperseded, StepUnderWay
 from imagemarket.ingestion.models import COMPENSATE, IngestionJob, Step, StepOutput
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, JobSuperseded, MarketError, StepUnderWay
+from imagemarket.platform.errors import DependencyUnavailable, MarketError
 from imagemarket.platform.telemetry import duration, logger
 
 LEASE_SECONDS: dict[Step | str, int] = {

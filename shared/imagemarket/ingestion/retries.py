@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import RETRY, change_status
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.imaging.errors import ImageNotProcessable, UnreadableImage
+from imagemarket.ingestion.errors import OriginalMismatch
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import (
     COMPENSATE,
@@ -18,15 +21,7 @@ from imagemarket.ingestion.models import (
 from imagemarket.ingestion.originals import keep_original
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.database import Row
-from imagemarket.platform.errors import (
-    Conflict,
-    DependencyUnavailable,
-    ImageNotFound,
-    ImageNotProcessable,
-    NotFound,
-    OriginalMismatch,
-    UnreadableImage,
-)
+from imagemarket.platform.errors import Conflict, DependencyUnavailable, NotFound
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import current_trace_header, logger

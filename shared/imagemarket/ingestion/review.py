@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import ImageNotFound
 
 NSFW_REVIEW_FROM = 0.1
 """From this score on an image is held (specification 2.8)."""

@@ -18,21 +18,16 @@ from uuid import UUID
 from imagemarket.catalog.images import FAIL, PUBLISH, change_status
 from imagemarket.catalog.keys import Folder, rendition_key
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.picture_faults import not_processable, picture_work
 from imagemarket.ingestion import duplicates
+from imagemarket.ingestion.errors import DuplicateImage, JobSuperseded, OriginalMismatch
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput, Suggestions
 from imagemarket.ingestion.originals import let_original_expire, real_version
 from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import (
-    DependencyUnavailable,
-    DuplicateImage,
-    ImageRejected,
-    JobSuperseded,
-    OriginalMismatch,
-    walk,
-)
+from imagemarket.platform.errors import DependencyUnavailable, error_classes
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.telemetry import count, logger
@@ -544,7 +539,7 @@ class CompensateImage:
         """The image's status from now on, and the time: leases that were over by then belong to the dead."""
         from psycopg.types.json import Jsonb
 
-        rejections = {error.__name__: error for error in walk(ImageRejected)}
+        rejections = {error.__name__: error for error in error_classes(ImageRejected)}
         status = ImageStatus.REJECTED if failure.Error in rejections else ImageStatus.PROCESSING_FAILED
         with self._database.transaction() as connection:
             recorded = connection.execute(

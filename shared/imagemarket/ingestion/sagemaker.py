@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagemarket.platform.aws import is_transient
-from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import JPEGS, AnalyseResponse, pack
 
 if TYPE_CHECKING:

@@ -6,10 +6,12 @@ import base64
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import ABANDON_RETRY, change_status
 from imagemarket.catalog.keys import original_key
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.allowances import UploadAllowance
+from imagemarket.ingestion.errors import UploadIncomplete
 from imagemarket.ingestion.models import (
     MULTIPART_ABOVE_BYTES,
     PART_BYTES,
@@ -22,7 +24,7 @@ from imagemarket.ingestion.models import (
     UploadTicket,
 )
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import Conflict, ImageNotFound, NotFound, UploadIncomplete
+from imagemarket.platform.errors import Conflict, NotFound
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.objects import ObjectStore

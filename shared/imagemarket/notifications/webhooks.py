@@ -31,13 +31,7 @@ from imagemarket.notifications.signing import new_secret
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import (
-    Conflict,
-    DependencyUnavailable,
-    InvalidRequest,
-    NotFound,
-    TooManyRequests,
-)
+from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest, NotFound, TooManyRequests
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import logger

@@ -16,23 +16,17 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imagemarket.imaging.errors import UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.picture_faults import picture_work
-from imagemarket.platform.errors import (
-    DependencyUnavailable,
-    InvalidRequest,
-    ModelNotReady,
-    NotFound,
-    QueryImageNotFound,
-    TooManyRequests,
-    UnreadableImage,
-    UnsupportedFormat,
-)
+from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest, NotFound, TooManyRequests
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.ratelimits import Policy, RateLimiter
 from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, retried
 from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.errors import QueryImageNotFound
 from imagemarket.search.models import Fields, Filters, SearchPage
 from imagemarket.search.service import Search
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Refusal
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.errors import InvalidCursor
+from imagemarket.search.errors import InvalidCursor
 from imagemarket.search.models import Paging
 
 LIFETIME = timedelta(days=1)

@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable, ModelNotReady
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.engines.ports import EncodedQuery
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import EMBEDDING_DIMENSIONS
 
 if TYPE_CHECKING:

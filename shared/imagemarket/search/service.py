@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.platform.clock import Clock, SystemClock
-from imagemarket.platform.errors import ImageNotFound, InvalidRequest, MarketError, SearchUnavailable
+from imagemarket.platform.errors import InvalidRequest, MarketError
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.resilience import (
     BREAKER_OPEN_SECONDS,
@@ -35,6 +36,7 @@ from imagemarket.search.engines.ports import (
     QueryRefused,
     VectorEngine,
 )
+from imagemarket.search.errors import SearchUnavailable
 from imagemarket.search.events import EventStream, SearchEvent, Visitors, impersonal
 from imagemarket.search.models import (
     NEAR,

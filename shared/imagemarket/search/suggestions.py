@@ -14,9 +14,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import SearchUnavailable
 from imagemarket.platform.resilience import Dependency, Unanswered
 from imagemarket.platform.text import without_invisible
+from imagemarket.search.errors import SearchUnavailable
 from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.query.confidential import confidential
 from imagemarket.search.query.offence import offends

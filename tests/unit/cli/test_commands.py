@@ -23,6 +23,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from imagemarket import wiring
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.cli import catalogue, models, upload
 from imagemarket.cli.__main__ import main
@@ -33,7 +34,6 @@ from imagemarket.cli.terminal import say
 from imagemarket.cli.uploader import Outcome
 from imagemarket.operations.consistency import Difference
 from imagemarket.operations.dead_letters.models import Cause, DeadMessage
-from imagemarket.platform.errors import ImageNotFound
 
 IMAGE = UUID("01930000-0000-7000-8000-000000000001")
 

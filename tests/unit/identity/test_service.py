@@ -18,17 +18,9 @@ from imagemarket.identity.attempts import (
     REGISTRATIONS_PER_ADDRESS,
     STRANGERS_PER_ACCOUNT,
 )
+from imagemarket.identity.errors import EmailTaken, InvalidCredentials, InvalidMailToken, InvalidRefreshToken
 from imagemarket.identity.weak_passwords import _GUESSED_FIRST, _GUESSED_IN_ORDER, _lines, weakness_of
-from imagemarket.platform.errors import (
-    EmailTaken,
-    InvalidCredentials,
-    InvalidMailToken,
-    InvalidRefreshToken,
-    InvalidRequest,
-    NotFound,
-    TooManyRequests,
-    Unauthenticated,
-)
+from imagemarket.platform.errors import InvalidRequest, NotFound, TooManyRequests, Unauthenticated
 from imagemarket.platform.ids import new_id
 from tests.unit.identity.kit import ADDRESS, CHEAP, EMAIL, PASSWORD, CountingHasher, Kit
 

@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
+from imagemarket.identity.errors import InvalidRefreshToken
 from imagemarket.identity.service import MAX_LIVE_IN_FAMILY, REFRESH_GRACE
-from imagemarket.platform.errors import InvalidRefreshToken
 from tests.unit.identity.kit import Kit
 
 SECOND = timedelta(seconds=1)

@@ -15,10 +15,10 @@ from PIL import Image, ImageCms, ImageOps
 
 from imagemarket.imaging import decoding
 from imagemarket.imaging.decoding import MASTER_LONG_EDGE, Decoded, decode
+from imagemarket.imaging.errors import UnsupportedFormat
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.renditions import flattened, make_thumbnails, open_master
 from imagemarket.imaging.watermark import make_watermarked
-from imagemarket.platform.errors import UnsupportedFormat
 from local.pictures import paint_landscape
 from tests.edge import MAKERS, make_edge_file, sample_files
 from tests.unit.imaging.colour import SPACES, as_srgb, ciede2000, difference, grey_profile, rgb_profile, swatches

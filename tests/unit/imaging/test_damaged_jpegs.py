@@ -16,7 +16,7 @@ from PIL import Image
 
 from imagemarket.imaging import decoding, jpeg_stream
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
+from imagemarket.imaging.errors import UnreadableImage, UnsupportedFormat
 from tests.textures import textured
 
 END = b"\xff\xd9"

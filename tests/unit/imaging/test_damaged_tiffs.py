@@ -13,7 +13,7 @@ import pyvips
 from PIL import Image, TiffImagePlugin
 
 from imagemarket.imaging.decoding import decode
-from imagemarket.platform.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+from imagemarket.imaging.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.tiffs import write_tiff
 
 _STRIPS, _STRIP_BYTES, _OLD_KIND = 273, 279, 255

@@ -11,16 +11,11 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from imagemarket.imaging.decoding import MASTER_LONG_EDGE
+from imagemarket.imaging.errors import ImageTooLarge, ImageTooSmall, UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.hashes import COLOUR_NAMES, colour_name, perceptual_hash
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import read_description
 from imagemarket.imaging.renditions import flattened, open_master
-from imagemarket.platform.errors import (
-    ImageTooLarge,
-    ImageTooSmall,
-    UnreadableImage,
-    UnsupportedFormat,
-)
 from local.negatives import write_dng
 from local.pictures import paint_landscape
 from tests.edge import MAKERS, make_edge_file, refusals_of, sample_files

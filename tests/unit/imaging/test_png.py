@@ -13,8 +13,8 @@ import pyvips
 from PIL import Image, ImageOps
 
 from imagemarket.imaging.decoding import decode
+from imagemarket.imaging.errors import UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.inspection import inspect
-from imagemarket.platform.errors import UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.colour import as_srgb, difference, rgb_profile, swatches
 
 BEHIND_HEADER, BEFORE_END = 33, 12

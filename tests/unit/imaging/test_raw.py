@@ -18,11 +18,11 @@ from PIL import Image
 
 from imagemarket.imaging import confinement, decoding, raw_layout
 from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
 from imagemarket.imaging.renditions import open_master
-from imagemarket.platform.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_linear_dng, write_raw, write_tiled_dng
 
 CUT = "beyond its end: it is damaged or cut short"

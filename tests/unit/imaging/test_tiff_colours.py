@@ -11,8 +11,8 @@ import pyvips
 from PIL import Image
 
 from imagemarket.imaging.decoding import decode
+from imagemarket.imaging.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.formats import sniff
-from imagemarket.platform.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from tests.unit.imaging.colour import as_srgb, difference
 from tests.unit.imaging.tiffs import write_tiff
 

@@ -14,7 +14,8 @@ import pytest
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from imagemarket.platform.errors import ImageNotFound, TooManyRequests, walk
+from imagemarket.catalog.errors import ImageNotFound
+from imagemarket.platform.errors import TooManyRequests, error_classes
 from imagemarket.platform.gateway import MAX_BODY_BYTES, lambda_handler
 from imagemarket.platform.http import Caller, create_api, current_caller, require_role
 from imagemarket.platform.telemetry import logger
@@ -155,6 +156,6 @@ def test_a_role_is_checked_inside_as_well() -> None:
 
 
 def test_slugs_are_unique_and_every_error_says_what_it_means() -> None:
-    errors = walk()
+    errors = error_classes()
     assert len({error.slug for error in errors}) == len(errors)
     assert all(error.__doc__ and 400 <= error.status < 600 for error in errors)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.platform import resilience
-from imagemarket.platform.errors import DependencyUnavailable, ImageNotFound
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.resilience import RETRY_DELAYS, Breaker, Dependency, TimeBudget, Unanswered, retried
 
 ERRORS = (DependencyUnavailable,)

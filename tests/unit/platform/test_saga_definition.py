@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from imagemarket.imaging.errors import ImageRejected
 from imagemarket.ingestion.models import IngestionJob
-from imagemarket.platform.errors import ImageRejected, walk
+from imagemarket.platform.errors import error_classes
 
 DEFINITION = json.loads(
     (Path(__file__).parents[3] / "state_machines" / "ingest_image.asl.json").read_text(encoding="utf-8")
@@ -24,7 +25,7 @@ def states(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_every_error_token_names_a_class_of_the_tree() -> None:
-    known = {error.__name__ for error in walk()}
+    known = {error.__name__ for error in error_classes()}
     for name, state in states(DEFINITION):
         for rule in [*state.get("Retry", []), *state.get("Catch", [])]:
             for token in rule["ErrorEquals"]:
@@ -32,7 +33,7 @@ def test_every_error_token_names_a_class_of_the_tree() -> None:
 
 
 def test_a_refused_picture_is_never_tried_again() -> None:
-    refused = {error.__name__ for error in walk(ImageRejected)}
+    refused = {error.__name__ for error in error_classes(ImageRejected)}
     for name, state in states(DEFINITION):
         if name == "Compensate":
             continue

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemarket.platform.clock import ManualClock
-from imagemarket.platform.errors import InvalidCursor
 from imagemarket.search.cursor import LIFETIME, CursorSigner, Position
+from imagemarket.search.errors import InvalidCursor
 from imagemarket.search.models import REACH, SearchQuery, SimilarQuery
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

@@ -12,18 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageType
 from imagemarket.platform.clock import ManualClock
-from imagemarket.platform.errors import (
-    DependencyUnavailable,
-    ImageNotFound,
-    InvalidCursor,
-    InvalidRequest,
-    SearchUnavailable,
-)
+from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.engines.ports import EncodedQuery, QueryRefused
+from imagemarket.search.errors import InvalidCursor, SearchUnavailable
 from imagemarket.search.events import SearchEvent
 from imagemarket.search.models import (
     NEAR,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from imagemarket.operations.dead_letters.models import UNRECORDED, Choice
 from imagemarket.operations.dead_letters.service import DeadLetters
-from imagemarket.platform.errors import walk
+from imagemarket.platform.errors import error_classes
 from imagemarket.platform.telemetry import count, logger
 
 REMEDIATION = "remediation"
@@ -21,7 +21,7 @@ PER_SECOND = 2.0
 TRANSIENT = frozenset(
     {
         # our own errors that say a retry can help
-        *(error.__name__ for error in walk() if error.retryable),
+        *(error.__name__ for error in error_classes() if error.retryable),
         # the consumer ended by its limit of time or memory, or had no database to write a reason into
         UNRECORDED,
         # a client's or the driver's words for a connection that broke or a service that was busy

@@ -14,10 +14,11 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.engines.colours import cells_near, cells_of
 from imagemarket.search.engines.ports import QueryRefused
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
+from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, counted, ordered
 from imagemarket.search.models import (
     DIMENSIONS,

@@ -10,9 +10,10 @@ from uuid import UUID
 from imagemarket.imaging.hashes import colour_names
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.errors import DependencyUnavailable, IndexingIncomplete
+from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.engines.ports import DocumentSink
+from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.models import Removal, SearchDocument
 
 SAFE_BELOW = 0.2

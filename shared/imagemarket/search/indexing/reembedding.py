@@ -17,8 +17,10 @@ from uuid import UUID
 
 from imagemarket.catalog import images
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import Conflict, MarketError, ModelNotReady, NotFound, PicturesMissing
+from imagemarket.platform.errors import Conflict, MarketError, NotFound
 from imagemarket.platform.telemetry import logger
+from imagemarket.search.errors import PicturesMissing
+from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis
 
 BATCH = 16

@@ -11,9 +11,10 @@ from uuid import UUID
 from imagemarket.catalog import images
 from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import IndexingIncomplete, NotFound
+from imagemarket.platform.errors import NotFound
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.engines.ports import SearchIndex
+from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder
 from imagemarket.search.models import Removal, SearchDocument
 
