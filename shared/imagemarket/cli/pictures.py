@@ -20,7 +20,7 @@ from imagemarket.cli.client import CliError
 from imagemarket.imaging.formats import sniff
 from imagemarket.imaging.nobodys_words import is_nobodys
 from imagemarket.imaging.other_kinds import HEIC_WAY_OUT, kind_of
-from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag
+from imagemarket.ingestion.models import CONTENT_TYPES, MAX_CATEGORIES, MAX_TAGS, MAX_UPLOAD_BYTES, Tag, distinct_tags
 from imagemarket.platform.text import LOST, LOST_LETTERS, what_shows
 from imagemarket.platform.validation import sentence_of, shown
 
@@ -431,7 +431,7 @@ def tags_of_all(words: Sequence[str]) -> tuple[str, ...]:
     """Tags for every picture, as the API takes them. Raises `CliError` for one that would be sent otherwise, and for
     too many."""
     try:
-        tags = dict.fromkeys(TypeAdapter(list[Tag]).validate_python(list(words)))
+        tags = distinct_tags(TypeAdapter(list[Tag]).validate_python(list(words)))
     except ValidationError as error:
         first = error.errors()[0]
         raise CliError(f"--tag {shown(words[int(first['loc'][0])])!r} {sentence_of(first)}") from None
@@ -459,13 +459,13 @@ def check_tags(pictures: Sequence[Picture], defaults: Defaults) -> None:
 def _tags(own: Sequence[str], defaults: Defaults) -> list[str]:
     """Its own and those of all; where the keywords in a picture are too many, the last ones of them are left out."""
     of_all = _distinct(defaults.tags)
-    further = [tag for tag in _distinct(own) if tag not in of_all]
+    further = distinct_tags([*of_all, *_distinct(own)])[len(of_all) :]
     return further[: MAX_TAGS - len(of_all)] + of_all
 
 
 def _distinct(words: Sequence[str]) -> list[str]:
     shown = (what_shows(what_shows(word, _TAG_MAX).lower(), _TAG_MAX) for word in words)
-    return list(dict.fromkeys(word for word in shown if word))
+    return distinct_tags(word for word in shown if word)
 
 
 def title_from(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,7 +23,7 @@ from imagemarket.catalog.keys import Folder
 from imagemarket.catalog.models import ImageStatus, ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.ingestion.review import ReviewReason
-from imagemarket.platform.text import Text
+from imagemarket.platform.text import Text, as_it_looks
 from imagemarket.platform.validation import BeyondLimit
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ def _deduplicated(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def distinct_tags(tags: Iterable[str]) -> list[str]:
+    """The tags in their order, the first of those that look alike."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        found.setdefault(as_it_looks(tag), tag)
+    return list(found.values())
+
+
 Tag = Annotated[str, Text(least=1, most=100, lower=True)]
 
 
@@ -93,7 +101,7 @@ class UploadRequest(BaseModel):
         Field(max_length=MAX_CATEGORIES),
         AfterValidator(_deduplicated),
     ] = Field(default=[], examples=[["nature"]])
-    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_deduplicated)] = Field(
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(distinct_tags)] = Field(
         default=[], examples=[["sunset", "ocean"]]
     )
     filename: Annotated[str, Text(least=1, most=255)] = Field(

@@ -181,6 +181,12 @@ def without_invisible(text: str) -> str:
     return "".join(each for each in text if not is_invisible(each))
 
 
+def as_it_looks(text: str) -> str:
+    """The same for two texts that differ in nothing but a non-joiner or an emoji's selector, which keyboards set as
+    they please."""
+    return "".join(each for each in text if each != _NON_JOINER and each not in _EMOJI_SELECTORS)
+
+
 def _cleaned(text: str) -> str:
     return text if any(_shows(each) for each in text) else ""
 
@@ -254,7 +260,7 @@ def is_invisible(each: str) -> bool:
 
 
 def _shows(each: str) -> bool:
-    return unicodedata.category(each)[0] not in "CMZ" and not is_invisible(each)
+    return _is_emoji(each) or (unicodedata.category(each)[0] not in "CMZ" and not is_invisible(each))
 
 
 def _joins(text: str, place: int) -> bool:

@@ -78,6 +78,8 @@ def test_a_refusal_names_the_field(changes: dict[str, Any], named: str) -> None:
 def test_tags_are_lowered_trimmed_and_said_once() -> None:
     request = UploadRequest.model_validate(announcement(tags=[" Sea ", "sea", "SUN"], categories=["nature", "nature"]))
     assert request.tags == ["sea", "sun"]
+    alike = ["\u2b50\ufe0f", "\u2b50", "\u06a9\u0627\u0631\u0647\u0627", "\u06a9\u0627\u0631\u200c\u0647\u0627"]
+    assert UploadRequest.model_validate(announcement(tags=alike)).tags == alike[::2]
     assert request.categories == ["nature"]
 
 

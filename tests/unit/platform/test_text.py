@@ -210,3 +210,8 @@ def test_the_selectors_of_emoji_stay_at_emoji_and_are_dropped_at_other_symbols()
 def test_joiners_of_scripts_that_do_not_join_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cannot be seen"):
         clean_line(text)
+
+
+@pytest.mark.parametrize("emoji", ["\u2b50", "\U0001fadc", "\U0001f6d8"])
+def test_an_emoji_alone_is_a_word_however_new_it_is(emoji: str) -> None:
+    assert clean_line(emoji) == emoji

@@ -395,6 +395,7 @@ def test_what_only_looks_like_a_disguise_may_be_suggested(phrase: str) -> None:
             "b|tch",
             "s|ut",
         ),
+        *("k1ll all jews", "kill all j3ws", "k!ll the muslims!"),
         *("rent-boy", "golden rent boy", "golden trailer trash"),
         *("nig ger", "hot n i g g e r", "fu ck", "heilhitler", "heilhitler88", "my heil hitler flag", "fuuuck"),
         *("bit.ly/x", "t.me/x", "join t.me", "spam.de", "see spam.co.uk now", "discord.gg/x", "spam。com", "пример.рф"),
@@ -455,6 +456,18 @@ def test_two_words_find_the_one_that_they_make_where_a_picture_has_it(
     assert {each.word: each.instead for each in understood.synonyms} == instead
     added = [[clause.text for clause in group if clause.added] for group in understood.words.groups]
     assert [each for each in added if each] == list(instead.values())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("back up street", ["back up", "street"]), ("back street", ["back", "street"]), ("t shirt", [])]
+)
+def test_the_synonyms_that_are_told_are_those_that_are_searched(asked: str, told: list[str]) -> None:
+    known = {"back": ("rear",), "street": ("road",), "shirt": ("top",)}
+    reader = QueryReader(lambda: Speller(dict.fromkeys(("backup", "rear", "road", "top"), 3)), known)
+    understood = reader.read(SearchQuery(q=asked), lambda _: ())
+    assert sorted(each.word for each in understood.synonyms) == told
+    searched = {clause.text for group in understood.words.groups for clause in group if clause.added}
+    assert {other for each in understood.synonyms for other in each.instead} == searched - {"t-shirt"}
 
 
 @pytest.mark.parametrize(
@@ -572,6 +585,24 @@ def test_a_word_that_pictures_have_in_two_is_taken_apart(asked: str, searched: s
     understood = QueryReader(lambda: Speller(dict.fromkeys(words, 1)), {}).read(SearchQuery(q=asked), engine.present)
     assert understood.text == searched
     assert (understood.spelling is None) == (asked == searched)
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "people"),
+    [
+        ("lake without ducsk", "lake -ducks", None),
+        ("lake no ducsk or swasn", "lake -ducks -swans", None),
+        ("lake without poeple", "lake", False),
+        ("lake or boat without ducsk", "lake or boat -ducks", None),
+        ("lake NOT ducsk", "lake -ducsk", None),
+        ('lake without "ducsk"', 'lake -"ducsk"', None),
+    ],
+)
+def test_a_slip_in_what_words_leave_out_is_put_right(asked: str, text: str, people: bool | None) -> None:
+    speller = Speller(dict.fromkeys(("lake", "boat", "ducks", "swans", "people"), 5))
+    understood = QueryReader(lambda: speller, {}).read(SearchQuery(q=asked), lambda _: ())
+    assert (understood.text, understood.filters.people) == (text, people)
+    assert (understood.spelling is None) == ("ducsk" in text)
 
 
 @pytest.mark.parametrize("asked", ['"sunste"', "boat -sunste", "sunste or boat"])

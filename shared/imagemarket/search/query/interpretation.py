@@ -146,8 +146,13 @@ class QueryReader:
             interpreted += more
         correct = self._reading.spelling and spelling is None and not without.foreign and '"' not in without.kept
         if correct and (speller := self._speller()) is not None:
-            better = _corrections(words, speller, present, alone=negation.CUES if exact else None)
+            unwanted = without.said_in_words
+            better = _corrections(words, unwanted, speller, present, alone=negation.CUES if exact else None)
             asked = " ".join(words)
+            if not better.keys().isdisjoint(unwanted):  # "lake without ducsk"
+                said = alike(typed)
+                corrected = Spelling(asked=said, searched=_put_right(said, better))
+                return self._understood(corrected.searched, query, present, corrected)
             if (searched := _put_right(asked, better)) != asked:
                 corrected = Spelling(asked=asked, searched=searched)
                 if negation.without_negations(searched, people=None, shapes=_SHAPES).told:  # "lake witout ducks"
@@ -164,14 +169,19 @@ class QueryReader:
             if (speller := self._speller()) is not None:
                 instead = _in_one_word(words, speller, _in_the_catalogue(instead, speller))
         searched = without.with_rest(" ".join(words))
+        words_asked = read(searched).with_synonyms(instead)
         return Understood(
             text=searched,
-            words=without.sparing(read(searched).with_synonyms(instead)),
+            words=without.sparing(words_asked),
             filters=filters,
             wanted=wanted,
             spelling=spelling,
             interpreted=tuple(interpreted),
-            synonyms=tuple(Synonyms(word=word, instead=list(others)) for word, others in instead.items()),
+            synonyms=tuple(
+                Synonyms(word=word, instead=list(others))
+                for word, others in instead.items()
+                if word in words_asked.replaceable
+            ),
         )
 
 
@@ -217,16 +227,17 @@ def _bare(word: str) -> str:
 
 def _corrections(
     words: list[str],
+    unwanted: Collection[str],
     speller: Speller,
     present: Callable[[Collection[str]], Collection[str]],
     alone: Collection[str] | None = None,
 ) -> dict[str, str]:
     """By a word that no picture has the two that it is made of, where pictures have these, else the nearest; with
-    `alone` only what is put right to one of these."""
-    bare = [word.strip(MARKS) for word in words]
+    `alone` only what is put right to one of these, or what is `unwanted`."""
+    bare = [*(word.strip(MARKS) for word in words), *unwanted]
     apart = {word: pairs for word in bare if alone is None and (pairs := speller.apart(word))}
     nearest = {word: found for word in bare if (found := speller.correct(word)) is not None}
-    better = {word: found for word, found in nearest.items() if alone is None or found in alone}
+    better = {word: found for word, found in nearest.items() if alone is None or found in alone or word in unwanted}
     unknown = list(dict.fromkeys(word for word in bare if word in apart or word in better))
     if not unknown or len(unknown) > MOST_LOOK_UPS:
         return {}

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
-from imagemarket.search.query.spelling import PARTICLES, english_words
+from imagemarket.search.query.spelling import english_words
 from imagemarket.search.query.synonyms import singulars
 from imagemarket.search.query.words import (
     NEVER_ALONE,
@@ -77,6 +77,7 @@ _IN_THE_PICTURE = frozenset(
     for said in (
         *("in it", "there", "around", "visible", "in sight", "in view", "in frame", "in shot", "in the frame"),
         *("in the shot", "in the picture", "in the photo", "in the image", "in the scene"),
+        *("anywhere", "at all", "whatsoever"),
     )
 )
 """Behind what is not wanted, at the end, they say no more than that: "nobody in it", "no cars around"."""
@@ -219,6 +220,12 @@ class Asked:
     denied: frozenset[str] = frozenset()
     """Words behind a cue that was not read, by which no picture may gain."""
 
+    @property
+    def said_in_words(self) -> tuple[str, ...]:
+        """The words left out that stand behind a word; who writes a minus or `NOT` says exactly what is not wanted."""
+        said = (each for each in self.told if each.effect == "exclusion" and not each.words.startswith("NOT"))
+        return tuple(each.value[1:] for each in said if each.value[1:].isalpha())
+
     def with_rest(self, kept: str) -> str:
         """The query, the words that remain put otherwise."""
         parts = (*self.without, kept) if self.first else (kept, *self.without)
@@ -331,7 +338,7 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         joined, after_negation = typed_as[-1].endswith((",", ";")), True
         for each in read_as.named:
             if each not in PEOPLE:
-                unwanted += [each, *_as_two_words(each)]
+                unwanted.append(each)
                 told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
                 if read_as.operator:
                     spared[each] = ()
@@ -591,8 +598,11 @@ def _negation(words: list[str], *, shapes: Collection[str]) -> _Negation:
     passed_over = _WORDS_BETWEEN
     if (weak and not where) or operator:
         passed_over = _ARTICLES | {"even"} if weak else _ARTICLES
+    if said == "not" and place + 1 < len(words):  # "not one cloud"; "no one" is nobody
+        passed_over |= {"one"}
     while place < len(words) and (
         words[place].lower() in passed_over
+        or _pair(words[place:]) in {("so", "many"), ("too", "many")}
         or not words[place].strip("([{\"'")
         or (operator and words[place] in STOP_WORDS and words[place].islower())
     ):
@@ -800,12 +810,6 @@ def _name(words: Sequence[str]) -> str:
     numbers = {second, *singulars(second)}
     known = not _second_words().get(first, frozenset()).isdisjoint(numbers)
     return f"{first}-{second}" if known or _in_parts(first, second, numbers) else ""
-
-
-def _as_two_words(name: str) -> list[str]:
-    """A verb with its particle in quotes, which engines do not otherwise look for side by side: "make-up"."""
-    first, hyphen, second = name.partition("-")
-    return [f'"{first} {second}"'] if hyphen and second in PARTICLES else []
 
 
 def _in_parts(first: str, second: str, numbers: Collection[str]) -> bool:

@@ -59,13 +59,19 @@ def offends(phrase: str) -> bool:
         return True
     plain = _harmless().sub(" ", plain)
     said = {*_PIECES.findall(plain), *_DISGUISED.findall(plain), *_put_together(plain)}
-    said |= _put_together(_SIGN_WITHIN.sub(lambda sign: sign[0].translate(_DISGUISES[0]), plain))
+    said |= _put_together(_with_letters_for_signs(plain))
     return any(map(_is_offensive, said)) or any(map(_is_starred_out, _STARRED.findall(plain.replace("-", ""))))
 
 
 def _calls_to_violence(plain: str) -> bool:
-    calls = [found.groups() for found in _CALL.finditer(" ".join(_PIECES.findall(plain)))]
+    written = " ".join(_PIECES.findall(_with_letters_for_signs(plain)))
+    said = {" ".join(_PIECES.findall(plain)), *(written.translate(disguise) for disguise in _DISGUISES)}
+    calls = [found.groups() for each in said for found in _CALL.finditer(each)]
     return any(who in groups() | _OTHER_GROUPS or (all_of and who in persons()) for all_of, who in calls)
+
+
+def _with_letters_for_signs(plain: str) -> str:
+    return _SIGN_WITHIN.sub(lambda sign: sign[0].translate(_DISGUISES[0]), plain)
 
 
 def _offends_as_written(phrase: str) -> bool:

@@ -44,13 +44,16 @@ _MINUS_BEHIND_A_SIGN = re.compile(r'(?<=[^\w\s"-])(?<!\s[:;=])(?<!^[:;=])-+(?=[(
 _NOT_BEFORE_BRACKETS = re.compile(r"(?<![^\s(\[{])NOT(?=[(\[{])")
 _PLUS = re.compile(r"(?<=[^\W\d_]{2})\+(?=\w)|(?<=\w)\+(?=[^\W\d_]{2})")
 """A plus between words, of which one at least has more than a letter: A+B is a name."""
-_SLASH = re.compile(r"(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})")
-"""A slash between words: AC/DC is a name."""
+_BETWEEN_WORDS = (
+    r"(?:(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})|(?<=[^\W\d_]{2})/(?=[^\W\d_]{4})|(?<=[^\W\d_]{4})/(?=[^\W\d_]{2}))"
+)
+_SLASH = re.compile(_BETWEEN_WORDS)
+"""A slash between words, of which one may be short ("DJ/producer"): AC/DC and TCP/IP are names."""
 _QUOTED_OR_LEFT_OUT = re.compile(r'("[^"]*"|(?<!\w)(?:-|NOT\s+)[^\s"]+)')
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
 _IN_APOSTROPHES = re.compile(r"""((?<![^\s(\[{,;|/])-+|(?<!\S)NOT\s+)'(?=[^\s'])((?:[^'"]|'(?=\w))*)'(?!\w)""")
 """A phrase behind a minus in apostrophes, which elsewhere are none: -'red cars'."""
-_SEVERAL = re.compile(r"[,;|]|(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})")
+_SEVERAL = re.compile(rf"[,;|]|{_BETWEEN_WORDS}")
 """Signs between things that are left out each: "-dogs,birds", "-cat/dog"; AC/DC is one."""
 _BETWEEN = (",", ";", "|", "/")
 # Accents and points that do not matter, where no one letter holds them (NFKC): of Latin, Greek and Cyrillic, of Hebrew
@@ -278,6 +281,11 @@ class Clause:
             or self.text.startswith(tuple(NAMED_BEFORE))
         )
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether it may be put otherwise: what was typed, and not as exactly what is wanted."""
+        return not self.strict and not self.added
+
     def write(self) -> str:
         """As a person would type it."""
         together = self.phrase or (self.excluded and " " in self.text)
@@ -302,7 +310,8 @@ class Clause:
         if whole is None:
             return (Form(parts, side_by_side=len(parts) > 1),)
         telling = [part for part in parts if len(part) > 1 and part.lower() not in STOP_WORDS]
-        apart = (Form(parts, side_by_side=True),) if len(telling) > 1 else ()
+        # what is not wanted is left out however it is written: "make up" as well as "make-up"
+        apart = (Form(parts, side_by_side=True),) if len(telling) > 1 or self.excluded else ()
         return (Form((whole,)), *apart)
 
 
@@ -345,6 +354,11 @@ class Words:
         return any(clause.excluded for group in self.groups for clause in group)
 
     @property
+    def replaceable(self) -> frozenset[str]:
+        """The words, and two of them as one, that may be put otherwise."""
+        return frozenset(clause.text for group in self.groups for clause in group if clause.replaceable)
+
+    @property
     def exact(self) -> Words:
         """What quotes and minus say, which holds for every result however it was found."""
         return Words(tuple(group for group in self.groups if any(each.strict for each in group)))
@@ -373,7 +387,7 @@ class Words:
             if plain and (both := f"{pair[0][0].text} {pair[1][0].text}") in instead:
                 group, place = (Clause(both),), place + 1
             place += 1
-            others = [other for clause in group if not clause.strict for other in instead.get(clause.text, ())]
+            others = [other for clause in group if clause.replaceable for other in instead.get(clause.text, ())]
             groups.append((*group, *(Clause(other, added=True) for other in others)))
         return Words(tuple(groups), self.image_id)
 
