@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import BinaryIO, Literal
@@ -100,13 +101,18 @@ _TIFF_READ_BESIDE = {
 or any other, which is left out. libvips gives colours back as they were before they were multiplied."""
 _TAG_SAMPLES, _TAG_ROWS_PER_STRIP, _TAG_STRIP_BYTES, _TAG_PLANES = 277, 278, 279, 284
 _TAG_TILE_WIDTH, _TAG_TILE_HEIGHT, _TAG_TILES, _TAG_TILE_BYTES = 322, 323, 324, 325
+_TILE_SIDES = frozenset({_TAG_TILE_WIDTH, _TAG_TILE_HEIGHT})
 _TAG_EXTRA_SAMPLES, _TAG_SAMPLE_FORMAT, _TAG_PROFILE, _TAG_FILL_ORDER = 338, 339, 34675, 266
 _TAG_KIND, _REDUCED_OR_MASK = 254, 1 | 4
 _TAG_OLD_KIND, _OLD_REDUCED = 255, 2
 _TAG_ORIENTATION, _TAG_COLOUR_MAP = 274, 320
 _TAG_RESOLUTION_UNIT, _TAG_INK_NAMES, _TAG_INKS = 296, 333, 334
-_RANGES = 280, 281, 340, 341
-"""The least and greatest sample, which libtiff knows where it is one for all channels."""
+_WHOLE_NUMBERS, _NUMBERS = frozenset({1, 3}), frozenset({1, 3, 4, 5, 6, 8, 9, 10, 11, 12})
+_RANGES = {280: _WHOLE_NUMBERS, 281: _WHOLE_NUMBERS, 340: _NUMBERS, 341: _NUMBERS}
+"""The least and greatest sample, by the types that they come in, which libtiff knows where it is one for all
+channels."""
+_RESOLUTIONS, _RATIONAL = (282, 283), 5
+"""Along and down, which libtiff knows where they are not below zero."""
 _KNOWN: dict[int, Sequence[int]] = {
     _TAG_ORIENTATION: range(1, 9),
     _TAG_RESOLUTION_UNIT: range(1, 4),
@@ -651,6 +657,7 @@ def _tiff(file: BinaryIO) -> Header:
             f"The TIFF is compressed by method {compression}; save it with LZW, Deflate, PackBits, JPEG or none."
         )
     colours, opacity = _check_colours(directory, samples=samples, bits=bits, compression=compression)
+    _check_layout(directory.fields.keys())
     size = file.seek(0, os.SEEK_END)
     for tag in (_TAG_STRIPS, _TAG_TILES):
         places = directory.numbers(tag, most=_PLACES_MAX)
@@ -681,13 +688,27 @@ def _tiff(file: BinaryIO) -> Header:
     )
 
 
+def _check_layout(named: AbstractSet[int]) -> None:
+    """Raises `UnsupportedFormat` where tags name both strips and tiles, of which libtiff takes one; the places of tiles
+    alone may stand where those of strips do, as in TIFF 5.0."""
+    both = named >= {_TAG_STRIPS, _TAG_TILES} or named >= {_TAG_STRIP_BYTES, _TAG_TILE_BYTES}
+    if named >= _TILE_SIDES:
+        unclear = _TAG_TILES not in named and _TAG_ROWS_PER_STRIP in named
+    else:
+        unclear = not named.isdisjoint({*_TILE_SIDES, _TAG_TILES, _TAG_TILE_BYTES})
+    if both or unclear:
+        raise UnsupportedFormat(
+            "The TIFF does not say clearly whether its pixels lie in strips or in tiles; save it in strips."
+        )
+
+
 def _without_errors(passed: Sequence[TiffDirectory]) -> dict[int, bytes]:
     """What libtiff would end the decoding for, and what says nothing of the pixels, is kept from it: a directory behind
     the picture's, and fields whose values it does not know."""
     instead = dict[int, bytes]()
     for directory in passed:
         samples = directory.numbers(_TAG_SAMPLES, (1,))[0]
-        asked = (*_KNOWN, *_RANGES, _TAG_INKS, _TAG_INK_NAMES)
+        asked = (*_KNOWN, *_RANGES, *_RESOLUTIONS, _TAG_INKS, _TAG_INK_NAMES)
         unknown = {tag for tag in asked if tag in directory.fields and not _is_known(directory, tag, samples)}
         instead |= directory.without(unknown, last=directory is passed[-1])
     return instead
@@ -698,9 +719,14 @@ def _is_known(directory: TiffDirectory, tag: int, samples: int) -> bool:
     try:
         if tag in _KNOWN or tag == _TAG_INKS:
             return directory.numbers(tag, (1,))[0] in _KNOWN.get(tag, (samples,))
-        if directory.fields[tag].size > _VALUES_BYTES_MAX:
+        found = directory.fields[tag]
+        if tag in _RESOLUTIONS:
+            return (found.kind, found.count) == (_RATIONAL, 1)
+        if found.size > _VALUES_BYTES_MAX or (
+            tag in _RANGES and (found.kind not in _RANGES[tag] or found.count != samples)
+        ):
             return False
-        data, size = directory.data(tag), _TYPE_BYTES.get(directory.fields[tag].kind, 1)
+        data, size = directory.data(tag), _TYPE_BYTES.get(found.kind, 1)
     except UnreadableImage:
         return False
     return data.count(b"\0") == samples if tag == _TAG_INK_NAMES else data[size:] == data[:-size]

@@ -20,6 +20,7 @@ from itertools import accumulate, chain
 from typing import Any, BinaryIO
 
 from imagemarket.imaging.errors import UnreadableImage
+from imagemarket.imaging.handed_out import HandedOut
 
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
@@ -56,21 +57,19 @@ class JpegParts:
     """Of pixels that are decoded together."""
 
 
-class JpegStream:
+class JpegStream(HandedOut):
     """The parts of a JPEG in an open file, handed out to libvips."""
 
     def __init__(self, file: BinaryIO, parts: JpegParts, padding: Mapping[int, int] | None = None) -> None:
         """`padding` is how many bytes are left out before which markers, by their places in the file."""
         self._file, self._parts = file, parts
         size = file.seek(0, os.SEEK_END)
-        self._size = len(parts.head) + size - parts.scan_at
-        self._at = 0
+        super().__init__(len(parts.head) + size - parts.scan_at)
         self._pieces, self._places = [(parts.scan_at, size)], [len(parts.head)]
         """Of the file, what is handed out behind the head, and where each begins as it is handed out."""
         self._vips: Any = None
         self.left_over: tuple[int, int] | None = None
         """Before which marker the decoder found bytes of no use, which are zeros, and how many."""
-        self._kept: list[Any] = []
         if parts.several_scans:
             try:
                 _check_scans(file, parts)
@@ -88,17 +87,8 @@ class JpegStream:
                 raise UnreadableImage("The JPEG is damaged: there are zeros in place of a part of its picture.")
 
     def source(self, vips: Any) -> Any:
-        """The stream from its beginning; the one before is read no further."""
-        self._at, self._vips = 0, vips
-        source = vips.SourceCustom()
-        source.on_read(self._read)
-        source.on_seek(self._seek)
-        self._kept.append(source)  # libvips does not keep what answers it
-        return source
-
-    def release(self) -> None:
-        """Once nothing reads any more. What libvips calls back is held where no collector of garbage looks."""
-        self._kept.clear()
+        self._vips = vips
+        return super().source(vips)
 
     def check_used(self) -> None:
         """Raises `UnreadableImage` where a picture that is decoded to its last row left data of its scan over."""
@@ -150,10 +140,6 @@ class JpegStream:
             return False
         self.left_over = marker_at, int(told[1])
         return True
-
-    def _seek(self, offset: int, whence: int) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        return self._at
 
 
 def _next_marker(file: BinaryIO, at: int) -> int | None:

@@ -33,7 +33,10 @@ _MAKE, _MODEL, _DATE, _OFFSET = 0x010F, 0x0110, 0x0132, 0x9010
 _EXPOSURE, _F_NUMBER, _ISO, _TAKEN, _FOCAL, _LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x920A, 0xA434
 _TAKEN_OFFSET = 0x9011
 _TITLED, _SOFTWARE, _ARTIST, _COPYRIGHT = 0x010E, 0x0131, 0x013B, 0x8298
-_DESCRIBING = (_TITLED, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT)
+_XP_TITLE, _XP_COMMENT, _XP_KEYWORDS = 0x9C9B, 0x9C9C, 0x9C9E
+_WINDOWS = (_XP_TITLE, _XP_COMMENT, _XP_KEYWORDS)
+"""Texts that Windows' Explorer writes, in UTF-16."""
+_DESCRIBING = (_TITLED, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _COPYRIGHT, *_WINDOWS)
 _NO_TIME = "1970:01:01 00:00:00"
 """A program's clock at 0: it knew of no time."""
 _TEXT_MAX = 100
@@ -51,6 +54,7 @@ _PIECES_MAX = 10_000
 
 _XMP_IN_JPEG, _EXIF_IN_JPEG, _IPTC_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0", b"Photoshop 3.0\0"
 _XMP_IN_PNG, _HEX_IN_PNG = b"XML:com.adobe.xmp", b"Raw profile type "
+_TEXTS_IN_PNG = {b"Title": "title", b"Description": "description"}
 _HEX_BYTES_MAX = 2 * _PACKET_BYTES_MAX + 100_000
 """With its line ends."""
 _XMP_IN_TIFF, _IPTC_IN_TIFF, _PHOTOSHOP_IN_TIFF = 700, 33723, 34377
@@ -160,6 +164,8 @@ class _Packets:
     xmp: bytes = b""
     iptc: bytes = b""
     exif: Mapping[int, Any] = field(default_factory=dict)
+    png: dict[str, str] = field(default_factory=dict)
+    """PNG's own texts, by what they are in a description."""
 
 
 def read_description(path: Path) -> EmbeddedDescription:
@@ -172,9 +178,9 @@ def read_description(path: Path) -> EmbeddedDescription:
 
 
 def description_of(file: BinaryIO) -> EmbeddedDescription:
-    """Title, description, keywords and credit from XMP, else from IPTC, else from EXIF; a headline is a title where
-    there is no other, and so is EXIF's description. What a device or a program wrote is no title and no description.
-    Empty where the file carries none. No pixel is decoded."""
+    """Title, description, keywords and credit from XMP, else from IPTC, else from EXIF, else from PNG's own texts; a
+    headline is a title where there is no other, and so are EXIF's description and its title. What a device or a
+    program wrote is no title and no description. Empty where the file carries none. No pixel is decoded."""
     with quiet():
         try:
             packets = _packets(file)
@@ -183,7 +189,8 @@ def description_of(file: BinaryIO) -> EmbeddedDescription:
         xmp, xmp_headline = _or_nothing(_from_xmp, packets.xmp)
         iptc, iptc_headline = _or_nothing(_from_iptc, packets.iptc)
         exif, exif_title = _or_nothing(_from_exif, packets.exif)
-    described = [xmp, iptc, exif]
+        png, _ = _or_nothing(_from_png, packets.png)
+    described = [xmp, iptc, exif, png]
     make, model, program = (_exif_text(packets.exif, tag, _TEXT_MAX) or "" for tag in (_MAKE, _MODEL, _SOFTWARE))
 
     def somebodys(*texts: str | None, most: int) -> str | None:
@@ -191,7 +198,9 @@ def description_of(file: BinaryIO) -> EmbeddedDescription:
         return found and _clean(found, most)
 
     return EmbeddedDescription(
-        title=somebodys(xmp.title, iptc.title, xmp_headline, iptc_headline, exif_title, most=_TITLE_MAX),
+        title=somebodys(
+            *(xmp.title, iptc.title, xmp_headline, iptc_headline, exif_title, exif.title, png.title), most=_TITLE_MAX
+        ),
         description=somebodys(*(each.description for each in described), most=_DESCRIPTION_MAX),
         keywords=next((each.keywords for each in described if each.keywords), ()),
         creator=next((each.creator for each in described if each.creator), None),
@@ -266,6 +275,10 @@ def _packets_of_png(file: BinaryIO) -> _Packets:
                 found.xmp = _png_text(head[4:], rest, _PACKET_BYTES_MAX)
             elif keyword.startswith(_HEX_IN_PNG) and keyword not in in_hex:  # of each the first: a bound to the work
                 in_hex[keyword] = _out_of_hex(_png_text(head[4:], rest, _HEX_BYTES_MAX))
+            elif (name := _TEXTS_IN_PNG.get(keyword)) is not None:
+                text = _png_text(head[4:], rest, _PACKET_BYTES_MAX)
+                said = _utf8(text) if head[4:] == b"iTXt" else text.decode("latin-1")
+                found.png.setdefault(name, said or "")
         file.seek(behind)
     iptc, exif, xmp, app1 = (in_hex.get(_HEX_IN_PNG + kind, b"") for kind in (b"iptc", b"exif", b"xmp", b"APP1"))
     if app1.startswith(_XMP_IN_JPEG):
@@ -310,11 +323,12 @@ def _packets_of_tiff(file: BinaryIO) -> _Packets:
         found = directory.fields.get(tag)
         return directory.data(tag) if found is not None and found.size <= _PACKET_BYTES_MAX else b""
 
-    exif = {
+    exif: dict[int, Any] = {
         tag: packet(tag).split(b"\0")[0].decode("latin-1")
         for tag in _DESCRIBING
         if tag in directory.fields and directory.fields[tag].kind in {2, 7, 129}
     }
+    exif |= {tag: packet(tag) for tag in _WINDOWS if tag in directory.fields and directory.fields[tag].kind == 1}
     own, resource = packet(_IPTC_IN_TIFF), _iptc_resource(packet(_PHOTOSHOP_IN_TIFF))
     return _Packets(xmp=packet(_XMP_IN_TIFF), iptc=_fuller(own, resource), exif=exif)
 
@@ -385,7 +399,7 @@ def _from_xmp(packet: bytes) -> tuple[EmbeddedDescription, str | None]:
         title=first(f"{_DC}title", _JUDGED_MAX),
         description=first(f"{_DC}description", _JUDGED_MAX),
         keywords=_keywords(texts(f"{_DC}subject")),
-        creator=first(f"{_DC}creator", _TEXT_MAX),
+        creator=_names(texts(f"{_DC}creator")),
         copyright=first(f"{_DC}rights", _TITLE_MAX),
         credit=first(f"{_PHOTOSHOP}Credit", _TITLE_MAX),
     ), first(f"{_PHOTOSHOP}Headline", _JUDGED_MAX)
@@ -395,6 +409,15 @@ def _keywords(entries: Iterable[str]) -> tuple[str, ...]:
     """Each entry's, of which some programs write all into one with semicolons between them."""
     parts = (part for each in entries for part in ([each] if _ENTITY.search(each) else each.split(";")))
     return tuple(islice((clean for part in parts if (clean := _clean(part, _TEXT_MAX))), _KEYWORDS_MAX))
+
+
+def _names(entries: Iterable[str]) -> str | None:
+    """All who made it, as many as there is room for."""
+    names = ""
+    for name in dict.fromkeys(clean for each in entries if (clean := _clean(each, _TEXT_MAX))):
+        together = f"{names}, {name}" if names else name
+        names = together if len(together) <= _TEXT_MAX else names
+    return names or None
 
 
 def _texts(value: Element) -> list[str]:
@@ -465,16 +488,33 @@ def _from_iptc(block: bytes) -> tuple[EmbeddedDescription, str | None]:
         title=first(5, _JUDGED_MAX),
         description=first(120, _JUDGED_MAX),
         keywords=_keywords(texts(25)),
-        creator=first(80, _TEXT_MAX),
+        creator=_names(texts(80)),
         copyright=first(116, _TITLE_MAX),
         credit=first(110, _TITLE_MAX),
     ), first(105, _JUDGED_MAX)
 
 
 def _from_exif(fields: Mapping[int, Any]) -> tuple[EmbeddedDescription, str | None]:
+    title, comment, keywords = (_windows_text(fields.get(tag)) for tag in _WINDOWS)
     return EmbeddedDescription(
-        creator=_exif_text(fields, _ARTIST, _TEXT_MAX), copyright=_exif_text(fields, _COPYRIGHT, _TITLE_MAX)
+        title=_clean(title, _JUDGED_MAX),
+        description=_clean(comment, _JUDGED_MAX),
+        keywords=_keywords([keywords]),
+        creator=_exif_text(fields, _ARTIST, _TEXT_MAX),
+        copyright=_exif_text(fields, _COPYRIGHT, _TITLE_MAX),
     ), _exif_text(fields, _TITLED, _JUDGED_MAX)
+
+
+def _windows_text(value: Any) -> str:
+    data = value if isinstance(value, bytes) else b""
+    return data.decode("utf-16-le", "replace").split("\0")[0]
+
+
+def _from_png(texts: Mapping[str, str]) -> tuple[EmbeddedDescription, None]:
+    return EmbeddedDescription(
+        title=_clean(texts.get("title", ""), _JUDGED_MAX),
+        description=_clean(texts.get("description", ""), _JUDGED_MAX),
+    ), None
 
 
 def _exif_text(fields: Mapping[int, Any], tag: int, most: int) -> str | None:

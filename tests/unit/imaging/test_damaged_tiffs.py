@@ -242,6 +242,14 @@ ODD = {
     **{f"resolution unit {value}": {296: (3, [value])} for value in (0, 4)},
     **{f"planes {value}": {284: (3, [value])} for value in (0, 3)},
     **{f"range {tag}": {tag: (kind, [0, 1, 2])} for tag, kind in ((280, 3), (281, 3), (340, 12), (341, 12))},
+    **{
+        f"range {tag} of {len(values)} of type {kind}": {tag: (kind, values)}
+        for tag in (340, 341)
+        for kind, values in ((12, [0]), (3, [255] * 4), (2, [65] * 3))
+    },
+    "signed range": {340: (9, [-1, -1, -1]), 341: (8, [9, 9, 9])},
+    "range of another type": {280: (12, [0, 0, 0]), 281: (4, [255, 255, 255])},
+    "resolution below zero": {282: (9, [-300]), 283: (9, [-300])},
     "several": {274: (3, [0]), 280: (3, [0, 1, 2]), 281: (3, [0, 1, 2]), 296: (3, [0])},
 }
 ODD_INKS = {
@@ -266,6 +274,23 @@ def test_a_field_that_says_nothing_of_the_pixels_ends_nothing(
     odd = decode(write_tiff(tmp_path / "b.tif", _noise(channels), fields=inks | fields))
     assert odd.picture.tobytes() == right.picture.tobytes()
     assert not odd.turned
+
+
+@pytest.mark.parametrize(
+    ("tile", "fields"),
+    [
+        (None, {322: (3, [64]), 323: (3, [64])}),
+        (None, {322: (3, [64])}),
+        (None, {324: (4, [8])}),
+        (64, {273: (4, [8])}),
+        (64, {273: (4, [8] * 20), 279: (4, [12288] * 20)}),
+    ],
+)
+def test_pixels_that_are_said_to_lie_in_strips_and_in_tiles_are_refused_by_name(
+    tile: int | None, fields: dict[int, tuple[int, list[int]]], tmp_path: Path
+) -> None:
+    with pytest.raises(UnsupportedFormat, match="strips or in tiles"):
+        decode(write_tiff(tmp_path / "a.tif", _noise(3), tile=tile, fields=fields))
 
 
 @pytest.mark.parametrize(

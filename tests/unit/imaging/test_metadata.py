@@ -304,6 +304,30 @@ def test_an_exif_description_is_a_title_of_last_resort_unless_a_camera_wrote_it(
     assert _of(_jpeg(exif=exif, xmp=xmp(alternatives(x_default="A title")))).title == "A title"
 
 
+def test_the_texts_of_explorer_and_of_png_are_titles_of_last_resort(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    for tag, said in ((0x9C9B, "Boats \u00e9t\u00e9"), (0x9C9C, "By the quay"), (0x9C9E, "sea;boat")):
+        exif[tag] = said.encode("utf-16-le") + b"\0\0"
+    Image.new("RGB", (80, 64)).save(tmp_path / "a.tif", exif=exif)
+    for found in (_of(_jpeg(exif=exif)), _of((tmp_path / "a.tif").read_bytes())):
+        assert (found.title, found.description) == ("Boats \u00e9t\u00e9", "By the quay")
+        assert found.keywords == ("sea", "boat")
+    assert _of(_jpeg(exif=exif, xmp=xmp(alternatives(x_default="A title")))).title == "A title"
+    exif[0x9C9B] = "OLYMPUS DIGITAL CAMERA".encode("utf-16-le")
+    assert _of(_jpeg(exif=exif)).title is None
+    written = _of(_png((b"tEXt", b"Title\0Caf\xe9"), (b"iTXt", "Description\0\0\0\0\0Das Caf\u00e9".encode())))
+    assert (written.title, written.description) == ("Caf\u00e9", "Das Caf\u00e9")
+    assert _of(_png((b"tEXt", b"Title\0IMG_0042"))).title is None
+
+
+def test_all_who_made_a_picture_are_named_as_far_as_there_is_room() -> None:
+    by_line = 80
+    assert _of(_iptc((by_line, b"Ada"), (by_line, b"Bob"), (by_line, b"Ada"))).creator == "Ada, Bob"
+    assert _of(_iptc((by_line, b"A" * 90), (by_line, b"B" * 30), (by_line, b"Cy"))).creator == "A" * 90 + ", Cy"
+    both = "<dc:creator><rdf:Seq><rdf:li>Ada</rdf:li><rdf:li>Bob</rdf:li></rdf:Seq></dc:creator>"
+    assert _of(_jpeg(xmp=xmp(both))).creator == "Ada, Bob"
+
+
 @pytest.mark.parametrize(
     ("offset", "expected"),
     [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-_CODES = {1: "B", 2: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
+_CODES = {1: "B", 2: "B", 3: "H", 4: "I", 8: "h", 9: "i", 12: "d", 16: "Q"}
 
 
 def write_tiff(
