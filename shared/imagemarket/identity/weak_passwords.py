@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import combinations, groupby
-from math import log10, prod
+from math import comb, log10, prod
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,15 @@ def weakness_of(password: str, *, about: Sequence[str]) -> str | None:
     return f"is too easy to guess{because}; a phrase of several words is better"
 
 
-def _readings(password: str) -> Iterator[tuple[str, int]]:
-    """What a password may be read as, and the guesses that the reading leaves out, as a power of ten: one for each
-    kind of sign but the first, which may stand between all words."""
+def _readings(password: str) -> Iterator[tuple[str, float]]:
+    """What a password may be read as, and the guesses that the reading leaves out, as a power of ten: none for one
+    kind of sign, which may stand between all words; for more one for each further kind, and those for where signs
+    stand."""
     bare = _letters_of(password)
-    signs = {each for each in password if unicodedata.category(each)[0] in "PSZ"}
-    for text, further in ((password, 0), (bare, max(0, len(signs) - 1))):
+    signs = [each for each in password if unicodedata.category(each)[0] in "PSZ"]
+    kinds = len(set(signs))
+    without_signs = 0 if kinds < 2 else kinds - 1 + log10(comb(len(password), len(signs)))
+    for text, further in ((password, 0.0), (bare, without_signs)):
         yield text, further
         yield _plain(text), further
         for keys in _ELSEWHERE:
@@ -161,12 +164,15 @@ def _in_few_disguises(text: str) -> str:
     return re.sub(r"[^\w\s]", "~", text)
 
 
-def _estimate(text: str, about: Sequence[str], further: int) -> dict[str, Any]:
+def _estimate(text: str, about: Sequence[str], further: float) -> dict[str, Any]:
     """zxcvbn's, without the 10^4 guesses that it adds for each further part, however common all of them are, and
-    without those for a part that comes again; with 10^`further`."""
+    without those for a part that comes again; with those for where among random signs the known parts stand, and with
+    10^`further`."""
     from zxcvbn import zxcvbn
 
     _give_lists()
     found = zxcvbn(_in_few_disguises(text[:_READ_CHARACTERS]), user_inputs=list(about))
     parts = {part["token"].lower(): log10(part.get("guesses", 1)) for part in found["sequence"]}
-    return {**found, "guesses_log10": min(found["guesses_log10"], sum(parts.values())) + further}
+    known = {part["token"].lower() for part in found["sequence"] if part["pattern"] != "bruteforce"}
+    apart = sum(parts.values()) + log10(comb(len(parts), len(known)))
+    return {**found, "guesses_log10": min(found["guesses_log10"], apart) + further}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+import string
 import unicodedata
 from contextlib import suppress
 from datetime import timedelta
@@ -494,6 +495,21 @@ def test_four_words_of_the_list_that_have_nothing_to_do_with_each_other_are_a_pa
     choice = random.Random(11)
     phrases = [" ".join(choice.sample(words, 4)) for _ in range(60)]
     assert [phrase for phrase in phrases if weakness_of(phrase, about=(EMAIL, "Ann Adams")) is not None] == []
+
+
+def test_ten_random_letters_digits_and_signs_are_a_password() -> None:
+    """Of 300 of them 4 are refused: a word beside few other signs, by chance."""
+    signs = string.ascii_letters + string.digits + "!#$%&*+-=?@^_~.,"
+    choice = random.Random(20250101)
+    made = ["".join(choice.choice(signs) for _ in range(10)) for _ in range(200)]
+    assert sum(weakness_of(each, about=()) is not None for each in made) <= 4
+
+
+@pytest.mark.parametrize(
+    "password", ["monkeydragon", "monkey!dragon?", "dragon1monkey2", "hello!world?1", "monkey.dragon!!"]
+)
+def test_two_common_words_are_no_password_with_a_sign_or_two(password: str) -> None:
+    assert weakness_of(password, about=()) is not None
 
 
 def test_an_operator_confirms_an_address(kit: Kit) -> None:
