@@ -170,12 +170,16 @@ def verify_webhook(webhook_id: UUID, body: VerifyRequest, caller: Contributor, r
     operation_id="rotateWebhookSecret",
     summary="Give a webhook a new secret",
     tags=["Webhooks"],
-    responses=problem_responses(TokenExpired, Forbidden, NotFound, InvalidRequest),
+    responses=problem_responses(
+        TokenExpired, Forbidden, NotFound, InvalidRequest, IdempotencyKeyReused, IdempotencyInFlight
+    ),
 )
-def rotate_webhook_secret(webhook_id: UUID, caller: Contributor, response: Response) -> NewSecret:
+def rotate_webhook_secret(
+    webhook_id: UUID, caller: Contributor, response: Response, idempotency_key: IdempotencyKey = None
+) -> NewSecret:
     """For 24 hours deliveries carry two signatures, by the new and the old secret; one before that is over at once."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().rotate_secret(caller.account_id, webhook_id)
+    return wiring.webhooks().rotate_secret(caller.account_id, webhook_id, idempotency_key=idempotency_key)
 
 
 @router.get(

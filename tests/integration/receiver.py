@@ -20,6 +20,8 @@ class Receiver:
     def __init__(self) -> None:
         self.status = 204
         self.headers: dict[str, str] = {}
+        self.announced = b""
+        """What comes before the answer."""
         self.secret: str | None = None
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.calls = 0
@@ -68,6 +70,7 @@ def receiving(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                     return
                 receiver.heard.append((self.headers["webhook-id"], document))
             receiver.calls += 1
+            self.wfile.write(receiver.announced)
             self.send_response(receiver.status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)

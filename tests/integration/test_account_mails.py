@@ -15,7 +15,7 @@ import pytest
 from imagemarket.identity.errors import InvalidMailToken
 from imagemarket.identity.mails import AccountMailRequests, MailTokens
 from imagemarket.identity.postgres import PostgresIdentityStore
-from imagemarket.notifications.account_mails import PER_DAY, PER_HOUR, AccountMails
+from imagemarket.notifications.account_mails import MAILBOX_PER_DAY, PER_DAY, PER_HOUR, AccountMails
 from imagemarket.notifications.files import FileMailer
 from imagemarket.notifications.ports import Mail
 from imagemarket.platform.database import Database
@@ -113,6 +113,20 @@ def test_a_stranger_is_mailed_three_times_a_day_at_most_of_each_kind(post: Post)
     post.kit.clock.advance(timedelta(days=1))
     post.identity.request_confirmation(account.id, address=ADDRESS)
     assert len(post.deliver()) == 1
+
+
+def test_a_mailbox_is_mailed_a_few_times_a_day_whatever_stands_behind_a_plus(post: Post) -> None:
+    def opened(number: int, mailbox: str) -> int:
+        email = f"{mailbox}+{number}@example.com"
+        post.identity.register(
+            email=email, password=PASSWORD, role="buyer", display_name="A", address=f"198.51.{number}.7"
+        )
+        return len(post.deliver())
+
+    assert sum(opened(number, "ann") for number in range(MAILBOX_PER_DAY + 3)) == MAILBOX_PER_DAY
+    assert opened(50, "anne") == 1, "another mailbox"
+    post.kit.clock.advance(timedelta(days=1))
+    assert opened(51, "ann") == 1
 
 
 def test_a_stranger_who_asks_for_passwords_leaves_the_mails_that_confirm(post: Post) -> None:

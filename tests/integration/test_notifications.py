@@ -379,6 +379,18 @@ def test_a_rotation_keeps_the_old_secret_good_for_a_day(
     assert row["previous_secret_until"] - room.clock.now() == timedelta(hours=24)
 
 
+def test_a_rotation_that_is_sent_twice_makes_one_secret_and_tells_it_once(
+    room: Room, owner: UUID, receiver: Receiver, database: Database
+) -> None:
+    webhook = hooked(room, owner, receiver)
+    first, again = (room.webhooks.rotate_secret(owner, webhook, idempotency_key="k") for _ in range(2))
+    kept = database.fetch_all("SELECT secret FROM webhook_endpoints WHERE id = %s", (webhook,))
+    assert kept == [{"secret": first.secret}]
+    assert (again.secret, again.previous_valid_until) == (None, first.previous_valid_until)
+    answers = database.fetch_all("SELECT answer FROM idempotency_keys WHERE operation = 'rotateWebhookSecret'")
+    assert [each["answer"].keys() for each in answers] == [{"id", "previous_valid_until"}]
+
+
 # --- the API
 
 

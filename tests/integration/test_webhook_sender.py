@@ -34,6 +34,17 @@ def test_only_success_counts(status: int, delivered: bool) -> None:
     assert len(answer.response or "") <= 500
 
 
+@pytest.mark.parametrize("announced", ["103 Early Hints", "102 Processing", "100 Continue"])
+def test_what_only_announces_an_answer_is_none(announced: str) -> None:
+    hints = f"HTTP/1.1 {announced}\r\nLink: </a>; rel=preload\r\n\r\n".encode()
+    with receiving() as receiver:
+        for receiver.announced in (hints, hints * 3):
+            answer = sender().post(receiver.url, {}, b"{}")
+            assert (answer.status, answer.delivered) == (204, True)
+        receiver.announced = hints * 2000
+        assert not sender().post(receiver.url, {}, b"{}").delivered, "what is read has an end"
+
+
 def test_a_redirect_is_a_failure_and_is_not_followed() -> None:
     with receiving() as elsewhere, receiving() as receiver:
         receiver.status, receiver.headers = 307, {"location": elsewhere.url}

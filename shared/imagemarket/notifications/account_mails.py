@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
@@ -17,11 +17,18 @@ from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
 from imagemarket.platform.telemetry import count, logger
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
 TokenPurpose = Literal["confirm_email", "reset_password"]
 UNCONFIRMED_PER_DAY = {"confirm_email": 3, "reset_password": 1, "password_changed": 1}
 """Mails to an address that is not confirmed, by what they are for: it may be a stranger's, and anybody may ask."""
 PER_HOUR, PER_DAY = 3, 10
 """Mails of one purpose to a confirmed address."""
+MAILBOX_PER_DAY = 10
+"""Mails to all addresses of one mailbox that are not confirmed, whatever for: ann+1@ and ann+2@ are one person's."""
+_MAILBOX = "regexp_replace(u.email, '\\+[^@]*@', '@')"
+"""The address without what stands behind a plus, as the index `users_mailbox` has it."""
 RESET_HOLDS, UNCONFIRMED_RESET_HOLDS = timedelta(hours=1), timedelta(hours=8)
 """How long the token of a mail to set a new password with can be used. Beyond those limits another one is sent once
 the last one's is over, so that whoever asks for them in the owner's name leaves a good one in the owner's mail at any
@@ -57,7 +64,7 @@ class AccountMails:
         now = self._clock.now()
         with self._database.transaction() as connection:
             row = connection.execute(
-                "SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at"
+                f"SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at, {_MAILBOX} AS mailbox"
                 " FROM account_mails m LEFT JOIN users u ON u.id = m.user_id"
                 " WHERE m.id = %s AND m.handled_at IS NULL FOR UPDATE OF m",
                 (request_id,),
@@ -73,7 +80,8 @@ class AccountMails:
                 (row["id"], now - timedelta(days=1), row["purpose"]),
             ).fetchall()
             purpose, confirmed = row["purpose"], row["email_confirmed_at"] is not None
-            if _held_back(purpose, [each["at"] for each in sent], confirmed=confirmed, now=now):
+            held_back = _held_back(purpose, [each["at"] for each in sent], confirmed=confirmed, now=now)
+            if held_back or (not confirmed and _mailbox_is_full(connection, row["mailbox"], now)):
                 count("AccountMailsHeldBack")
                 logger.info("an account's mail was held back", account_id=str(row["id"]), purpose=row["purpose"])
                 return
@@ -87,6 +95,16 @@ class AccountMails:
             )
         count("AccountMailsSent")
         logger.info("an account's mail was sent", account_id=str(row["id"]), purpose=row["purpose"])
+
+
+def _mailbox_is_full(connection: Connection[Any], mailbox: str, now: datetime) -> bool:
+    one_mail_at_a_time(connection, mailbox)
+    found = connection.execute(
+        "SELECT count(*) AS sent FROM users u JOIN mails_sent s ON s.user_id = u.id"
+        f" WHERE {_MAILBOX} = %s AND u.email_confirmed_at IS NULL AND s.at > %s",
+        (mailbox, now - timedelta(days=1)),
+    ).fetchone()
+    return found is not None and found["sent"] >= MAILBOX_PER_DAY
 
 
 def _held_back(purpose: str, sent: Sequence[datetime], *, confirmed: bool, now: datetime) -> bool:

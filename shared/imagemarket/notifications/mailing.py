@@ -29,12 +29,12 @@ def sent_or_written_off(mailer: Mailer, mail: Mail, account_id: UUID) -> bool:
     return True
 
 
-def one_mail_at_a_time(connection: Connection[Any], account_id: UUID) -> None:
-    """Waits until no other worker sends a mail to the account, and keeps others waiting until the transaction ends, so
-    that the limits hold and none is sent twice. Not by a lock on the account's row, which a sign-in needs: the mail
-    service may be slow.
+def one_mail_at_a_time(connection: Connection[Any], to: UUID | str) -> None:
+    """Waits until no other worker sends a mail to the account or mailbox, and keeps others waiting until the
+    transaction ends, so that the limits hold and none is sent twice. Not by a lock on the account's row, which a
+    sign-in needs: the mail service may be slow.
 
     Raises `DependencyUnavailable` after `_TURN` has gone by, by way of the database's time limit.
     """
     connection.execute("SELECT set_config('statement_timeout', %s, true)", (_TURN,))
-    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"mails to {account_id}",))
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"mails to {to}",))

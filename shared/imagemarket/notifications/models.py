@@ -170,7 +170,11 @@ class VerifyRequest(BaseModel):
 class NewSecret(BaseModel):
     """A webhook's new secret, which is told this once."""
 
-    secret: str
+    secret: str | None = Field(
+        default=None,
+        description="Null when the request is repeated with the same `Idempotency-Key`: ask for another one, with"
+        " another key, where it was lost.",
+    )
     previous_valid_until: datetime = Field(description="Until then deliveries carry a signature by the old one too.")
 
 

@@ -18,7 +18,8 @@ class Mail:
 
 
 class UndeliverableMail(Exception):
-    """A mail that no try will deliver: its address cannot stand in a header."""
+    """A mail that no try will deliver: its address cannot stand in a header, or the mail service refused it for good.
+    The message names no address."""
 
 
 class Mailer(Protocol):

@@ -114,6 +114,18 @@ class _BoundedSocket:
         """Nothing: the one that opened the socket closes it."""
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """The answer behind those that only announce it (RFC 9110, 15.2); `http.client` passes over 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        read_status: Callable[[], tuple[str, int, str]] = super()._read_status  # pyright: ignore[reportAttributeAccessIssue] - not in its stubs
+        version, status, reason = read_status()
+        while http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK:
+            http.client.parse_headers(self.fp)
+            version, status, reason = read_status()
+        return version, status, reason
+
+
 class WebhookSender:
     """Calls webhooks."""
 
@@ -153,6 +165,7 @@ class WebhookSender:
                 opened.settimeout(deadline.left())
                 opened.do_handshake()
             connection = http.client.HTTPConnection(target.host, target.port)
+            connection.response_class = _FinalResponse
             connection.sock = cast("socket.socket", _BoundedSocket(opened, deadline))
             connection.request("POST", target.path, body=body, headers={"Host": target.authority, **headers})
             response = connection.getresponse()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from typing import Any
 
 from imagemarket.notifications.messages import as_message
-from imagemarket.notifications.ports import Mail
+from imagemarket.notifications.ports import Mail, UndeliverableMail
 from imagemarket.platform.errors import DependencyUnavailable
+
+_FINAL = "MessageRejected"
+"""A refusal of this very mail; others are of the settings, of the account or of too many at once, and pass."""
 
 
 class SesMailer:
@@ -24,4 +28,11 @@ class SesMailer:
         try:
             self._client.send_email(Destination={"ToAddresses": [mail.to]}, Content={"Raw": {"Data": message}})
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and self._is_final(error.response.get("Error", {})):
+                raise UndeliverableMail(f"SES refused it for good ({_FINAL})") from error
             raise DependencyUnavailable("The mail service did not take the message; try again.") from error
+
+    def _is_final(self, error: Any) -> bool:
+        """Whether no try would send the mail. An address that is not verified may be the sender's, which an operator
+        mends."""
+        return error.get("Code") == _FINAL and parseaddr(self._sender)[1] not in error.get("Message", "")

@@ -247,14 +247,17 @@ class Webhooks:
                 ).fetchone()
             )
 
-    def rotate_secret(self, account_id: UUID, webhook_id: UUID) -> NewSecret:
+    def rotate_secret(self, account_id: UUID, webhook_id: UUID, *, idempotency_key: str | None = None) -> NewSecret:
         """A new secret; for `OLD_SECRET_VALID_FOR` deliveries carry a signature by the old one too, and from now on
-        none by one before that.
+        none by one before that. Of a key that was used already nothing is made, and no secret told.
 
         Raises `NotFound`.
         """
-        until = self._clock.now() + OLD_SECRET_VALID_FOR
-        with self._database.transaction() as connection:
+        secret: str | None = None
+
+        def work(connection: Connection[Row]) -> dict[str, Any]:
+            nonlocal secret
+            until = self._clock.now() + OLD_SECRET_VALID_FOR
             row = _found(
                 connection.execute(
                     "UPDATE webhook_endpoints SET previous_secret = secret, previous_secret_until = %s, secret = %s,"
@@ -262,7 +265,17 @@ class Webhooks:
                     (until, new_secret(), webhook_id, account_id),
                 ).fetchone()
             )
-        return NewSecret(secret=row["secret"], previous_valid_until=until)
+            secret = row["secret"]
+            return {"id": str(webhook_id), "previous_valid_until": until.isoformat()}
+
+        answer = self._idempotency.run(
+            account_id=account_id,
+            operation="rotateWebhookSecret",
+            key=idempotency_key,
+            request={"webhook_id": str(webhook_id)},
+            work=work,
+        )
+        return NewSecret(secret=secret, previous_valid_until=answer["previous_valid_until"])
 
     def deliveries(self, account_id: UUID, webhook_id: UUID, *, cursor: UUID | None, limit: int) -> DeliveryPage:
         """Newest first, from behind the delivery that `cursor` names. Raises `NotFound`."""

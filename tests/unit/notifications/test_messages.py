@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import boto3
 import pytest
@@ -20,6 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from imagemarket.identity.emails import normalise
 from imagemarket.notifications.account_mails import account_mail_of
+from imagemarket.notifications.mailing import sent_or_written_off
 from imagemarket.notifications.messages import as_message, digest_of, mail_of, webhook_body
 from imagemarket.notifications.models import MAILED_TYPES, RETRY_SCHEDULE
 from imagemarket.notifications.ports import Mail, UndeliverableMail
@@ -108,13 +109,13 @@ def test_a_mail_to_what_a_header_reads_as_another_address_is_not_made(to: str) -
 class Ses:
     """boto3's client of SES version 2, as far as it is used."""
 
-    def __init__(self, error: str | None = None) -> None:
+    def __init__(self, error: str | None = None, message: str = "no") -> None:
         self.sent: list[dict[str, Any]] = []
-        self._error = error
+        self._error, self._message = error, message
 
     def send_email(self, **request: Any) -> None:
         if self._error is not None:
-            raise ClientError({"Error": {"Code": self._error, "Message": "no"}}, "SendEmail")
+            raise ClientError({"Error": {"Code": self._error, "Message": self._message}}, "SendEmail")
         self.sent.append(request)
 
 
@@ -142,6 +143,18 @@ def test_what_ses_does_not_take_is_tried_again() -> None:
     for code in ("TooManyRequestsException", "BadRequestException"):
         with pytest.raises(DependencyUnavailable):
             SesMailer(Ses(code), "a@market.test").send(mail)
+
+
+def test_what_ses_refuses_for_good_is_written_off_and_told() -> None:
+    mail = Mail(to="ann@example.com", subject="s", text="t", message_id="m")
+    with pytest.raises(UndeliverableMail, match="MessageRejected") as told:
+        SesMailer(Ses("MessageRejected", "ann@example.com"), "I <a@market.test>").send(mail)
+    assert "ann" not in str(told.value)
+    assert not sent_or_written_off(SesMailer(Ses("MessageRejected"), "a@market.test"), mail, UUID(int=1))
+    unverified = "Email address is not verified. The following identities failed the check: a@market.test"
+    for error, message in (("MessageRejected", unverified), ("SendingPausedException", "no")):
+        with pytest.raises(DependencyUnavailable):
+            SesMailer(Ses(error, message), "I <a@market.test>").send(mail)
 
 
 OPENAPI = Path(__file__).parents[3] / "functions" / "docs_api" / "openapi.json"
