@@ -8,7 +8,8 @@ from aws_cdk import App, Environment, Tags
 
 from cdk.stacks.application import ApplicationStack
 from cdk.stacks.state import StateStack
-from cdk.stages import Stage, local_stage
+from cdk.stages.local import local_stage
+from cdk.stages.model import Stage
 
 STAGES: Mapping[str, Callable[[], Stage]] = {"local": local_stage}
 """The stages there are, each made when it is asked for."""

@@ -46,7 +46,7 @@ def _keep_owner_login(layout: Layout) -> None:
 
 
 def stage_environment(layout: Layout) -> dict[str, str]:
-    """What `cdk/stages.py` reads for the local stage: where the engines are that the emulator does not have."""
+    """What `cdk/stages/local.py` reads for the local stage: where the engines are that the emulator does not have."""
     ports = layout.ports()
     search = {"MARKET_OPENSEARCH_URL": opensearch_url(ports["opensearch"])} if layout.uses_opensearch else {}
     return search | {

@@ -13,14 +13,14 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.constructs.administration import DeadLetterDuty, looking_at
-from cdk.constructs.api import PAGES, ROUTES, Api
-from cdk.constructs.assets import LIBRARY, digest
-from cdk.constructs.deployment import DeploymentStep
-from cdk.constructs.function import MarketFunction
-from cdk.constructs.layers import Layers
-from cdk.constructs.observability import Observability
-from cdk.constructs.queues import (
+from cdk.foundation.administration import DeadLetterOperatorPolicy, dead_letter_permissions
+from cdk.foundation.api import PAGES, ROUTES, Api
+from cdk.foundation.assets import LIBRARY, digest
+from cdk.foundation.deployment import DeploymentStep
+from cdk.foundation.function import MarketFunction
+from cdk.foundation.layers import Layers
+from cdk.foundation.observability import Observability
+from cdk.foundation.queues import (
     CALL_WEBHOOKS_SECONDS,
     END_EXECUTIONS_SECONDS,
     INDEX_IMAGES_SECONDS,
@@ -28,11 +28,11 @@ from cdk.constructs.queues import (
     TELL_CONTRIBUTORS_SECONDS,
     DeadLetters,
 )
-from cdk.constructs.rules import acknowledge
-from cdk.constructs.saga import Saga
-from cdk.constructs.schedules import Schedules
+from cdk.foundation.rules import acknowledge
+from cdk.foundation.saga import Saga
+from cdk.foundation.schedules import Schedules
 from cdk.stacks.state import StateStack
-from cdk.stages import Stage
+from cdk.stages.model import Load, Stage
 from imagemarket.catalog.keys import Folder
 from imagemarket.platform.roles import DatabaseRole
 
@@ -62,7 +62,7 @@ def _objects(bucket: s3.Bucket, folder: str, *actions: str) -> _Objects:
 
 
 def _listing(bucket: s3.IBucket, *folders: str) -> iam.PolicyStatement:
-    """Leave to list some folders of a bucket; also what makes S3 say 404 in place of 403."""
+    """Allows listing key prefixes. Without it S3 answers 403 instead of 404 for a missing key."""
     return iam.PolicyStatement(
         actions=["s3:ListBucket"],
         resources=[bucket.bucket_arn],
@@ -70,7 +70,7 @@ def _listing(bucket: s3.IBucket, *folders: str) -> iam.PolicyStatement:
     )
 
 
-def _sending(queue: sqs.IQueue) -> iam.PolicyStatement:
+def send_permission(queue: sqs.IQueue) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])
 
 
@@ -99,6 +99,7 @@ class ApplicationStack(Stack):
             "brings the schema to the newest revision",
             seconds=600,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             layers=["migrations"],
             settings=self._connecting(stage.database.owner_secret_arn)
             | {"database_role_secret_arns": ",".join(login.arn for login in state.secrets.roles.values())},
@@ -106,7 +107,7 @@ class ApplicationStack(Stack):
                 iam.PolicyStatement(
                     actions=["secretsmanager:GetSecretValue"], resources=[stage.database.owner_secret_arn]
                 ),
-                *(login.reading() for login in state.secrets.roles.values()),
+                *(login.read_permission() for login in state.secrets.roles.values()),
             ],
         )
         self._function(
@@ -114,11 +115,12 @@ class ApplicationStack(Stack):
             "makes the signing keys, publishes their public halves",
             seconds=60,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             layers=["api"],
             settings=self._signing_key | self._jwks,
             grants=[
-                state.secrets.signing_key.reading(),
-                state.secrets.signing_key.writing(),
+                state.secrets.signing_key.read_permission(),
+                state.secrets.signing_key.write_permission(),
                 self._parameter("ssm:GetParameter", "ssm:PutParameter"),
             ],
         )
@@ -149,6 +151,7 @@ class ApplicationStack(Stack):
             "decodes the original once, safely",
             seconds=110,
             memory_mb=3008,
+            load=Load.PIPELINE,
             role=DatabaseRole.DECODER,
             layers=["imaging"],
             settings=self._originals | self._work,
@@ -162,6 +165,7 @@ class ApplicationStack(Stack):
             "refuses what the catalogue has already",
             seconds=25,
             memory_mb=512,
+            load=Load.BACKGROUND,
             role=DatabaseRole.MAKER,
             settings={},
             grants=[],
@@ -171,9 +175,10 @@ class ApplicationStack(Stack):
             "the clean renditions",
             seconds=110,
             memory_mb=3008,
+            load=Load.PIPELINE,
             role=DatabaseRole.MAKER,
             layers=["imaging"],
-            settings=self._originals | self._work | self._renditions | {"public_base_url": stage.public_base_url},
+            settings=self._originals | self._work | self._renditions | {"public_base_url": stage.edge.public_base_url},
             grants=[
                 _objects(work, Folder.WORK, "GetObject"),
                 _objects(renditions, Folder.THUMBNAILS, "PutObject", "DeleteObject"),
@@ -187,9 +192,10 @@ class ApplicationStack(Stack):
             "the marked public preview",
             seconds=110,
             memory_mb=3008,
+            load=Load.PIPELINE,
             role=DatabaseRole.MAKER,
             layers=["imaging"],
-            settings=self._work | self._renditions | {"public_base_url": stage.public_base_url},
+            settings=self._work | self._renditions | {"public_base_url": stage.edge.public_base_url},
             grants=[
                 _objects(work, Folder.WORK, "GetObject"),
                 _objects(renditions, Folder.WATERMARKED, "PutObject", "DeleteObject"),
@@ -201,8 +207,9 @@ class ApplicationStack(Stack):
             "asks the model what the picture shows",
             seconds=55,
             memory_mb=512,
+            load=Load.PIPELINE,
             role=DatabaseRole.MAKER,
-            settings=self._work | {"model_endpoint_name": stage.model_endpoint_name},
+            settings=self._work | {"model_endpoint_name": stage.vision.endpoint_name},
             grants=[
                 _objects(work, Folder.WORK, "GetObject", "PutObject"),
                 self._asking_the_model(),
@@ -213,6 +220,7 @@ class ApplicationStack(Stack):
             "refuses copies, decides the status, writes everything in one transaction",
             seconds=55,
             memory_mb=1769,  # one whole core: comparing pictures is all CPU
+            load=Load.BACKGROUND,
             role=DatabaseRole.INGESTION,
             layers=["matching", *stage.search.layers],
             settings=self._vector_engine | self._work | self._renditions | self._outbox_queues,
@@ -220,8 +228,8 @@ class ApplicationStack(Stack):
                 _objects(work, Folder.WORK, "GetObject"),
                 _objects(renditions, Folder.THUMBNAILS, "GetObject"),
                 _listing(renditions, Folder.THUMBNAILS),
-                _sending(queues.index),
-                _sending(queues.notifications),
+                send_permission(queues.index),
+                send_permission(queues.notifications),
                 *self._reaching(stage.search.vector),
             ],
         )
@@ -230,6 +238,7 @@ class ApplicationStack(Stack):
             "ends an image that did not make it",
             seconds=55,
             memory_mb=512,
+            load=Load.BACKGROUND,
             role=DatabaseRole.INGESTION,
             settings=self._originals | self._work | self._renditions | self._outbox_queues,
             grants=[*self._compensating],
@@ -255,8 +264,9 @@ class ApplicationStack(Stack):
             "who sends this request?",
             seconds=10,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             layers=["api"],
-            settings=self._jwks | {"token_issuer": stage.token_issuer},
+            settings=self._jwks | {"token_issuer": stage.identity.token_issuer},
             grants=[self._parameter("ssm:GetParameter")],
         )
         self._function(
@@ -264,20 +274,21 @@ class ApplicationStack(Stack):
             "accounts, sign-in, public keys",
             seconds=29,
             memory_mb=1769,  # one whole core: bcrypt is all CPU
+            load=Load.INTERACTIVE,
             role=DatabaseRole.IDENTITY,
             layers=["api"],
             settings=self._signing_key
             | self._jwks
             | {
-                "token_issuer": stage.token_issuer,
-                "bcrypt_cost": str(stage.bcrypt_cost),
-                "counters_url": stage.counters_url,
+                "token_issuer": stage.identity.token_issuer,
+                "bcrypt_cost": str(stage.identity.bcrypt_cost),
+                "counters_url": stage.valkey.counters_url,
                 "notifications_queue_url": queues.notifications.queue_url,
             },
             grants=[
-                state.secrets.signing_key.reading(),
+                state.secrets.signing_key.read_permission(),
                 self._parameter("ssm:GetParameter"),
-                _sending(queues.notifications),
+                send_permission(queues.notifications),
             ],
         )
         self._function(
@@ -285,15 +296,16 @@ class ApplicationStack(Stack):
             "announcing uploads",
             seconds=29,
             memory_mb=1024,
+            load=Load.INTERACTIVE,
             role=DatabaseRole.UPLOADER,
             layers=["api"],
             settings=self._originals
             | {
-                "public_base_url": stage.public_base_url,
-                "open_uploads": str(stage.open_uploads),
-                "announced_gib_a_day": str(stage.announced_gib_a_day),
+                "public_base_url": stage.edge.public_base_url,
+                "open_uploads": str(stage.uploads.open_uploads),
+                "announced_gib_a_day": str(stage.uploads.announced_gib_a_day),
                 "state_machine_arn": saga.machine.state_machine_arn,
-                "counters_url": stage.counters_url,
+                "counters_url": stage.valkey.counters_url,
             },
             grants=[
                 # a presigned form or URL may do what its signer may
@@ -310,7 +322,7 @@ class ApplicationStack(Stack):
                     originals, Folder.ORIGINALS, "GetObjectVersion", "PutObjectTagging", "PutObjectVersionTagging"
                 ),
                 _listing(originals, Folder.ORIGINALS),
-                saga.starting(),
+                saga.start_permission(),
             ],
         )
         self._function(
@@ -318,9 +330,10 @@ class ApplicationStack(Stack):
             "how uploads fare, for those who ask and those who wait",
             seconds=29,
             memory_mb=512,
+            load=Load.LONG_POLL,
             role=DatabaseRole.UPLOADER,
             layers=["api"],
-            settings={"counters_url": stage.counters_url, "requests_held": str(stage.requests_held)},
+            settings={"counters_url": stage.valkey.counters_url, "requests_held": str(stage.uploads.requests_held)},
             grants=[],
         )
         self._function(
@@ -328,8 +341,9 @@ class ApplicationStack(Stack):
             "the vector of a query's words",
             seconds=29,
             memory_mb=1769,  # one whole core, which is what encoding a text takes
+            load=Load.INFERENCE,
             layers=["vision"],
-            settings=self._s3 | {"model_bundle": stage.model_bundle},
+            settings=self._s3 | {"model_bundle": stage.vision.model_bundle},
             grants=self._reading_bundles(),
         )
         self._function(
@@ -337,20 +351,21 @@ class ApplicationStack(Stack):
             "finding pictures and looking at one",
             seconds=29,
             memory_mb=1769,
+            load=Load.INTERACTIVE,
             role=DatabaseRole.READER,
             layers=["api", "search", *stage.search.layers],
             settings=self._search_engines
             | {
                 "cursor_secret_arn": state.secrets.cursor_key.arn,
                 "encode_text_function": self.functions["encode_text"].function_name,
-                "search_fusion": stage.search_fusion,
-                "public_base_url": stage.public_base_url,
-                "media_base_url": stage.media_base_url,
-                "cache_url": stage.cache_url,
-                "counters_url": stage.counters_url,
+                "search_fusion": stage.search.fusion,
+                "public_base_url": stage.edge.public_base_url,
+                "media_base_url": stage.edge.media_base_url,
+                "cache_url": stage.valkey.cache_url,
+                "counters_url": stage.valkey.counters_url,
             },
             grants=[
-                state.secrets.cursor_key.reading(),
+                state.secrets.cursor_key.read_permission(),
                 iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.functions["encode_text"].arn]),
                 *self._searching,
             ],
@@ -360,16 +375,17 @@ class ApplicationStack(Stack):
             "finding pictures by a picture",
             seconds=29,
             memory_mb=1769,
+            load=Load.INTERACTIVE,
             role=DatabaseRole.READER,
             layers=["api", "imaging", "search", *stage.search.layers],
             settings=self._search_engines
             | self._work
             | {
-                "cache_url": stage.cache_url,
-                "counters_url": stage.counters_url,
-                "model_endpoint_name": stage.model_endpoint_name,
-                "public_base_url": stage.public_base_url,
-                "media_base_url": stage.media_base_url,
+                "cache_url": stage.valkey.cache_url,
+                "counters_url": stage.valkey.counters_url,
+                "model_endpoint_name": stage.vision.endpoint_name,
+                "public_base_url": stage.edge.public_base_url,
+                "media_base_url": stage.edge.media_base_url,
             },
             grants=[
                 # a presigned form may do what its signer may
@@ -384,9 +400,11 @@ class ApplicationStack(Stack):
             "previews for anyone, clean renditions for those with a right",
             seconds=29,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             role=DatabaseRole.READER,
             layers=["api"],
-            settings=self._originals | {"media_base_url": stage.media_base_url, "counters_url": stage.counters_url},
+            settings=self._originals
+            | {"media_base_url": stage.edge.media_base_url, "counters_url": stage.valkey.counters_url},
             grants=[_objects(originals, Folder.CLEAN, "GetObject")],
         )
         self._function(
@@ -394,22 +412,24 @@ class ApplicationStack(Stack):
             "what contributors are told, and where they want to be told",
             seconds=29,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             role=DatabaseRole.NOTIFIER,
             layers=["api"],
-            settings=self._webhooks_queue | self._webhook_rules | {"counters_url": stage.counters_url},
-            grants=[_sending(queues.webhooks)],
+            settings=self._webhooks_queue | self._webhook_rules | {"counters_url": stage.valkey.counters_url},
+            grants=[send_permission(queues.webhooks)],
         )
         self._function(
             "image_pages",
             "the pages of pictures and of terms, for people and search engines",
             seconds=29,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             role=DatabaseRole.READER,
             layers=["api"],
             settings={
-                "public_base_url": stage.public_base_url,
-                "media_base_url": stage.media_base_url,
-                "counters_url": stage.counters_url,
+                "public_base_url": stage.edge.public_base_url,
+                "media_base_url": stage.edge.media_base_url,
+                "counters_url": stage.valkey.counters_url,
             },
             grants=[],
         )
@@ -418,8 +438,9 @@ class ApplicationStack(Stack):
             "health, the OpenAPI document, the docs page",
             seconds=29,
             memory_mb=512,
+            load=Load.INTERACTIVE,
             layers=["api"],
-            settings={"public_base_url": stage.public_base_url},
+            settings={"public_base_url": stage.edge.public_base_url},
             grants=[],
         )
         api = Api(
@@ -437,13 +458,14 @@ class ApplicationStack(Stack):
             "starts the saga of an original that arrived",
             seconds=START_INGESTION_SECONDS,
             memory_mb=512,
+            load=Load.BACKGROUND,
             role=DatabaseRole.INGESTION,
             settings=self._originals | {"state_machine_arn": saga.machine.state_machine_arn},
             grants=[
                 # of the versions that arrive, all but the one that the image is made of are deleted
                 _objects(originals, Folder.ORIGINALS, "GetObject", "DeleteObjectVersion"),
                 _listing(originals, Folder.ORIGINALS),
-                saga.starting(),
+                saga.start_permission(),
             ],
         )
         self._function(
@@ -451,9 +473,10 @@ class ApplicationStack(Stack):
             "writes search documents",
             seconds=INDEX_IMAGES_SECONDS,
             memory_mb=512,
+            load=Load.BACKGROUND,
             role=DatabaseRole.INDEXER,
             layers=["api", "search", *stage.search.layers],
-            settings=self._search_engines | {"counters_url": stage.counters_url},
+            settings=self._search_engines | {"counters_url": stage.valkey.counters_url},
             grants=[*self._searching],
         )
         self._function(
@@ -461,34 +484,40 @@ class ApplicationStack(Stack):
             "passes news of an image on to its contributor's webhooks and mailbox",
             seconds=TELL_CONTRIBUTORS_SECONDS,
             memory_mb=512,
+            load=Load.BACKGROUND,
             role=DatabaseRole.NOTIFIER,
-            settings=self._webhooks_queue | {"mail": stage.mail, "public_base_url": stage.public_base_url},
-            grants=[_sending(queues.webhooks), *self._mailing()],
+            settings=self._webhooks_queue
+            | {"mail": stage.notifications.mail, "public_base_url": stage.edge.public_base_url},
+            grants=[send_permission(queues.webhooks), *self._mailing()],
         )
         self._function(
             "call_webhooks",
             "makes one attempt at a webhook delivery",
             seconds=CALL_WEBHOOKS_SECONDS,
             memory_mb=512,
+            load=Load.OUTBOUND,
             role=DatabaseRole.NOTIFIER,
             settings=self._webhooks_queue | self._webhook_rules,
-            grants=[_sending(queues.webhooks)],
+            grants=[send_permission(queues.webhooks)],
         )
         self._drain(queues.notifications, "tell_contributors", batch=_SQS_BATCH, gather_seconds=0)
         # one at a time, so that a slow receiver keeps nobody else's deliveries waiting
-        self._drain(queues.webhooks, "call_webhooks", batch=1, gather_seconds=0, at_once=stage.concurrency.webhooks)
+        self._drain(
+            queues.webhooks, "call_webhooks", batch=1, gather_seconds=0, at_once=stage.notifications.webhooks_in_flight
+        )
         self._function(
             "end_executions",
             "ends the images of executions that ended badly",
             seconds=END_EXECUTIONS_SECONDS,
             memory_mb=512,
+            load=Load.SINGLETON,
             role=DatabaseRole.INGESTION,
             settings=self._originals | self._work | self._renditions | self._outbox_queues,
             grants=[*self._compensating],
         )
         self._drain(queues.endings, "end_executions", batch=_SQS_BATCH, gather_seconds=0)
         self._drain(queues.uploads, "start_ingestion", batch=_SQS_BATCH, gather_seconds=0)
-        self._drain(queues.index, "index_images", batch=_INDEX_BATCH, gather_seconds=stage.index_batch_seconds)
+        self._drain(queues.index, "index_images", batch=_INDEX_BATCH, gather_seconds=stage.search.index_batch_seconds)
 
         dead_runs = DeadLetters(self, "DeadRuns", name=f"{stage.prefix}-schedules-dead")
         self._function(
@@ -496,12 +525,13 @@ class ApplicationStack(Stack):
             "sends what a crash left in the outbox, wakes webhooks that are due",
             seconds=50,
             memory_mb=512,
+            load=Load.SINGLETON,
             role=DatabaseRole.UPKEEP,
             settings=self._outbox_queues | self._webhooks_queue,
             grants=[
-                _sending(queues.index),
-                _sending(queues.notifications),
-                _sending(queues.webhooks),
+                send_permission(queues.index),
+                send_permission(queues.notifications),
+                send_permission(queues.webhooks),
             ],
             dead_letters=dead_runs.queue,
         )
@@ -510,9 +540,10 @@ class ApplicationStack(Stack):
             "takes what was searched and looked at into its table",
             seconds=50,
             memory_mb=512,
+            load=Load.SINGLETON,
             role=DatabaseRole.INDEXER,
             layers=["api", "search"],
-            settings={"cache_url": stage.cache_url},
+            settings={"cache_url": stage.valkey.cache_url},
             grants=[],
             dead_letters=dead_runs.queue,
         )
@@ -521,6 +552,7 @@ class ApplicationStack(Stack):
             "partitions ahead of time, expired rows away",
             seconds=300,
             memory_mb=512,
+            load=Load.SINGLETON,
             role=DatabaseRole.UPKEEP,
             settings={},
             grants=[],
@@ -531,6 +563,7 @@ class ApplicationStack(Stack):
             "looks after uploads and images that nothing carries on",
             seconds=300,
             memory_mb=512,
+            load=Load.SINGLETON,
             role=DatabaseRole.INGESTION,
             settings=self._originals
             | self._work
@@ -538,14 +571,14 @@ class ApplicationStack(Stack):
             | self._outbox_queues
             | {
                 "state_machine_arn": saga.machine.state_machine_arn,
-                "stalled_after_seconds": str(stage.stalled_after_seconds),
+                "stalled_after_seconds": str(stage.uploads.stalled_after_seconds),
             },
             grants=[
                 _objects(originals, Folder.ORIGINALS, "GetObject", "AbortMultipartUpload", "DeleteObjectVersion"),
                 _listing(originals, Folder.ORIGINALS),
                 *self._compensating,
-                saga.starting(),
-                saga.watching(),
+                saga.start_permission(),
+                saga.watch_permission(),
             ],
             dead_letters=dead_runs.queue,
         )
@@ -555,10 +588,11 @@ class ApplicationStack(Stack):
             "sends again what died of something that passes",
             seconds=300,
             memory_mb=512,
+            load=Load.SINGLETON,
             role=DatabaseRole.UPKEEP,
             settings=self._s3,
             grants=[
-                *looking_at([*dead, dead_runs.queue], [source for source, _ in queues.pairs]),
+                *dead_letter_permissions([*dead, dead_runs.queue], [source for source, _ in queues.pairs]),
             ],
             dead_letters=dead_runs.queue,
         )
@@ -580,9 +614,9 @@ class ApplicationStack(Stack):
             run_maintenance=self.functions["run_maintenance"],
             remediate_dead_letters=self.functions["remediate_dead_letters"],
         )
-        duty = DeadLetterDuty(
+        duty = DeadLetterOperatorPolicy(
             self,
-            "DeadLetterDuty",
+            "DeadLetterOperators",
             stage=stage,
             queues=queues,
             dead_runs=dead_runs.queue,
@@ -625,16 +659,16 @@ class ApplicationStack(Stack):
             **self._webhooks_queue,
             **self._search_engines,
             **self._signing_key,
-            "bcrypt_cost": str(stage.bcrypt_cost),
-            "cache_url": stage.cache_url,
-            "counters_url": stage.counters_url,
+            "bcrypt_cost": str(stage.identity.bcrypt_cost),
+            "cache_url": stage.valkey.cache_url,
+            "counters_url": stage.valkey.counters_url,
             "cdn_distribution_id": "none",  # no stage puts one before its renditions yet
-            "model_endpoint_name": stage.model_endpoint_name,
-            "public_base_url": stage.public_base_url,
-            "media_base_url": stage.media_base_url,
-            "stalled_after_seconds": str(stage.stalled_after_seconds),
+            "model_endpoint_name": stage.vision.endpoint_name,
+            "public_base_url": stage.edge.public_base_url,
+            "media_base_url": stage.edge.media_base_url,
+            "stalled_after_seconds": str(stage.uploads.stalled_after_seconds),
             "state_machine_arn": state_machine_arn,
-            "token_issuer": stage.token_issuer,
+            "token_issuer": stage.identity.token_issuer,
         }
 
     # --- settings, as fields of `Settings`
@@ -645,7 +679,7 @@ class ApplicationStack(Stack):
             "database_address": database.address,
             "database_authorities": database.authorities,
             "database_secret_arn": secret_arn,
-            "database_statement_timeout_ms": str(self._stage.database_statement_timeout_ms),
+            "database_statement_timeout_ms": str(self._stage.database.statement_timeout_ms),
         }
 
     @property
@@ -718,7 +752,7 @@ class ApplicationStack(Stack):
 
     @property
     def _webhook_rules(self) -> Settings:
-        return {"webhook_loopback": str(self._stage.webhook_loopback).lower()}
+        return {"webhook_loopback": str(self._stage.notifications.webhook_loopback).lower()}
 
     # --- grants
 
@@ -736,8 +770,8 @@ class ApplicationStack(Stack):
             _listing(renditions, Folder.THUMBNAILS, Folder.WATERMARKED),
             _listing(originals, Folder.CLEAN),
             _listing(work, Folder.WORK),
-            _sending(queues.index),
-            _sending(queues.notifications),
+            send_permission(queues.index),
+            send_permission(queues.notifications),
         ]
 
     # --- parts
@@ -749,6 +783,7 @@ class ApplicationStack(Stack):
         *,
         seconds: int,
         memory_mb: int,
+        load: Load,
         settings: Settings,
         grants: Sequence[iam.PolicyStatement | _Objects],
         role: DatabaseRole | None = None,
@@ -759,7 +794,7 @@ class ApplicationStack(Stack):
         if role is not None:
             login = self._state.secrets.roles[role]
             settings = self._connecting(login.arn) | settings
-            grants = [login.reading(), *grants]
+            grants = [login.read_permission(), *grants]
         self.functions[name] = MarketFunction(
             self,
             "".join(word.capitalize() for word in name.split("_")),
@@ -768,6 +803,7 @@ class ApplicationStack(Stack):
             description=description,
             seconds=seconds,
             memory_mb=memory_mb,
+            load=load,
             layers=self._layers,
             layer_names=layers,
             settings=settings,
@@ -787,7 +823,7 @@ class ApplicationStack(Stack):
 
     def _mailing(self) -> list[iam.PolicyStatement]:
         """Leave to send e-mail from the stage's address; none where it goes into a folder."""
-        kind, _, sender = self._stage.mail.partition(":")
+        kind, _, sender = self._stage.notifications.mail.partition(":")
         if kind != "ses":
             return []
         address = sender.rpartition("<")[2].rstrip(">")
@@ -800,7 +836,7 @@ class ApplicationStack(Stack):
 
     def _reading_bundles(self) -> list[iam.PolicyStatement]:
         """Leave to read the text towers of bundles that lie in S3; none for those in folders."""
-        places = self._stage.model_bundle.split(",")
+        places = self._stage.vision.model_bundle.split(",")
         return [
             iam.PolicyStatement(
                 actions=["s3:GetObject"],
@@ -815,7 +851,9 @@ class ApplicationStack(Stack):
         return iam.PolicyStatement(
             actions=["sagemaker:InvokeEndpoint"],
             resources=[
-                self.format_arn(service="sagemaker", resource="endpoint", resource_name=self._stage.model_endpoint_name)
+                self.format_arn(
+                    service="sagemaker", resource="endpoint", resource_name=self._stage.vision.endpoint_name
+                )
             ],
         )
 
@@ -842,7 +880,7 @@ class ApplicationStack(Stack):
                 batch_size=batch,
                 max_batching_window=Duration.seconds(gather_seconds) if gather_seconds else None,
                 report_batch_item_failures=True,
-                max_concurrency=at_once or self._stage.concurrency.per_queue,
+                max_concurrency=at_once or self._stage.compute.batches_per_queue,
             )
         )
         acknowledge(

@@ -8,11 +8,11 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from cdk.constructs.alarms import AlarmTopic
-from cdk.constructs.queues import Queues
-from cdk.constructs.secrets import Secrets
-from cdk.constructs.storage import Storage
-from cdk.stages import Stage
+from cdk.foundation.alarms import AlarmTopic
+from cdk.foundation.queues import Queues
+from cdk.foundation.secrets import Secrets
+from cdk.foundation.storage import Storage
+from cdk.stages.model import Stage
 from imagemarket.platform.roles import DatabaseRole
 
 

@@ -19,8 +19,9 @@ _DRAFTS = tempfile.mkdtemp(prefix="imagemarket-jsii-", dir=os.environ.get("PYTES
 with patch.dict(os.environ, TMPDIR=_DRAFTS):  # there jsii leaves what it unpacks, where it is interrupted
     import aws_cdk  # noqa: F401 - starts it
 
-    from cdk.constructs.assets import REPOSITORY
-    from cdk.stages import Stage, local_stage
+    from cdk.foundation.assets import REPOSITORY
+    from cdk.stages.local import local_stage
+    from cdk.stages.model import Stage
 
 if TYPE_CHECKING:
     from aws_cdk import App

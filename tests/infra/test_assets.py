@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cdk.constructs import assets
-from cdk.constructs.assets import digest, function_names, stage_function
-from cdk.stages import Stage
+from cdk.foundation import assets
+from cdk.foundation.assets import digest, function_names, stage_function
+from cdk.stages.model import Stage
 from tests.infra.conftest import Deployment, synthesize
 
 

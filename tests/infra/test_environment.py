@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cdk.constructs.assets import FUNCTIONS, LIBRARY, function_names
+from cdk.foundation.assets import FUNCTIONS, LIBRARY, function_names
 from imagemarket.platform.settings import Settings
 from tests.infra.conftest import OWNER_SECRET, Deployment
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cdk.constructs.assets import function_names
+from cdk.foundation.assets import function_names
 from imagemarket.platform.roles import DatabaseRole
 from tests.infra.conftest import Deployment, readable
 

@@ -16,9 +16,9 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from cdk.constructs.assets import LIBRARY, REPOSITORY, function_names, stage_function
-from cdk.constructs.layers import LAYERS, build_layer
-from cdk.stages import SearchEngines, Stage
+from cdk.foundation.assets import LIBRARY, REPOSITORY, function_names, stage_function
+from cdk.foundation.layers import LAYERS, build_layer
+from cdk.stages.model import SearchEngines, Stage
 from tests.infra.conftest import new_app
 
 _LAMBDA = {"sys_platform": "linux", "platform_machine": "aarch64", "python_version": "3.11"}

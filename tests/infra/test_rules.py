@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cdk.constructs.assets import REPOSITORY
-from cdk.stages import Stage
+from cdk.foundation.assets import REPOSITORY
+from cdk.stages.model import Stage
 from tests.infra.conftest import new_app
 
 

@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from cdk.app import STAGES, chosen_stage
-from cdk.stages import MissingVariable, SearchEngines, Stage, local_stage
+from cdk.stages.local import MissingVariable, local_stage
+from cdk.stages.model import SearchEngines, Stage
 from imagemarket.cli import stage as command
 from tests.infra.conftest import ENVIRONMENT, Deployment, synthesize
 
@@ -21,8 +22,8 @@ def test_what_the_launcher_did_not_say_is_named(name: str) -> None:
 
 
 def test_the_local_stage_is_on_this_machine_alone(stage: Stage) -> None:
-    assert stage.public_base_url == "http://127.0.0.1:18080"
-    assert stage.media_base_url == "http://127.0.0.1:18080/media"
+    assert stage.edge.public_base_url == "http://127.0.0.1:18080"
+    assert stage.edge.media_base_url == "http://127.0.0.1:18080/media"
     assert stage.account == "000000000000"
 
 
@@ -40,19 +41,19 @@ def test_whoever_may_announce_a_picture_may_send_it(deployment: Deployment, stag
     """A page that may call the API may reach the buckets, too, that the API sends it to."""
     assert _origins(deployment) == [["*"]] * 3
     page = "https://www.example.com"
-    narrowed = _origins(synthesize(replace(stage, origins=(page,)), tmp_path))
+    narrowed = _origins(synthesize(replace(stage, edge=replace(stage.edge, origins=(page,))), tmp_path))
     assert narrowed == [[page], *[["http://127.0.0.1:18080", page]] * 2], "to a bucket the API's own origin is another"
 
 
 def test_pictures_are_found_with_opensearch_where_the_launcher_started_one(stage: Stage) -> None:
-    assert (stage.search.keyword, stage.search.vector, stage.search.layers) == ("postgres", "postgres", [])
+    assert (stage.search.keyword, stage.search.vector, stage.search.layers) == ("postgres", "postgres", ())
     other = local_stage(ENVIRONMENT | {"MARKET_OPENSEARCH_URL": "http://127.0.0.1:19200"}).search
     assert (other.keyword, other.vector, other.opensearch_endpoint) == (
         "opensearch",
         "postgres",
         "http://127.0.0.1:19200",
     )
-    assert other.layers == ["opensearch"]
+    assert other.layers == ("opensearch",)
 
 
 def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage, tmp_path: Path) -> None:

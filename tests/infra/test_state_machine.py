@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cdk.constructs.assets import FUNCTIONS
-from cdk.constructs.saga import DEFINITION, THROTTLED, definition_for, steps_of
-from cdk.stages import Waiting
+from cdk.foundation.assets import FUNCTIONS
+from cdk.foundation.saga import DEFINITION, THROTTLED, definition_for, steps_of
+from cdk.stages.model import ThrottleRetry
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.ingestion.models import COMPENSATE, Step
 from imagemarket.ingestion.records import LEASE_SECONDS
@@ -171,7 +171,7 @@ def test_the_definition_suits_standard_and_express() -> None:
 
 
 def test_a_stage_may_wait_for_a_busy_function_in_its_own_way() -> None:
-    told = definition_for(Waiting(error="Busy", seconds=2, attempts=99), json.dumps(ASL))
+    told = definition_for(ThrottleRetry(error="Busy", seconds=2, attempts=99), json.dumps(ASL))
     for machine, _ in _machines(json.loads(told)):
         for name, state in machine["States"].items():
             if state["Type"] == "Task" and name != "Compensate":

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cdk.constructs.api import PAGES, ROUTES
-from cdk.constructs.assets import FUNCTIONS, function_names
+from cdk.foundation.api import PAGES, ROUTES
+from cdk.foundation.assets import FUNCTIONS, function_names
 from functions.docs_api.handler import handler as answer_for_the_rest
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
 from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT, SHARED_IN_FLIGHT

@@ -7,17 +7,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.constructs.queues import Queues
-from cdk.constructs.rules import acknowledge
-from cdk.constructs.schedules import Schedules
-from cdk.constructs.secrets import Secret
-from cdk.stages import Stage
+from cdk.foundation.queues import Queues
+from cdk.foundation.rules import acknowledge
+from cdk.foundation.schedules import Schedules
+from cdk.foundation.secrets import Secret
+from cdk.stages.model import Stage
 
 LISTING_QUEUES = iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"])
 """Names of queues; SQS knows no resource for it."""
 
 
-def looking_at(dead: list[sqs.Queue], sources: list[sqs.Queue]) -> list[iam.PolicyStatement]:
+def dead_letter_permissions(dead: list[sqs.Queue], sources: list[sqs.Queue]) -> list[iam.PolicyStatement]:
     """Leave to look through dead letters, take some out, and send them where they came from."""
     return [
         LISTING_QUEUES,
@@ -32,7 +32,7 @@ def looking_at(dead: list[sqs.Queue], sources: list[sqs.Queue]) -> list[iam.Poli
     ]
 
 
-class DeadLetterDuty(Construct):
+class DeadLetterOperatorPolicy(Construct):
     """The managed policy of `imagemarket dlq`: everything the command does, in this stage, and nothing else."""
 
     def __init__(
@@ -58,7 +58,7 @@ class DeadLetterDuty(Construct):
             managed_policy_name=f"{stage.prefix}-dead-letters",
             description="imagemarket: look at dead letters, replay, purge, export and import them",
             statements=[
-                *looking_at(dead, [source for source, _ in queues.pairs]),
+                *dead_letter_permissions(dead, [source for source, _ in queues.pairs]),
                 # an import brings messages back among the dead letters
                 iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in dead]),
                 iam.PolicyStatement(
@@ -70,7 +70,7 @@ class DeadLetterDuty(Construct):
                 iam.PolicyStatement(
                     actions=["states:DescribeExecution", "states:GetExecutionHistory"], resources=[executions]
                 ),
-                database.reading(),
+                database.read_permission(),
                 iam.PolicyStatement(
                     actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id for stack in stacks]
                 ),

@@ -11,8 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage
+from cdk.foundation.rules import acknowledge
+from cdk.stages.model import Stage
 from imagemarket.platform.roles import DatabaseRole
 
 
@@ -48,11 +48,11 @@ class Secret(Construct):
         self.arn = resource.attr_id
         acknowledge(secret, "AwsSolutions-SMG4", not_rotated_because)
 
-    def reading(self) -> iam.PolicyStatement:
+    def read_permission(self) -> iam.PolicyStatement:
         """Leave to read its current value."""
         return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.arn])
 
-    def writing(self) -> iam.PolicyStatement:
+    def write_permission(self) -> iam.PolicyStatement:
         """Leave to give it a new value."""
         return iam.PolicyStatement(actions=["secretsmanager:PutSecretValue"], resources=[self.arn])
 

@@ -11,10 +11,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.constructs.assets import stage_function
-from cdk.constructs.layers import Layers, with_core
-from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage
+from cdk.foundation.assets import stage_function
+from cdk.foundation.layers import Layers, with_core
+from cdk.foundation.rules import acknowledge
+from cdk.stages.model import Load, Stage
 from imagemarket.platform.metrics import NAMESPACE
 
 
@@ -31,6 +31,7 @@ class MarketFunction(Construct):
         description: str,
         seconds: int,
         memory_mb: int,
+        load: Load,
         layers: Layers,
         layer_names: Sequence[str],
         settings: Mapping[str, str],
@@ -59,13 +60,15 @@ class MarketFunction(Construct):
         log_group.grant_write(role)
         for statement in grants:
             role.add_to_policy(statement)
-        asset = lambda_.Code.from_asset(str(stage_function(name, interpreter=stage.interpreter)))
+        asset = lambda_.Code.from_asset(str(stage_function(name, interpreter=stage.compute.interpreter)))
         self.function = lambda_.Function(
             self,
             "Function",
             function_name=f"{stage.prefix}-{name}",
             description=f"imagemarket: {description}",
-            runtime=lambda_.Runtime.PYTHON_3_11 if stage.interpreter is None else lambda_.Runtime.PROVIDED_AL2023,
+            runtime=lambda_.Runtime.PYTHON_3_11
+            if stage.compute.interpreter is None
+            else lambda_.Runtime.PROVIDED_AL2023,
             architecture=lambda_.Architecture.ARM_64,
             code=asset,
             handler=f"functions.{name}.handler.handler",
@@ -75,18 +78,18 @@ class MarketFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             timeout=Duration.seconds(seconds),
             memory_size=memory_mb,
-            reserved_concurrent_executions=stage.concurrency.reserved.get(name),
+            reserved_concurrent_executions=stage.compute.reserved.get(load),
             dead_letter_queue=dead_letters,
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 # Only AWS's own runtime has somebody who takes traces.
-                "POWERTOOLS_TRACE_DISABLED": "false" if stage.interpreter is None else "true",
+                "POWERTOOLS_TRACE_DISABLED": "false" if stage.compute.interpreter is None else "true",
                 **{f"MARKET_{field.upper()}": value for field, value in settings.items()},
             },
         )
         acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray takes segments from a role, and knows no resources.")
-        if stage.interpreter is not None:
+        if stage.compute.interpreter is not None:
             acknowledge(
                 self.function,
                 "AwsSolutions-L1",

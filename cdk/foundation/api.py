@@ -18,9 +18,9 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk.constructs.function import MarketFunction
-from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage
+from cdk.foundation.function import MarketFunction
+from cdk.foundation.rules import acknowledge
+from cdk.stages.model import Stage
 from imagemarket.platform import cors
 
 AUTHORIZER_RESULT = Duration.seconds(60)
@@ -133,7 +133,7 @@ class Api(Construct):
             description="imagemarket: the HTTP API",
             create_default_stage=False,
             cors_preflight=apigateway.CorsPreflightOptions(
-                allow_origins=list(stage.origins),
+                allow_origins=list(stage.edge.origins),
                 allow_methods=[apigateway.CorsHttpMethod[method] for method in cors.ALLOWED_METHODS],
                 allow_headers=list(cors.ALLOWED_HEADERS),
                 expose_headers=list(cors.EXPOSED_HEADERS),
@@ -181,7 +181,7 @@ class Api(Construct):
             stage_name="$default",
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(
-                rate_limit=stage.throttle.rate_per_second, burst_limit=stage.throttle.burst
+                rate_limit=stage.edge.throttle.rate_per_second, burst_limit=stage.edge.throttle.burst
             ),
         )
         resource = self.stage.node.default_child

@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from cdk.stages import Stage
+from cdk.stages.model import Stage
 from imagemarket.platform.metrics import NAMESPACE, PANELS, Panel, Series
 
 _PERIOD = Duration.minutes(1)

@@ -8,8 +8,8 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage
+from cdk.foundation.rules import acknowledge
+from cdk.stages.model import Stage
 from imagemarket.catalog.keys import Folder
 
 ENDED_TAG = {"state": "ended"}
@@ -46,7 +46,7 @@ class Storage(Construct):
                 s3.CorsRule(
                     # GET for the clean rendition, which the API redirects a page to.
                     allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.POST, s3.HttpMethods.PUT],
-                    allowed_origins=list(stage.bucket_origins),
+                    allowed_origins=list(stage.edge.bucket_origins),
                     allowed_headers=["*"],
                     exposed_headers=["ETag"],
                     max_age=3600,
@@ -95,7 +95,7 @@ class Storage(Construct):
             cors=[
                 s3.CorsRule(
                     allowed_methods=[s3.HttpMethods.POST],
-                    allowed_origins=list(stage.bucket_origins),
+                    allowed_origins=list(stage.edge.bucket_origins),
                     allowed_headers=["*"],
                     max_age=3600,
                 )

@@ -11,8 +11,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage
+from cdk.foundation.rules import acknowledge
+from cdk.stages.model import Stage
 from imagemarket.catalog.keys import Folder
 
 MAX_RECEIVES = 3

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aws_cdk import CustomResource, Duration
 from constructs import Construct
 
-from cdk.constructs.function import MarketFunction
+from cdk.foundation.function import MarketFunction
 
 
 class DeploymentStep(Construct):

@@ -7,9 +7,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from cdk.constructs.function import MarketFunction
-from cdk.constructs.queues import DeadLetters
-from cdk.stages import Stage
+from cdk.foundation.function import MarketFunction
+from cdk.foundation.queues import DeadLetters
+from cdk.stages.model import Stage
 
 
 class Schedules(Construct):
@@ -34,7 +34,7 @@ class Schedules(Construct):
         """Each rule with what it runs."""
         self._rule("EveryMinute", events.Schedule.rate(Duration.minutes(1)), relay_outbox)
         self._rule("EveryTenMinutes", events.Schedule.rate(Duration.minutes(10)), remediate_dead_letters)
-        self._rule("Sweeps", events.Schedule.rate(Duration.minutes(stage.sweep_minutes)), sweep_uploads)
+        self._rule("Sweeps", events.Schedule.rate(Duration.minutes(stage.uploads.sweep_minutes)), sweep_uploads)
         self._rule("SearchEvents", events.Schedule.rate(Duration.minutes(1)), gather_search_events)
         self._rule("EveryNight", events.Schedule.cron(minute="20", hour="3"), run_maintenance)
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from cdk.stages import Stage
+from cdk.stages.model import Stage
 
 
 class AlarmTopic(Construct):

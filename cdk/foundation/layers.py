@@ -18,8 +18,8 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk.constructs.assets import REPOSITORY
-from cdk.stages import Stage
+from cdk.foundation.assets import REPOSITORY
+from cdk.stages.model import Stage
 
 LAYERS = REPOSITORY / "layers"
 _MADE = REPOSITORY / ".market"
@@ -88,7 +88,7 @@ class Layers(Construct):
 
     def of(self, names: Iterable[str]) -> list[lambda_.LayerVersion]:
         """The layer of `core` and these together; none where functions run in this machine's Python."""
-        if self._stage.interpreter is not None:
+        if self._stage.compute.interpreter is not None:
             return []
         return [self._layer(with_core(names))]
 

@@ -13,10 +13,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from cdk.constructs.assets import REPOSITORY
-from cdk.constructs.function import MarketFunction
-from cdk.constructs.rules import acknowledge
-from cdk.stages import Stage, Waiting
+from cdk.foundation.assets import REPOSITORY
+from cdk.foundation.function import MarketFunction
+from cdk.foundation.rules import acknowledge
+from cdk.stages.model import Stage, ThrottleRetry
 
 THROTTLED = "Lambda.TooManyRequestsException"
 """What AWS calls it."""
@@ -29,18 +29,18 @@ def steps_of(definition: str) -> set[str]:
     return set(re.findall(r"\$\{(\w+)\}", definition))
 
 
-def definition_for(waiting: Waiting | None, definition: str) -> str:
+def definition_for(retry: ThrottleRetry | None, definition: str) -> str:
     """The definition without its white space, and with the stage's own way of waiting for a busy function."""
 
     def change(part: dict[str, Any]) -> dict[str, Any]:
-        waited_for = part.get("ErrorEquals", [])
-        if waiting is None or THROTTLED not in waited_for:
+        retried = part.get("ErrorEquals", [])
+        if retry is None or THROTTLED not in retried:
             return part
         return {
-            "ErrorEquals": list(dict.fromkeys([*waited_for, waiting.error])),
-            "IntervalSeconds": waiting.seconds,
+            "ErrorEquals": list(dict.fromkeys([*retried, retry.error])),
+            "IntervalSeconds": retry.seconds,
             "BackoffRate": 1,
-            "MaxAttempts": waiting.attempts,
+            "MaxAttempts": retry.attempts,
         }
 
     return json.dumps(json.loads(definition, object_hook=change), separators=(",", ":"))
@@ -54,7 +54,7 @@ class Saga(Construct):
     ) -> None:
         """`steps` by their names in the definition."""
         super().__init__(scope, construct_id)
-        definition = definition_for(stage.waiting, DEFINITION.read_text(encoding="utf-8"))
+        definition = definition_for(stage.workflow.throttle_retry, DEFINITION.read_text(encoding="utf-8"))
         if (called := steps_of(definition)) != set(steps):
             raise ValueError(f"the definition calls {sorted(called)}, and was given {sorted(steps)}")
         role = iam.Role(
@@ -71,7 +71,7 @@ class Saga(Construct):
             self,
             "Machine",
             state_machine_name=self.name,
-            state_machine_type=stage.workflow,
+            state_machine_type=stage.workflow.type,
             definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions={name: step.arn for name, step in steps.items()},
             role=role,  # pyright: ignore[reportArgumentType]
@@ -95,11 +95,11 @@ class Saga(Construct):
             "Log deliveries and X-Ray have no resources to name; the functions are named one by one.",
         )
 
-    def starting(self) -> iam.PolicyStatement:
+    def start_permission(self) -> iam.PolicyStatement:
         """Leave to start executions."""
         return iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
 
-    def watching(self) -> iam.PolicyStatement:
+    def watch_permission(self) -> iam.PolicyStatement:
         """Leave to ask after executions and to stop them."""
         return iam.PolicyStatement(
             actions=["states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"],
