@@ -1,10 +1,12 @@
 """The one OpenAPI 3.1 document of the whole API, made from the apps of its functions.
 
-    PYTHONPATH=shared .market/venv/bin/python -m local.openapi          # writes functions/docs_api/openapi.json
-    PYTHONPATH=shared .market/venv/bin/python -m local.openapi --check  # says whether it is up to date
+    PYTHONPATH=shared .market/venv/bin/python -m local.openapi          # writes openapi.json and routes.json
+    PYTHONPATH=shared .market/venv/bin/python -m local.openapi --check  # says whether they are up to date
 
 Each app describes its own routes. Added here is what no app knows: who else answers (the gateway, in
 its own short form), what every answer carries, and the examples of `local/openapi_examples.json`.
+Beside it, in `functions/docs_api/routes.json`, stands which function serves each route and for whom: what the gateway
+is made of, pages for people included.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 TARGET = REPOSITORY / "functions" / "docs_api" / "openapi.json"
+ROUTES = TARGET.with_name("routes.json")
 EXAMPLES = Path(__file__).with_name("openapi_examples.json")
 COMMAND = "PYTHONPATH=shared .market/venv/bin/python -m local.openapi"
 
@@ -126,6 +129,31 @@ def build() -> Json:
 def text(document: Json) -> str:
     """The document as it is committed."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def routes_text() -> str:
+    """The table of routes as it is committed: one line each, by function. Whom a route takes are the roles; none are
+    everybody."""
+    from fastapi.routing import APIRoute
+
+    lines: list[str] = []
+    for function in sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/routes.py")):
+        router = importlib.import_module(f"functions.{function}.routes").router
+        roles = dict(_roles(router))
+        lines += [
+            json.dumps(
+                {
+                    "method": method,
+                    "path": route.path,
+                    "function": function,
+                    "roles": roles.get(route.operation_id or "", []),
+                }
+            )
+            for route in router.routes
+            if isinstance(route, APIRoute)
+            for method in sorted(route.methods or ())
+        ]
+    return "[\n " + ",\n ".join(lines) + "\n]\n"
 
 
 def _add(document: Json, api: FastAPI, roles: dict[str, list[str]], larger: set[tuple[int, str]]) -> None:
@@ -343,17 +371,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False, description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--check", action="store_true", help="write nothing; the status is 1 when it would change")
     check = parser.parse_args().check
-    made = text(build())
-    current = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
-    if made == current:
-        print(f"{TARGET.relative_to(REPOSITORY)} is up to date")
-        return 0
-    if check:
-        print(f"{TARGET.relative_to(REPOSITORY)} is out of date; run: {COMMAND}")
-        return 1
-    TARGET.write_text(made, encoding="utf-8")
-    print(f"wrote {TARGET.relative_to(REPOSITORY)}")
-    return 0
+    stale = False
+    for target, made in ((TARGET, text(build())), (ROUTES, routes_text())):
+        name = target.relative_to(REPOSITORY)
+        if target.exists() and target.read_text(encoding="utf-8") == made:
+            print(f"{name} is up to date")
+        elif check:
+            print(f"{name} is out of date; run: {COMMAND}")
+            stale = True
+        else:
+            target.write_text(made, encoding="utf-8")
+            print(f"wrote {name}")
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk.foundation.assets import FUNCTIONS
 from cdk.foundation.function import MarketFunction
 from cdk.foundation.rules import acknowledge
 from cdk.stages.model import Stage
@@ -27,15 +28,19 @@ AUTHORIZER_RESULT = Duration.seconds(60)
 """How long a token's verdict is kept; a token counts that much longer than it says, at most."""
 
 
+UNROUTED = "docs_api"
+"""Who answers for a path or method that is in no line: that it is not there, as a problem, and a preflight with 204."""
+
+
 @dataclass(frozen=True)
 class Route:
-    """One line of the API's table."""
+    """One line of the API's table, which `local.openapi` makes from the functions' apps."""
 
     method: str
     path: str
     function: str
-    signed_in: bool = False
-    """Whether the authorizer must know the caller."""
+    roles: tuple[str, ...]
+    """Whom it takes; none are everybody, whom no authorizer need know."""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -43,60 +48,11 @@ class Route:
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
-ROUTES = (
-    Route("POST", "/v1/auth/register", "auth_api"),
-    Route("POST", "/v1/auth/login", "auth_api"),
-    Route("POST", "/v1/auth/refresh", "auth_api"),
-    Route("POST", "/v1/auth/logout", "auth_api"),
-    Route("POST", "/v1/auth/logout/all", "auth_api", signed_in=True),
-    Route("GET", "/v1/auth/me", "auth_api", signed_in=True),
-    Route("POST", "/v1/auth/confirm", "auth_api"),
-    Route("POST", "/v1/auth/confirm/send", "auth_api", signed_in=True),
-    Route("POST", "/v1/auth/password", "auth_api", signed_in=True),
-    Route("POST", "/v1/auth/password/forgot", "auth_api"),
-    Route("POST", "/v1/auth/password/reset", "auth_api"),
-    Route("GET", "/.well-known/jwks.json", "auth_api"),
-    Route("POST", "/v1/images/upload", "upload_api", signed_in=True),
-    Route("POST", "/v1/images/{image_id}/upload/complete", "upload_api", signed_in=True),
-    Route("DELETE", "/v1/images/{image_id}/upload", "upload_api", signed_in=True),
-    Route("POST", "/v1/images/{image_id}/retry", "upload_api", signed_in=True),
-    Route("GET", "/v1/images/{image_id}/status", "status_api", signed_in=True),
-    Route("GET", "/v1/categories", "upload_api"),
-    Route("GET", "/v1/notifications", "notifications_api", signed_in=True),
-    Route("POST", "/v1/notifications/read", "notifications_api", signed_in=True),
-    Route("POST", "/v1/webhooks", "notifications_api", signed_in=True),
-    Route("GET", "/v1/webhooks", "notifications_api", signed_in=True),
-    Route("GET", "/v1/webhooks/{webhook_id}", "notifications_api", signed_in=True),
-    Route("PUT", "/v1/webhooks/{webhook_id}", "notifications_api", signed_in=True),
-    Route("DELETE", "/v1/webhooks/{webhook_id}", "notifications_api", signed_in=True),
-    Route("POST", "/v1/webhooks/{webhook_id}/verify", "notifications_api", signed_in=True),
-    Route("POST", "/v1/webhooks/{webhook_id}/secret", "notifications_api", signed_in=True),
-    Route("GET", "/v1/webhooks/{webhook_id}/deliveries", "notifications_api", signed_in=True),
-    Route("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", "notifications_api", signed_in=True),
-    Route("GET", "/v1/search", "search_api"),
-    Route("GET", "/v1/search/explain", "search_api", signed_in=True),
-    Route("GET", "/v1/search/suggest", "search_api"),
-    Route("POST", "/v1/search/by-image", "picture_api"),
-    Route("POST", "/v1/search/by-image/upload", "picture_api"),
-    Route("GET", "/v1/images/{image_id}", "search_api"),
-    Route("GET", "/v1/images/{image_id}/similar", "search_api"),
-    Route("GET", "/v1/images/{image_id}/preview", "delivery_api"),
-    Route("GET", "/v1/images/{image_id}/clean", "delivery_api", signed_in=True),
-    Route("GET", "/v1", "docs_api"),
-    Route("GET", "/v1/health", "docs_api"),
-    Route("GET", "/v1/openapi.json", "docs_api"),
-    Route("GET", "/v1/docs", "docs_api"),
-    Route("GET", "/v1/problems/{slug}", "docs_api"),
-)
+def routes() -> tuple[Route, ...]:
+    """The table, by function."""
+    lines = json.loads((FUNCTIONS / UNROUTED / "routes.json").read_text(encoding="utf-8"))
+    return tuple(Route(**line | {"roles": tuple(line["roles"])}) for line in lines)
 
-PAGES = (
-    Route("GET", "/images/{image_id}", "image_pages"),
-    Route("GET", "/terms", "image_pages"),
-)
-"""Pages for people and search engines, which are no part of the API."""
-
-UNROUTED = "docs_api"
-"""Who answers for a path or method that is in no line: that it is not there, as a problem, and a preflight with 204."""
 
 # Never the Authorization header, never a query: people search for what is theirs to know.
 _ACCESS_LOG = {
@@ -164,7 +120,7 @@ class Api(Construct):
             )
             for name, function in functions.items()
         }
-        for route in (*ROUTES, *PAGES):
+        for route in routes():
             self._add(route)
         unrouted = apigateway.HttpRoute(
             self,
@@ -191,12 +147,12 @@ class Api(Construct):
         )
 
     def _add(self, route: Route) -> None:
-        routes = self.api.add_routes(
+        made = self.api.add_routes(
             path=route.path,
             methods=[apigateway.HttpMethod[method] for method in route.methods],
             integration=self._integrations[route.function],
-            authorizer=self._authorizer if route.signed_in else None,
+            authorizer=self._authorizer if route.roles else None,
         )
-        if not route.signed_in:
-            for made in routes:
-                acknowledge(made, "AwsSolutions-APIG4", f"{route.method} {route.path} is for everybody.")
+        if not route.roles:
+            for each in made:
+                acknowledge(each, "AwsSolutions-APIG4", f"{route.method} {route.path} is for everybody.")

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.foundation.administration import DeadLetterOperatorPolicy, dead_letter_permissions
-from cdk.foundation.api import PAGES, ROUTES, Api
+from cdk.foundation.api import Api, routes
 from cdk.foundation.assets import LIBRARY, digest
 from cdk.foundation.deployment import DeploymentStep
 from cdk.foundation.function import MarketFunction
@@ -447,7 +447,7 @@ class ApplicationStack(Stack):
             self,
             "Api",
             stage=stage,
-            functions={name: self.functions[name] for name in {route.function for route in (*ROUTES, *PAGES)}},
+            functions={name: self.functions[name] for name in {route.function for route in routes()}},
             authorizer=self.functions["authorizer"],
         )
         api.stage.node.add_dependency(schema, keys)  # nobody is served before there is a schema and a key

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 router = APIRouter(route_class=StrictRoute)
 
 _OPENAPI = FilePath(__file__).with_name("openapi.json")
+_ROUTES = FilePath(__file__).with_name("routes.json")
+"""What the gateway has lines for, pages for people included, which are in no document of the API."""
 _CACHE = "public, max-age=300"
-_PAGES = ("/images/{image_id}", "/terms")
-"""Pages for people, which are in no document of the API: `image_pages` serves them, and they take GET."""
 
 
 class Index(BaseModel):
@@ -185,9 +185,11 @@ def _problem_types() -> dict[str, type[MarketError]]:
 @cache
 def _paths() -> list[tuple[re.Pattern[str], frozenset[str]]]:
     """Each path that the gateway has a line for as a pattern, with the methods it takes."""
-    taken: dict[str, Any] = json.loads(_document()[0])["paths"] | dict.fromkeys(_PAGES, ("get",))
+    taken: dict[str, set[str]] = {}
+    for route in json.loads(_ROUTES.read_text(encoding="utf-8")):
+        taken.setdefault(route["path"], set()).add(route["method"])
     return [
-        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), frozenset(method.upper() for method in methods))
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), frozenset(methods))
         for path, methods in sorted(taken.items(), key=lambda entry: entry[0].count("{"))
     ]
 

@@ -46,6 +46,12 @@ def test_the_committed_document_is_the_one_the_apps_describe() -> None:
     )
 
 
+def test_the_committed_table_of_routes_is_the_one_that_the_apps_make() -> None:
+    assert openapi.routes_text() == openapi.ROUTES.read_text(encoding="utf-8"), (
+        f"a route changed and the table of routes did not; run: {openapi.COMMAND}"
+    )
+
+
 def test_it_is_valid_openapi_3_1(document: Json) -> None:
     from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
