@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from imagemarket.search.models import Interpretation
-from imagemarket.search.query.spelling import english_words
+from imagemarket.search.query.spelling import PARTICLES, english_words
 from imagemarket.search.query.synonyms import singulars
 from imagemarket.search.query.words import (
     NEVER_ALONE,
@@ -338,7 +338,7 @@ def without_negations(typed: str, *, people: bool | None, shapes: Collection[str
         joined, after_negation = typed_as[-1].endswith((",", ";")), True
         for each in read_as.named:
             if each not in PEOPLE:
-                unwanted.append(each)
+                unwanted += [each, *_as_two_words(each)]
                 told.append(Interpretation(words=said, parameter="q", value=f"-{each}", effect="exclusion"))
                 if read_as.operator:
                     spared[each] = ()
@@ -810,6 +810,12 @@ def _name(words: Sequence[str]) -> str:
     numbers = {second, *singulars(second)}
     known = not _second_words().get(first, frozenset()).isdisjoint(numbers)
     return f"{first}-{second}" if known or _in_parts(first, second, numbers) else ""
+
+
+def _as_two_words(name: str) -> list[str]:
+    """A verb with its particle in quotes, which engines do not otherwise look for side by side: "make-up"."""
+    first, hyphen, second = name.partition("-")
+    return [f'"{first} {second}"'] if hyphen and second in PARTICLES else []
 
 
 def _in_parts(first: str, second: str, numbers: Collection[str]) -> bool:

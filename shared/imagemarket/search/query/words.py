@@ -310,8 +310,7 @@ class Clause:
         if whole is None:
             return (Form(parts, side_by_side=len(parts) > 1),)
         telling = [part for part in parts if len(part) > 1 and part.lower() not in STOP_WORDS]
-        # what is not wanted is left out however it is written: "make up" as well as "make-up"
-        apart = (Form(parts, side_by_side=True),) if len(telling) > 1 or self.excluded else ()
+        apart = (Form(parts, side_by_side=True),) if len(telling) > 1 else ()
         return (Form((whole,)), *apart)
 
 
