@@ -69,7 +69,7 @@ def inspect_once(path: Path | None) -> dict[str, Any]:
     import psycopg
 
     import functions.inspect_image.handler
-    from imagemarket import wiring
+    from imagemarket.app import app
     from imagemarket.imaging import confinement
     from imagemarket.imaging.confinement import _Decoder
     from imagemarket.imaging.errors import ImageRejected
@@ -77,7 +77,7 @@ def inspect_once(path: Path | None) -> dict[str, Any]:
     from imagemarket.ingestion.saga import InspectImage
     from imagemarket.platform.ids import new_id
 
-    _ = psycopg, functions.inspect_image.handler, wiring.s3()
+    _ = psycopg, functions.inspect_image.handler, app().resources.s3
     peaks: list[float] = [0.0]
 
     class Noted(_Decoder):

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from imagemarket.imaging.confinement import Inspector
     from tests.market import Market
 
+from imagemarket.app import App, use
+from imagemarket.platform.cache import Cache
 from imagemarket.platform.database import Database
+from imagemarket.platform.resources import Resources
 from imagemarket.platform.telemetry import logger
 from local import opensearch
 from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import Supervisor
 from local.valkey import COUNTERS, url_of, valkey_part
+from tests.provided import provide
 
 _TEMPLATE = "template_imagemarket"
 _numbers = itertools.count()
@@ -43,16 +47,19 @@ class PostgresServer:
         return f"{LOOPBACK}:{self.port}/{database}"
 
 
+class _Everyone:
+    def exists(self, account_id: UUID, *, now_for_sure: bool = False) -> bool:
+        return True
+
+
 @pytest.fixture(autouse=True)
-def _every_account_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most tests make up who is calling; those of who is no more hand in their own."""
-    from imagemarket import wiring
-
-    class Everyone:
-        def exists(self, account_id: UUID, *, now_for_sure: bool = False) -> bool:
-            return True
-
-    monkeypatch.setattr(wiring, "accounts", Everyone)
+def _app_of_this_test() -> Iterator[None]:
+    """An app of its own, which `provide` gives services to. Every account exists: most tests make up who is calling,
+    and those of who is no more hand in their own. No cache counts requests, which those from loopback do not need."""
+    use(App(Resources(counters=Cache("redis://127.0.0.1:1"))))
+    provide("identity.directory", _Everyone())
+    yield
+    use(None)
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +152,7 @@ def built_market(
 @pytest.fixture
 def whole_market(built_market: Market, monkeypatch: pytest.MonkeyPatch) -> Market:
     """The whole API, wired."""
-    built_market.wire(monkeypatch)
+    built_market.wire()
     return built_market
 
 

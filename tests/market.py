@@ -26,6 +26,7 @@ from imagemarket.search.service import Patience, Search
 from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from tests.api.test_search_by_image import Model
 from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
+from tests.provided import provide
 from tests.roles import InRole
 from tests.unit.identity.kit import Kit
 from tests.unit.search.kit import random_documents
@@ -38,7 +39,7 @@ ROLES: tuple[Role, ...] = ("contributor", "buyer", "admin")
 
 @dataclass(frozen=True)
 class Market:
-    """What tests take from it: the services by their names in the composition root, and an account of each role."""
+    """What tests take from it: the services by their names in the app, and an account of each role."""
 
     services: dict[str, Any]
     accounts: dict[Role, Account]
@@ -53,12 +54,10 @@ class Market:
         """One that has seen nobody yet."""
         return directory_of(PostgresIdentityStore(self.database))
 
-    def wire(self, monkeypatch: Any) -> None:
-        """From now on the composition root hands out these services."""
-        from imagemarket import wiring
-
+    def wire(self) -> None:
+        """From now on the app of this test hands out these services."""
         for name, value in self.services.items():
-            monkeypatch.setattr(wiring, name, lambda value=value: value)
+            provide(name, value)
 
 
 def directory_of(store: PostgresIdentityStore) -> AccountDirectory:
@@ -119,37 +118,37 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
     for account in accounts.values():
         store.add_account(account, "!")
     services: dict[str, Any] = {
-        "identity": kit.identity,
-        "accounts": directory_of(PostgresIdentityStore(reader)),
-        "public_keys": kit.public_keys,
-        "token_verifier": kit.verifier,
-        "search": search,
-        "suggestions": Suggestions(table, lambda: None),
-        "picture_search": ImageSearch(
+        "identity.service": kit.identity,
+        "identity.directory": directory_of(PostgresIdentityStore(reader)),
+        "identity.public_keys": kit.public_keys,
+        "identity.token_verifier": kit.verifier,
+        "search.service": search,
+        "search.suggestions": Suggestions(table, lambda: None),
+        "search.by_image": ImageSearch(
             search=search,
             work=MemoryObjectStore("work"),
             decoder=decoder,
             model=Model(),
             forms=RateLimiter(lambda: cache, address=Policy("forms", 10**9, 60), account=Policy("all", 10**9, 60)),
         ),
-        "image_details": ImageDetails(database=reader, media_base_url=MEDIA, public_base_url=PUBLIC),
-        "uploads": uploads,
-        "progress_of_images": ProgressOfImages(
+        "search.image_details": ImageDetails(database=reader, media_base_url=MEDIA, public_base_url=PUBLIC),
+        "ingestion.uploads": uploads,
+        "ingestion.progress": ProgressOfImages(
             database=uploader,
             waits=Leases(lambda: cache, "waits", most=2),
             waits_of_all=Leases(lambda: cache, "waits of all", most=4),
         ),
-        "retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
-        "inbox": Inbox(notifier),
-        "webhooks": Webhooks(
+        "ingestion.retries": Retries(uploads=uploads, originals=originals, executions=machine, idempotency=idempotency),
+        "notifications.inbox": Inbox(notifier),
+        "notifications.webhooks": Webhooks(
             database=notifier,
             rules=TargetRules(loopback=False, resolve=lambda *_: ["203.0.113.1"]),
             deliveries=Deliveries(database=notifier, queue=cast("Any", MemoryQueue()), clock=SystemClock()),
             idempotency=IdempotencyKeys(notifier, SystemClock()),
             clock=SystemClock(),
         ),
-        "delivery": Delivery(database=reader, originals=originals, media_base_url=MEDIA),
-        "rate_limiter": RateLimiter(lambda: cache, address=Policy("address", 10**6, 60)),
-        "public_base_url": PUBLIC,
+        "delivery.service": Delivery(database=reader, originals=originals, media_base_url=MEDIA),
+        "resources.rate_limiter": RateLimiter(lambda: cache, address=Policy("address", 10**6, 60)),
+        "resources.public_base_url": PUBLIC,
     }
     return Market(services, accounts, kit, database)

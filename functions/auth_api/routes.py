@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.identity.errors import EmailTaken, InvalidCredentials, InvalidMailToken, InvalidRefreshToken
 from imagemarket.identity.models import (
     MAX_DISPLAY_NAME_CHARACTERS,
@@ -232,7 +232,7 @@ def register(body: Registration, request: Request, response: Response) -> Accoun
     spend(request, NEW_PASSWORD_COST)
     _no_store(response)
     response.headers["Location"] = "/v1/auth/me"
-    account = wiring.identity().register(
+    account = app().identity.service.register(
         email=body.email,
         password=body.password.get_secret_value(),
         role=body.role,
@@ -253,7 +253,7 @@ def login(body: SignIn, request: Request, response: Response) -> TokenView:
     """Attempts are limited: at one account from one address, at one account from networks that it has not signed in
     from, and from one address at any. `Retry-After` says when the next may come."""
     _no_store(response)
-    pair = wiring.identity().login(
+    pair = app().identity.service.login(
         email=body.email, password=body.password.get_secret_value(), address=client_address(request)
     )
     return _token_view(pair)
@@ -271,7 +271,7 @@ def refresh(body: RefreshTokenBody, response: Response) -> TokenView:
     was used, is answered all the same, with one more successor. The use of one successor retires the others. Using a
     token later, or one that was retired, means that somebody holds a copy, and ends the session for everyone."""
     _no_store(response)
-    return _token_view(wiring.identity().refresh(body.refresh_token.get_secret_value()))
+    return _token_view(app().identity.service.refresh(body.refresh_token.get_secret_value()))
 
 
 @router.post(
@@ -285,7 +285,7 @@ def refresh(body: RefreshTokenBody, response: Response) -> TokenView:
 def logout(body: RefreshTokenBody) -> None:
     """Ends the session that the refresh token belongs to. Access tokens already given out hold until
     they expire, 15 minutes at most. An unknown token is no error."""
-    wiring.identity().logout(body.refresh_token.get_secret_value())
+    app().identity.service.logout(body.refresh_token.get_secret_value())
 
 
 @router.post(
@@ -299,7 +299,7 @@ def logout(body: RefreshTokenBody) -> None:
 def logout_all(caller: Annotated[Caller, Depends(current_caller)]) -> None:
     """Those of every device, this one's too. Access tokens already given out hold until they expire, 15 minutes at
     most."""
-    wiring.identity().end_sessions(caller.account_id)
+    app().identity.service.end_sessions(caller.account_id)
 
 
 @router.post(
@@ -312,7 +312,7 @@ def logout_all(caller: Annotated[Caller, Depends(current_caller)]) -> None:
 )
 def confirm_email(body: Confirmation) -> None:
     """With the token of the mail that followed the registration. It holds for a day and can be used once."""
-    wiring.identity().confirm_email(body.token.get_secret_value())
+    app().identity.service.confirm_email(body.token.get_secret_value())
 
 
 @router.post(
@@ -326,7 +326,7 @@ def confirm_email(body: Confirmation) -> None:
 )
 def send_confirmation(caller: Annotated[Caller, Depends(current_caller)], request: Request) -> Response:
     """An address that is not confirmed is sent three of these a day at most."""
-    wiring.identity().request_confirmation(caller.account_id, address=client_address(request))
+    app().identity.service.request_confirmation(caller.account_id, address=client_address(request))
     return Response(status_code=202)
 
 
@@ -346,7 +346,7 @@ def change_password(
     that were mailed to set a new password with stay good."""
     spend(request, NEW_PASSWORD_COST)
     _no_store(response)
-    pair = wiring.identity().change_password(
+    pair = app().identity.service.change_password(
         caller.account_id,
         current=body.current_password.get_secret_value(),
         new=body.new_password.get_secret_value(),
@@ -367,7 +367,7 @@ def change_password(
 def forgot_password(body: ForgottenPassword, request: Request) -> Response:
     """The answer is the same whether or not the address has an account. Few mails go to one address; where one is held
     back, the token of an earlier one is still good."""
-    wiring.identity().forgot_password(body.email, address=client_address(request))
+    app().identity.service.forgot_password(body.email, address=client_address(request))
     return Response(status_code=202)
 
 
@@ -384,7 +384,7 @@ def reset_password(body: PasswordReset, request: Request) -> None:
     is refused leaves it good. Ends all sessions and confirms the address. Attempts by strangers no longer keep the
     network that it came from out."""
     spend(request, NEW_PASSWORD_COST)
-    wiring.identity().reset_password(
+    app().identity.service.reset_password(
         body.token.get_secret_value(), body.password.get_secret_value(), address=client_address(request)
     )
 
@@ -399,7 +399,7 @@ def reset_password(body: PasswordReset, request: Request) -> None:
 def get_me(caller: Annotated[Caller, Depends(current_caller)], response: Response) -> AccountView:
     """The role here is today's; a token's role is that of the moment it was issued."""
     _no_store(response)
-    return _account_view(wiring.identity().account(caller.account_id))
+    return _account_view(app().identity.service.account(caller.account_id))
 
 
 @router.get(
@@ -412,7 +412,7 @@ def get_me(caller: Annotated[Caller, Depends(current_caller)], response: Respons
 def get_jwks(response: Response) -> dict[str, Any]:
     """A JWKS (RFC 7517). A new key is published before the first token is signed with it."""
     response.headers["Cache-Control"] = f"public, max-age={_JWKS_SECONDS}"
-    return wiring.public_keys().document()
+    return app().identity.public_keys.document()
 
 
 def build_api() -> FastAPI:
@@ -420,6 +420,6 @@ def build_api() -> FastAPI:
     return create_api(
         "imagemarket: identity",
         router,
-        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
-        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+        limiter=lambda: app().resources.rate_limiter,
+        accounts=lambda: app().identity.directory,
     )

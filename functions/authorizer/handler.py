@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.identity.tokens import ExpiredToken, InvalidToken
 from imagemarket.platform.telemetry import count, flush_metrics, logger
 
@@ -31,7 +31,7 @@ def _answer(authorization: str) -> Event:
     if scheme.lower() != "bearer" or not token.strip():
         return _refuse("no bearer token")
     try:
-        claims = wiring.token_verifier().verify(token.strip())
+        claims = app().identity.token_verifier.verify(token.strip())
     except ExpiredToken:
         return {"isAuthorized": True, "context": {"denied": "expired"}}
     except InvalidToken as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.ingestion.models import FailedStep, IngestionJob
 from imagemarket.platform.telemetry import saga_step
 
@@ -12,4 +12,4 @@ from imagemarket.platform.telemetry import saga_step
 @saga_step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     job = IngestionJob.model_validate(event)
-    return wiring.compensate_image().run(job, FailedStep.model_validate(event["error"]))
+    return app().ingestion.compensate_image.run(job, FailedStep.model_validate(event["error"]))

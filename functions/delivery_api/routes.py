@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.catalog.errors import ImageGone, ImageNotFound
 from imagemarket.platform.errors import Forbidden, InvalidRequest, TokenExpired
 from imagemarket.platform.http import Caller, StrictRoute, create_api, problem_responses, require_role
@@ -34,7 +34,7 @@ def _redirect(response: Response, url: str, cache_control: str) -> None:
 )
 def get_image_preview(image_id: UUID, response: Response, accept: Accept = "*/*") -> None:
     """Redirects to the rendition on the CDN in the format that `Accept` prefers."""
-    _redirect(response, wiring.delivery().preview_url(image_id, accept), "public, max-age=60")
+    _redirect(response, app().delivery.service.preview_url(image_id, accept), "public, max-age=60")
 
 
 @router.get(
@@ -54,7 +54,7 @@ def get_clean_rendition(
 ) -> None:
     """For the image's contributor and for admins: redirects to a URL that reads for five minutes."""
     owner = None if caller.role == "admin" else caller.account_id
-    _redirect(response, wiring.delivery().clean_url(image_id, accept, contributor_id=owner), "no-store")
+    _redirect(response, app().delivery.service.clean_url(image_id, accept, contributor_id=owner), "no-store")
 
 
 def build_api() -> FastAPI:
@@ -62,6 +62,6 @@ def build_api() -> FastAPI:
     return create_api(
         "imagemarket: delivery",
         router,
-        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
-        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+        limiter=lambda: app().resources.rate_limiter,
+        accounts=lambda: app().identity.directory,
     )

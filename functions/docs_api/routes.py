@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.routing import Route
 
 from functions.docs_api.page import CONTENT_SECURITY_POLICY, docs_page, problem_page
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, error_classes
 from imagemarket.platform.http import (
     IfNoneMatch,
@@ -79,7 +79,7 @@ def _document() -> tuple[bytes, str]:
 @cache
 def _docs_html() -> tuple[str, str]:
     """The page and its ETag; made once, since neither document nor address changes in a process."""
-    html = docs_page(json.loads(_document()[0]), base_url=wiring.public_base_url())
+    html = docs_page(json.loads(_document()[0]), base_url=app().resources.public_base_url)
     return html, etag_of(html.encode())
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.telemetry import saga_step
 
 
 @saga_step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    return wiring.embed_and_tag().run(IngestionJob.model_validate(event))
+    return app().ingestion.embed_and_tag.run(IngestionJob.model_validate(event))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.telemetry import scheduled
 
 
 def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    return {"gathered": wiring.search_events().drain()}
+    return {"gathered": app().search.events.drain()}
 
 
-handler = scheduled(_run, wiring.message_journal)
+handler = scheduled(_run, lambda: app().resources.failure_log)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, Response
 
 from functions.image_pages.page import content_security_policy, image_page, missing_page, terms_page
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.platform.errors import NotFound
 from imagemarket.platform.http import IfNoneMatch, create_api, etag_of, matches
@@ -23,11 +23,11 @@ _TERMS_CACHE = "public, max-age=3600"
 def get_image_page(image_id: str, if_none_match: IfNoneMatch = None) -> Response:
     """An approved picture: its marked preview, who made it, and under which licences it is offered."""
     try:
-        detail = wiring.image_details().detail(_id_of(image_id))
+        detail = app().search.image_details.detail(_id_of(image_id))
     except NotFound as error:
         html = missing_page(error.title, error.detail)
         return _page(html, "no-store", status=error.status)
-    html = image_page(detail, base_url=wiring.public_base_url())
+    html = image_page(detail, base_url=app().resources.public_base_url)
     pictures = [detail.preview_url, *(each.url for each in detail.renditions)]
     return _page(html, _IMAGE_CACHE, if_none_match, pictures=pictures)
 
@@ -35,7 +35,7 @@ def get_image_page(image_id: str, if_none_match: IfNoneMatch = None) -> Response
 @router.get("/terms")
 def get_terms(if_none_match: IfNoneMatch = None) -> Response:
     """What the licences on offer mean."""
-    return _page(terms_page(base_url=wiring.public_base_url()), _TERMS_CACHE, if_none_match)
+    return _page(terms_page(base_url=app().resources.public_base_url), _TERMS_CACHE, if_none_match)
 
 
 def _id_of(text: str) -> UUID:
@@ -68,4 +68,4 @@ def _page(
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: pages", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api("imagemarket: pages", router, limiter=lambda: app().resources.rate_limiter)

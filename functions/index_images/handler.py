@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.telemetry import bulk_handler
 
 
@@ -21,10 +21,10 @@ def _index(records: Sequence[dict[str, Any]]) -> list[str]:
         message = json.loads(record["body"])
         told[record["messageId"]] = Removal(UUID(message["image_id"]), int(message["version"]))
     try:
-        wiring.indexer().index(told.values())
+        app().search.indexer.index(told.values())
     except IndexingIncomplete as error:
         return [message_id for message_id, image in told.items() if image.image_id in error.image_ids]
     return []
 
 
-handler = bulk_handler(_index, wiring.message_journal)
+handler = bulk_handler(_index, lambda: app().resources.failure_log)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.custom_resource import custom_resource
 
 
 def _migrate(_properties: dict[str, Any]) -> dict[str, str]:
-    wiring.migrate()
+    app().operations.schema_upgrade.run()
     return {}
 
 

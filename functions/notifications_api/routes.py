@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Response
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.notifications.models import (
     DeliveryPage,
     ListQuery,
@@ -52,7 +52,9 @@ def list_notifications(
 ) -> NotificationPage:
     """Kept for 180 days. A cursor stays good when newer notifications come in."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.inbox().page(caller.account_id, cursor=query.cursor, limit=query.limit, unread_only=query.unread)
+    return app().notifications.inbox.page(
+        caller.account_id, cursor=query.cursor, limit=query.limit, unread_only=query.unread
+    )
 
 
 @router.post(
@@ -65,7 +67,7 @@ def list_notifications(
 def mark_notifications_read(body: MarkRead, caller: Contributor, response: Response) -> ReadReceipt:
     """Some by `ids`, or all up to and including `up_to`; safe to send again."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.inbox().mark_read(caller.account_id, body)
+    return app().notifications.inbox.mark_read(caller.account_id, body)
 
 
 @router.post(
@@ -95,7 +97,7 @@ def create_webhook(
     A new webhook is `pending`: it is sent a `webhook.verification` with a `challenge`, and is `active` when it
     answers with it."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().create(caller.account_id, body, idempotency_key=idempotency_key)
+    return app().notifications.webhooks.create(caller.account_id, body, idempotency_key=idempotency_key)
 
 
 @router.get(
@@ -108,7 +110,7 @@ def create_webhook(
 def list_webhooks(caller: Contributor, response: Response) -> WebhookPage:
     """Ten at most."""
     response.headers["Cache-Control"] = "no-store"
-    return WebhookPage(items=wiring.webhooks().all(caller.account_id))
+    return WebhookPage(items=app().notifications.webhooks.all(caller.account_id))
 
 
 @router.get(
@@ -121,7 +123,7 @@ def list_webhooks(caller: Contributor, response: Response) -> WebhookPage:
 def get_webhook(webhook_id: UUID, caller: Contributor, response: Response) -> WebhookView:
     """Says since when it fails, and why it was disabled."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().get(caller.account_id, webhook_id)
+    return app().notifications.webhooks.get(caller.account_id, webhook_id)
 
 
 @router.put(
@@ -135,7 +137,7 @@ def change_webhook(webhook_id: UUID, body: WebhookChange, caller: Contributor, r
     """Disabling gives up what is still to be delivered; enabling forgets old failures. Another `url` has to be
     verified like a new webhook's."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().change(caller.account_id, webhook_id, body)
+    return app().notifications.webhooks.change(caller.account_id, webhook_id, body)
 
 
 @router.delete(
@@ -148,7 +150,7 @@ def change_webhook(webhook_id: UUID, body: WebhookChange, caller: Contributor, r
 )
 def delete_webhook(webhook_id: UUID, caller: Contributor) -> None:
     """With its log."""
-    wiring.webhooks().delete(caller.account_id, webhook_id)
+    app().notifications.webhooks.delete(caller.account_id, webhook_id)
 
 
 @router.post(
@@ -162,7 +164,7 @@ def verify_webhook(webhook_id: UUID, body: VerifyRequest, caller: Contributor, r
     """With the `challenge` that it received, for a receiver that cannot answer with it; without, to have another one
     sent, once a minute at most."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().verify(caller.account_id, webhook_id, body.challenge)
+    return app().notifications.webhooks.verify(caller.account_id, webhook_id, body.challenge)
 
 
 @router.post(
@@ -179,7 +181,7 @@ def rotate_webhook_secret(
 ) -> NewSecret:
     """For 24 hours deliveries carry two signatures, by the new and the old secret; one before that is over at once."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().rotate_secret(caller.account_id, webhook_id, idempotency_key=idempotency_key)
+    return app().notifications.webhooks.rotate_secret(caller.account_id, webhook_id, idempotency_key=idempotency_key)
 
 
 @router.get(
@@ -194,7 +196,9 @@ def list_webhook_deliveries(
 ) -> DeliveryPage:
     """Each with its calls and their answers; kept for 30 days."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.webhooks().deliveries(caller.account_id, webhook_id, cursor=query.cursor, limit=query.limit)
+    return app().notifications.webhooks.deliveries(
+        caller.account_id, webhook_id, cursor=query.cursor, limit=query.limit
+    )
 
 
 @router.post(
@@ -208,7 +212,7 @@ def list_webhook_deliveries(
 def redeliver_webhook(webhook_id: UUID, delivery_id: UUID, caller: Contributor) -> None:
     """With the same `webhook-id`, so that a receiver that has it already can tell. Once a minute for each delivery, 20
     a minute for each webhook."""
-    wiring.webhooks().redeliver(caller.account_id, webhook_id, delivery_id)
+    app().notifications.webhooks.redeliver(caller.account_id, webhook_id, delivery_id)
 
 
 def build_api() -> FastAPI:
@@ -216,6 +220,6 @@ def build_api() -> FastAPI:
     return create_api(
         "imagemarket: notifications",
         router,
-        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
-        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+        limiter=lambda: app().resources.rate_limiter,
+        accounts=lambda: app().identity.directory,
     )

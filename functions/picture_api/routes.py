@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.imaging.errors import DECODE_REFUSALS
 from imagemarket.platform.errors import InvalidRequest, TooManyRequests
 from imagemarket.platform.gateway import is_json
@@ -59,7 +59,7 @@ def offer_picture(body: QueryImageUploadRequest, request: Request, response: Res
     by, and within a day in any case. Forms for 100 MB in ten minutes are given to one network, and for 3000 MB to all
     together."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.picture_search().offer(body, address=client_address(request))
+    return app().search.by_image.offer(body, address=client_address(request))
 
 
 @router.post(
@@ -88,15 +88,15 @@ def _search(content_type: str, body: bytes, query: ImageQuery) -> SearchPage:
     if is_json(content_type):
         check_charset(content_type)
         upload = read_json(ByUpload, body).upload
-        return wiring.picture_search().by_upload(upload, query)
+        return app().search.by_image.by_upload(upload, query)
     if content_type.partition(";")[0].strip().lower() not in _TYPES:
         raise wrong_content_type(content_type, "application/json", *_TYPES)
     if not body:
         detail = "is missing: send a picture"
         raise InvalidRequest(f"body: {detail}.", errors=[{"in": "body", "field": "body", "detail": detail}])
-    return wiring.picture_search().by_bytes(body, query)
+    return app().search.by_image.by_bytes(body, query)
 
 
 def build_api() -> FastAPI:
     """The app of this function."""
-    return create_api("imagemarket: search by picture", router, limiter=lambda: wiring.rate_limiter())  # noqa: PLW0108 - looked up each time
+    return create_api("imagemarket: search by picture", router, limiter=lambda: app().resources.rate_limiter)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.custom_resource import custom_resource
 
 
 def _provision(_properties: dict[str, Any]) -> dict[str, str]:
-    return {"ActiveKeyId": wiring.signing_key_provisioner().provision()}
+    return {"ActiveKeyId": app().identity.signing_key_provisioner.provision()}
 
 
 handler = custom_resource(_provision)

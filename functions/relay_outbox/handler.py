@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.telemetry import scheduled
 
 
 def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     return {
-        "sent": wiring.outbox_relay().drain(),
-        "webhooks_due": wiring.webhook_deliveries().wake(),
-        "mails_due": wiring.account_mail_requests().wake() + wiring.digests().wake(),
+        "sent": app().resources.outbox_relay.drain(),
+        "webhooks_due": app().notifications.deliveries.wake(),
+        "mails_due": app().identity.mail_requests.wake() + app().notifications.digests.wake(),
     }
 
 
-handler = scheduled(_run, wiring.message_journal)
+handler = scheduled(_run, lambda: app().resources.failure_log)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from starlette.routing import Route
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.catalog.errors import ImageGone, ImageNotFound
 from imagemarket.platform.errors import Forbidden, InvalidRequest, TokenExpired
 from imagemarket.platform.http import (
@@ -65,7 +65,7 @@ def search_images(
     """Without `q` the newest pictures come first. `next_cursor` leads to the next page, up to 1,000 results;
     `Link` carries its URL. Facets count what each further filter would leave."""
     started = time.perf_counter()
-    page = wiring.search().search(
+    page = app().search.service.search(
         query, address=client_address(request), computing=lambda: spend(request, COMPUTED_COST)
     )
     duration(f"SearchDuration.{page.mode}", (time.perf_counter() - started) * 1000)
@@ -82,7 +82,7 @@ def search_images(
 )
 def suggest_queries(query: Annotated[SuggestQuery, Query()], if_none_match: IfNoneMatch = None) -> Response:
     """Titles, tags and what is often searched, the most frequent first; a slip of the finger is forgiven."""
-    return _answer(wiring.suggestions().suggest(query).model_dump_json(), _SUGGEST_CACHE, if_none_match)
+    return _answer(app().search.suggestions.suggest(query).model_dump_json(), _SUGGEST_CACHE, if_none_match)
 
 
 @router.get(
@@ -98,7 +98,7 @@ def explain_search(
     """The same search, computed anew, with each result's places, scores and gains."""
     spend(request, COMPUTED_COST)
     response.headers["Cache-Control"] = "no-store"
-    return wiring.search().explain(query)
+    return app().search.service.explain(query)
 
 
 def _refuse_to_read_uploads(request: Request) -> Response:
@@ -121,8 +121,8 @@ def get_image(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Of approved pictures alone. Each network's first look of a day makes the picture more popular."""
-    detail = wiring.image_details().detail(image_id).model_dump_json()
-    wiring.search().viewed(image_id, query.search_id, address=client_address(request))
+    detail = app().search.image_details.detail(image_id).model_dump_json()
+    app().search.service.viewed(image_id, query.search_id, address=client_address(request))
     return _answer(detail, _DETAIL_CACHE, if_none_match)
 
 
@@ -143,9 +143,9 @@ def find_similar_images(
 ) -> Response:
     """Nearest first, with the filters of a search; the picture itself is left out."""
     try:
-        page = wiring.search().similar(image_id, query, computing=lambda: spend(request, COMPUTED_COST))
+        page = app().search.service.similar(image_id, query, computing=lambda: spend(request, COMPUTED_COST))
     except ImageNotFound:
-        raise wiring.image_details().absence(image_id) from None
+        raise app().search.image_details.absence(image_id) from None
     return _page(page, query, request, if_none_match)
 
 
@@ -187,8 +187,8 @@ def build_api() -> FastAPI:
     api = create_api(
         "imagemarket: search",
         router,
-        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
-        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+        limiter=lambda: app().resources.rate_limiter,
+        accounts=lambda: app().identity.directory,
     )
     api.router.routes.insert(0, Route("/v1/images/upload", _refuse_to_read_uploads, methods=["GET"]))
     return api

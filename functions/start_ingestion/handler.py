@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.telemetry import batch_handler
 
 
 def _start(record: dict[str, Any]) -> None:
-    wiring.ingestion_starter().handle(json.loads(record["body"]))
+    app().ingestion.starter.handle(json.loads(record["body"]))
 
 
-handler = batch_handler(_start, wiring.message_journal)
+handler = batch_handler(_start, lambda: app().resources.failure_log)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.ingestion.models import ImageProgress, StatusQuery
 from imagemarket.platform.errors import Forbidden, InvalidRequest, TokenExpired
@@ -47,7 +47,7 @@ def get_image_status(
     and says by `Retry-After` how long to leave before asking again."""
     response.headers["Cache-Control"] = "no-store"
     owner = None if caller.role == "admin" else caller.account_id
-    answer = wiring.progress_of_images().wait(
+    answer = app().ingestion.progress.wait(
         image_id,
         contributor_id=owner,
         account_id=caller.account_id,
@@ -64,6 +64,6 @@ def build_api() -> FastAPI:
     return create_api(
         "imagemarket: status",
         router,
-        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
-        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+        limiter=lambda: app().resources.rate_limiter,
+        accounts=lambda: app().identity.directory,
     )

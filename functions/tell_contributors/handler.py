@@ -7,18 +7,18 @@ import json
 from typing import Any
 from uuid import UUID
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.platform.telemetry import batch_handler
 
 
 def _tell(record: dict[str, Any]) -> None:
     message = json.loads(record["body"])
     if "account_mail_id" in message:
-        wiring.account_mails().send(UUID(message["account_mail_id"]))
+        app().notifications.account_mails.send(UUID(message["account_mail_id"]))
     elif "digest_of" in message:
-        wiring.teller().digest(UUID(message["digest_of"]))
+        app().notifications.teller.digest(UUID(message["digest_of"]))
     else:
-        wiring.teller().tell(message)
+        app().notifications.teller.tell(message)
 
 
-handler = batch_handler(_tell, wiring.message_journal)
+handler = batch_handler(_tell, lambda: app().resources.failure_log)

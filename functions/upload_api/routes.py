@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Response
 from pydantic import BaseModel, Field
 
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.ingestion.errors import TooManyOpenUploads, UploadAllowanceUsed, UploadIncomplete
@@ -74,7 +74,7 @@ def announce_upload(
     """The bytes go straight to the object store: by a form of exactly the announced size, type and
     checksum, above 100 MiB in parts. Processing starts by itself when they have arrived."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.uploads().announce(caller.account_id, body, idempotency_key=idempotency_key)
+    return app().ingestion.uploads.announce(caller.account_id, body, idempotency_key=idempotency_key)
 
 
 @router.post(
@@ -87,7 +87,7 @@ def announce_upload(
 )
 def complete_upload(image_id: UUID, body: CompleteUpload, caller: Contributor) -> None:
     """Refused until every part has arrived with its announced size; safe to send again."""
-    wiring.uploads().complete(caller.account_id, image_id, body.parts)
+    app().ingestion.uploads.complete(caller.account_id, image_id, body.parts)
 
 
 @router.delete(
@@ -100,7 +100,7 @@ def complete_upload(image_id: UUID, body: CompleteUpload, caller: Contributor) -
 )
 def abort_upload(image_id: UUID, caller: Contributor) -> None:
     """Throws away what has arrived; refused once processing has begun."""
-    wiring.uploads().abort(caller.account_id, image_id)
+    app().ingestion.uploads.abort(caller.account_id, image_id)
 
 
 @router.post(
@@ -132,7 +132,7 @@ def retry_image(
     (`original-mismatch`, `unreadable-image`), or are no longer kept after 30 days, `upload` takes others. A refusal
     with `Retry-After` means that the last run is still being cleaned up after."""
     response.headers["Cache-Control"] = "no-store"
-    return wiring.retries().retry(caller.account_id, image_id, body, idempotency_key=idempotency_key)
+    return app().ingestion.retries.retry(caller.account_id, image_id, body, idempotency_key=idempotency_key)
 
 
 @router.get(
@@ -153,6 +153,6 @@ def build_api() -> FastAPI:
     return create_api(
         "imagemarket: upload",
         router,
-        limiter=lambda: wiring.rate_limiter(),  # noqa: PLW0108 - looked up each time
-        accounts=lambda: wiring.accounts(),  # noqa: PLW0108
+        limiter=lambda: app().resources.rate_limiter,
+        accounts=lambda: app().identity.directory,
     )

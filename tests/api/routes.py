@@ -6,12 +6,14 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from imagemarket import wiring
+from imagemarket.app import App, use
+from imagemarket.platform.cache import Cache
 from imagemarket.platform.http import Caller
+from imagemarket.platform.ratelimits import RateLimiter
 from local import openapi
 from local.layout import REPOSITORY
 from tests.api.events import LambdaContext, http_event
@@ -68,13 +70,15 @@ def _routes() -> Iterator[Route]:
             yield Route(function, method, route.path, described[route.operation_id])
 
 
-def break_every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on the composition root hands out nothing."""
+class _Broken:
+    """Resources of which none can be had. Requests from loopback are not counted, so the limiter needs none."""
 
-    def broken(*_: Any) -> None:
+    rate_limiter = RateLimiter(lambda: Cache("redis://127.0.0.1:1"))
+
+    def __getattr__(self, name: str) -> Any:
         raise RuntimeError("an engine broke")
 
-    for name, value in list(vars(wiring).items()):
-        # Who comes from loopback is not counted, so the limiter reaches for nothing.
-        if name != "rate_limiter" and callable(value) and getattr(value, "__module__", "") == wiring.__name__:
-            monkeypatch.setattr(wiring, name, broken)
+
+def break_every_engine() -> None:
+    """From now on the app of this test has nothing to work with."""
+    use(App(cast("Any", _Broken())))

@@ -17,18 +17,19 @@ from functions.docs_api import routes
 from functions.docs_api.handler import handler
 from functions.docs_api.markup import prose
 from functions.docs_api.page import docs_page
-from imagemarket import wiring
 from imagemarket.platform.errors import error_classes
 from imagemarket.platform.markup import Html, element
 from local import openapi
 from tests.api.events import LambdaContext, http_event, json_of
+from tests.api.routes import break_every_engine
+from tests.provided import provide
 
 BASE_URL = "http://market.test"
 
 
 @pytest.fixture(autouse=True)
 def _at_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "public_base_url", lambda: BASE_URL)
+    provide("resources.public_base_url", BASE_URL)
     routes._docs_html.cache_clear()
 
 
@@ -78,12 +79,8 @@ def test_health_says_that_it_lives_and_nothing_of_engines() -> None:
     assert answer["headers"]["cache-control"] == "no-store"
 
 
-def test_health_needs_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> Any:
-        raise AssertionError("health must not read settings")
-
-    for name in ("settings", "database", "aws", "public_base_url"):
-        monkeypatch.setattr(wiring, name, none)
+def test_health_needs_no_settings_and_no_engine() -> None:
+    break_every_engine()
     assert get("/v1/health")["statusCode"] == 200
 
 

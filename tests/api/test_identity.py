@@ -13,7 +13,6 @@ import pytest
 
 from functions.auth_api.handler import handler
 from functions.authorizer.handler import handler as authorize
-from imagemarket import wiring
 from imagemarket.identity.attempts import PER_ACCOUNT_AND_ADDRESS, REGISTRATIONS_PER_ADDRESS, STRANGERS_PER_ACCOUNT
 from imagemarket.identity.service import REFRESH_GRACE
 from imagemarket.platform.cache import Cache
@@ -21,6 +20,7 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.platform.telemetry import logger
 from tests.api.events import LambdaContext, caller, http_event, json_of
+from tests.provided import provide
 from tests.unit.identity.kit import ADDRESS, EMAIL, PASSWORD, Kit
 
 REGISTRATION = {"email": EMAIL, "password": PASSWORD, "role": "contributor", "display_name": "Ann Adams"}
@@ -30,11 +30,11 @@ SIGN_IN = {"email": EMAIL, "password": PASSWORD}
 @pytest.fixture
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     kit = Kit()
-    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
+    provide("identity.service", kit.identity)
     # Only the attempts at signing in are looked at here.
-    monkeypatch.setattr(wiring, "rate_limiter", lambda: RateLimiter(lambda: Cache("redis://127.0.0.1:1")))
-    monkeypatch.setattr(wiring, "public_keys", lambda: kit.public_keys)
-    monkeypatch.setattr(wiring, "token_verifier", lambda: kit.verifier)
+    provide("resources.rate_limiter", RateLimiter(lambda: Cache("redis://127.0.0.1:1")))
+    provide("identity.public_keys", kit.public_keys)
+    provide("identity.token_verifier", kit.verifier)
     return kit
 
 

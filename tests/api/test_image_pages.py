@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 
 from functions.image_pages.handler import handler
-from imagemarket import wiring
 from imagemarket.imaging.rights import Rights
 from imagemarket.platform.database import Database
 from imagemarket.search.details import ImageDetails
@@ -20,6 +19,7 @@ from tests.api.events import LambdaContext, http_event
 from tests.api.test_docs import Page
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image, set_status
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 BASE, MEDIA = "https://market.test", "https://cdn.test/media"
@@ -28,8 +28,8 @@ BASE, MEDIA = "https://market.test", "https://cdn.test/media"
 @pytest.fixture(autouse=True)
 def _market(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     details = ImageDetails(database=database, media_base_url=MEDIA, public_base_url=BASE)
-    monkeypatch.setattr(wiring, "image_details", lambda: details)
-    monkeypatch.setattr(wiring, "public_base_url", lambda: BASE)
+    provide("search.image_details", details)
+    provide("resources.public_base_url", BASE)
 
 
 @pytest.fixture

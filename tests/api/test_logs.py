@@ -47,7 +47,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 def test_a_request_is_logged_without_its_secrets(
     route: Route, log: io.StringIO, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    break_every_engine(monkeypatch)
+    break_every_engine()
     body = route.body()
     if body is not None:
         body |= {name: secret for name, secret in SECRETS.items() if name in body}

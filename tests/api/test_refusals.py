@@ -26,7 +26,7 @@ PAGES_FOR_PEOPLE = {"getDocs"}
 @pytest.fixture(autouse=True)
 def _no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused is refused before any of them is asked."""
-    break_every_engine(monkeypatch)
+    break_every_engine()
 
 
 def errors_of(route: Route, query: str) -> list[dict[str, Any]]:

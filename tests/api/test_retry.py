@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from functions.upload_api.handler import handler
-from imagemarket import wiring
 from imagemarket.ingestion import retries
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
@@ -27,6 +26,7 @@ from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -90,8 +90,8 @@ class Room:
 @pytest.fixture
 def room(database: Database, monkeypatch: pytest.MonkeyPatch) -> Room:
     room = Room(database)
-    monkeypatch.setattr(wiring, "retries", lambda: room.retries)
-    monkeypatch.setattr(wiring, "uploads", lambda: room.uploads)
+    provide("ingestion.retries", room.retries)
+    provide("ingestion.uploads", room.uploads)
     return room
 
 

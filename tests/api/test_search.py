@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 
 from functions.search_api.handler import handler
-from imagemarket import wiring
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
@@ -28,6 +27,7 @@ from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from tests.api.events import LambdaContext, caller, http_event, json_of
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import PUBLISHED, an_approved_image, set_status
+from tests.provided import provide
 from tests.unit.search.kit import MODEL, document, passes, pointing, random_documents
 from tests.unit.search.test_service import Encoder
 
@@ -54,9 +54,9 @@ def _wired(database: Database, engine: PostgresSearch, monkeypatch: pytest.Monke
     )
     details = ImageDetails(database=database, media_base_url=media, public_base_url=api)
     table = SuggestionTable(database)
-    monkeypatch.setattr(wiring, "search", lambda: search)
-    monkeypatch.setattr(wiring, "suggestions", lambda: Suggestions(table, lambda: Speller(table.words(100))))
-    monkeypatch.setattr(wiring, "image_details", lambda: details)
+    provide("search.service", search)
+    provide("search.suggestions", Suggestions(table, lambda: Speller(table.words(100))))
+    provide("search.image_details", details)
 
 
 def send(path: str, headers: dict[str, str] | None = None, **query: Any) -> dict[str, Any]:
@@ -347,7 +347,7 @@ def test_a_look_is_kept_of_pictures_that_exist_alone(database: Database, monkeyp
             assert address
             looks.append(image_id)
 
-    monkeypatch.setattr(wiring, "search", Looks)
+    provide("search.service", Looks())
     image = an_approved_image(database, a_contributor(database))
     for looked_at, status in [(new_id(), 404), (image, 200)]:
         assert send(f"/v1/images/{looked_at}", search_id=new_id())["statusCode"] == status

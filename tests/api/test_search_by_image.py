@@ -17,7 +17,6 @@ from PIL import Image
 
 from functions.picture_api import handler as module
 from functions.picture_api.handler import handler
-from imagemarket import wiring
 from imagemarket.imaging.confinement import DecoderError, Inspector
 from imagemarket.imaging.errors import DECODE_REFUSALS
 from imagemarket.platform.cache import Cache
@@ -32,6 +31,7 @@ from local import openapi
 from local.negatives import RAW_KINDS, write_raw
 from tests.api.events import LambdaContext, http_event, json_of
 from tests.fakes import MemoryObjectStore
+from tests.provided import provide
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing
 from tests.unit.search.test_service import service
 
@@ -74,7 +74,7 @@ def engine(model: Model, work: MemoryObjectStore, decoder: Inspector, monkeypatc
     search = ImageSearch(
         search=service(engine), work=work, decoder=decoder, model=model, forms=RateLimiter(lambda: away)
     )
-    monkeypatch.setattr(wiring, "picture_search", lambda: search)
+    provide("search.by_image", search)
     monkeypatch.setattr(pictures, "_LOOKING_SECONDS", 0.1)
     return engine
 

@@ -17,7 +17,7 @@ import pytest
 from functions.delivery_api.handler import handler as delivery_handler
 from functions.status_api.handler import handler as status_handler
 from functions.upload_api.handler import handler as upload_handler
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.delivery.service import Delivery
 from imagemarket.ingestion import duplicates
 from imagemarket.ingestion import progress as progress_module
@@ -35,6 +35,7 @@ from local.valkey import url_of
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 from tests.unit.ingestion.test_upload_request import announcement
 
 pytestmark = pytest.mark.engines
@@ -55,9 +56,9 @@ def call(database: Database, store: MemoryObjectStore, valkey_url: str, monkeypa
         public_base_url="http://api.test",
     )
     delivery = Delivery(database=database, originals=store, media_base_url="http://cdn.test/media")
-    monkeypatch.setattr(wiring, "uploads", lambda: service)
-    monkeypatch.setattr(wiring, "delivery", lambda: delivery)
-    monkeypatch.setattr(wiring, "progress_of_images", lambda: watching(database, valkey_url))
+    provide("ingestion.uploads", service)
+    provide("delivery.service", delivery)
+    provide("ingestion.progress", watching(database, valkey_url))
 
     def send(*request: Any, **more: Any) -> tuple[int, Any]:
         event = http_event(*request, **more)
@@ -396,7 +397,7 @@ def test_a_request_may_wait_for_the_end(call: Call, database: Database, contribu
             with database.transaction() as connection:
                 connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
 
-    service = wiring.progress_of_images()
+    service = app().ingestion.progress
     answer = service.wait(image, contributor_id=None, account_id=contributor.account_id, seconds=30, sleep=sleep)
     assert (answer.progress.status, answer.retry_after, len(looked)) == ("approved", None, 3)
     assert call("GET", path, query="wait=30", caller=contributor)[1]["status"] == "approved", (
@@ -428,7 +429,7 @@ def test_a_wait_counts_from_when_the_gateway_took_the_request(
         slept.append(seconds)
         now[0] += seconds
 
-    service = wiring.progress_of_images()
+    service = app().ingestion.progress
     monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     service.wait(image, contributor_id=None, account_id=contributor.account_id, seconds=30, waited=waited, sleep=sleep)
     assert sum(slept) == pytest.approx(max(0, 20 - waited))
@@ -442,10 +443,10 @@ def test_the_gateways_time_is_what_a_wait_counts_from(
     event = http_event("GET", f"/v1/images/{image}/status", caller=contributor, query="wait=30")
     event["requestContext"]["timeEpoch"] -= 40_000
     waits: list[Any] = []
-    service = wiring.progress_of_images()
+    service = app().ingestion.progress
     wait = service.wait
     monkeypatch.setattr(service, "wait", lambda *a, **k: waits.append(k) or wait(*a, **k))
-    monkeypatch.setattr(wiring, "progress_of_images", lambda: service)
+    provide("ingestion.progress", service)
     assert status_handler(event, None)["statusCode"] == 200
     assert waits[0]["waited"] >= 40
 

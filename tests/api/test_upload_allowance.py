@@ -13,7 +13,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from functions.upload_api.handler import handler
-from imagemarket import wiring
 from imagemarket.ingestion.allowances import GIB, UploadAllowance
 from imagemarket.ingestion.errors import TooManyOpenUploads, UploadAllowanceUsed
 from imagemarket.ingestion.models import MAX_UPLOAD_BYTES, RetryRequest, UploadRequest, UploadTicket
@@ -27,6 +26,7 @@ from imagemarket.platform.idempotency import IdempotencyKeys
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 from tests.unit.ingestion.test_upload_request import announcement
 
 pytestmark = pytest.mark.engines
@@ -146,7 +146,7 @@ def test_a_client_is_told_which_limit_and_when(database: Database, monkeypatch: 
     answers = []
     for limits in ({"open_uploads": 0}, {"gib_a_day": 0}):
         service = uploads(database, **limits)
-        monkeypatch.setattr(wiring, "uploads", lambda service=service: service)
+        provide("ingestion.uploads", service)
         answers.append(handler(http_event("POST", "/v1/images/upload", announcement(), caller=contributor), None))
     problems = [json.loads(answer["body"]) for answer in answers]
     assert [(problem["status"], problem["type"]) for problem in problems] == [

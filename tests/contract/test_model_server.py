@@ -26,11 +26,11 @@ import uvicorn
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from imagemarket.ingestion.sagemaker import VisionEndpoint
 from imagemarket.vision.analyser import UnreadableImage, View
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import JPEGS, MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES, Analysis, Refusal, Tag, pack
 from imagemarket.vision.runtime import Device
+from imagemarket.vision.sagemaker import VisionEndpoint
 from imagemarket.vision.text import padded_unit
 from local.layout import LOOPBACK, REPOSITORY, free_port
 from sagemaker.server.app import configure, create_app

@@ -19,13 +19,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from imagemarket import wiring
 from imagemarket.identity.directory import AccountDirectory
 from imagemarket.identity.models import Account
 from local import openapi
 from tests.gateway import Gateway
 from tests.integration.test_front_door import serving
 from tests.market import Market
+from tests.provided import provide
 from tests.unit.identity.kit import START
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(180)]
@@ -310,7 +310,7 @@ def test_a_token_of_an_account_that_is_gone_is_refused_everywhere(
 ) -> None:
     document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
     directory = market.directory()  # one that has seen nobody yet
-    monkeypatch.setattr(wiring, "accounts", lambda: directory)
+    provide("identity.directory", directory)
     gone = Account(id=UUID(int=99), email="gone@x.test", role="contributor", display_name="Gone", created_at=START)
     headers = {
         role: {"Authorization": f"Bearer {market.kit.issuer.issue(replace(gone, role=role))}"}
@@ -335,7 +335,7 @@ def test_nothing_is_written_for_an_account_that_was_there_a_moment_ago(
     """A process remembers whom it has seen, which will do for what is read alone."""
     held = {UUID(int=98)}
     directory = AccountDirectory(held.__contains__)
-    monkeypatch.setattr(wiring, "accounts", lambda: directory)
+    provide("identity.directory", directory)
     account = Account(id=UUID(int=98), email="gone@x.test", role="contributor", display_name="Gone", created_at=START)
     headers = {"Authorization": f"Bearer {market.kit.issuer.issue(account)}"}
     assert door.get("/v1/webhooks", headers=headers).status_code == 200

@@ -2,70 +2,87 @@
 
 from __future__ import annotations
 
-import ast
+import inspect
 import json
-from functools import cache
+import re
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cdk.foundation.assets import FUNCTIONS, LIBRARY, function_names
-from imagemarket.platform.settings import Settings
+from imagemarket.app import App
+from imagemarket.platform.resources import Resources
+from imagemarket.platform.settings import RoomSettings, settings_classes
 from tests.infra.conftest import OWNER_SECRET, Deployment
 
-Names = frozenset[str]
+_SERVICE = re.compile(r"\bapp\(\)\.(\w+)\.(\w+)")
+"""What a source takes from the app: a room's service."""
+
+ReadBy = Callable[[Path], set[str]]
 
 
-@cache
-def _wiring() -> dict[str, tuple[Names, Names]]:
-    """Of each function of the composition root: the settings it reads, and the others of its kind that it names."""
-    module = ast.parse((LIBRARY / "wiring.py").read_text(encoding="utf-8"))
-    bodies = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
-    return {
-        name: (
-            frozenset(
-                node.attr
-                for node in ast.walk(body)
-                if isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Call)
-                and isinstance(node.value.func, ast.Name)
-                and node.value.func.id == "settings"
-            ),
-            frozenset(
-                node.id
-                for node in ast.walk(body)
-                if isinstance(node, ast.Name) and node.id in bodies and node.id != name
-            ),
-        )
-        for name, body in bodies.items()
-    }
+class _Aws:
+    """Gives any client, which is asked for nothing while services are built, but for a secret that names a cluster."""
+
+    def client(self, service: str, **_: Any) -> Any:
+        import boto3
+
+        if service == "secretsmanager":
+            return self
+        session: Any = boto3.Session("none", "none", region_name="us-east-1")
+        return session.client(service)
+
+    def get_secret_value(self, **_: Any) -> dict[str, str]:
+        return {"SecretString": json.dumps({"url": "http://127.0.0.1:1", "api_key": ""})}
 
 
-def _services(folder: Path) -> set[str]:
-    """What a folder takes from the composition root: `wiring.NAME` anywhere in it."""
-    return {
-        node.attr
-        for source in folder.glob("*.py")
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "wiring"
-    }
-
-
-def _settings_read(folder: Path) -> set[str]:
+@pytest.fixture
+def settings_read(monkeypatch: pytest.MonkeyPatch) -> ReadBy:
+    """Builds all that a folder's sources take from the app, and tells the settings that were read meanwhile."""
+    fields = {name: field for each in settings_classes() for name, field in each.model_fields.items()}
+    for name, field in fields.items():
+        if field.default == "":
+            monkeypatch.setenv(f"MARKET_{name.upper()}", "file:/nowhere" if name == "mail" else "http://127.0.0.1:1")
     seen: set[str] = set()
-    waiting = _services(folder)
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        waiting |= _wiring()[name][1] - seen
-    return {field for name in seen for field in _wiring()[name][0]}
+    found = RoomSettings.__getattribute__
+
+    def read(self: RoomSettings, name: str) -> Any:
+        if name in type(self).model_fields:
+            seen.add(name)
+        return found(self, name)
+
+    def settings_read_by(folder: Path) -> set[str]:
+        app = App(Resources(aws=_Aws()))
+        seen.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(RoomSettings, "__getattribute__", read)
+            for room, service in _services(folder):
+                built = getattr(getattr(app, room), service)
+                if inspect.ismethod(built):
+                    built()
+        return set(seen)
+
+    return settings_read_by
+
+
+def _services(folder: Path) -> set[tuple[str, str]]:
+    return {
+        (room, service)
+        for source in folder.glob("*.py")
+        for room, service in _SERVICE.findall(source.read_text(encoding="utf-8"))
+    }
 
 
 @pytest.mark.parametrize("function", function_names())
-def test_a_function_is_given_just_the_settings_that_its_services_read(function: str, deployment: Deployment) -> None:
+def test_a_function_is_given_just_the_settings_that_its_services_read(
+    function: str, deployment: Deployment, settings_read: ReadBy
+) -> None:
     variables = set(deployment.functions()[function]["Environment"]["Variables"])
     given = {name.removeprefix("MARKET_").lower() for name in variables if name.startswith("MARKET_")}
-    assert given == _settings_read(FUNCTIONS / function)
+    assert given == settings_read(FUNCTIONS / function)
     assert {name for name in variables if not name.startswith("MARKET_")} == {
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
@@ -73,13 +90,15 @@ def test_a_function_is_given_just_the_settings_that_its_services_read(function: 
     }
 
 
-def test_the_reading_of_the_composition_root_sees_through_several_floors() -> None:
-    read = _settings_read(FUNCTIONS / "publish_image")
+def test_services_are_built_with_all_that_they_are_built_of(settings_read: ReadBy) -> None:
+    read = settings_read(FUNCTIONS / "publish_image")
     assert {"database_secret_arn", "work_bucket", "index_queue_url", "stage"} <= read
     assert "signing_key_secret_arn" not in read
 
 
-def test_the_stacks_tell_the_command_line_the_settings_that_its_services_read(deployment: Deployment) -> None:
+def test_the_stacks_tell_the_command_line_the_settings_that_its_services_read(
+    deployment: Deployment, settings_read: ReadBy
+) -> None:
     told = deployment.application["Outputs"]["CommandSettings"]["Value"]
     text = (
         told
@@ -87,21 +106,32 @@ def test_the_stacks_tell_the_command_line_the_settings_that_its_services_read(de
         else "".join(part if isinstance(part, str) else "X" for part in told["Fn::Join"][1])
     )
     settings = json.loads(text)
-    assert settings.keys() >= _settings_read(LIBRARY / "cli")
-    assert settings.keys() <= Settings.model_fields.keys()
+    assert settings.keys() >= settings_read(LIBRARY / "cli")
+    assert settings.keys() <= {name for each in settings_classes() for name in each.model_fields}
     assert all(isinstance(value, str) for value in settings.values())
 
 
-def test_settings_are_read_in_the_composition_root_alone() -> None:
+def test_a_folder_takes_from_the_app_what_the_comparison_sees() -> None:
+    """Nothing keeps the app, a room or a setting under another name, where the comparison would not find it."""
+    for source in [*FUNCTIONS.rglob("*.py"), *(LIBRARY / "cli").rglob("*.py")]:
+        text = source.read_text(encoding="utf-8")
+        assert len(re.findall(r"\bapp\(\)", text)) == len(_SERVICE.findall(text)), source
+
+
+def test_settings_are_read_where_services_are_built() -> None:
     """Whatever else read one would be missed by the comparison above."""
+    names = "|".join(each.__name__ for each in settings_classes())
     readers = {
         str(source.relative_to(LIBRARY))
         for source in [*LIBRARY.rglob("*.py"), *FUNCTIONS.rglob("*.py")]
-        if source.is_relative_to(LIBRARY)
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Settings"
+        if source.is_relative_to(LIBRARY) and re.search(rf"\b({names})\(\)", source.read_text(encoding="utf-8"))
     }
-    assert readers == {"wiring.py"}
+    assert {name.split("/")[-1] for name in readers} == {"wiring.py", "resources.py"}
+
+
+def test_services_are_built_once() -> None:
+    for room in ("vision", "identity", "catalog", "ingestion", "search", "notifications", "delivery", "operations"):
+        assert isinstance(getattr(App, room), cached_property)
 
 
 def test_no_secret_stands_in_an_environment(deployment: Deployment) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import cast
 
 import pytest
 from packaging.markers import default_environment
@@ -205,7 +207,8 @@ class _Reader:
         if module.startswith("functions."):
             self.use(module)  # routes are called without being named
 
-    def _read(self, module: str, body: ast.AST) -> None:
+    def _read(self, module: str, body: ast.AST, room: str = "") -> None:
+        """`room` is the attribute of the app whose class the body is a method of."""
         defined, bound = self._modules[module]
         late = {name: (where, there) for node in _below(body) for name, where, there in _imports(node)}
         for where, _ in late.values():
@@ -214,18 +217,84 @@ class _Reader:
         known = bound | late
         through: set[int] = set()
         for node in _below(body):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if isinstance(node, ast.Attribute) and (service := self._service_of(node, room)):
+                self._use_service(*service)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 where, there = known.get(node.value.id, ("", ""))
-                if where and not there and _source(where):  # `wiring.search`: a definition of a module
+                if where and not there and _source(where):  # `models.Filters`: a definition of a module
                     through.add(id(node.value))
                     self.use(where, node.attr)
             elif isinstance(node, ast.Name) and id(node) not in through:
+                if known.get(node.id) == _APP:
+                    continue  # what is taken from it counts
                 if node.id in known:
                     self.use(*known[node.id])
                 elif node.id in defined:
                     self.use(module, node.id)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _source(node.value):
                 self.use(node.value)  # a process of its own
+
+    def _service_of(self, node: ast.Attribute, room: str) -> tuple[str, str] | None:
+        """The room and the service that `app().ROOM.SERVICE`, `self.SERVICE` or `self._ROOM.SERVICE` names."""
+        base = node.value
+        if isinstance(base, ast.Name) and base.id == "self" and room:
+            return (room, node.attr)
+        if isinstance(base, ast.Attribute):
+            owner = base.value
+            if isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "app":
+                return (base.attr, node.attr)
+            if isinstance(owner, ast.Name) and owner.id == "self" and base.attr.removeprefix("_") in _rooms():
+                return (base.attr.removeprefix("_"), node.attr)
+        return None
+
+    def _use_service(self, room: str, name: str) -> None:
+        if (room, name) in self._used:
+            return
+        self._used.add((room, name))
+        module, services = _services(room)
+        self._run(module, cast("Path", _source(module)))
+        if name in services:
+            self._read(module, services[name], room)
+        elif (link := _links(room).get(name.removeprefix("_"))) is not None:
+            self._run(_APP[0], cast("Path", _source(_APP[0])))
+            self._read(_APP[0], link)
+
+
+_APP = ("imagemarket.app", "app")
+
+
+def _methods(module: str, suffix: str) -> dict[str, ast.AST]:
+    """By name, the methods of the class of a module whose name ends so."""
+    tree = ast.parse(cast("Path", _source(module)).read_text(encoding="utf-8"))
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name.endswith(suffix))
+    return {node.name: node for node in found.body if isinstance(node, ast.FunctionDef)}
+
+
+@cache
+def _rooms() -> dict[str, ast.AST]:
+    """The app's rooms by name, and the resources that they share."""
+    methods = _methods(_APP[0], "App")
+    return {"resources": methods.pop("__init__"), **methods}
+
+
+@cache
+def _services(room: str) -> tuple[str, dict[str, ast.AST]]:
+    """The module of a room and its services by name."""
+    if room == "resources":
+        return "imagemarket.platform.resources", _methods("imagemarket.platform.resources", "Resources")
+    return f"imagemarket.{room}.wiring", _methods(f"imagemarket.{room}.wiring", "Room")
+
+
+@cache
+def _links(room: str) -> dict[str, ast.AST]:
+    """What the app gives a room besides other rooms, by the name of its argument."""
+    return {
+        keyword.arg: keyword.value
+        for node in ast.walk(_rooms()[room])
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg and keyword.arg not in _rooms()
+    }
 
 
 def _needed(function: str, engines: SearchEngines) -> set[str]:

@@ -18,7 +18,6 @@ from psycopg.types.json import Jsonb
 
 from functions.status_api.handler import handler as status_handler
 from functions.upload_api.handler import handler as upload_handler
-from imagemarket import wiring
 from imagemarket.cli import upload as upload_command
 from imagemarket.cli.client import MarketClient
 from imagemarket.ingestion import uploads as uploads_module
@@ -32,6 +31,7 @@ from imagemarket.platform.idempotency import IdempotencyKeys
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore
 from tests.integration.rows import a_contributor
+from tests.provided import provide
 
 EMAIL = "ada@example.com"
 URL = "http://api.test"
@@ -177,8 +177,8 @@ def a_market(database: Database, monkeypatch: pytest.MonkeyPatch, role: Role = "
     )
     # The uploader asks and never waits, so there is nothing to count.
     progress = ProgressOfImages(database=database, waits=cast("Any", None), waits_of_all=cast("Any", None))
-    monkeypatch.setattr(wiring, "uploads", lambda: service)
-    monkeypatch.setattr(wiring, "progress_of_images", lambda: progress)
+    provide("ingestion.uploads", service)
+    provide("ingestion.progress", progress)
     monkeypatch.setattr(
         upload_command, "MarketClient", lambda url: MarketClient(url, transport=found, sleep=lambda _: None)
     )

@@ -20,12 +20,12 @@ from imagemarket.ingestion.saga import (
     master_key,
     model_input_key,
 )
-from imagemarket.ingestion.sagemaker import VisionEndpoint
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal, Tag
+from imagemarket.vision.sagemaker import VisionEndpoint
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole

@@ -16,7 +16,6 @@ from functions.call_webhooks.handler import handler as call_handler
 from functions.index_images.handler import handler as index_handler
 from functions.start_ingestion.handler import handler as start_handler
 from functions.upload_api.handler import handler as upload_handler
-from imagemarket import wiring
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import Uploads
@@ -34,6 +33,7 @@ from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.integration.receiver import receiving
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.test_notifications import Room, hooked
+from tests.provided import provide
 from tests.unit.ingestion.test_upload_request import announcement
 from tests.unit.search.kit import MemorySearch
 
@@ -63,7 +63,7 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, m
         idempotency=IdempotencyKeys(database, SystemClock()),
         public_base_url="http://api.test",
     )
-    monkeypatch.setattr(wiring, "uploads", lambda: service)
+    provide("ingestion.uploads", service)
     event = http_event(
         "POST", "/v1/images/upload", announcement(), caller=Caller(a_contributor(database), "contributor")
     )
@@ -110,7 +110,7 @@ def test_the_start_of_a_saga_is_found_by_its_image_and_by_its_request(
     starter = IngestionStarter(
         database=database, originals=originals, executions=Executions(cast("Any", states), MACHINE)
     )
-    monkeypatch.setattr(wiring, "ingestion_starter", lambda: starter)
+    provide("ingestion.starter", starter)
     key = f"originals/{owner}/{image}.jpg"
     originals.put(key, b"a picture", content_type="image/jpeg")
     _handled(start_handler, [{"detail": {"object": {"key": key}}}] * 2)
@@ -130,7 +130,7 @@ def test_every_image_and_request_of_a_batch_is_found_where_it_is_indexed(
     database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     indexer = Indexer(DocumentBuilder(database), [MemorySearch()])
-    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    provide("search.indexer", indexer)
     told = [{"image_id": str(new_id()), "version": 2, "request_id": f"request-{number}"} for number in range(100)]
     del told[0]["request_id"]  # announced before requests were kept
     _handled(index_handler, told)
@@ -146,7 +146,7 @@ def test_a_call_of_a_webhook_is_found_by_its_image_and_by_its_request(
 ) -> None:
     """Also the line of a message that finds nothing to do, and of a call that is another's turn."""
     room, owner = Room(database, tmp_path), a_contributor(database)
-    monkeypatch.setattr(wiring, "webhook_worker", lambda: room.worker)
+    provide("notifications.webhook_worker", room.worker)
     images = [an_image(database, owner, request_id=f"request-{number}") for number in (1, 2)]
     with receiving() as receiver:
         hooked(room, owner, receiver)

@@ -9,8 +9,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import InsufficientPrivilege, OperationalError
 
-from imagemarket import wiring
 from imagemarket.operations.retention import Retention
+from imagemarket.operations.wiring import expired_rows
 from imagemarket.platform.database import Database, dsn_of
 from imagemarket.platform.roles import DatabaseRole, give_logins
 from tests.conftest import PostgresServer
@@ -121,7 +121,7 @@ def test_no_role_changes_the_schema(role: DatabaseRole, database_url: str) -> No
 
 def test_upkeep_opens_partitions_and_deletes_what_has_expired(database_url: str) -> None:
     with as_role(database_url, DatabaseRole.UPKEEP) as database:
-        assert set(Retention(database, wiring.expired_rows()).run()) == set(wiring.expired_rows())
+        assert set(Retention(database, expired_rows()).run()) == set(expired_rows())
 
 
 def _address(dsn: str, server: PostgresServer) -> str:

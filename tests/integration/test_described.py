@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from functions.status_api.handler import handler as status_handler
-from imagemarket import wiring
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.ingestion.progress import ProgressOfImages
 from imagemarket.platform.database import Database
@@ -17,6 +16,7 @@ from imagemarket.platform.http import Caller
 from tests.api.events import LambdaContext, http_event, json_of
 from tests.described import CAPTION, CREDIT, KEYWORD, TITLE, alternatives, keywords, with_iptc, xmp
 from tests.integration.sagas import Saga
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 
@@ -66,7 +66,7 @@ def test_it_is_suggested_to_the_contributor_and_not_published(
     saga.publish().run(job)
 
     progress = ProgressOfImages(database=database, waits=cast("Any", None), waits_of_all=cast("Any", None))
-    monkeypatch.setattr(wiring, "progress_of_images", lambda: progress)
+    provide("ingestion.progress", progress)
     path = f"/v1/images/{job.image_id}/status"
     owner = Caller(job.contributor_id, "contributor")
     told = json_of(status_handler(http_event("GET", path, caller=owner), LambdaContext()))

@@ -21,7 +21,6 @@ from typing import IO, Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from imagemarket import wiring
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError
@@ -33,6 +32,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.test_dead_letters import UPLOADS, Room, arrived
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 Dlq = Callable[..., Result]
@@ -58,8 +58,8 @@ def room(database: Database) -> Room:
 def dlq(room: Room, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Dlq:
     client: Any = NoExecutions()
     inspector = ImageInspector(database=database, step_functions=client, state_machine_arn="arn:stateMachine:x")
-    monkeypatch.setattr(wiring, "dead_letters", lambda: room.service)
-    monkeypatch.setattr(wiring, "image_inspector", lambda: inspector)
+    provide("operations.dead_letters", room.service)
+    provide("operations.image_inspector", inspector)
     for name in ("STAGE", "DATABASE_SECRET_ARN", "STATE_MACHINE_ARN"):
         monkeypatch.setenv(f"MARKET_{name}", "local")
     monkeypatch.chdir(tmp_path)

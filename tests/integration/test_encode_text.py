@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from functions.encode_text.handler import handler
-from imagemarket import wiring
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
@@ -29,6 +28,7 @@ from imagemarket.vision.bundle import NotABundle
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.text import TextEncoder
 from tests.api.events import LambdaContext
+from tests.provided import provide
 from tests.unit.vision.kit import lite_bundle
 
 pytestmark = pytest.mark.engines
@@ -56,7 +56,7 @@ class Functions:
 @pytest.fixture(autouse=True)
 def towers(monkeypatch: pytest.MonkeyPatch) -> TextTowers:
     made = TextTowers([str(lite_bundle())], lambda place: TextEncoder(Path(place)))
-    monkeypatch.setattr(wiring, "text_towers", lambda: made)
+    provide("search.text_towers", made)
     return made
 
 

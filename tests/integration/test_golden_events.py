@@ -11,7 +11,7 @@ import pytest
 from functions.compensate_image.handler import handler as compensate_image
 from functions.end_executions.handler import handler as end_executions
 from functions.start_ingestion.handler import handler as start_ingestion
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.ingestion.endings import ExecutionEndings
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.saga import CompensateImage
@@ -23,6 +23,7 @@ from tests.api.events import LambdaContext
 from tests.fakes import MemoryObjectStore
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 JOB = golden("step_functions/inspect_image.json")
@@ -68,7 +69,7 @@ def step_functions(
     starter = IngestionStarter(
         database=database, originals=originals, executions=Executions(client, "arn:aws:states:test")
     )
-    monkeypatch.setattr(wiring, "ingestion_starter", lambda: starter)
+    provide("ingestion.starter", starter)
     return client
 
 
@@ -81,8 +82,7 @@ def test_a_batch_starts_one_saga_and_deletes_the_bytes_of_a_stranger(
 ) -> None:
     """Three messages: an upload, an object that nobody announced, the first upload's event again; and one that is no
     event."""
-    monkeypatch.setattr(wiring, "database", lambda: database)
-    wiring.message_journal.cache_clear()
+    provide("resources.database", database)
     event = golden("sqs/uploads.json")
     strange = json.loads(event["Records"][1]["body"])["detail"]["object"]
     while strange["version-id"] not in [each.version_id for each in originals.list_versions(strange["key"])]:
@@ -92,7 +92,6 @@ def test_a_batch_starts_one_saga_and_deletes_the_bytes_of_a_stranger(
     answer = start_ingestion({"Records": [*event["Records"], odd]}, LambdaContext())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "of another form"}]}
     assert len(list(originals.list_versions(strange["key"]))) == before - 1
-    wiring.message_journal.cache_clear()
     failures = database.fetch_all("SELECT message_id, error FROM message_failures")
     assert failures == [{"message_id": "of another form", "error": "InvalidRequest"}]
     ((name, job),) = step_functions.started.items()
@@ -111,7 +110,7 @@ def test_a_queue_carries_the_event_as_eventbridge_sends_it(
     contributor: UUID, step_functions: RecordingStepFunctions
 ) -> None:
     event = golden("eventbridge/object_created.json")
-    assert wiring.ingestion_starter().handle(event) == "started"
+    assert app().ingestion.starter.handle(event) == "started"
     assert json.loads(golden("sqs/uploads.json")["Records"][0]["body"]) == event
     assert len(step_functions.started) == 1
 
@@ -122,12 +121,12 @@ def test_a_start_that_failed_is_made_up_for_with_the_version_decided_upon(
     event = golden("eventbridge/object_created.json")
     step_functions.answering = False
     with pytest.raises(DependencyUnavailable):
-        wiring.ingestion_starter().handle(event)
+        app().ingestion.starter.handle(event)
     step_functions.answering = True
     originals.put(JOB["key"], b"another picture, sent by the same form", content_type="image/jpeg")
-    assert wiring.ingestion_starter().handle(event) == "started"
+    assert app().ingestion.starter.handle(event) == "started"
     decided = database.fetch_one("SELECT updated_at FROM images WHERE id = %s", (IMAGE,))
-    assert wiring.ingestion_starter().handle(event) == "started"
+    assert app().ingestion.starter.handle(event) == "started"
     assert [job["version_id"] for job in step_functions.started.values()] == ["v1"]
     assert database.fetch_one("SELECT updated_at FROM images WHERE id = %s", (IMAGE,)) == decided
 
@@ -157,7 +156,7 @@ def _ended(database: Database) -> tuple[str, dict[str, Any]]:
 def test_what_a_catch_hands_over_ends_the_image(
     compensation: CompensateImage, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "compensate_image", lambda: compensation)
+    provide("ingestion.compensate_image", compensation)
     event = golden("step_functions/compensate_image.json")
     assert [compensate_image(event, LambdaContext()) for _ in range(2)] == [{"status": "rejected"}] * 2
     status, reason = _ended(database)
@@ -169,7 +168,7 @@ def test_what_a_catch_hands_over_ends_the_image(
 def test_an_execution_that_no_catch_saw_ends_in_the_same_place(
     compensation: CompensateImage, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "execution_endings", lambda: ExecutionEndings(compensation))
+    provide("ingestion.endings", ExecutionEndings(compensation))
     event = golden("sqs/endings.json")
     assert json.loads(event["Records"][0]["body"]) == golden("eventbridge/execution_timed_out.json")
     for _ in range(2):
@@ -181,7 +180,7 @@ def test_an_execution_that_no_catch_saw_ends_in_the_same_place(
 
 
 def test_an_ending_of_another_form_comes_back(compensation: CompensateImage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "execution_endings", lambda: ExecutionEndings(compensation))
+    provide("ingestion.endings", ExecutionEndings(compensation))
     event = golden("sqs/endings.json")
     (record,) = event["Records"]
     record["body"] = json.dumps({"detail": {"status": "FAILED", "input": "{}"}})

@@ -15,7 +15,6 @@ from PIL import Image
 from functions.inspect_image.handler import handler as inspect_handler
 from functions.make_thumbnails.handler import handler as thumbnails_handler
 from functions.make_watermark.handler import handler as watermark_handler
-from imagemarket import wiring
 from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.inspection import inspect
@@ -30,6 +29,7 @@ from local.layout import REPOSITORY
 from tests.fakes import MemoryStepFunctions
 from tests.golden import golden
 from tests.integration.sagas import Saga
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 
@@ -94,9 +94,9 @@ def test_a_photo_that_passes(
     saga = Saga(database)
     job = saga.a_job(_located())
     with Inspector() as decoder:
-        monkeypatch.setattr(wiring, "inspect_image", lambda: saga.inspect(decoder if confined else _InThisProcess()))
-        monkeypatch.setattr(wiring, "make_thumbnails", saga.thumbnails)
-        monkeypatch.setattr(wiring, "make_watermark", saga.watermark)
+        provide("ingestion.inspect_image", saga.inspect(decoder if confined else _InThisProcess()))
+        provide("ingestion.make_thumbnails", saga.thumbnails())
+        provide("ingestion.make_watermark", saga.watermark())
         _run(job, inspect_handler, thumbnails_handler, watermark_handler)
     said = lines()
     assert "step ended" in said  # the log was read
@@ -112,18 +112,18 @@ def test_a_photo_on_its_whole_road(
     starter = IngestionStarter(database=database, originals=saga.originals, executions=executions)
     decoder: Any = _InThisProcess()
     for service, use in {
-        "ingestion_starter": starter,
-        "inspect_image": saga.inspect(decoder),
-        "detect_duplicate": saga.detect_duplicate(),
-        "make_thumbnails": saga.thumbnails(),
-        "make_watermark": saga.watermark(),
-        "embed_and_tag": saga.embed(),
-        "publish_image": saga.publish(),
-        "compensate_image": saga.compensation(),
-        "indexer": Indexer(DocumentBuilder(database), [PostgresSearch(database)]),
-        "message_journal": MessageJournal(database),
+        "ingestion.starter": starter,
+        "ingestion.inspect_image": saga.inspect(decoder),
+        "ingestion.detect_duplicate": saga.detect_duplicate(),
+        "ingestion.make_thumbnails": saga.thumbnails(),
+        "ingestion.make_watermark": saga.watermark(),
+        "ingestion.embed_and_tag": saga.embed(),
+        "ingestion.publish_image": saga.publish(),
+        "ingestion.compensate_image": saga.compensation(),
+        "search.indexer": Indexer(DocumentBuilder(database), [PostgresSearch(database)]),
+        "resources.failure_log": MessageJournal(database),
     }.items():
-        monkeypatch.setattr(wiring, service, lambda use=use: use)
+        provide(service, use)
     event = golden("eventbridge/object_created.json")
     event["detail"]["object"] |= {"key": job.key, "version-id": "v1"}
     assert _called("start_ingestion", _message(event)) == {"batchItemFailures": []}
@@ -162,7 +162,7 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
 def test_a_photo_that_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str]) -> None:
     saga = Saga(database)
     job = saga.a_job(_located()[:-400])
-    monkeypatch.setattr(wiring, "inspect_image", lambda: saga.inspect(_InThisProcess()))
+    provide("ingestion.inspect_image", saga.inspect(_InThisProcess()))
     with pytest.raises(ImageRejected):
         _run(job, inspect_handler)
     said = lines()
@@ -175,7 +175,7 @@ def test_a_library_that_says_what_it_failed_on(
 ) -> None:
     saga = Saga(database)
     job = saga.a_job(_located())
-    monkeypatch.setattr(wiring, "inspect_image", lambda: saga.inspect(_Failing()))
+    provide("ingestion.inspect_image", saga.inspect(_Failing()))
     with pytest.raises(ImageRejected):
         _run(job, inspect_handler)
     said = lines()

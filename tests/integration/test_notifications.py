@@ -17,7 +17,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from functions.notifications_api.handler import handler
-from imagemarket import wiring
 from imagemarket.notifications.delivery import (
     ACCOUNT_IN_FLIGHT,
     CHALLENGES_IN_FLIGHT,
@@ -51,6 +50,7 @@ from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import http_event, json_of
 from tests.integration.receiver import Receiver, receiving
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
@@ -399,8 +399,8 @@ Call = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def call(room: Room, database: Database, monkeypatch: pytest.MonkeyPatch, owner: UUID) -> Call:
-    monkeypatch.setattr(wiring, "inbox", lambda: Inbox(database))
-    monkeypatch.setattr(wiring, "webhooks", lambda: room.webhooks)
+    provide("notifications.inbox", Inbox(database))
+    provide("notifications.webhooks", room.webhooks)
 
     def send(method: str, path: str, body: Any = None, account: UUID | None = None, **more: Any) -> tuple[int, Any]:
         event = http_event(method, path, body, caller=Caller(account or owner, "contributor"), **more)

@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 
 from functions.start_ingestion.handler import handler as start_ingestion
-from imagemarket import wiring
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import ENDED_TAG
@@ -29,6 +28,7 @@ from tests.api.events import LambdaContext
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
@@ -54,8 +54,8 @@ class Harness:
             idempotency=IdempotencyKeys(uploader, SystemClock()),
             public_base_url="http://api.test",
         )
-        monkeypatch.setattr(wiring, "ingestion_starter", lambda: self.starter)
-        monkeypatch.setattr(wiring, "message_journal", lambda: MessageJournal(InRole(database, DatabaseRole.INGESTION)))
+        provide("ingestion.starter", self.starter)
+        provide("resources.failure_log", MessageJournal(InRole(database, DatabaseRole.INGESTION)))
         self.owner = a_contributor(database)
         self.image = an_image(database, self.owner)
         self.key = f"originals/{self.owner}/{self.image}.jpg"

@@ -14,12 +14,12 @@ from fastapi import APIRouter
 from functions.auth_api.handler import handler as auth_handler
 from functions.picture_api.handler import handler as picture_handler
 from functions.search_api.handler import handler as search_handler
-from imagemarket import wiring
 from imagemarket.identity.models import NEW_PASSWORD_COST
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.http import Caller, create_api, lambda_handler
 from imagemarket.platform.ratelimits import Policy, RateLimiter
+from imagemarket.platform.resources import Resources
 from imagemarket.search.by_image import ImageSearch
 from imagemarket.search.models import BY_IMAGE_COST, COMPUTED_COST
 from imagemarket.search.pages import PageCache
@@ -27,6 +27,7 @@ from local.layout import free_port
 from local.valkey import url_of
 from tests.api.events import LOOPBACK, LambdaContext, http_event, json_of
 from tests.fakes import MemoryObjectStore
+from tests.provided import provide
 from tests.unit.identity.kit import EMAIL, PASSWORD, Kit
 from tests.unit.search.kit import MemorySearch, random_documents
 from tests.unit.search.test_service import service
@@ -105,8 +106,8 @@ def test_a_search_that_is_computed_costs_more_than_a_kept_page(
     engine = MemorySearch()
     engine.write(random_documents(20), [])
     search = service(engine, pages=PageCache(cache, cache, SystemClock()))
-    monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
-    monkeypatch.setattr(wiring, "search", lambda: search)
+    provide("resources.rate_limiter", limiter)
+    provide("search.service", search)
 
     def ask(path: str, query: str) -> Any:
         return search_handler(http_event("GET", path, query=query, address=STRANGER), LambdaContext())
@@ -122,13 +123,18 @@ def test_a_search_that_is_computed_costs_more_than_a_kept_page(
     assert ask("/v1/search", "q=lake&limit=3")["statusCode"] == 429
 
 
+class _NobodyNeedsToLook:
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError("nobody needs to look")
+
+
 def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(
     valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = Cache(valkey_url)
     limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * BY_IMAGE_COST + 3, 6000))
-    monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
-    monkeypatch.setattr(wiring, "picture_search", lambda: pytest.fail("nobody needs to look"))
+    provide("resources.rate_limiter", limiter)
+    provide("search.by_image", _NobodyNeedsToLook())
     nothing = http_event("POST", "/v1/search/by-image", b"", {"content-type": "image/jpeg"}, address=STRANGER)
     first = picture_handler(nothing, LambdaContext())
     assert (first["statusCode"], _left(first)) == (422, BY_IMAGE_COST + 3)
@@ -152,8 +158,8 @@ def test_what_sets_a_password_costs_more_than_a_request_whatever_becomes_of_it(
     signed_in = Caller(account_id=account.id, role="contributor") if asked == "password" else None
     policy = Policy("address", 2 * NEW_PASSWORD_COST + 3, 6000)
     limiter = RateLimiter(lambda: cache, address=policy, account=policy)
-    monkeypatch.setattr(wiring, "rate_limiter", lambda: limiter)
-    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
+    provide("resources.rate_limiter", limiter)
+    provide("identity.service", kit.identity)
 
     def ask() -> Any:
         event = http_event("POST", f"/v1/auth/{asked}", bodies[asked], address=STRANGER, caller=signed_in)
@@ -172,8 +178,8 @@ def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(
     forms = RateLimiter(lambda: cache, address=Policy("forms", 20, 600), account=Policy("all-forms", 50, 600))
     none = cast("Any", None)
     search = ImageSearch(search=none, work=MemoryObjectStore("work"), decoder=none, model=none, forms=forms)
-    monkeypatch.setattr(wiring, "rate_limiter", lambda: RateLimiter(lambda: cache))
-    monkeypatch.setattr(wiring, "picture_search", lambda: search)
+    provide("resources.rate_limiter", RateLimiter(lambda: cache))
+    provide("search.by_image", search)
 
     def ask(megabytes: float, address: str) -> Any:
         body = {"content_type": "image/jpeg", "size_bytes": int(megabytes * 1_000_000)}
@@ -227,19 +233,12 @@ def test_pages_that_strangers_fill_the_cache_with_push_no_counter_out(
     """Two instances: an instance has one policy, and only the cache's may evict."""
     import valkey
 
-    from imagemarket import wiring
-
     monkeypatch.setenv("MARKET_CACHE_URL", valkey_url)
     monkeypatch.setenv("MARKET_COUNTERS_URL", counters_url)
-    for part in (wiring.settings, wiring.valkey, wiring.counters):
-        part.cache_clear()
-    try:
-        with valkey.Valkey.from_url(counters_url) as counters, valkey.Valkey.from_url(valkey_url) as pages:
-            assert counters.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
-            assert pages.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
-        wiring.counters().count("attempts:somebody", window_seconds=60)
-        assert wiring.counters().count("attempts:somebody", window_seconds=60)[0] == 2
-        assert wiring.valkey().get("attempts:somebody") == [None], "counted apart from the pages"
-    finally:
-        for part in (wiring.settings, wiring.valkey, wiring.counters):
-            part.cache_clear()
+    resources = Resources()
+    with valkey.Valkey.from_url(counters_url) as counters, valkey.Valkey.from_url(valkey_url) as pages:
+        assert counters.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert pages.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+    resources.counters.count("attempts:somebody", window_seconds=60)
+    assert resources.counters.count("attempts:somebody", window_seconds=60)[0] == 2
+    assert resources.cache.get("attempts:somebody") == [None], "counted apart from the pages"

@@ -7,7 +7,6 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from imagemarket import wiring
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.cli.app import app
 from imagemarket.ingestion import duplicates, review
@@ -15,6 +14,7 @@ from imagemarket.ingestion.duplicates import Evidence, FoundBy, Verdict
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 
 pytestmark = pytest.mark.engines
 
@@ -47,7 +47,7 @@ def test_what_speaks_against_nothing_is_no_reason(database: Database) -> None:
 
 
 def test_the_staff_sees_what_was_measured(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "database", lambda: database)
+    provide("resources.database", database)
     monkeypatch.setenv("MARKET_DATABASE_SECRET_ARN", "given")
     ada, bob = a_contributor(database), a_contributor(database)
     other = an_image(database, bob, status="approved")

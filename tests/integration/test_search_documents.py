@@ -14,7 +14,6 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from functions.index_images.handler import handler
-from imagemarket import wiring
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
@@ -27,6 +26,7 @@ from imagemarket.search.models import Filters, Removal, Sort
 from local.postgres import make_database
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
+from tests.provided import provide
 from tests.roles import InRole
 from tests.unit.search.kit import MemorySearch, document, pointing
 
@@ -86,7 +86,7 @@ def index(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """Sends messages through the handler; returns the ids of those that failed."""
     of_indexer = InRole(database, DatabaseRole.INDEXER)
     indexer = Indexer(DocumentBuilder(of_indexer), [PostgresSearch(of_indexer)])
-    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    provide("search.indexer", indexer)
 
     def send(*messages: tuple[UUID, int] | str) -> list[str]:
         records = [
@@ -243,7 +243,7 @@ def test_nothing_is_lost_while_the_database_is_away(index: Any, monkeypatch: pyt
         def index(self, told: Any) -> int:
             raise DependencyUnavailable("The database is not answering; try again.")
 
-    monkeypatch.setattr(wiring, "indexer", Away)
+    provide("search.indexer", Away())
     assert index((new_id(), 1), (new_id(), 1)) == ["0", "1"]
 
 
@@ -259,7 +259,7 @@ def test_only_images_that_an_engine_did_not_take_come_again(
 
     choosy, sound = Choosy(), MemorySearch()
     indexer = Indexer(DocumentBuilder(database), [choosy, sound])
-    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    provide("search.indexer", indexer)
     records = [
         {"messageId": str(place), "body": json.dumps({"image_id": str(image), "version": 2})}
         for place, image in enumerate([*images, images[1]])
@@ -282,7 +282,7 @@ def test_a_batch_is_not_tried_image_by_image_while_an_engine_is_away(
             raise DependencyUnavailable("away")
 
     indexer = Indexer(DocumentBuilder(database), [Away(), PostgresSearch(database)])
-    monkeypatch.setattr(wiring, "indexer", lambda: indexer)
+    provide("search.indexer", indexer)
     records = [
         {"messageId": str(place), "body": json.dumps({"image_id": str(image), "version": 2})}
         for place, image in enumerate(images)

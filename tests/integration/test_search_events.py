@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.gather_search_events.handler import handler
-from imagemarket import wiring
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
@@ -27,6 +26,7 @@ from tests.api.events import LambdaContext
 from tests.golden import golden
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image
+from tests.provided import provide
 from tests.roles import InRole
 from tests.unit.search.kit import MemorySearch, random_documents
 from tests.unit.search.test_service import service
@@ -49,7 +49,7 @@ def test_a_search_and_a_look_are_told_by_the_search_id(
     page = search.search(SearchQuery(q=" Boat ", mode=Mode.KEYWORD, color=["red"], limit=3))
     following = search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, color=["red"], limit=3, cursor=page.next_cursor))
     search.viewed(page.results[1].id, page.search_id)
-    monkeypatch.setattr(wiring, "search_events", lambda: gatherer)
+    provide("search.events", gatherer)
     assert handler(golden("scheduler/every_minute.json"), LambdaContext()) == {"gathered": 3}
     assert gatherer.drain() == 0
     rows = database.fetch_all("SELECT kind, search_id, event FROM search_events ORDER BY place")

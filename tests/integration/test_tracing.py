@@ -32,12 +32,14 @@ handler({"image_id": "0190c0de", "execution": "run-1"}, None)
 _ANNOUNCEMENT = """
 import os, uuid
 from functions.upload_api.handler import handler
-from imagemarket import wiring
+from imagemarket.app import App, app, use
 from imagemarket.ingestion.uploads import Uploads
+from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
+from imagemarket.platform.resources import Resources
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore
 from tests.unit.ingestion.test_upload_request import announcement
@@ -49,8 +51,9 @@ service = Uploads(
     idempotency=IdempotencyKeys(database, SystemClock()),
     public_base_url="http://api.test",
 )
-wiring.uploads = lambda: service
-wiring.accounts = lambda: type("Everyone", (), {"exists": lambda self, account, **_: True})()
+use(App(Resources(counters=Cache("redis://127.0.0.1:1"))))
+app().ingestion.uploads = service
+app().identity.directory = type("Everyone", (), {"exists": lambda self, account, **_: True})()
 caller = Caller(uuid.UUID(os.environ["CONTRIBUTOR"]), "contributor")
 event = http_event("POST", "/v1/images/upload", announcement(), caller=caller)
 event["requestContext"]["requestId"] = "request-1"
@@ -60,7 +63,7 @@ assert answer["statusCode"] == 201, answer
 
 _START = """
 import os, uuid
-from imagemarket import wiring
+from imagemarket.app import app
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.telemetry import traced
 
@@ -74,7 +77,7 @@ job = IngestionJob(
 
 @traced
 def handler(event, context):
-    wiring.executions().start(job)
+    app().ingestion.executions.start(job)
     return {}
 
 handler({}, None)

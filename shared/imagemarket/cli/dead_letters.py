@@ -148,10 +148,10 @@ def _whole(service: DeadLetters, choice: Choice) -> Choice:
 @contextmanager
 def _dead_letters(stage: str) -> Iterator[DeadLetters]:
     """The service of a stage; what it and AWS refuse becomes one line."""
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        yield wiring.dead_letters()
+        yield app().operations.dead_letters
 
 
 # --- looking -----------------------------------------------------------------------------------------
@@ -250,12 +250,12 @@ def show(
     stage: Stage = "local",
 ) -> None:
     """One message: its content, why it failed, and how its image and that image's execution stand."""
-    from imagemarket import wiring
+    from imagemarket.app import app
     from imagemarket.operations.dead_letters.models import Choice
 
     with _dead_letters(stage) as service:
         chosen = _begun(service, message, Choice())
-        image = wiring.image_inspector().image(chosen.image_id) if chosen.image_id else None
+        image = app().operations.image_inspector.image(chosen.image_id) if chosen.image_id else None
     if as_json:
         document = chosen.model_dump(mode="json", exclude={"attributes"}) | {
             "attributes": {name: _attribute(given) for name, given in chosen.attributes.items()},

@@ -33,20 +33,20 @@ def takedown(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local"
     Its public renditions are put away until it is restored or deleted; the original and the clean renditions stay
     where licences find them.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        wiring.takedowns().take_down(image_id, reason=reason, actor=by or getuser())
+        app().catalog.takedowns.take_down(image_id, reason=reason, actor=by or getuser())
     say(f"{image_id} is taken down.")
 
 
 @app.command("restore")
 def restore(image_id: Id, reason: Reason, by: By = None, stage: Stage = "local") -> None:
     """Bring back an image that was taken down, with the status it had."""
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        status = wiring.takedowns().restore(image_id, reason=reason, actor=by or getuser())
+        status = app().catalog.takedowns.restore(image_id, reason=reason, actor=by or getuser())
     say(f"{image_id} is {status.value} again.")
 
 
@@ -59,22 +59,22 @@ def delete(
     stage: Stage = "local",
 ) -> None:
     """Delete an image for good, up to a tombstone that answers 410; what licences need is kept."""
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     if not yes:
         confirm(f"Delete {image_id} for good?")
     with deployment(stage):
-        wiring.takedowns().delete(image_id, reason=reason, actor=by or getuser())
+        app().catalog.takedowns.delete(image_id, reason=reason, actor=by or getuser())
     say(f"{image_id} is deleted.")
 
 
 @app.command("history")
 def history(image_id: Id, stage: Stage = "local") -> None:
     """Show every change of an image's status: when, by whom and why."""
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        rows = wiring.takedowns().history(image_id)
+        rows = app().catalog.takedowns.history(image_id)
     if not rows:
         say("No change of this image's status is recorded.")
         return
@@ -105,11 +105,11 @@ def show_image(
     Of each earlier image: what brought the two together (distance in bits of the perceptual hashes, cosine of the
     embeddings), how many points of one lie in the other, and the share of details that are the same.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
     from imagemarket.ingestion import review
 
     with deployment(stage):
-        found = review.dossier(wiring.database(), image_id)
+        found = review.dossier(app().resources.database, image_id)
     if as_json:
         typer.echo(json.dumps(found, indent=2, default=str))
         return
@@ -157,11 +157,11 @@ def stuck(
     `resume` starts an execution that never was; `replay` starts the next run, which goes on after the steps that
     succeeded; `fail` states the reason. The sweeper does it by itself every few minutes.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        found = wiring.execution_sweeper().stuck()
-        done = wiring.execution_sweeper().run() if settle else None
+        found = app().ingestion.execution_sweeper.stuck()
+        done = app().ingestion.execution_sweeper.run() if settle else None
     rows = [
         {
             "image_id": str(each.job.image_id),

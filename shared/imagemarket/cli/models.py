@@ -64,10 +64,10 @@ def build(
 @app.command("list")
 def list_models(stage: Stage = "local") -> None:
     """List the models that there are vectors of."""
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        standings = wiring.reembedding().standings()
+        standings = app().search.reembedding().standings()
     for standing in standings:
         say(f"{standing.model_version}  {standing.pictures} pictures{'  in use' if standing.in_use else ''}")
 
@@ -85,13 +85,13 @@ def reembed(
 
     A run that was broken off goes on where it was.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     def tell(made: int, refused: int) -> None:
         say(f"{made} vectors made" + (f", {refused} pictures refused" if refused else ""))
 
     with deployment(stage):
-        reembedding = wiring.reembedding(endpoint)
+        reembedding = app().search.reembedding(endpoint)
         made = reembedding.run(to, tell) if switch else reembedding.fill(to, tell)
-        wiring.outbox_relay().drain()
+        app().resources.outbox_relay.drain()
     say(f"{made} vectors of {to} were made" + ("; searches compare them now." if switch else "."))

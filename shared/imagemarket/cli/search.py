@@ -55,11 +55,11 @@ def verify(
 
 def _each(stage: str, engine: str | None, *, reindexing: bool, repair: bool) -> bool:
     """Whether any engine differed."""
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     differ = False
     with deployment(stage):
-        upkeep = wiring.search_upkeep()
+        upkeep = app().search.upkeep
         for name in [engine] if engine else upkeep.engines:
             found = upkeep.reindex(name) if reindexing else upkeep.verify(name, repair=repair)
             say(_told(name, found, repaired=repair))

@@ -34,10 +34,10 @@ def create_admin(
     The password of a new account is taken from MARKET_PASSWORD, or asked for; never from the command
     line, which other users of the machine can read.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        identity = wiring.identity()
+        identity = app().identity.service
         if if_missing and identity.is_admin(email):
             say(f"{email} is an admin already.")
             return
@@ -56,8 +56,8 @@ def confirm(
 
     News of its pictures are mailed to it from then on.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     with deployment(stage):
-        account = wiring.identity().confirm_by_operator(email)
+        account = app().identity.service.confirm_by_operator(email)
     say(f"{account.email} is confirmed.")

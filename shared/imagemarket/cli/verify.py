@@ -28,11 +28,11 @@ def verify(
     A rendition or vector that is lost is made again from the original by another run of the saga; until that has
     ended the image is not shown.
     """
-    from imagemarket import wiring
+    from imagemarket.app import app
 
     found = []
     with deployment(stage):
-        for difference in wiring.consistency_check().run(repair=repair, checksums=checksums):
+        for difference in app().operations.consistency_check.run(repair=repair, checksums=checksums):
             found.append(difference)
             if as_json:
                 typer.echo(json.dumps(asdict(difference), default=str))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from imagemarket.imaging.models import Inspection, Rendition
     from imagemarket.imaging.rights import Rights
     from imagemarket.ingestion.copies import CopyFinder, Findings
-    from imagemarket.ingestion.sagemaker import VisionEndpoint
+    from imagemarket.vision.sagemaker import VisionEndpoint
 
 _ACTOR = "ingestion"
 _AI_CATEGORIES = 3

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _TURN = "20s"
-"""Longer than one mail takes by the time limits of the client that `wiring.mailer` makes."""
+"""Longer than one mail takes by the time limits of the client that `NotificationsRoom` makes."""
 
 
 def sent_or_written_off(mailer: Mailer, mail: Mail, account_id: UUID) -> bool:

@@ -22,7 +22,6 @@ from rich.console import Console
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from imagemarket import wiring
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.cli import catalogue, models, upload
@@ -34,6 +33,7 @@ from imagemarket.cli.terminal import say
 from imagemarket.cli.uploader import Outcome
 from imagemarket.operations.consistency import Difference
 from imagemarket.operations.dead_letters.models import Cause, DeadMessage
+from tests.provided import provide
 
 IMAGE = UUID("01930000-0000-7000-8000-000000000001")
 
@@ -124,7 +124,7 @@ def test_without_a_terminal_a_password_is_asked_for_by_its_variable(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.jpg").write_bytes(b"x")
     monkeypatch.setattr("imagemarket.cli.terminal.typer.prompt", asked)
-    monkeypatch.setattr(wiring, "identity", Calls)
+    provide("identity.service", Calls())
     monkeypatch.delenv("MARKET_PASSWORD", raising=False)
     done = run(*words)
     assert isinstance(done.exception, CliError)
@@ -156,7 +156,7 @@ def test_a_refused_value_is_told_with_what_it_must_be(words: list[str], told: st
 
 def test_what_may_be_repeated_may_have_commas_between(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     service = Calls(look=[])
-    monkeypatch.setattr(wiring, "dead_letters", lambda: service)
+    provide("operations.dead_letters", service)
     assert run("dlq", "list", "--error", "TimedOut, NoRow", "--error", "Unrecorded").exit_code == 0
     assert service.seen[0][1][0].errors == {"TimedOut", "NoRow", "Unrecorded"}
     done = run("upload", str(tmp_path), "--as", "a@b.c", "--category", "a,b,c", "--category", "d,e,f")
@@ -245,7 +245,7 @@ def test_a_dead_letter_with_bytes_is_shown(monkeypatch: pytest.MonkeyPatch) -> N
         cause=Cause(error=SLY, detail=SLY),
     )
     view = SimpleNamespace(messages=[letter], queue=SimpleNamespace(name="uploads", held=0))
-    monkeypatch.setattr(wiring, "dead_letters", lambda: Calls(look=[view]))
+    provide("operations.dead_letters", Calls(look=[view]))
     document = json.loads(run("dlq", "show", "abc", "--json").output)
     assert document["attributes"]["b"] == {"DataType": "Binary", "BinaryValue": "/w=="}
     for words in (["show", "abc"], ["list"], ["list", "--messages"]):
@@ -257,7 +257,7 @@ def test_a_dead_letter_with_bytes_is_shown(monkeypatch: pytest.MonkeyPatch) -> N
 def test_removing_dead_letters_without_a_terminal_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
     view = SimpleNamespace(messages=[1])
     service = Calls(look=[view])
-    monkeypatch.setattr(wiring, "dead_letters", lambda: service)
+    provide("operations.dead_letters", service)
     done = run("dlq", "purge", "--all", input="")
     assert "--yes" in str(done.exception)
     assert "Remove 1 dead letter of" in done.output
@@ -273,7 +273,7 @@ def test_a_time_beyond_counting_is_refused(time: str) -> None:
 
 
 def test_an_empty_file_holds_no_dead_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "dead_letters", Calls)
+    provide("operations.dead_letters", Calls())
     (tmp_path / "empty").write_bytes(b"\n")
     assert "There is no dead letter in" in run("dlq", "import", str(tmp_path / "empty")).output
     (tmp_path / "other").write_bytes(b"\xff")
@@ -302,7 +302,7 @@ def test_verify_lists_what_differs_and_its_status_says_what_is_left(
     monkeypatch: pytest.MonkeyPatch, found: list[Difference], status: int, words: str
 ) -> None:
     service = Calls(run=found)
-    monkeypatch.setattr(wiring, "consistency_check", lambda: service)
+    provide("operations.consistency_check", service)
     done = run("verify", "--repair", "--no-checksums")
     assert (done.exit_code, words in done.output) == (status, True), done.output
     assert service.seen == [("run", (), {"repair": True, "checksums": False})]
@@ -315,7 +315,7 @@ def test_verify_lists_what_differs_and_its_status_says_what_is_left(
 
 def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Calls(restore=ImageStatus.APPROVED)
-    monkeypatch.setattr(wiring, "takedowns", lambda: service)
+    provide("catalog.takedowns", service)
     said = ["--reason", "asked for", "--by", "ada"]
     assert "is taken down" in run("images", "takedown", str(IMAGE), *said).output
     assert "approved again" in run("images", "restore", str(IMAGE), *said).output
@@ -327,7 +327,7 @@ def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch:
 
 
 def test_an_image_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "takedowns", lambda: Calls(take_down=ImageNotFound("There is no such image.")))
+    provide("catalog.takedowns", Calls(take_down=ImageNotFound("There is no such image.")))
     done = run("images", "takedown", str(IMAGE), "--reason", "x")
     assert isinstance(done.exception, CliError)
     assert str(done.exception) == "There is no such image."
@@ -343,7 +343,7 @@ def test_an_images_history_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
         "status_after": "taken_down",
     }
     service = Calls(history=[])
-    monkeypatch.setattr(wiring, "takedowns", lambda: service)
+    provide("catalog.takedowns", service)
     assert "No change" in run("images", "history", str(IMAGE)).output
     service.answers["history"] = [row]
     shown = run("images", "history", str(IMAGE)).output
@@ -358,7 +358,7 @@ def test_what_is_stuck_is_listed_and_settled_when_asked(monkeypatch: pytest.Monk
         action="resume",
     )
     service = Calls(stuck=[], run={"failed_to": 0, "resumed": 1})
-    monkeypatch.setattr(wiring, "execution_sweeper", lambda: service)
+    provide("ingestion.execution_sweeper", service)
     assert "No image is stuck." in run("images", "stuck").output
     service.answers["stuck"] = [stuck]
     assert str(IMAGE) in run("images", "stuck").output
@@ -377,7 +377,7 @@ def test_models_are_listed_with_the_one_in_use(monkeypatch: pytest.MonkeyPatch) 
         SimpleNamespace(model_version="lite-1", pictures=7, in_use=True),
         SimpleNamespace(model_version="clip-2", pictures=3, in_use=False),
     ]
-    monkeypatch.setattr(wiring, "reembedding", lambda: Calls(standings=standings))
+    provide("search.reembedding", lambda: Calls(standings=standings))
     assert run("models", "list").output.splitlines() == ["lite-1  7 pictures  in use", "clip-2  3 pictures"]
 
 
@@ -387,8 +387,8 @@ def test_going_over_to_a_model_switches_unless_told_not_to(
 ) -> None:
     service, relay = Calls(run=5, fill=5), Calls()
     asked: list[str | None] = []
-    monkeypatch.setattr(wiring, "reembedding", lambda endpoint: asked.append(endpoint) or service)
-    monkeypatch.setattr(wiring, "outbox_relay", lambda: relay)
+    provide("search.reembedding", lambda endpoint: asked.append(endpoint) or service)
+    provide("resources.outbox_relay", relay)
     done = run("models", "reembed", "--to", "clip-2", "--endpoint", "other", *words)
     assert done.exit_code == 0, done.output
     assert [(call, positional[0]) for call, positional, _ in service.seen] == [(name, "clip-2")]

@@ -15,12 +15,13 @@ import typer
 from botocore.exceptions import ClientError, NoCredentialsError
 from typer.testing import CliRunner
 
+from imagemarket.catalog.settings import CatalogSettings
 from imagemarket.cli import stage as stage_module
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError
 from imagemarket.cli.stage import api_address, deployment, use_stage
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.platform.settings import Settings
+from imagemarket.platform.settings import PlatformSettings
 from local.layout import REPOSITORY
 
 TOLD = {"database_secret_arn": "arn:db", "public_base_url": "https://api.example.com", "opensearch_endpoint": ""}
@@ -73,7 +74,7 @@ def test_every_command_that_works_on_a_deployment_takes_a_stage() -> None:
 
 def test_a_stage_is_found_by_its_stacks() -> None:
     use_stage("launch")
-    given = Settings()
+    given = PlatformSettings()
     assert (given.stage, given.database_secret_arn) == ("launch", "arn:db")
     assert "MARKET_OPENSEARCH_ENDPOINT" not in os.environ
 
@@ -81,7 +82,7 @@ def test_a_stage_is_found_by_its_stacks() -> None:
 def test_what_is_set_for_this_stage_wins_and_nothing_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     os.environ.update({"MARKET_STAGE": "growth", "MARKET_DATABASE_SECRET_ARN": "mine"})
     use_stage("growth")
-    assert Settings().database_secret_arn == "mine"
+    assert PlatformSettings().database_secret_arn == "mine"
 
 
 def test_settings_of_another_stage_are_not_mixed_in() -> None:
@@ -99,7 +100,7 @@ def test_this_machines_settings_are_no_other_stages_whatever_is_named_beside_the
     os.environ.update(this_machines | {"MARKET_STAGE": "launch"})
     assert api_address(None, "launch") == "https://api.example.com"
     use_stage("launch")
-    assert (Settings().database_secret_arn, Settings().stage) == ("arn:db", "launch")
+    assert (PlatformSettings().database_secret_arn, PlatformSettings().stage) == ("arn:db", "launch")
     os.environ.update(this_machines | {"MARKET_STAGE": "scale"})
     with pytest.raises(CliError, match="'scale' is not found"):
         use_stage("scale")
@@ -108,7 +109,7 @@ def test_this_machines_settings_are_no_other_stages_whatever_is_named_beside_the
 def test_a_stage_that_is_set_to_nothing_is_not_set() -> None:
     os.environ.update({"MARKET_STAGE": "", "MARKET_DATABASE_SECRET_ARN": "mine"})
     use_stage("local")
-    assert Settings().stage == "local"
+    assert PlatformSettings().stage == "local"
 
 
 @pytest.mark.parametrize(("stage", "words"), [("local", "./market"), ("scale", "AWS_PROFILE")])
@@ -139,7 +140,7 @@ def test_a_stage_of_an_older_release_is_said_so(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_missing_setting_and_an_outage_are_one_line() -> None:
     with pytest.raises(CliError, match=r"MARKET_ORIGINALS_BUCKET is not set.*'launch'"), deployment("launch"):
-        _ = Settings().originals_bucket
+        _ = CatalogSettings().originals_bucket
     with pytest.raises(CliError, match=r"^The store sleeps\.$"), deployment("launch"):
         raise DependencyUnavailable("The store sleeps.")
 

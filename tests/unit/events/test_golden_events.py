@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -24,13 +25,13 @@ from functions.remediate_dead_letters.handler import handler as remediate_dead_l
 from functions.status_api.handler import handler as status
 from functions.tell_contributors.handler import handler as tell_contributors
 from functions.upload_api.handler import handler as upload
-from imagemarket import wiring
 from imagemarket.ingestion.models import IngestionJob, UploadRequest
 from imagemarket.platform import custom_resource
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import RateLimiter
 from tests.api.events import LambdaContext, json_of
 from tests.golden import EVENTS, golden
+from tests.provided import provide
 from tests.unit.identity.kit import EMAIL, PASSWORD, Kit
 
 CONTEXT = LambdaContext()
@@ -45,14 +46,14 @@ def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def away() -> Any:
         raise DependencyUnavailable("away")
 
-    monkeypatch.setattr(wiring, "rate_limiter", lambda: RateLimiter(away))
+    provide("resources.rate_limiter", RateLimiter(away))
 
 
 @pytest.fixture
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     kit = Kit()
-    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
-    monkeypatch.setattr(wiring, "token_verifier", lambda: kit.verifier)
+    provide("identity.service", kit.identity)
+    provide("identity.token_verifier", kit.verifier)
     return kit
 
 
@@ -81,7 +82,7 @@ def test_an_announcement_is_the_callers_of_the_authorizer(monkeypatch: pytest.Mo
             announced.append((contributor, request.title, idempotency_key))
             return {"image_id": IMAGE, "upload": {"method": "POST", "url": "https://s3.test/", "fields": {}}}
 
-    monkeypatch.setattr(wiring, "uploads", Uploads)
+    provide("ingestion.uploads", Uploads())
     answer = upload(golden("apigateway/announce_upload.json"), CONTEXT)
     assert (answer["statusCode"], json_of(answer)["image_id"]) == (201, str(IMAGE))
     assert announced == [(CONTRIBUTOR, "Golden sunset over the Pacific", "6f9f2f0a")]
@@ -101,7 +102,7 @@ def test_a_preview_is_asked_for_in_the_browsers_formats(monkeypatch: pytest.Monk
             asked.append((image_id, accept))
             return "https://cdn.test/preview.avif"
 
-    monkeypatch.setattr(wiring, "delivery", Delivery)
+    provide("delivery.service", Delivery())
     answer = delivery(golden("apigateway/preview.json"), CONTEXT)
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, "https://cdn.test/preview.avif")
     assert asked == [(IMAGE, "image/avif,image/webp,image/apng,*/*;q=0.8")]
@@ -122,7 +123,7 @@ def test_a_step_gets_exactly_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
             jobs.append(job)
             return {"format": "jpeg"}
 
-    monkeypatch.setattr(wiring, "inspect_image", InspectImage)
+    provide("ingestion.inspect_image", InspectImage())
     event = golden("step_functions/inspect_image.json")
     assert inspect_image(event, CONTEXT) == {"format": "jpeg"}
     assert jobs == [IngestionJob.model_validate(event)]
@@ -144,9 +145,9 @@ def test_the_schedule_relays_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None
         def wake(self) -> int:
             return 2
 
-    monkeypatch.setattr(wiring, "outbox_relay", Relay)
-    for due in ("webhook_deliveries", "account_mail_requests", "digests"):
-        monkeypatch.setattr(wiring, due, Deliveries)
+    provide("resources.outbox_relay", Relay())
+    for due in ("notifications.deliveries", "identity.mail_requests", "notifications.digests"):
+        provide(due, Deliveries())
     answer = relay_outbox(golden("scheduler/every_minute.json"), CONTEXT)
     assert answer == {"sent": 3, "webhooks_due": 2, "mails_due": 4}
 
@@ -156,7 +157,7 @@ def test_the_schedule_remedies_dead_letters(monkeypatch: pytest.MonkeyPatch) -> 
         def run(self) -> dict[str, int]:
             return {"replayed": 1}
 
-    monkeypatch.setattr(wiring, "remediation", Remediation)
+    provide("operations.remediation", Remediation())
     assert remediate_dead_letters(golden("scheduler/every_minute.json"), CONTEXT) == {"replayed": 1}
 
 
@@ -169,8 +170,8 @@ def test_queues_wake_those_who_tell_contributors(monkeypatch: pytest.MonkeyPatch
 
         handle = tell
 
-    monkeypatch.setattr(wiring, "teller", Worker)
-    monkeypatch.setattr(wiring, "webhook_worker", Worker)
+    provide("notifications.teller", Worker())
+    provide("notifications.webhook_worker", Worker())
     assert tell_contributors(golden("sqs/notifications.json"), CONTEXT) == {"batchItemFailures": []}
     assert call_webhooks(golden("sqs/webhooks.json"), CONTEXT) == {"batchItemFailures": []}
     assert handled[0]["image_id"] == str(IMAGE)
@@ -188,8 +189,8 @@ def test_the_same_queue_brings_mails_and_digests_that_are_due(monkeypatch: pytes
         def digest(self, account: UUID) -> None:
             done.append(("digest", account))
 
-    monkeypatch.setattr(wiring, "account_mails", Mails)
-    monkeypatch.setattr(wiring, "teller", Teller)
+    provide("notifications.account_mails", Mails())
+    provide("notifications.teller", Teller())
     event = golden("sqs/notifications.json")
     for body in ({"account_mail_id": str(IMAGE)}, {"digest_of": str(IMAGE)}):
         record = event["Records"][0] | {"body": json.dumps(body)}
@@ -210,7 +211,7 @@ def test_a_deployment_is_always_answered(monkeypatch: pytest.MonkeyPatch, fails:
     class Context(LambdaContext):
         log_stream_name = "2026/01/05/[1]abc"
 
-    monkeypatch.setattr(wiring, "migrate", migrate)
+    provide("operations.schema_upgrade", SimpleNamespace(run=migrate))
     monkeypatch.setattr(custom_resource, "_send", lambda url, answer: answers.append((url, answer)))
     event = golden("cloudformation/create_migration.json")
     migrate_database(event, Context())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.authorizer.handler import handler
-from imagemarket import wiring
+from tests.provided import provide
 from tests.unit.identity.kit import Kit
 from tests.unit.identity.test_tokens import ACCOUNT, FORGERIES, claims, signed
 
@@ -19,7 +19,7 @@ from tests.unit.identity.test_tokens import ACCOUNT, FORGERIES, claims, signed
 @pytest.fixture
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     kit = Kit()
-    monkeypatch.setattr(wiring, "token_verifier", lambda: kit.verifier)
+    provide("identity.token_verifier", kit.verifier)
     return kit
 
 

@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
 from functions.provision_keys.handler import handler
-from imagemarket import wiring
 from imagemarket.identity.signing_keys import NoSigningKeys, SigningKeyProvisioner, SigningKeys, thumbprint
 from imagemarket.platform import custom_resource
+from tests.provided import provide
 from tests.unit.identity.kit import public_jwks, signing_keys
 
 
@@ -142,7 +142,7 @@ def test_cloudformation_is_told_and_a_delete_leaves_the_keys(
     monkeypatch: pytest.MonkeyPatch, request_type: str
 ) -> None:
     deployment, told = Deployment(signing_keys().to_json(), None), Told()
-    monkeypatch.setattr(wiring, "signing_key_provisioner", lambda: deployment.provisioner)
+    provide("identity.signing_key_provisioner", deployment.provisioner)
     monkeypatch.setattr(custom_resource, "_send", told)
     event = {
         "RequestType": request_type,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from imagemarket import wiring
 from imagemarket.cli.users import app
+from tests.provided import provide
 from tests.unit.identity.kit import EMAIL, PASSWORD, Kit
 
 run = CliRunner().invoke
@@ -15,7 +15,7 @@ run = CliRunner().invoke
 @pytest.fixture
 def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
     kit = Kit()
-    monkeypatch.setattr(wiring, "identity", lambda: kit.identity)
+    provide("identity.service", kit.identity)
     monkeypatch.setenv("MARKET_DATABASE_SECRET_ARN", "given")
     monkeypatch.delenv("MARKET_PASSWORD", raising=False)
     return kit

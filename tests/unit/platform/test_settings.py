@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from imagemarket.platform.settings import MissingSetting, Settings
+from imagemarket.catalog.settings import CatalogSettings
+from imagemarket.platform.settings import MissingSetting, settings_classes
 
 PAGE = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
 
@@ -16,24 +17,29 @@ PAGE = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="
 def test_the_page_lists_every_setting_with_its_default() -> None:
     section = PAGE.partition("## What `./market` reads")[0]
     listed = dict(re.findall(r"^\| `MARKET_(\w+)` \|.*\| (?:`(.*)`)? *\|$", section, flags=re.MULTILINE))
-    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+    defaults = {name.upper(): field.default for each in settings_classes() for name, field in each.model_fields.items()}
     fields = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in defaults.items()}
     assert listed == fields
 
 
 def test_every_setting_says_what_it_means() -> None:
-    assert all(field.description for field in Settings.model_fields.values())
+    assert all(field.description for each in settings_classes() for field in each.model_fields.values())
 
 
 def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MARKET_WORK_BUCKET", raising=False)
     with pytest.raises(MissingSetting, match="MARKET_WORK_BUCKET"):
-        _ = Settings().work_bucket
+        _ = CatalogSettings().work_bucket
 
 
 def test_settings_are_read_once_and_never_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKET_WORK_BUCKET", "work")
-    settings = Settings()
+    settings = CatalogSettings()
     assert settings.work_bucket == "work"
     with pytest.raises(ValidationError):
         settings.work_bucket = "other"
+
+
+def test_a_setting_is_one_rooms() -> None:
+    names = [name for each in settings_classes() for name in each.model_fields]
+    assert len(names) == len(set(names))

@@ -7,11 +7,11 @@ from typing import Any, Self
 import pytest
 from typer.testing import CliRunner
 
-from imagemarket import wiring
 from imagemarket.cli import catalogue
 from imagemarket.cli.app import app
 from imagemarket.platform.errors import NotFound
 from imagemarket.search.indexing.reindex import Differences
+from tests.provided import provide
 
 
 class _Upkeep:
@@ -33,7 +33,7 @@ class _Upkeep:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, upkeep: _Upkeep, *words: str) -> Any:
-    monkeypatch.setattr(wiring, "search_upkeep", lambda: upkeep)
+    provide("search.upkeep", upkeep)
     monkeypatch.setenv("MARKET_DATABASE_SECRET_ARN", "given")
     return CliRunner().invoke(app, ["search", *words])
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagemarket.app import app
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageType
 from imagemarket.platform.clock import ManualClock
@@ -34,6 +35,7 @@ from imagemarket.search.models import (
     Sort,
 )
 from imagemarket.search.service import Patience, Search
+from tests.provided import provide
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 
 Ask = Callable[..., SearchPage]
@@ -655,16 +657,8 @@ def test_the_second_reader_gives_documents_back_while_the_first_is_away(engine: 
 def test_the_second_reader_is_another_engine_that_keeps_documents(
     monkeypatch: pytest.MonkeyPatch, keyword: str, vector: str, second: str | None
 ) -> None:
-    from imagemarket import wiring
-
     monkeypatch.setenv("MARKET_KEYWORD_ENGINE", keyword)
     monkeypatch.setenv("MARKET_VECTOR_ENGINE", vector)
-    monkeypatch.setattr(wiring, "postgres_search", lambda: "postgres")
-    monkeypatch.setattr(wiring, "opensearch", lambda: "opensearch")
-    for part in (wiring.settings, wiring.second_reader):
-        part.cache_clear()
-    try:
-        assert wiring.second_reader() == second
-    finally:
-        for part in (wiring.settings, wiring.second_reader):
-            part.cache_clear()
+    provide("search.postgres", "postgres")
+    provide("search.opensearch", "opensearch")
+    assert app().search.second_reader == second

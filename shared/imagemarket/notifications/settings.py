@@ -1,0 +1,16 @@
+"""How contributors are told."""
+
+from __future__ import annotations
+
+from imagemarket.platform.settings import UNSET, RoomSettings
+
+
+class NotificationsSettings(RoomSettings):
+    """How contributors are told."""
+
+    webhooks_queue_url: str = UNSET
+    """SQS queue that wakes `call_webhooks` for a delivery."""
+    webhook_loopback: bool = False
+    """Whether webhooks may lead to this machine, and there without TLS; for one machine's cloud alone."""
+    mail: str = UNSET
+    """How e-mail goes out: `ses:SENDER`, or `file:FOLDER` for one machine."""
