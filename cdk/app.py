@@ -4,25 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from aws_cdk import App, Environment, Tags
+from aws_cdk import App, Tags
 
-from cdk.stacks.application import ApplicationStack
-from cdk.stacks.state import StateStack
+from cdk.capabilities.delivery import Delivery
+from cdk.capabilities.docs import Docs
+from cdk.capabilities.gateway import Gateway
+from cdk.capabilities.identity import Identity
+from cdk.capabilities.image_search import ImageSearch
+from cdk.capabilities.ingestion import Ingestion
+from cdk.capabilities.notifications import Notifications
+from cdk.capabilities.operations import Operations
+from cdk.capabilities.pages import Pages
+from cdk.capabilities.recovery import Recovery
+from cdk.capabilities.schema import Schema
+from cdk.capabilities.search import Search
+from cdk.capabilities.uploads import Uploads
+from cdk.foundation.capability import Capability
+from cdk.foundation.market import Market
 from cdk.stages.local import local_stage
 from cdk.stages.model import Stage
 
 STAGES: Mapping[str, Callable[[], Stage]] = {"local": local_stage}
 """The stages there are, each made when it is asked for."""
 
+CAPABILITIES: tuple[type[Capability], ...] = (
+    Schema,
+    Search,
+    ImageSearch,
+    Notifications,
+    Identity,
+    Uploads,
+    Ingestion,
+    Recovery,
+    Delivery,
+    Pages,
+    Docs,
+)
+"""In this order: whoever has a queue is made before those who send to it."""
 
-def build(app: App, stage: Stage) -> tuple[StateStack, ApplicationStack]:
-    """The two stacks of a stage: what must outlive a deployment, and what can be deployed again any time."""
-    where = Environment(account=stage.account, region=stage.region)
-    state = StateStack(app, f"{stage.prefix}-state", stage=stage, env=where)
-    application = ApplicationStack(app, f"{stage.prefix}-application", stage=stage, state=state, env=where)
+OVER_ALL = (Operations, Gateway)
+"""Made last, since they look at the queues, schedules and functions of all the others."""
+
+
+def build(app: App, stage: Stage) -> Market:
+    """The stacks of a stage: what must outlive a deployment, and one for each group of capabilities."""
+    market = Market(app, stage)
+    for capability in (*CAPABILITIES, *OVER_ALL):
+        capability(market)
     for name, value in {"application": "imagemarket", "stage": stage.name}.items():
         Tags.of(app).add(name, value)
-    return state, application
+    return market
 
 
 def chosen_stage(app: App) -> Stage:

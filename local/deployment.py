@@ -26,8 +26,11 @@ from local.valkey import url_of
 DATABASE = "imagemarket"
 _OWNER_SECRET = "imagemarket-local-database-owner"  # noqa: S105 - its name
 _SOURCES = ("cdk", "functions", "shared/imagemarket", "state_machines", "requirements/up.txt", "package-lock.json")
+_BEFORE_GROUPS = "imagemarket-local-application"
+"""The one stack in which everything was that is deployed anew at any time, before each group got a stack of its own."""
+_GONE_WITHIN_S = 300
 _KEPT_WITHIN_S = 60
-_COUNT = re.compile(r"\|\s*(\d+)/(\d+)\s*\|")
+_COUNT = re.compile(r"^imagemarket-local-(\w+)\s*\|\s*(\d+)/(\d+)\s*\|")
 
 
 def database_address(layout: Layout) -> str:
@@ -128,15 +131,50 @@ def deploy(layout: Layout, say: Say) -> None:
         make_private(outside)
         _cdk([cdk, "bootstrap", f"aws://{ACCOUNT}/{REGION}"], layout, outside, environment, say)
     _keep_owner_login(layout)
+    _remove_stack_of_before(layout, say)
     say("synthesis")
     draft = layout.run / "outputs.json"
     draft.unlink(missing_ok=True)
     _cdk(deploy_command(layout, draft), layout, REPOSITORY, environment, say)
     _bound_functions(layout)
-    stacks = list(json.loads(draft.read_text()))
+    stacks = list(_templates(layout))
     _wait_until_kept(layout, ["CDKToolkit", *stacks])
     write_private(layout.outputs_file, draft.read_text())
     write_private(stamp, json.dumps({"digest": wanted, "stacks": stacks}))
+
+
+def _remove_stack_of_before(layout: Layout, say: Say) -> None:
+    """Remove the stack that holds what the groups' stacks would make beside it under the same names. What outlives a
+    deployment is in another one; an image that is in work meanwhile is taken up by the sweeper.
+
+    Raises:
+        LocalError: It does not go.
+    """
+    from botocore.exceptions import ClientError, WaiterError
+
+    client = aws_client(layout, "cloudformation")
+    try:
+        client.describe_stacks(StackName=_BEFORE_GROUPS)
+    except ClientError:
+        return
+    say("a stack of before goes")
+    try:
+        client.delete_stack(StackName=_BEFORE_GROUPS)
+        waiter = client.get_waiter("stack_delete_complete")
+        waiter.wait(StackName=_BEFORE_GROUPS, WaiterConfig={"Delay": 1, "MaxAttempts": _GONE_WITHIN_S})
+    except (ClientError, WaiterError) as error:
+        raise LocalError(f"the stack {_BEFORE_GROUPS} of an older clone does not go: {error}") from error
+
+
+def _templates(layout: Layout) -> dict[str, Path]:
+    """The template of each stack that was synthesised last, by its name."""
+    folder = layout.state / "cdk.out"
+    artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"]
+    return {
+        name: folder / artifact["properties"]["templateFile"]
+        for name, artifact in artifacts.items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
 
 
 def _wait_until_kept(layout: Layout, stacks: list[str]) -> None:
@@ -151,7 +189,7 @@ def _wait_until_kept(layout: Layout, stacks: list[str]) -> None:
 def _bound_functions(layout: Layout) -> None:
     """Reserve the concurrency that the templates ask for, which the emulator's CloudFormation passes over."""
     client = aws_client(layout, "lambda")
-    for template in (layout.state / "cdk.out").glob("*.template.json"):
+    for template in _templates(layout).values():
         for resource in json.loads(template.read_text())["Resources"].values():
             wanted = resource.get("Properties", {}).get("ReservedConcurrentExecutions")
             if resource["Type"] == "AWS::Lambda::Function" and wanted is not None:
@@ -196,7 +234,7 @@ def _cdk(command: list[str], layout: Layout, folder: Path, environment: dict[str
                     text = line.decode(errors="replace").rstrip()
                     words.append(text)
                     if found := _COUNT.search(text):
-                        say(f"{found[1]} of {found[2]} resources")
+                        say(f"{found[1]}, {found[2]} of {found[3]} resources")
 
             reader = threading.Thread(target=follow)
             reader.start()

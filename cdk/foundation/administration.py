@@ -7,18 +7,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.foundation.queues import Queues
+from cdk.foundation.market import Market
 from cdk.foundation.rules import acknowledge
-from cdk.foundation.schedules import Schedules
-from cdk.foundation.secrets import Secret
-from cdk.stages.model import Stage
+from imagemarket.platform.roles import DatabaseRole
 
 LISTING_QUEUES = iam.PolicyStatement(actions=["sqs:ListQueues"], resources=["*"])
 """Names of queues; SQS knows no resource for it."""
 
 
 def dead_letter_permissions(dead: list[sqs.Queue], sources: list[sqs.Queue]) -> list[iam.PolicyStatement]:
-    """Leave to look through dead letters, take some out, and send them where they came from."""
+    """Look through dead letters, take some out, and send them where they came from."""
     return [
         LISTING_QUEUES,
         iam.PolicyStatement(
@@ -40,39 +38,34 @@ class DeadLetterOperatorPolicy(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: Stage,
-        queues: Queues,
-        dead_runs: sqs.Queue,
-        schedules: Schedules,
-        database: Secret,
-        stacks: list[Stack],
+        market: Market,
     ) -> None:
+        """Of the queues and schedules that there are by now; its own stack tells the command a stage's settings."""
         super().__init__(scope, construct_id)
-        dead = [*(dead for _, dead in queues.pairs), dead_runs]
-        executions = Stack.of(self).format_arn(
-            service="states", resource=f"execution:{stage.prefix}-ingest_image:*", arn_format=None
-        )
+        queues = market.state.queues
+        dead = [*queues.dead.values(), market.state.dead_runs.queue]
+        executions = market.executions.arn
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
-            managed_policy_name=f"{stage.prefix}-dead-letters",
+            managed_policy_name=f"{market.stage.prefix}-dead-letters",
             description="imagemarket: look at dead letters, replay, purge, export and import them",
             statements=[
-                *dead_letter_permissions(dead, [source for source, _ in queues.pairs]),
+                *dead_letter_permissions(dead, [each.queue for each in queues.all.values()]),
                 # an import brings messages back among the dead letters
                 iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in dead]),
                 iam.PolicyStatement(
-                    actions=["lambda:InvokeFunction"], resources=[job.arn for _, job in schedules.jobs]
+                    actions=["lambda:InvokeFunction"],
+                    resources=[market.function_arn(job.name) for _, job in market.schedules],
                 ),
-                iam.PolicyStatement(
-                    actions=["events:ListTargetsByRule"], resources=[rule.rule_arn for rule, _ in schedules.jobs]
-                ),
+                iam.PolicyStatement(actions=["events:ListTargetsByRule"], resources=[*market.rule_arns()]),
                 iam.PolicyStatement(
                     actions=["states:DescribeExecution", "states:GetExecutionHistory"], resources=[executions]
                 ),
-                database.read_permission(),
+                market.secrets.roles[DatabaseRole.OPERATOR].read_permission(),
                 iam.PolicyStatement(
-                    actions=["cloudformation:DescribeStacks"], resources=[stack.stack_id for stack in stacks]
+                    actions=["cloudformation:DescribeStacks"],
+                    resources=[market.state.stack_id, Stack.of(self).stack_id],
                 ),
             ],
         )

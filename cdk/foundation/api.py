@@ -8,20 +8,20 @@ among them. So a function answers it, with 204, and no authorizer is asked.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk.foundation.assets import FUNCTIONS
 from cdk.foundation.function import MarketFunction
+from cdk.foundation.market import Market
 from cdk.foundation.rules import acknowledge
-from cdk.stages.model import Stage
 from imagemarket.platform import cors
 
 AUTHORIZER_RESULT = Duration.seconds(60)
@@ -77,11 +77,11 @@ class Api(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: Stage,
-        functions: Mapping[str, MarketFunction],
-        authorizer: MarketFunction,
+        market: Market,
     ) -> None:
+        """Raises KeyError for a route whose function no capability made."""
         super().__init__(scope, construct_id)
+        stage, authorizer = market.stage, market.functions["authorizer"]
         self.api = apigateway.HttpApi(
             self,
             "Api",
@@ -114,11 +114,12 @@ class Api(Construct):
         self._integrations = {
             name: integrations.HttpLambdaIntegration(
                 name,
-                function.function,  # pyright: ignore[reportArgumentType]
+                self._reach(market, function),  # pyright: ignore[reportArgumentType]
                 payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
                 timeout=Duration.seconds(min(29, function.seconds)),
             )
-            for name, function in functions.items()
+            for name in sorted({route.function for route in routes()})
+            for function in [market.functions[name]]
         }
         for route in routes():
             self._add(route)
@@ -144,6 +145,17 @@ class Api(Construct):
         assert isinstance(resource, apigateway.CfnStage)
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=access_logs.log_group_arn, format=json.dumps(_ACCESS_LOG)
+        )
+
+    def _reach(self, market: Market, function: MarketFunction) -> lambda_.IFunction:
+        """The function itself; where it is in another stack, by its name (see `Market.function_arn`)."""
+        if Stack.of(function) is Stack.of(self):
+            return function.function  # pyright: ignore[reportReturnType]
+        return lambda_.Function.from_function_attributes(
+            self,
+            f"{function.node.id}Function",
+            function_arn=market.function_arn(function.name),
+            same_environment=True,
         )
 
     def _add(self, route: Route) -> None:

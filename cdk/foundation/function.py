@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -14,6 +12,7 @@ from constructs import Construct
 from cdk.foundation.assets import stage_function
 from cdk.foundation.layers import Layers, with_core
 from cdk.foundation.rules import acknowledge
+from cdk.foundation.use import Use, allow
 from cdk.stages.model import Load, Stage
 from imagemarket.platform.metrics import NAMESPACE
 
@@ -33,16 +32,14 @@ class MarketFunction(Construct):
         memory_mb: int,
         load: Load,
         layers: Layers,
-        layer_names: Sequence[str],
-        settings: Mapping[str, str],
-        grants: Iterable[iam.PolicyStatement],
+        use: Use,
         dead_letters: sqs.IQueue | None = None,
     ) -> None:
-        """`settings` are fields of `Settings` by name; `grants` are all that its role may do besides logging."""
+        """`use` is all that it is told, and all that its role may do besides logging."""
         super().__init__(scope, construct_id)
         self.name = name
         self.seconds = seconds
-        self.packages = with_core(layer_names)
+        self.packages = with_core(use.layers)
         """The folders of `layers/` whose packages it needs."""
         log_group = logs.LogGroup(
             self,
@@ -58,7 +55,7 @@ class MarketFunction(Construct):
             description=f"imagemarket: {name}",
         )
         log_group.grant_write(role)
-        for statement in grants:
+        for statement in use.permissions:
             role.add_to_policy(statement)
         asset = lambda_.Code.from_asset(str(stage_function(name, interpreter=stage.compute.interpreter)))
         self.function = lambda_.Function(
@@ -72,7 +69,7 @@ class MarketFunction(Construct):
             architecture=lambda_.Architecture.ARM_64,
             code=asset,
             handler=f"functions.{name}.handler.handler",
-            layers=layers.of(layer_names),
+            layers=layers.of(use.layers),
             role=role,  # pyright: ignore[reportArgumentType]
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
@@ -85,9 +82,11 @@ class MarketFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 # Only AWS's own runtime has somebody who takes traces.
                 "POWERTOOLS_TRACE_DISABLED": "false" if stage.compute.interpreter is None else "true",
-                **{f"MARKET_{field.upper()}": value for field, value in settings.items()},
+                **{f"MARKET_{field.upper()}": value for field, value in use.settings.items()},
             },
         )
+        for finding in use.accepted:
+            finding.on(role)
         acknowledge(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray takes segments from a role, and knows no resources.")
         if stage.compute.interpreter is not None:
             acknowledge(
@@ -110,6 +109,10 @@ class MarketFunction(Construct):
     @property
     def arn(self) -> str:
         return self.function.function_arn
+
+    def invoke(self, setting: str) -> Use:
+        """Call it and wait for the answer; `setting` is told its name."""
+        return Use({setting: self.function_name}) + allow("lambda:InvokeFunction", on=self.arn)
 
     @property
     def policy(self) -> Construct:

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.foundation.rules import acknowledge
+from cdk.foundation.use import Use, allow
 from cdk.stages.model import Stage
-from imagemarket.catalog.keys import Folder
 
 MAX_RECEIVES = 3
-
-START_INGESTION_SECONDS = 20
-INDEX_IMAGES_SECONDS = 60
-TELL_CONTRIBUTORS_SECONDS = 30
-CALL_WEBHOOKS_SECONDS = 40
-END_EXECUTIONS_SECONDS = 60
-"""Limits of the consumers; a message stays hidden six times as long, as AWS advises for event sources."""
 
 
 class DeadLetters(Construct):
@@ -45,75 +38,90 @@ class DeadLetters(Construct):
         )
 
 
-class Queues(Construct):
-    """`uploads`: originals that arrived. `index`: images whose search documents changed. `notifications`: images whose
-    contributors have something to be told. `webhooks`: deliveries that are due. `endings`: executions that ended
-    badly."""
+class DeadRuns(DeadLetters):
+    """Runs of scheduled jobs that failed each time, of every stack."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, originals: s3.IBucket) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        self.name = f"{stage.prefix}-schedules-dead"
+        super().__init__(scope, construct_id, name=self.name)
+        acknowledge(
+            self.queue, "AwsSolutions-SQS3", "It is where dead letters end, of functions and rules in other stacks."
+        )
+
+    def beside(self, scope: Construct) -> sqs.IQueue:
+        """The queue as a schedule of another stack names it: by a reference, its policy would need the schedule's stack
+        before this one, and the schedule this one before that."""
+        arn = Stack.of(self).format_arn(service="sqs", resource=self.name)
+        return sqs.Queue.from_queue_arn(scope, "DeadRuns", arn)
+
+    def accept_runs_of(self, rule_name: str) -> None:
+        """Let the schedule of this name send what it could not run."""
+        rule = Stack.of(self).format_arn(service="events", resource="rule", resource_name=rule_name)
+        self.queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],  # pyright: ignore[reportArgumentType]
+                actions=["sqs:SendMessage"],
+                resources=[self.queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule}},
+            )
+        )
+
+
+class WorkQueue:
+    """A queue whose messages a function works through, and where they end that failed each time."""
+
+    def __init__(self, name: str, queue: sqs.Queue, dead: sqs.Queue, *, consumer_seconds: int) -> None:
+        self.name = name
+        self.queue = queue
+        self.dead = dead
+        self.consumer_seconds = consumer_seconds
+
+    def send(self) -> Use:
+        """Send messages."""
+        setting = f"{self.name.replace('-', '_')}_queue_url"
+        return Use({setting: self.queue.queue_url}) + allow("sqs:SendMessage", on=self.queue.queue_arn)
+
+
+class Queues(Construct):
+    """The queues of all capabilities. They outlive every deployment, with what waits in them."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
-        self.pairs: list[tuple[sqs.Queue, sqs.Queue]] = []
-        """Every queue with its dead letters."""
-        self.uploads, self.uploads_dead = self._queue("Uploads", consumer_seconds=START_INGESTION_SECONDS)
-        self.index, self.index_dead = self._queue("Index", consumer_seconds=INDEX_IMAGES_SECONDS)
-        self.notifications, _ = self._queue("Notifications", consumer_seconds=TELL_CONTRIBUTORS_SECONDS)
-        self.webhooks, _ = self._queue("Webhooks", consumer_seconds=CALL_WEBHOOKS_SECONDS)
-        self.endings, self.endings_dead = self._queue("Endings", consumer_seconds=END_EXECUTIONS_SECONDS)
-        self._tell(
-            "OriginalArrived",
-            "an original arrived",
-            self.uploads,
-            self.uploads_dead,
-            events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [originals.bucket_name]},
-                    "object": {"key": [{"prefix": f"{Folder.ORIGINALS}/"}]},
-                },
-            ),
-        )
-        # A machine that timed out or was aborted cannot catch it itself. It is named, since it is deployed later.
-        machine = Stack.of(self).format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name=stage.saga_name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        self._tell(
-            "EndedBadly",
-            "an execution ended badly",
-            self.endings,
-            self.endings_dead,
-            events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [machine], "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
-            ),
-        )
+        self.all: dict[str, WorkQueue] = {}
+        """By name."""
 
-    def _tell(
-        self, construct_id: str, what: str, queue: sqs.Queue, dead: sqs.Queue, pattern: events.EventPattern
-    ) -> None:
-        """Sends events to a queue; what EventBridge itself cannot deliver within a day joins its dead letters."""
-        target: Any = targets.SqsQueue(
-            queue, dead_letter_queue=dead, retry_attempts=185, max_event_age=Duration.hours(24)
-        )
-        events.Rule(self, construct_id, description=f"imagemarket: {what}", event_pattern=pattern, targets=[target])
-
-    def _queue(self, name: str, *, consumer_seconds: int) -> tuple[sqs.Queue, sqs.Queue]:
-        physical = f"{self._stage.prefix}-{name.lower()}"
-        dead = DeadLetters(self, f"{name}Dead", name=f"{physical}-dead").queue
+    def add(self, name: str, *, consumer_seconds: int) -> WorkQueue:
+        """A queue whose messages stay hidden six times as long as their consumer may take, as AWS advises for event
+        sources."""
+        construct_id = "".join(word.capitalize() for word in name.split("-"))
+        dead = DeadLetters(self, f"{construct_id}Dead", name=f"{self._stage.prefix}-{name}-dead").queue
         queue = sqs.Queue(
             self,
-            name,
-            queue_name=physical,
+            construct_id,
+            queue_name=f"{self._stage.prefix}-{name}",
             visibility_timeout=Duration.seconds(6 * consumer_seconds),
             retention_period=Duration.days(4),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_RECEIVES),
         )
-        self.pairs.append((queue, dead))
-        return queue, dead
+        CfnOutput(Stack.of(self), f"{construct_id}QueueUrl", value=queue.queue_url)
+        self.all[name] = WorkQueue(name, queue, dead, consumer_seconds=consumer_seconds)
+        return self.all[name]
+
+    def listen(self, queue: WorkQueue, construct_id: str, description: str, pattern: events.EventPattern) -> None:
+        """Send events to a queue; what EventBridge itself cannot deliver within a day joins its dead letters.
+
+        The rule lies here and not with its capability, since the queue's policy names it.
+        """
+        target: Any = targets.SqsQueue(
+            queue.queue, dead_letter_queue=queue.dead, retry_attempts=185, max_event_age=Duration.hours(24)
+        )
+        description = f"imagemarket: {description}"
+        events.Rule(self, construct_id, description=description, event_pattern=pattern, targets=[target])
+
+    @property
+    def dead(self) -> dict[str, sqs.Queue]:
+        """Dead letters, by the queue that they come from."""
+        return {name: queue.dead for name, queue in self.all.items()}

@@ -15,7 +15,8 @@ from constructs import Construct
 
 from cdk.foundation.assets import REPOSITORY
 from cdk.foundation.function import MarketFunction
-from cdk.foundation.rules import acknowledge
+from cdk.foundation.rules import Accepted, acknowledge
+from cdk.foundation.use import Use, allow
 from cdk.stages.model import Stage, ThrottleRetry
 
 THROTTLED = "Lambda.TooManyRequestsException"
@@ -46,6 +47,40 @@ def definition_for(retry: ThrottleRetry | None, definition: str) -> str:
     return json.dumps(json.loads(definition, object_hook=change), separators=(",", ":"))
 
 
+class Executions:
+    """The saga's executions, by its name: whoever uses them is deployed before it or in another stack."""
+
+    def __init__(self, stack: Stack, stage: Stage) -> None:
+        self.machine_arn = stack.format_arn(
+            service="states",
+            resource="stateMachine",
+            resource_name=stage.saga_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.arn = stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{stage.saga_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    def start(self) -> Use:
+        """Start one."""
+        return Use({"state_machine_arn": self.machine_arn}) + allow("states:StartExecution", on=self.machine_arn)
+
+    def watch(self) -> Use:
+        """Ask after them and stop them."""
+        actions = ("states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution")
+        return allow(*actions, on=self.arn) + Use(
+            accepted=(
+                Accepted(
+                    f"AwsSolutions-IAM5[Resource::{self.arn}]",
+                    "The executions of one machine, which are named after images that nobody knows beforehand.",
+                ),
+            )
+        )
+
+
 class Saga(Construct):
     """May call its own steps and nothing else."""
 
@@ -66,11 +101,10 @@ class Saga(Construct):
         role.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[step.arn for step in steps.values()])
         )
-        self.name = stage.saga_name
         self.machine = sfn.StateMachine(
             self,
             "Machine",
-            state_machine_name=self.name,
+            state_machine_name=stage.saga_name,
             state_machine_type=stage.workflow.type,
             definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions={name: step.arn for name, step in steps.items()},
@@ -81,7 +115,7 @@ class Saga(Construct):
                     self,
                     "Logs",
                     # Step Functions gives up on log groups whose names do not begin like this (policy size limits).
-                    log_group_name=f"/aws/vendedlogs/states/{self.name}",
+                    log_group_name=f"/aws/vendedlogs/states/{stage.saga_name}",
                     retention=stage.log_retention,
                     removal_policy=RemovalPolicy.DESTROY,
                 ),
@@ -93,22 +127,4 @@ class Saga(Construct):
             role,
             "AwsSolutions-IAM5[Resource::*]",
             "Log deliveries and X-Ray have no resources to name; the functions are named one by one.",
-        )
-
-    def start_permission(self) -> iam.PolicyStatement:
-        """Leave to start executions."""
-        return iam.PolicyStatement(actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
-
-    def watch_permission(self) -> iam.PolicyStatement:
-        """Leave to ask after executions and to stop them."""
-        return iam.PolicyStatement(
-            actions=["states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"],
-            resources=[
-                Stack.of(self).format_arn(
-                    service="states",
-                    resource="execution",
-                    resource_name=f"{self.name}:*",
-                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                )
-            ],
         )

@@ -12,6 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.foundation.rules import acknowledge
+from cdk.foundation.use import Use, allow
 from cdk.stages.model import Stage
 from imagemarket.platform.roles import DatabaseRole
 
@@ -26,11 +27,13 @@ class Secret(Construct):
         *,
         stage: Stage,
         description: str,
+        setting: str | None = None,
         username: str | None = None,
         not_rotated_because: str,
     ) -> None:
-        """A string of 64 letters and digits, or `{username, password}` with one."""
+        """A string of 64 letters and digits, or `{username, password}` with one. `setting` is told its ARN."""
         super().__init__(scope, construct_id)
+        self._setting = setting
         secret = secretsmanager.Secret(
             self,
             "Secret",
@@ -48,13 +51,16 @@ class Secret(Construct):
         self.arn = resource.attr_id
         acknowledge(secret, "AwsSolutions-SMG4", not_rotated_because)
 
-    def read_permission(self) -> iam.PolicyStatement:
-        """Leave to read its current value."""
-        return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.arn])
+    def read(self) -> Use:
+        """Read its current value."""
+        return Use({self._setting: self.arn} if self._setting else {}, (self.read_permission(),))
 
-    def write_permission(self) -> iam.PolicyStatement:
-        """Leave to give it a new value."""
-        return iam.PolicyStatement(actions=["secretsmanager:PutSecretValue"], resources=[self.arn])
+    def write(self) -> Use:
+        """Give it a new value."""
+        return self.read() + allow("secretsmanager:PutSecretValue", on=self.arn)
+
+    def read_permission(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[self.arn])
 
 
 class Secrets(Construct):
@@ -79,6 +85,7 @@ class Secrets(Construct):
             "SigningKey",
             stage=stage,
             description="imagemarket: the private RS256 keys that sign access tokens; made by provision_keys",
+            setting="signing_key_secret_arn",
             not_rotated_because="A new key must be published before it signs; provision_keys keeps that order, a "
             "rotation by the clock does not.",
         )
@@ -87,5 +94,6 @@ class Secrets(Construct):
             "CursorKey",
             stage=stage,
             description="imagemarket: signs search cursors",
+            setting="cursor_secret_arn",
             not_rotated_because="It guards pages of public results for a day; a change breaks every page being read.",
         )

@@ -4,17 +4,86 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from cdk.foundation.rules import acknowledge
+from cdk.foundation.rules import Accepted, acknowledge
+from cdk.foundation.use import Use
 from cdk.stages.model import Stage
 from imagemarket.catalog.keys import Folder
 
 ENDED_TAG = {"state": "ended"}
 RETRY_WINDOW_DAYS = 30
 """As `imagemarket.ingestion.models` has them: compensation tags by them."""
+
+
+class Bucket:
+    """A bucket whose folders functions use one by one."""
+
+    def __init__(self, bucket: s3.Bucket, *, setting: str, stage: Stage) -> None:
+        """`setting` is told its name."""
+        self.bucket = bucket
+        # an emulator's buckets are addressed by path
+        self.settings = {"stage": stage.name, setting: bucket.bucket_name}
+
+    def allow(self, folder: str, *actions: str) -> Use:
+        """Some actions on the objects of a folder."""
+        return Use(
+            self.settings,
+            (
+                iam.PolicyStatement(
+                    actions=[f"s3:{action}" for action in actions],
+                    resources=[self.bucket.arn_for_objects(f"{folder}/*")],
+                ),
+            ),
+            accepted=(
+                Accepted(
+                    f"AwsSolutions-IAM5[Resource::{self._exported_arn}/{folder}/*]",
+                    "One folder of one bucket; the objects in it have names that nobody knows beforehand.",
+                ),
+            ),
+        )
+
+    def list(self, *folders: str) -> Use:
+        """Allows listing key prefixes. Without it S3 answers 403 instead of 404 for a missing key."""
+        return Use(
+            self.settings,
+            (
+                iam.PolicyStatement(
+                    actions=["s3:ListBucket"],
+                    resources=[self.bucket.bucket_arn],
+                    conditions={"StringLike": {"s3:prefix": [f"{folder}/*" for folder in folders]}},
+                ),
+            ),
+        )
+
+    def read(self, folder: str) -> Use:
+        """Get objects of a folder."""
+        return self.allow(folder, "GetObject")
+
+    def write(self, folder: str) -> Use:
+        """Put objects into a folder."""
+        return self.allow(folder, "PutObject")
+
+    def replace(self, folder: str) -> Use:
+        """Put the objects of a folder, list them, and delete those that were made before."""
+        return self.allow(folder, "PutObject", "DeleteObject") + self.list(folder)
+
+    def clear(self, *folders: str) -> Use:
+        """List objects of some folders and delete them."""
+        return sum((self.allow(folder, "DeleteObject") for folder in folders), self.list(*folders))
+
+    def tag(self, folder: str) -> Use:
+        """Mark objects of a folder and their versions for a lifecycle rule, or take the mark off."""
+        return self.allow(folder, "PutObjectTagging", "PutObjectVersionTagging")
+
+    @property
+    def _exported_arn(self) -> str:
+        """The name by which other stacks import its ARN, as a check of their templates reads it."""
+        owner = Stack.of(self.bucket)
+        return owner.resolve(owner.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
 
 
 class Storage(Construct):
@@ -38,7 +107,7 @@ class Storage(Construct):
             "AwsSolutions-S1",
             "This is where the other buckets' access logs go; its own would log themselves.",
         )
-        self.originals = self._bucket(
+        originals = self._bucket(
             "Originals",
             versioned=True,
             removal_policy=stage.removal,
@@ -84,12 +153,12 @@ class Storage(Construct):
             ],
         )
         # Natively, since CDK's own switch for it deploys a function that edits the bucket afterwards.
-        bucket = self.originals.node.default_child
+        bucket = originals.node.default_child
         assert isinstance(bucket, s3.CfnBucket)
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
-        self.work = self._bucket(
+        work = self._bucket(
             "Work",
             removal_policy=RemovalPolicy.DESTROY,  # it can be made again from the originals
             cors=[
@@ -107,7 +176,10 @@ class Storage(Construct):
                 abandoned,
             ],
         )
-        self.renditions = self._bucket("Renditions", removal_policy=stage.removal, lifecycle_rules=[abandoned])
+        renditions = self._bucket("Renditions", removal_policy=stage.removal, lifecycle_rules=[abandoned])
+        self.originals = Bucket(originals, setting="originals_bucket", stage=stage)
+        self.work = Bucket(work, setting="work_bucket", stage=stage)
+        self.renditions = Bucket(renditions, setting="renditions_bucket", stage=stage)
 
     @property
     def _private(self) -> dict[str, Any]:

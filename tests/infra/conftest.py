@@ -46,15 +46,21 @@ class Deployment:
     """What a synthesis wrote."""
 
     folder: Path
-    state: Json
-    application: Json
+    stacks: dict[str, Json]
+    """The template of each group."""
 
     @property
-    def stacks(self) -> dict[str, Json]:
-        return {"state": self.state, "application": self.application}
+    def state(self) -> Json:
+        return self.stacks["state"]
+
+    def dependencies(self, group: str) -> set[str]:
+        """The groups that are deployed before this one."""
+        manifest = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+        named = manifest["artifacts"][f"imagemarket-local-{group}"]["dependencies"]
+        return {name.removeprefix("imagemarket-local-") for name in named if not name.endswith(".assets")}
 
     def resources(self, resource_type: str) -> dict[str, Json]:
-        """All resources of a type in either stack, by `stack/logical id`."""
+        """All resources of a type in any stack, by `group/logical id`."""
         return {
             f"{stack}/{name}": resource
             for stack, template in self.stacks.items()
@@ -129,10 +135,12 @@ def synthesize(stage: Stage, folder: Path) -> Deployment:
     from cdk.app import build
 
     app = new_app(folder)
-    stacks = build(app, stage)
+    stacks = build(app, stage).stacks
     app.synth()
-    templates = [folder / f"{stack.stack_name}.template.json" for stack in stacks]
-    return Deployment(folder, *(json.loads(template.read_text(encoding="utf-8")) for template in templates))
+    templates = {group: folder / f"{stack.stack_name}.template.json" for group, stack in stacks.items()}
+    return Deployment(
+        folder, {group: json.loads(path.read_text(encoding="utf-8")) for group, path in templates.items()}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def test_services_are_built_with_all_that_they_are_built_of(settings_read: ReadB
 def test_the_stacks_tell_the_command_line_the_settings_that_its_services_read(
     deployment: Deployment, settings_read: ReadBy
 ) -> None:
-    told = deployment.application["Outputs"]["CommandSettings"]["Value"]
+    told = deployment.stacks["operations"]["Outputs"]["CommandSettings"]["Value"]
     text = (
         told
         if isinstance(told, str)

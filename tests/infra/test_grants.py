@@ -160,7 +160,7 @@ _PLACES = {
     **{rf"Queues{name}Dead": f"{name}Dead" for name in sorted(QUEUES)},
     r":execution:imagemarket-local-ingest_image:\*$": "executions",
     r"DeadRuns": "DeadRuns",
-    r"SagaMachine": "Machine",
+    r":stateMachine:imagemarket-local-ingest_image$": "Machine",
     r":parameter/imagemarket/local/jwks$": "jwks",
     r":endpoint/imagemarket-local-analyse$": "analyse",
 }
@@ -212,7 +212,7 @@ def test_the_state_machine_may_call_its_steps_alone(deployment: Deployment) -> N
     assert calling["Action"] == "lambda:InvokeFunction"
     called = {resource["Fn::GetAtt"][0] for resource in calling["Resource"]}
     assert len(called) == 7
-    assert all(re.match(r"(Inspect|Detect|Make|Embed|Publish|Compensate)", name) for name in called)
+    assert all(re.match(r"Ingestion(Inspect|Detect|Make|Embed|Publish|Compensate)", name) for name in called)
     others = {action for statement in policy if statement is not calling for action in statement["Action"]}
     assert {action.split(":")[0] for action in others} == {"logs", "xray"}
 

@@ -99,8 +99,7 @@ Kind = tuple[str, ...]
 def _packages(stage: Stage, folder: Path) -> dict[str, Kind]:
     from cdk.app import build
 
-    _, application = build(new_app(folder), stage)
-    return {name: function.packages for name, function in application.functions.items()}
+    return {name: function.packages for name, function in build(new_app(folder), stage).functions.items()}
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +113,8 @@ def carried(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[Sear
 
 def _left_out(engines: SearchEngines) -> set[str]:
     """Modules of engines that a stage does not use."""
-    return {f"imagemarket.search.{engine}" for engine in {"opensearch", "qdrant"} - {engines.keyword, engines.vector}}
+    left_out = {"opensearch", "qdrant"} - {engines.keyword, engines.vector}
+    return {f"imagemarket.search.engines.{engine}" for engine in left_out}
 
 
 def _source(module: str) -> Path | None:

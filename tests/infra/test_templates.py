@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cdk.app import CAPABILITIES, OVER_ALL
 from cdk.foundation.api import routes
 from cdk.foundation.assets import FUNCTIONS, function_names
 from functions.docs_api.handler import handler as answer_for_the_rest
@@ -226,11 +227,11 @@ def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
         if "ScheduleExpression" in rule["Properties"]
     }
     assert schedules == {
-        "{RelayOutbox": "rate(1 minute)",
-        "{RemediateDeadLetters": "rate(10 minutes)",
-        "{SweepUploads": "rate(1 minute)",
-        "{GatherSearchEvents": "rate(1 minute)",
-        "{RunMaintenance": "cron(20 3 * * ? *)",
+        "{OperationsRelayOutbox": "rate(1 minute)",
+        "{OperationsRemediateDeadLetters": "rate(10 minutes)",
+        "{RecoverySweepUploads": "rate(1 minute)",
+        "{SearchGatherSearchEvents": "rate(1 minute)",
+        "{OperationsRunMaintenance": "cron(20 3 * * ? *)",
     }
 
 
@@ -327,18 +328,19 @@ def test_the_gateway_limits_and_logs_without_what_callers_keep_secret(deployment
 
 
 def test_nobody_is_served_before_there_is_a_schema_and_a_key(deployment: Deployment) -> None:
-    steps = {
-        name.split("/")[1]
-        for kind in ("Custom::DatabaseSchema", "Custom::SigningKeys")
-        for name in deployment.resources(kind)
-    }
-    (gateway,) = deployment.resources("AWS::ApiGatewayV2::Stage").values()
-    assert len(steps) == 2
-    assert steps <= set(gateway["DependsOn"])
+    ((gateway_name, gateway),) = deployment.resources("AWS::ApiGatewayV2::Stage").items()
+    (keys,) = deployment.resources("Custom::SigningKeys")
+    assert keys.split("/")[0] == gateway_name.split("/")[0]
+    assert keys.split("/")[1] in gateway["DependsOn"]
+    (schema,) = deployment.resources("Custom::DatabaseSchema")
+    assert schema.split("/")[0] in deployment.dependencies(gateway_name.split("/")[0])
 
 
 def test_a_deployment_step_waits_for_its_role_and_is_not_waited_for_all_day(deployment: Deployment) -> None:
-    for kind, role in {"Custom::DatabaseSchema": "MigrateDatabase", "Custom::SigningKeys": "ProvisionKeys"}.items():
+    for kind, role in {
+        "Custom::DatabaseSchema": "SchemaMigrateDatabase",
+        "Custom::SigningKeys": "IdentityProvisionKeys",
+    }.items():
         (resource,) = deployment.resources(kind).values()
         assert any(name.startswith(f"{role}RoleDefaultPolicy") for name in resource["DependsOn"])
         assert int(resource["Properties"]["ServiceTimeout"]) <= 660
@@ -372,7 +374,7 @@ def test_each_role_of_the_database_has_a_login_of_its_own(deployment: Deployment
 
 
 def test_the_launcher_is_told_what_it_asks_for(deployment: Deployment) -> None:
-    outputs = {name for template in deployment.stacks.values() for name in template["Outputs"]}
+    outputs = {name for template in deployment.stacks.values() for name in template.get("Outputs", ())}
     assert outputs >= {
         *("ApiUrl", "ApiId", "OriginalsBucket", "WorkBucket", "RenditionsBucket", "StateMachineArn"),
         *("UploadsQueueUrl", "IndexQueueUrl", "DatabaseSecretArn", "SigningKeySecretArn", "JwksParameter"),
@@ -388,10 +390,66 @@ def test_nothing_that_the_emulator_lacks_is_deployed(deployment: Deployment) -> 
     assert "Custom::AWS" not in types
 
 
-def test_the_application_is_deployed_after_what_it_stands_on(deployment: Deployment) -> None:
-    manifest = json.loads((deployment.folder / "manifest.json").read_text(encoding="utf-8"))
-    application = manifest["artifacts"]["imagemarket-local-application"]
-    assert "imagemarket-local-state" in application["dependencies"]
+def test_a_stack_is_deployed_after_what_it_stands_on(deployment: Deployment) -> None:
+    assert deployment.dependencies("state") == set()
+    assert deployment.dependencies("schema") == {"state"}
+    others = set(deployment.stacks) - {"state", "schema", "edge"}
+    assert others == {"search", "engagement", "ingestion", "operations"}
+    for group in others:
+        assert deployment.dependencies(group) == {"state", "schema"}, group
+    assert deployment.dependencies("edge") == {"state", "schema"} | others, "no route before its function"
+
+
+def test_the_documentation_lists_the_groups(deployment: Deployment) -> None:
+    page = (REPOSITORY / "docs" / "how-it-works.md").read_text(encoding="utf-8").partition("## How it is deployed")[2]
+    listed = {
+        group: re.findall(r"`(\w+)`", capabilities)
+        for group, capabilities in re.findall(r"^\| `(\w+)` \| (.+?) \|", page, flags=re.MULTILINE)
+    }
+    made: dict[str, list[str]] = {"state": []}
+    for capability in (*CAPABILITIES, *OVER_ALL):
+        made.setdefault(capability.group, []).append(capability.__name__)
+    assert listed == made
+    assert set(listed) == set(deployment.stacks)
+
+
+def test_no_group_refers_to_another(deployment: Deployment) -> None:
+    """CloudFormation lets nothing go that another stack imports: a function would stay for its route's sake, and the
+    route, which is deployed later, for its function's."""
+    imported = {
+        name
+        for template in deployment.stacks.values()
+        for name in re.findall(r'"Fn::ImportValue": "([^"]+)"', json.dumps(template))
+    }
+    assert imported
+    assert {name.partition(":")[0] for name in imported} == {"imagemarket-local-state"}
+
+
+def test_a_stack_is_far_below_what_cloudformation_takes(deployment: Deployment) -> None:
+    for group, template in deployment.stacks.items():
+        assert len(template["Resources"]) <= 250, f"{group}: CloudFormation stops at 500"
+        assert len(json.dumps(template)) <= 500_000, f"{group}: CloudFormation stops at 1,000,000 bytes"
+
+
+def test_what_runs_by_the_clock_may_send_its_dead_letters(deployment: Deployment) -> None:
+    """The queue's policy names the schedules, which lie in other stacks."""
+    (policy,) = (
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for name, policy in deployment.resources("AWS::SQS::QueuePolicy").items()
+        if "DeadRuns" in name
+    )
+    let_in = [
+        readable(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+        for statement in policy
+        if statement["Effect"] == "Allow"
+    ]
+    rules = [rule["Properties"] for rule in deployment.resources("AWS::Events::Rule").values()]
+    schedules = [rule for rule in rules if "ScheduleExpression" in rule]
+    assert sorted(arn.rpartition(":rule/")[2] for arn in let_in) == sorted(rule["Name"] for rule in schedules)
+    for rule in schedules:
+        (target,) = rule["Targets"]
+        dead = readable(target["DeadLetterConfig"]["Arn"])
+        assert dead.endswith(":000000000000:imagemarket-local-schedules-dead")
 
 
 # --- watching

@@ -16,7 +16,7 @@ from imagemarket.platform.settings import MissingSetting
 
 STAGE_VARIABLE = "MARKET_STAGE"
 SETTINGS_OUTPUT = "CommandSettings"
-"""Output of the application stack: the settings that the commands read, as a JSON object of texts."""
+"""Output of the stack of operations: the settings that the commands read, as a JSON object of texts."""
 _GIVEN = "MARKET_DATABASE_SECRET_ARN"
 """Whoever sets the settings of a stage by hand sets this one, which every command reads that needs any."""
 _CLONE = "MARKET_CLONE"
@@ -109,7 +109,7 @@ def _settings_of(stage: str) -> dict[str, str]:
     _use_region()
     try:
         client = boto3.client("cloudformation")
-        (described,) = client.describe_stacks(StackName=f"imagemarket-{stage}-application")["Stacks"]
+        (described,) = client.describe_stacks(StackName=f"imagemarket-{stage}-operations")["Stacks"]
     except (ClientError, BotoCoreError) as error:
         answered = isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "ValidationError"
         said = "is not found" if answered else "cannot be looked up"

@@ -32,9 +32,9 @@ class CloudFormation:
     """Stacks of the stage `launch` alone."""
 
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
-        if StackName == "imagemarket-nobodys-application":
+        if StackName == "imagemarket-nobodys-operations":
             raise NoCredentialsError
-        if StackName != "imagemarket-launch-application":
+        if StackName != "imagemarket-launch-operations":
             why = f"Stack with id {StackName} does not exist"
             raise ClientError({"Error": {"Code": "ValidationError", "Message": why}}, "DescribeStacks")
         outputs = [

@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from cdk.foundation.alarms import AlarmTopic
-from cdk.foundation.queues import Queues
+from cdk.foundation.queues import DeadRuns, Queues
 from cdk.foundation.secrets import Secrets
 from cdk.foundation.storage import Storage
 from cdk.stages.model import Stage
@@ -29,17 +29,15 @@ class StateStack(Stack):
         )
         self.storage = Storage(self, "Storage", stage=stage)
         self.secrets = Secrets(self, "Secrets", stage=stage)
-        self.queues = Queues(self, "Queues", stage=stage, originals=self.storage.originals)
+        self.queues = Queues(self, "Queues", stage=stage)
+        """Filled by the capabilities."""
+        self.dead_runs = DeadRuns(self, "DeadRuns", stage=stage)
         self.alarms = AlarmTopic(self, "Alarms", stage=stage)
 
         outputs = {
-            "OriginalsBucket": self.storage.originals.bucket_name,
-            "WorkBucket": self.storage.work.bucket_name,
-            "RenditionsBucket": self.storage.renditions.bucket_name,
-            "UploadsQueueUrl": self.queues.uploads.queue_url,
-            "IndexQueueUrl": self.queues.index.queue_url,
-            "NotificationsQueueUrl": self.queues.notifications.queue_url,
-            "WebhooksQueueUrl": self.queues.webhooks.queue_url,
+            "OriginalsBucket": self.storage.originals.bucket.bucket_name,
+            "WorkBucket": self.storage.work.bucket.bucket_name,
+            "RenditionsBucket": self.storage.renditions.bucket.bucket_name,
             "DatabaseSecretArn": self.secrets.roles[DatabaseRole.OPERATOR].arn,
             "SigningKeySecretArn": self.secrets.signing_key.arn,
             "AlarmTopicArn": self.alarms.topic.topic_arn,

@@ -1,0 +1,36 @@
+"""Finding pictures by a picture."""
+
+from __future__ import annotations
+
+from cdk.foundation.capability import HTTP_SECONDS, Capability
+from cdk.foundation.use import layer, setting
+from cdk.stages.model import Load
+from imagemarket.platform.roles import DatabaseRole
+
+_QUERY_IMAGES = "queries"
+
+
+class ImageSearch(Capability):
+    group = "search"
+
+    def make(self) -> None:
+        market, edge = self.market, self.stage.edge
+        self.function(
+            "picture_api",
+            "finding pictures by a picture",
+            seconds=HTTP_SECONDS,
+            memory_mb=1769,
+            load=Load.INTERACTIVE,
+            uses=[
+                layer("api", "imaging", "search"),
+                setting(public_base_url=edge.public_base_url, media_base_url=edge.media_base_url),
+                market.database.connect(DatabaseRole.READER),
+                market.search.by_words_and_meaning(),
+                market.valkey.cache(),
+                market.valkey.counters(),
+                market.models.analyse(),
+                # a presigned form may do what its signer may
+                market.work.allow(_QUERY_IMAGES, "PutObject", "GetObject", "DeleteObject"),
+                market.work.list(_QUERY_IMAGES),
+            ],
+        )
