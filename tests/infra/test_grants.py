@@ -2,150 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from pathlib import Path
 
 import pytest
 
 from cdk.foundation.assets import function_names
 from imagemarket.platform.roles import DatabaseRole
 from tests.infra.conftest import Deployment, readable
-
-Grants = dict[str, set[str]]
+from tests.infra.grants.common import EVERY_DEAD_LETTER_QUEUE, EVERY_QUEUE, Grants
 
 _NOT_SAID = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def _as(role: DatabaseRole, *secrets: str) -> Grants:
-    """Leave to connect to the database in a role, and to read other secrets."""
-    return {"secretsmanager:GetSecretValue": {role.value, *secrets}}
+def _expected() -> dict[str, Grants]:
+    """Of every function, from the module of its capability in `tests/infra/grants/`."""
+    expected: dict[str, Grants] = {}
+    for module in sorted((Path(__file__).parent / "grants").glob("*.py")):
+        of_capability = getattr(importlib.import_module(f"tests.infra.grants.{module.stem}"), "EXPECTED", {})
+        assert not expected.keys() & of_capability.keys(), module.stem
+        expected |= of_capability
+    return expected
 
 
-QUEUES = {"Uploads", "Index", "Notifications", "Webhooks", "Endings"}
-DEAD = {f"{name}Dead" for name in QUEUES} | {"DeadRuns"}
-QUEUE_CONSUMER = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
-
-
-def _consuming(queue: str) -> Grants:
-    return {f"sqs:{action}": {queue} for action in QUEUE_CONSUMER}
-
-
-COMPENSATING: Grants = {
-    "s3:DeleteObject": {"Renditions/thumbnails", "Renditions/watermarked", "Originals/clean", "Work/work"},
-    "s3:PutObjectTagging": {"Originals/originals"},
-    "s3:PutObjectVersionTagging": {"Originals/originals"},
-    "s3:ListBucket": {"Renditions", "Originals", "Work"},
-    "sqs:SendMessage": {"Index", "Notifications"},
-}
-
-EXPECTED: dict[str, Grants] = {
-    "authorizer": {"ssm:GetParameter": {"jwks"}},
-    "docs_api": {},
-    "auth_api": {
-        **_as(DatabaseRole.IDENTITY, "SigningKey"),
-        "ssm:GetParameter": {"jwks"},
-        "sqs:SendMessage": {"Notifications"},
-    },
-    "encode_text": {},
-    "search_api": {
-        **_as(DatabaseRole.READER, "CursorKey"),
-        "lambda:InvokeFunction": {"EncodeText"},
-    },
-    "picture_api": _as(DatabaseRole.READER)
-    | {
-        "s3:PutObject": {"Work/queries"},
-        "s3:GetObject": {"Work/queries"},
-        "s3:DeleteObject": {"Work/queries"},
-        "s3:ListBucket": {"Work"},
-        "sagemaker:InvokeEndpoint": {"analyse"},
-    },
-    "delivery_api": _as(DatabaseRole.READER) | {"s3:GetObject": {"Originals/clean"}},
-    "upload_api": _as(DatabaseRole.UPLOADER)
-    | {
-        "s3:PutObject": {"Originals/originals"},
-        "s3:GetObject": {"Originals/originals"},
-        "s3:AbortMultipartUpload": {"Originals/originals"},
-        "s3:ListMultipartUploadParts": {"Originals/originals"},
-        "s3:GetObjectVersion": {"Originals/originals"},
-        "s3:PutObjectTagging": {"Originals/originals"},
-        "s3:PutObjectVersionTagging": {"Originals/originals"},
-        "states:StartExecution": {"Machine"},
-        "s3:ListBucket": {"Originals"},
-    },
-    "status_api": _as(DatabaseRole.UPLOADER),
-    "image_pages": _as(DatabaseRole.READER),
-    "start_ingestion": _as(DatabaseRole.INGESTION)
-    | {
-        "s3:GetObject": {"Originals/originals"},
-        "s3:DeleteObjectVersion": {"Originals/originals"},
-        "s3:ListBucket": {"Originals"},
-        "states:StartExecution": {"Machine"},
-    }
-    | _consuming("Uploads"),
-    "inspect_image": _as(DatabaseRole.DECODER)
-    | {
-        "s3:GetObject": {"Originals/originals"},
-        "s3:GetObjectVersion": {"Originals/originals"},
-        "s3:PutObject": {"Work/work"},
-    },
-    "detect_duplicate": _as(DatabaseRole.MAKER),
-    "make_thumbnails": _as(DatabaseRole.MAKER)
-    | {
-        "s3:GetObject": {"Work/work"},
-        "s3:PutObject": {"Renditions/thumbnails", "Originals/clean"},
-        "s3:DeleteObject": {"Renditions/thumbnails", "Originals/clean"},
-        "s3:ListBucket": {"Renditions", "Originals"},
-    },
-    "make_watermark": _as(DatabaseRole.MAKER)
-    | {
-        "s3:GetObject": {"Work/work"},
-        "s3:PutObject": {"Renditions/watermarked"},
-        "s3:DeleteObject": {"Renditions/watermarked"},
-        "s3:ListBucket": {"Renditions"},
-    },
-    "embed_and_tag": _as(DatabaseRole.MAKER)
-    | {"s3:GetObject": {"Work/work"}, "s3:PutObject": {"Work/work"}, "sagemaker:InvokeEndpoint": {"analyse"}},
-    "publish_image": _as(DatabaseRole.INGESTION)
-    | {
-        "s3:GetObject": {"Work/work", "Renditions/thumbnails"},
-        "s3:ListBucket": {"Renditions"},
-        "sqs:SendMessage": {"Index", "Notifications"},
-    },
-    "compensate_image": _as(DatabaseRole.INGESTION) | COMPENSATING,
-    "end_executions": _as(DatabaseRole.INGESTION) | COMPENSATING | _consuming("Endings"),
-    "index_images": _as(DatabaseRole.INDEXER) | _consuming("Index"),
-    "tell_contributors": _as(DatabaseRole.NOTIFIER) | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Notifications"),
-    "call_webhooks": _as(DatabaseRole.NOTIFIER) | {"sqs:SendMessage": {"Webhooks"}} | _consuming("Webhooks"),
-    "notifications_api": _as(DatabaseRole.NOTIFIER) | {"sqs:SendMessage": {"Webhooks"}},
-    "relay_outbox": _as(DatabaseRole.UPKEEP) | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
-    "gather_search_events": _as(DatabaseRole.INDEXER) | {"sqs:SendMessage": {"DeadRuns"}},
-    "run_maintenance": _as(DatabaseRole.UPKEEP) | {"sqs:SendMessage": {"DeadRuns"}},
-    "remediate_dead_letters": _as(DatabaseRole.UPKEEP)
-    | {
-        "sqs:ListQueues": {"*"},
-        "sqs:GetQueueAttributes": {*QUEUES, *DEAD},
-        **{f"sqs:{action}": DEAD for action in ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")},
-        "sqs:SendMessage": {*QUEUES, "DeadRuns"},
-    },
-    "sweep_uploads": _as(DatabaseRole.INGESTION)
-    | COMPENSATING
-    | {
-        "s3:GetObject": {"Originals/originals"},
-        "s3:DeleteObjectVersion": {"Originals/originals"},
-        "s3:AbortMultipartUpload": {"Originals/originals"},
-        "states:StartExecution": {"Machine"},
-        "states:DescribeExecution": {"executions"},
-        "states:GetExecutionHistory": {"executions"},
-        "states:StopExecution": {"executions"},
-        "sqs:SendMessage": {"Index", "Notifications", "DeadRuns"},
-    },
-    "migrate_database": {"secretsmanager:GetSecretValue": {"Owner", *(role.value for role in DatabaseRole)}},
-    "provision_keys": {
-        "secretsmanager:GetSecretValue": {"SigningKey"},
-        "secretsmanager:PutSecretValue": {"SigningKey"},
-        "ssm:GetParameter": {"jwks"},
-        "ssm:PutParameter": {"jwks"},
-    },
-}
+EXPECTED = _expected()
 
 _PLACES = {
     r"StorageOriginals\w+?(?:Arn\w*|\.Arn)}": "Originals",
@@ -156,8 +37,6 @@ _PLACES = {
     r"SecretsSigningKey": "SigningKey",
     r"SecretsCursorKey": "CursorKey",
     r"EncodeText": "EncodeText",
-    **{rf"Queues{name}(?!Dead)": name for name in sorted(QUEUES)},
-    **{rf"Queues{name}Dead": f"{name}Dead" for name in sorted(QUEUES)},
     r":execution:imagemarket-local-ingest_image:\*$": "executions",
     r"DeadRuns": "DeadRuns",
     r":stateMachine:imagemarket-local-ingest_image$": "Machine",
@@ -166,13 +45,35 @@ _PLACES = {
 }
 
 
+_QUEUE = re.compile(r"Queues([A-Z][a-zA-Z]*?)(Dead)?(?:Queue)?[0-9A-F]{8}")
+
+
 def _place(resource: str) -> str:
     if resource == "*":
         return "*"
+    if queue := _QUEUE.search(resource):
+        return "".join(part or "" for part in queue.groups())
     (name,) = {name for pattern, name in _PLACES.items() if re.search(pattern, resource)}
     folder = re.search(r"}/(\w+)/\*$", resource)
     assert folder or not resource.endswith("*") or name == "executions", resource
     return f"{name}/{folder[1]}" if folder else name
+
+
+def _named(grants: Grants, deployment: Deployment) -> Grants:
+    """The queues that are meant by all of them."""
+    deployed = [
+        queue["Properties"]["QueueName"].removeprefix("imagemarket-local-")
+        for queue in deployment.resources("AWS::SQS::Queue").values()
+    ]
+    queues = {"".join(map(str.capitalize, name.split("-"))) for name in deployed if not name.endswith("-dead")}
+    meant = {EVERY_QUEUE: queues, EVERY_DEAD_LETTER_QUEUE: {f"{name}Dead" for name in queues} | {"DeadRuns"}}
+    return {
+        action: {each for place in places for each in meant.get(place, {place})} for action, places in grants.items()
+    }
+
+
+def test_every_function_is_a_capabilitys() -> None:
+    assert sorted(EXPECTED) == function_names()
 
 
 @pytest.mark.parametrize("function", function_names())
@@ -184,7 +85,7 @@ def test_a_function_may_do_just_what_it_does(function: str, deployment: Deployme
             if action in _NOT_SAID:
                 continue
             granted.setdefault(action, set()).update(_place(resource) for resource in statement["resources"])
-    assert granted == EXPECTED[function]
+    assert granted == _named(EXPECTED[function], deployment)
 
 
 @pytest.mark.parametrize("function", function_names())
