@@ -149,7 +149,10 @@ def _images(visitor: Visitor) -> list[dict[str, Any]]:
     try:
         unended = "SELECT 1 FROM images WHERE status = 'processing'"
         eventually(lambda: database.fetch_one(unended) is None, 60)
-        rows = database.fetch_all("SELECT id, filename, status, rejection FROM images ORDER BY filename")
+        rows = database.fetch_all(
+            "SELECT i.id, u.filename, i.status, i.rejection FROM images i JOIN uploads u ON u.image_id = i.id"
+            " ORDER BY u.filename"
+        )
         return [row | {"review": [each.detail for each in review.reasons(database, row["id"])]} for row in rows]
     finally:
         database.close()

@@ -405,7 +405,7 @@ class Chaos:
                 outcome.wrong.append(f"{number} {wrong}")
         counted = self._database.fetch_one(
             "SELECT (SELECT coalesce(sum(attempts - 1), 0) FROM processing_steps) AS again,"
-            " (SELECT coalesce(sum(run - 1), 0) FROM images) AS runs"
+            " (SELECT coalesce(sum(run - 1), 0) FROM uploads) AS runs"
         )
         assert counted is not None
         outcome.steps_tried_again = int(counted["again"])

@@ -25,7 +25,7 @@ from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import http_event
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
-from tests.integration.rows import a_contributor, an_image
+from tests.integration.rows import a_contributor, an_image, image_with_upload
 from tests.provided import provide
 
 pytestmark = pytest.mark.engines
@@ -74,9 +74,7 @@ class Room:
         return job
 
     def image(self, image_id: UUID) -> dict[str, Any]:
-        row = self.database.fetch_one("SELECT * FROM images WHERE id = %s", (image_id,))
-        assert row is not None
-        return row
+        return image_with_upload(self.database, image_id)
 
     def retry(
         self, image_id: UUID, body: Any = None, *, by: Caller | None = None, key: str | None = None

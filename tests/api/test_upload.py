@@ -152,7 +152,7 @@ def test_an_idempotency_key_whose_upload_waits_for_other_bytes_says_so(
     key = {"Idempotency-Key": "abc"}
     _, first = call("POST", "/v1/images/upload", announcement(), key, contributor)
     with database.transaction() as connection:
-        connection.execute("UPDATE images SET announced_bytes = announced_bytes + 1")
+        connection.execute("UPDATE uploads SET announced_bytes = announced_bytes + 1")
     status, problem = call("POST", "/v1/images/upload", announcement(), key, contributor)
     assert (status, problem["image_id"]) == (409, first["image_id"])
     assert "other bytes" in problem["detail"]

@@ -107,7 +107,7 @@ def test_of_many_at_once_exactly_as_many_as_may_are_let_through(
         outcomes = Counter(pool.map(one, range(24)))
     assert outcomes["announced"] == 5
     assert set(outcomes) - {"announced"} == {"TooManyOpenUploads" if size == 1000 else "UploadAllowanceUsed"}
-    (row,) = database.fetch_all("SELECT count(*) AS images, sum(announced_bytes) AS bytes FROM images")
+    (row,) = database.fetch_all("SELECT count(*) AS images, sum(announced_bytes) AS bytes FROM uploads")
     assert (row["images"], row["bytes"]) == (5, announced_today(database, contributor))
 
 

@@ -52,7 +52,8 @@ def sent(market: Market, names: Path, tmp_path: Path) -> dict[str, tuple[str, li
     done = CliRunner().invoke(app, ["upload", str(names), "--as", EMAIL, "--journal", journal])
     assert done.exit_code == 0, (done.output, done.exception)
     rows = market.database.fetch_all(
-        "SELECT filename, title, array(SELECT tag FROM image_tags t WHERE t.image_id = i.id) AS tags FROM images i"
+        "SELECT filename, title, array(SELECT tag FROM image_tags t WHERE t.image_id = i.id) AS tags"
+        " FROM images i JOIN uploads u ON u.image_id = i.id"
     )
     return {row["filename"]: (row["title"], row["tags"]) for row in rows}
 

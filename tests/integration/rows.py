@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from psycopg import sql
+from psycopg import Connection, sql
 
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
+
+UPLOAD_COLUMNS = {
+    *("filename", "content_type", "announced_bytes", "announced_sha256", "multipart_id", "refused_version"),
+    *("run", "replays", "request_id", "trace_header", "suggestions"),
+}
 
 
 def a_contributor(database: Database, *, role: str = "contributor", confirmed: bool = True) -> UUID:
@@ -24,9 +29,26 @@ def a_contributor(database: Database, *, role: str = "contributor", confirmed: b
 
 
 def an_image(database: Database, contributor: UUID, **changes: Any) -> UUID:
-    """An image that was announced; `changes` set columns."""
-    image = new_id()
-    columns = {
+    """An image that was announced, with its upload; `changes` set columns of either."""
+    columns = _columns(contributor, changes)
+    upload = {"image_id": columns["id"]} | {name: columns.pop(name) for name in UPLOAD_COLUMNS & columns.keys()}
+    with database.transaction() as connection:
+        _insert(connection, "images", columns)
+        _insert(connection, "uploads", upload)
+    return columns["id"]
+
+
+def an_image_in_one_row(database: Database, contributor: UUID, **changes: Any) -> UUID:
+    """The same in a database before revision 0032."""
+    columns = _columns(contributor, changes)
+    with database.transaction() as connection:
+        _insert(connection, "images", columns)
+    return columns["id"]
+
+
+def _columns(contributor: UUID, changes: dict[str, Any]) -> dict[str, Any]:
+    image = changes.get("id") or new_id()
+    return {
         "id": image,
         "contributor_id": contributor,
         "title": "A picture",
@@ -38,11 +60,21 @@ def an_image(database: Database, contributor: UUID, **changes: Any) -> UUID:
         "s3_original_key": f"originals/{contributor}/{image}.jpg",
         **changes,
     }
-    with database.transaction() as connection:
-        connection.execute(
-            sql.SQL("INSERT INTO images ({}) VALUES ({})").format(
-                sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(map(sql.Placeholder, columns))
-            ),
-            columns,
-        )
-    return image
+
+
+def _insert(connection: Connection[Any], table: str, columns: dict[str, Any]) -> None:
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(", ").join(map(sql.Placeholder, columns)),
+        ),
+        columns,
+    )
+
+
+def image_with_upload(database: Database, image_id: UUID) -> dict[str, Any]:
+    """All columns of an image and of its upload."""
+    row = database.fetch_one("SELECT * FROM images i JOIN uploads u ON u.image_id = i.id WHERE i.id = %s", (image_id,))
+    assert row is not None
+    return row

@@ -9,12 +9,11 @@ import pytest
 
 from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import duplicates
+from imagemarket.ingestion import duplicates, repository
 from imagemarket.ingestion.errors import StepUnderWay
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
-from imagemarket.ingestion.sweeper import next_run
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
@@ -154,7 +153,7 @@ def test_a_published_image_is_left_alone(room: Room, status: str) -> None:
 def test_a_late_compensation_of_an_earlier_run_leaves_the_later_one_alone(room: Room) -> None:
     job = room.a_job()
     with room.database.transaction() as connection:
-        connection.execute("UPDATE images SET run = 2 WHERE id = %s", (job.image_id,))
+        connection.execute("UPDATE uploads SET run = 2 WHERE image_id = %s", (job.image_id,))
     before = room.objects_of(job)
     assert room.compensation.run(job, FAILED) == {"status": "processing"}
     assert room.objects_of(job) == before
@@ -167,7 +166,7 @@ def test_a_compensation_that_another_run_overtook_does_not_stand_in_for_the_late
     end = room.compensation._end
 
     def overtaken(*arguments: Any) -> Any:
-        assert next_run(room.database, job)
+        assert repository.next_run(room.database, job)
         return end(*arguments)
 
     monkeypatch.setattr(room.compensation, "_end", overtaken)
@@ -223,9 +222,8 @@ def test_the_search_engines_hear_of_a_published_image_when_it_goes_back_into_pro
     job = room.a_job()
     with room.database.transaction() as connection:
         connection.execute("UPDATE images SET version = 5, status = 'approved' WHERE id = %s", (job.image_id,))
-        change_status(
-            connection, job.image_id, REPROCESS, ImageStatus.PROCESSING, actor="verify", reason="r", columns={"run": 2}
-        )
+        change_status(connection, job.image_id, REPROCESS, ImageStatus.PROCESSING, actor="verify", reason="r")
+        repository.next_requested_run(connection, job.image_id)
     room.compensation.run(job.model_copy(update={"run": 2}), FAILED)
     told = room.database.fetch_all(
         "SELECT payload FROM outbox WHERE image_id = %s AND topic = 'index'", (job.image_id,)

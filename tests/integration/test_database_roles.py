@@ -69,6 +69,7 @@ def test_the_decoder_may_do_least(rights: Rights, database: Database) -> None:
     assert rights["decoder"] == {
         "images": {"SELECT", "UPDATE"},
         "processing_steps": {"SELECT", "INSERT", "UPDATE"},
+        "uploads": {"SELECT"},
     }
     updatable = database.fetch_all(
         "SELECT column_name FROM information_schema.column_privileges WHERE table_name = 'images'"

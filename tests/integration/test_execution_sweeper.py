@@ -18,7 +18,7 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
-from tests.integration.rows import a_contributor, an_image
+from tests.integration.rows import a_contributor, an_image, image_with_upload
 from tests.roles import InRole
 
 pytestmark = pytest.mark.engines
@@ -66,9 +66,7 @@ class Room:
         )
 
     def image(self, image_id: UUID) -> dict[str, Any]:
-        row = self.database.fetch_one("SELECT * FROM images WHERE id = %s", (image_id,))
-        assert row is not None
-        return row
+        return image_with_upload(self.database, image_id)
 
     def age(self, minutes: float = 11) -> None:
         """Lets time pass for every record."""

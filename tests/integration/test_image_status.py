@@ -74,7 +74,7 @@ def test_a_change_leaves_version_time_audit_and_message(
 ) -> None:
     image = an_image(database, a_contributor(database), status=before.value, version=4)
     started = row_of(database, image)["updated_at"]
-    assert change(database, image, transition, after) == StatusChange(before, after, version=5, run=1)
+    assert change(database, image, transition, after) == StatusChange(before, after, version=5)
     row = row_of(database, image)
     assert (row["status"], row["version"]) == (after.value, 5)
     assert row["updated_at"] > started
@@ -110,19 +110,15 @@ def test_a_transition_leads_nowhere_else(database: Database) -> None:
         change(database, image, PUBLISH, ImageStatus.DELETED)
 
 
-def test_an_image_that_is_gone_or_in_another_run_is_left(database: Database) -> None:
-    image = an_image(database, a_contributor(database), run=2)
+def test_an_image_that_is_gone_is_left(database: Database) -> None:
     assert change(database, new_id(), FAIL, ImageStatus.REJECTED) is None
-    assert change(database, image, FAIL, ImageStatus.REJECTED, run=1) is None
-    assert audit_of(database, image) == []
-    assert change(database, image, FAIL, ImageStatus.REJECTED, run=2) is not None
 
 
 def test_other_columns_change_with_the_status(database: Database) -> None:
-    image = an_image(database, a_contributor(database), status="rejected", run=3)
-    change(database, image, RETRY, ImageStatus.PROCESSING, columns={"run": 4, "rejection": Jsonb({"code": "x"})})
+    image = an_image(database, a_contributor(database), status="rejected", width=3)
+    change(database, image, RETRY, ImageStatus.PROCESSING, columns={"width": 4, "rejection": Jsonb({"code": "x"})})
     row = row_of(database, image)
-    assert (row["run"], row["rejection"]) == (4, {"code": "x"})
+    assert (row["width"], row["rejection"]) == (4, {"code": "x"})
 
 
 def test_the_first_publication_is_the_one_that_counts(database: Database) -> None:

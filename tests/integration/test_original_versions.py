@@ -27,7 +27,7 @@ from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import LambdaContext
 from tests.fakes import MemoryObjectStore, MemoryStepFunctions
 from tests.golden import golden
-from tests.integration.rows import a_contributor, an_image
+from tests.integration.rows import a_contributor, an_image, image_with_upload
 from tests.provided import provide
 from tests.roles import InRole
 
@@ -80,13 +80,17 @@ class Harness:
         return start_ingestion({"Records": records}, LambdaContext())
 
     def row(self, image: UUID | None = None) -> dict[str, Any]:
-        found = self.database.fetch_one("SELECT * FROM images WHERE id = %s", (image or self.image,))
-        assert found
-        return found
+        return image_with_upload(self.database, image or self.image)
 
     def set(self, assignments: str, *values: Any) -> None:
+        self._set("images", "id", assignments, *values)
+
+    def set_upload(self, assignments: str, *values: Any) -> None:
+        self._set("uploads", "image_id", assignments, *values)
+
+    def _set(self, table: str, key: str, assignments: str, *values: Any) -> None:
         with self.database.transaction() as connection:
-            connection.execute(f"UPDATE images SET {assignments} WHERE id = %s", (*values, self.image))  # pyright: ignore[reportArgumentType]
+            connection.execute(f"UPDATE {table} SET {assignments} WHERE {key} = %s", (*values, self.image))  # pyright: ignore[reportArgumentType]
 
     def versions(self) -> list[str]:
         """The newest first."""
@@ -146,7 +150,7 @@ def test_an_event_that_names_no_version_is_of_the_current_one(harness: Harness) 
 
 def test_the_bytes_that_were_refused_stay_while_others_are_waited_for(harness: Harness) -> None:
     refused = harness.post(FIRST)
-    harness.set("refused_version = %s", refused)
+    harness.set_upload("refused_version = %s", refused)
     harness.told(refused, refused)
     assert harness.versions() == [refused]
     assert harness.row()["object_version"] is None
@@ -192,7 +196,8 @@ def test_the_mark_of_the_dead_is_taken_off_whoever_starts_the_next_run(harness: 
     """Else a lifecycle rule would delete the original of an image that came through in the end."""
     version = harness.post(FIRST)
     harness.originals.tag(harness.key, ENDED_TAG, version_id=version)
-    harness.set("object_version = %s, run = 2, updated_at = %s", version, datetime.now(UTC) - timedelta(minutes=3))
+    harness.set_upload("run = 2")
+    harness.set("object_version = %s, updated_at = %s", version, datetime.now(UTC) - timedelta(minutes=3))
     sweeper = ExecutionSweeper(
         database=harness.database,
         originals=harness.originals,

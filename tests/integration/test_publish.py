@@ -82,7 +82,9 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
 def test_the_score_decides_who_sees_it(database: Database, job: IngestionJob, nsfw_score: float, status: str) -> None:
     assert publish(database, job, MemoryQueue(), nsfw_score=nsfw_score) == {"status": status}
     row = database.fetch_one(
-        "SELECT status, published_at, sha256, phash, suggestions FROM images WHERE id = %s", (job.image_id,)
+        "SELECT status, published_at, sha256, phash, suggestions FROM images JOIN uploads ON image_id = id"
+        " WHERE id = %s",
+        (job.image_id,),
     )
     assert row is not None
     assert row["suggestions"] == {"title": "Boats", "creator": "Ada"}

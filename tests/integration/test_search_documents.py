@@ -25,7 +25,7 @@ from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.models import Filters, Removal, Sort
 from local.postgres import make_database
 from tests.golden import golden
-from tests.integration.rows import a_contributor, an_image
+from tests.integration.rows import a_contributor, an_image, an_image_in_one_row
 from tests.provided import provide
 from tests.roles import InRole
 from tests.unit.search.kit import MemorySearch, document, pointing
@@ -167,8 +167,8 @@ def test_a_revision_that_documents_lack_something_of_sends_every_approved_image_
             " VALUES (%s, %s, '!', 'contributor', 'Ada')",
             (contributor, f"{contributor}@example.com"),
         )
-    image = an_image(database, contributor, status="approved", version=7)
-    an_image(database, contributor, status="rejected")
+    image = an_image_in_one_row(database, contributor, status="approved", version=7)
+    an_image_in_one_row(database, contributor, status="rejected")
     upgrade(dsn, revision.revision)
     assert [row["payload"] for row in database.fetch_all("SELECT payload FROM outbox WHERE topic = 'index'")] == [
         {"image_id": str(image), "version": 7}

@@ -10,7 +10,7 @@ from imagemarket.imaging.errors import UnreadableImage
 from imagemarket.ingestion.errors import JobSuperseded, StepUnderWay
 from imagemarket.ingestion.models import IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
-from imagemarket.ingestion.sweeper import next_run
+from imagemarket.ingestion.repository import next_run
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from tests.integration.rows import a_contributor, an_image

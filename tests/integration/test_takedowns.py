@@ -112,9 +112,9 @@ def test_a_tombstone_answers_gone_and_what_licences_need_is_kept(room: Room) -> 
     details = ImageDetails(database=room.database, media_base_url="m", public_base_url="p")
     delivery = Delivery(database=room.database, originals=room.originals, media_base_url="m")
     with room.database.transaction() as connection:
-        connection.execute('UPDATE images SET suggestions = \'{"creator": "Ada"}\' WHERE id = %s', (image,))
+        connection.execute('UPDATE uploads SET suggestions = \'{"creator": "Ada"}\' WHERE image_id = %s', (image,))
     room.takedowns.delete(image, **WHY)
-    kept = room.database.fetch_one("SELECT suggestions FROM images WHERE id = %s", (image,))
+    kept = room.database.fetch_one("SELECT suggestions FROM uploads WHERE image_id = %s", (image,))
     assert kept == {"suggestions": None}  # who made it, as the file had it
     for ask in (lambda: details.detail(image), lambda: delivery.preview_url(image, "image/webp")):
         with pytest.raises(ImageGone):

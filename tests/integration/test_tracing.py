@@ -159,7 +159,7 @@ def test_an_announcement_is_found_in_its_trace(database: Database, database_url:
     """Its route runs in a worker thread, where X-Ray's SDK has a segment that nothing may be written to."""
     contributor = a_contributor(database)
     (segment,) = _run(_ANNOUNCEMENT, DSN=database_url, CONTRIBUTOR=str(contributor))
-    (image,) = database.fetch_all("SELECT id, trace_header FROM images")
+    (image,) = database.fetch_all("SELECT image_id AS id, trace_header FROM uploads")
     assert segment["name"] == "## handler"
     assert segment["trace_id"] == ROOT
     assert segment["annotations"]["image_id"] == str(image["id"])

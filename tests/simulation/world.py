@@ -1172,7 +1172,8 @@ class World:
     def _unsettled(self) -> str:
         ids = [picture.image_id for picture in self.pictures]
         rows = self.truth.fetch_all(
-            "SELECT i.status, i.object_version, i.run, s.step, s.status AS was, s.lease_until FROM images i"
+            "SELECT i.status, i.object_version, u.run, s.step, s.status AS was, s.lease_until FROM images i"
+            " JOIN uploads u ON u.image_id = i.id"
             " LEFT JOIN processing_steps s ON s.image_id = i.id WHERE i.id = ANY(%s)",
             (ids,),
         )

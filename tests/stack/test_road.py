@@ -69,7 +69,7 @@ def test_an_upload_becomes_searchable(
         assert preview.headers["content-type"] == content_type
         assert preview.history[0].status_code == 302
 
-    row = database.fetch_one("SELECT request_id FROM images WHERE id = %s", (uploaded.image_id,))
+    row = database.fetch_one("SELECT request_id FROM uploads WHERE image_id = %s", (uploaded.image_id,))
     assert row is not None
     for about in (row["request_id"], uploaded.image_id):
 

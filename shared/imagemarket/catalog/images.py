@@ -50,7 +50,6 @@ class StatusChange:
     before: ImageStatus
     after: ImageStatus
     version: int
-    run: int
 
 
 def change_status(
@@ -61,10 +60,9 @@ def change_status(
     *,
     actor: str,
     reason: str,
-    run: int | None = None,
     columns: Mapping[str, object] | None = None,
 ) -> StatusChange | None:
-    """Makes a change of status; None where the image is in none of the transition's sources, or in another run.
+    """Makes a change of status; None where the image is in none of the transition's sources.
 
     It belongs to the caller's transaction, and everything that a change entails is in it: a new version, the time, an
     entry of the audit with `actor` and `reason`, and the message to the search index where search may show the image
@@ -82,7 +80,7 @@ def change_status(
             """
             WITH found AS (
                 SELECT id, status AS before, %(to)s::varchar AS after FROM images
-                 WHERE id = %(image)s AND status = ANY(%(sources)s) AND run = coalesce(%(run)s, run)
+                 WHERE id = %(image)s AND status = ANY(%(sources)s)
                    FOR UPDATE
             ), changed AS (
                 UPDATE images i
@@ -90,19 +88,18 @@ def change_status(
                        published_at = CASE found.after WHEN 'approved' THEN coalesce(published_at, now())
                                                        ELSE published_at END{columns}
                   FROM found WHERE i.id = found.id
-                RETURNING i.id, found.before, found.after, i.version, i.run
+                RETURNING i.id, found.before, found.after, i.version
             ), audited AS (
                 INSERT INTO image_audit (image_id, action, actor, reason, status_before, status_after)
                 SELECT id, %(action)s, %(actor)s, %(reason)s, before, after FROM changed
             )
-            SELECT before, version, run FROM changed
+            SELECT before, version FROM changed
             """
         ).format(columns=sql.SQL("").join(sql.SQL(", {} = {}").format(*_column(name)) for name in columns)),
         {
             **{f"column_{name}": value for name, value in columns.items()},
             "image": image_id,
             "sources": [status.value for status in transition.sources],
-            "run": run,
             "to": to.value,
             "action": transition.name,
             "actor": actor,
@@ -111,7 +108,7 @@ def change_status(
     ).fetchone()
     if row is None:
         return None
-    change = StatusChange(ImageStatus(row["before"]), to, row["version"], row["run"])
+    change = StatusChange(ImageStatus(row["before"]), to, row["version"])
     if {change.before, change.after} & (_PUBLISHED | _WITHDRAWN):
         _tell_index(connection, image_id, change.version)
     return change
@@ -148,8 +145,9 @@ def renew(connection: Connection[Any], image_id: UUID, *, beyond: int = 0) -> in
 def renew_all_approved(connection: Connection[Any]) -> None:
     """Renews every approved image's search document, in two statements whatever their number."""
     connection.execute("UPDATE images SET version = version + 1 WHERE status = 'approved'")
-    connection.execute(
-        "INSERT INTO outbox (topic, image_id, payload)"
-        " SELECT %s, id, jsonb_build_object('image_id', id, 'version', version) FROM images WHERE status = 'approved'",
-        (outbox.INDEX_TOPIC,),
+    outbox.add_all(
+        connection,
+        topic=outbox.INDEX_TOPIC,
+        query="SELECT id AS image_id, jsonb_build_object('image_id', id, 'version', version) AS payload FROM images"
+        " WHERE status = 'approved'",
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog import repository
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import DELETE, RESTORE, TAKE_DOWN, Transition, change_status
 from imagemarket.catalog.keys import PUBLIC, Folder, quarantine_key, quarantined
@@ -117,7 +118,7 @@ class Takedowns:
                 columns={"rejection": Jsonb(told) if told else None},
             )
             if transition is DELETE:
-                _delete_details(connection, image_id)
+                repository.forget_shown(connection, image_id)
                 self._forget(connection, image_id)
 
     def _status_before(self, image_id: UUID) -> ImageStatus:
@@ -143,10 +144,3 @@ class Takedowns:
             self._relay.drain()
         except DependencyUnavailable:
             logger.warning("the outbox waits for its schedule")
-
-
-def _delete_details(connection: Connection[Any], image_id: UUID) -> None:
-    """What finding and showing the image needed."""
-    connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
-    connection.execute("DELETE FROM image_renditions WHERE image_id = %s AND kind <> 'clean'", (image_id,))
-    connection.execute("DELETE FROM image_tags WHERE image_id = %s AND source = 'ai'", (image_id,))

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from imagemarket.identity.models import MAIL_TOKEN_LIFETIMES, MailPurpose
 from imagemarket.identity.ports import IdentityStore
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Database
+from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import logger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+MAILBOX = "regexp_replace(u.email, '\\+[^@]*@', '@')"
+"""The address of a user `u` without what stands behind a plus, as the index `users_mailbox` has it."""
 
 _TOKEN_BYTES = 32
 _AT_ONCE = 500
@@ -56,6 +63,20 @@ class AccountMailRequests:
         )
         self._queue.send([{"account_mail_id": str(row["id"])} for row in rows])
         return len(rows)
+
+
+def take_request(connection: Connection[Row], request_id: UUID, now: datetime) -> Row | None:
+    """The purpose of a request for mail, and the id, email, email_confirmed_at and mailbox of its account, null where
+    nobody has the address. It counts as handled once the transaction has ended; None where it was already."""
+    row = connection.execute(
+        f"SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at, {MAILBOX} AS mailbox"
+        " FROM account_mails m LEFT JOIN users u ON u.id = m.user_id"
+        " WHERE m.id = %s AND m.handled_at IS NULL FOR UPDATE OF m",
+        (request_id,),
+    ).fetchone()
+    if row is not None:
+        connection.execute("UPDATE account_mails SET handled_at = %s WHERE id = %s", (now, request_id))
+    return row
 
 
 class MailTokens:

@@ -7,7 +7,6 @@ from typing import LiteralString
 EXPIRED: dict[str, LiteralString] = {
     "account_tokens": "DELETE FROM account_tokens WHERE expires_at < now()",
     "account_mails": "DELETE FROM account_mails WHERE requested_at < now() - interval '7 days'",
-    "mails_sent": "DELETE FROM mails_sent WHERE at < now() - interval '30 days'",
     "known_networks": "DELETE FROM known_networks WHERE last_at < now() - interval '180 days'",
     "refresh_tokens": "DELETE FROM refresh_tokens WHERE expires_at < now()",
 }

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import review
+from imagemarket.ingestion import repository, review
 from imagemarket.ingestion.models import ImageProgress, Rejection, Step, StepProgress, Suggestions
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.leases import Leases
@@ -49,17 +49,7 @@ class ProgressOfImages:
 
         Raises `ImageNotFound`, also for another contributor's image.
         """
-        row = self._database.fetch_one(
-            """
-            SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, i.suggestions, i.object_version,
-                   i.created_at, i.updated_at, earlier.contributor_id AS earlier_contributor_id,
-                   (SELECT json_agg(s) FROM processing_steps s WHERE s.image_id = i.id) AS steps
-              FROM images i
-              LEFT JOIN images earlier ON earlier.id = (i.rejection ->> 'duplicate_of')::uuid
-             WHERE i.id = %s AND (%s::uuid IS NULL OR i.contributor_id = %s)
-            """,
-            (image_id, contributor_id, contributor_id),
-        )
+        row = repository.progress(self._database, image_id, contributor_id=contributor_id)
         if row is None:
             raise ImageNotFound("None of your images has this id.")
         rejection = None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from imagemarket.ingestion import repository
 from imagemarket.ingestion.errors import JobSuperseded, StepUnderWay
 from imagemarket.ingestion.models import COMPENSATE, IngestionJob, Step, StepOutput
 from imagemarket.platform.database import Database
@@ -119,45 +120,15 @@ class StepRecords:
 
     def _claim(self, job: IngestionJob, step: Step | str) -> tuple[int, StepOutput | None]:
         """The claim's number, or the first result."""
-        parameters = {
-            "image": job.image_id,
-            "step": str(step),
-            "version": job.version_id,
-            "run": job.run,
-            "open": _OPEN_IN.get(step, _AT_WORK),
-            "lease": LEASE_SECONDS[step],
-        }
+        open_in = _OPEN_IN.get(step, _AT_WORK)
         with self._database.transaction() as connection:
-            claimed = connection.execute(
-                """
-                INSERT INTO processing_steps AS s (image_id, step, input_version, status, started_at, lease_until)
-                SELECT id, %(step)s, object_version, 'running', clock_timestamp(),
-                       clock_timestamp() + make_interval(secs => %(lease)s)
-                  FROM images
-                 WHERE id = %(image)s AND object_version = %(version)s AND run = %(run)s
-                   AND status = ANY(%(open)s)
-                ON CONFLICT (image_id, step) DO UPDATE
-                   SET status = 'running', attempts = s.attempts + 1, started_at = excluded.started_at,
-                       lease_until = excluded.lease_until, finished_at = NULL, output = NULL, error = NULL,
-                       input_version = excluded.input_version
-                 WHERE NOT (s.status = 'succeeded' AND s.input_version = excluded.input_version)
-                   AND (s.lease_until IS NULL OR s.lease_until <= clock_timestamp())
-                RETURNING attempts
-                """,
-                parameters,
-            ).fetchone()
-            if claimed is not None:
-                return claimed["attempts"], None
+            claim = repository.claim_step(
+                connection, job, str(step), open_in=open_in, lease_seconds=LEASE_SECONDS[step]
+            )
+            if claim is not None:
+                return claim, None
             # A statement of its own, which sees what the claim had to wait for.
-            found = connection.execute(
-                """
-                SELECT i.object_version = %(version)s AND i.run = %(run)s AND i.status = ANY(%(open)s) AS ours,
-                       s.status = 'succeeded' AND s.input_version = %(version)s AS done, s.output
-                  FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id AND s.step = %(step)s
-                 WHERE i.id = %(image)s
-                """,
-                parameters,
-            ).fetchone()
+            found = repository.unclaimed_step(connection, job, str(step), open_in=open_in)
         if found is not None and found["done"]:
             return 0, found["output"]
         if found is None or not found["ours"]:

@@ -9,6 +9,7 @@ from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import RETRY, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.errors import ImageNotProcessable, UnreadableImage
+from imagemarket.ingestion import repository
 from imagemarket.ingestion.errors import OriginalMismatch
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import (
@@ -108,11 +109,11 @@ class Retries:
         """The ticket, what is to be started now, and the number of the run."""
         image = self._may_be_tried_again(connection, contributor_id, image_id)
         # That all was cleaned up holds until other bytes are there, too.
-        connection.execute("DELETE FROM processing_steps WHERE image_id = %s AND step <> %s", (image_id, COMPENSATE))
+        repository.delete_steps(connection, image_id, but=COMPENSATE)
         key, version, run = image["s3_original_key"], image["object_version"], image["run"] + 1
         other_bytes = request.size_bytes is not None or request.sha256 is not None
         if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
-            connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image_id,))
+            repository.delete_steps(connection, image_id)
             self._retried(connection, contributor_id, image, {"rejection": None})
             job = IngestionJob.of({**image, "run": run, "trace_header": _trace(image)})
             return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), job, run
@@ -123,14 +124,15 @@ class Retries:
         self._uploads.allowance.take(connection, contributor_id, size)
         multipart_id = self._uploads.start_parts(key, content_type=image["content_type"], size_bytes=size)
         # The reason stands until other bytes are there; should they never come, it is the reason again.
-        waits_for = {
-            "object_version": None,
-            "refused_version": version,
-            "announced_bytes": size,
-            "announced_sha256": bytes.fromhex(sha256) if sha256 else None,
-            "multipart_id": multipart_id,
-        }
-        self._retried(connection, contributor_id, image, waits_for)
+        self._retried(connection, contributor_id, image, {"object_version": None})
+        repository.wait_for_other_bytes(
+            connection,
+            image_id,
+            refused_version=version,
+            announced_bytes=size,
+            announced_sha256=bytes.fromhex(sha256) if sha256 else None,
+            multipart_id=multipart_id,
+        )
         upload = self._uploads.way_up(
             image_id,
             key,
@@ -156,18 +158,14 @@ class Retries:
             ImageStatus.PROCESSING,
             actor=f"contributor {contributor_id}",
             reason="Its contributor asked for it.",
-            columns={"run": image["run"] + 1, "replays": 0, "trace_header": _trace(image), **columns},
+            columns=columns,
         )
         assert change is not None, "the row is locked"
+        repository.next_requested_run(connection, image["id"], trace_header=current_trace_header())
 
     @staticmethod
     def _may_be_tried_again(connection: Connection[Row], contributor_id: UUID, image_id: UUID) -> Row:
-        image = connection.execute(
-            "SELECT id, contributor_id, status, rejection, s3_original_key, object_version, content_type,"
-            " announced_bytes, announced_sha256, run, request_id, trace_header FROM images"
-            " WHERE id = %s AND contributor_id = %s FOR UPDATE",
-            (image_id, contributor_id),
-        ).fetchone()
+        image = repository.lock(connection, image_id, contributor_id=contributor_id)
         if image is None:
             raise ImageNotFound("None of your images has this id.")
         code = (image["rejection"] or {}).get("code")

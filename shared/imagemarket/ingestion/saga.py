@@ -6,7 +6,6 @@ a step finds is kept in its record, so any step may run twice and any delivery m
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog import repository as catalog
 from imagemarket.catalog.images import FAIL, PUBLISH, change_status
 from imagemarket.catalog.keys import Folder, rendition_key
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.picture_faults import not_processable, picture_work
-from imagemarket.ingestion import duplicates
+from imagemarket.ingestion import duplicates, repository
 from imagemarket.ingestion.errors import DuplicateImage, JobSuperseded, OriginalMismatch
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput, Suggestions
 from imagemarket.ingestion.originals import let_original_expire, real_version
@@ -87,9 +87,7 @@ class InspectImage:
         return self._records.once(job, Step.INSPECT, lambda: self._inspect(job))
 
     def _inspect(self, job: IngestionJob) -> StepOutput:
-        announced = self._database.fetch_one(
-            "SELECT announced_bytes, announced_sha256 FROM images WHERE id = %s", (job.image_id,)
-        )
+        announced = repository.announced(self._database, job.image_id)
         assert announced is not None
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "original"
@@ -360,6 +358,7 @@ class PublishImage:
                     ended = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
                     logger.info("the image has ended already")
                     return {"status": ended["status"] if ended else "gone"}
+                repository.write_suggestions(connection, job.image_id, outputs[Step.INSPECT].get("suggestions"))
                 stored = outputs[Step.MAKE_THUMBNAILS]["renditions"] + outputs[Step.MAKE_WATERMARK]["renditions"]
                 _write_details(connection, job.image_id, stored, analysis, model_version)
             count(f"Images.{status.value}")
@@ -414,7 +413,6 @@ def _columns(facts: StepOutput, analysis: Any, model_version: str) -> dict[str, 
         "phash": duplicates.signed(int(facts["phash"], 16)),
         "color_palette": Jsonb(facts["palette"]),
         "technical_meta": Jsonb(facts["technical"]),
-        "suggestions": Jsonb(facts["suggestions"]) if facts.get("suggestions") else None,
         "nsfw_score": analysis.nsfw_score,
         "people": analysis.people,
         "ai_description": analysis.description,
@@ -429,32 +427,16 @@ def _write_details(
     analysis: Any,
     model_version: str,
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO image_renditions (image_id, kind, long_edge, format, width, height, bytes, key)"
-            " VALUES (%(image)s, %(kind)s, %(long_edge)s, %(format)s, %(width)s, %(height)s, %(bytes)s, %(key)s)"
-            " ON CONFLICT (image_id, kind, long_edge, format) DO UPDATE SET key = excluded.key,"
-            " width = excluded.width, height = excluded.height, bytes = excluded.bytes",
-            [{"image": image_id, **rendition} for rendition in stored],
-        )
-        # What the contributor said stands; the model adds to it.
-        cursor.executemany(
-            "INSERT INTO image_tags (image_id, tag, confidence, source) VALUES (%s, %s, %s, 'ai')"
-            " ON CONFLICT (image_id, tag) DO NOTHING",
-            [(image_id, tag.tag, tag.confidence) for tag in analysis.tags],
-        )
-        cursor.executemany(
-            "INSERT INTO image_categories (image_id, category, source) VALUES (%s, %s, 'ai')"
-            " ON CONFLICT (image_id, category) DO NOTHING",
-            [(image_id, category) for category in analysis.categories[:_AI_CATEGORIES]],
-        )
-        # The first picture of all decides which model's vectors are compared; later only a re-embedding does.
-        cursor.execute("INSERT INTO model_in_use (version) VALUES (%s) ON CONFLICT DO NOTHING", (model_version,))
-        cursor.execute(
-            "INSERT INTO image_embeddings (image_id, model_version, embedding) VALUES (%s, %s, %s::halfvec)"
-            " ON CONFLICT (image_id, model_version) DO UPDATE SET embedding = excluded.embedding",
-            (image_id, model_version, json.dumps(analysis.embedding)),
-        )
+    catalog.write_renditions(connection, image_id, stored)
+    catalog.add_model_words(
+        connection,
+        image_id,
+        [(tag.tag, tag.confidence) for tag in analysis.tags],
+        analysis.categories[:_AI_CATEGORIES],
+    )
+    # The first picture of all decides which model's vectors are compared; later only a re-embedding does.
+    catalog.compare_vectors_of(connection, model_version, unless_decided=True)
+    catalog.write_embeddings(connection, model_version, [(image_id, analysis.embedding)])
 
 
 def _send_news(relay: OutboxRelay) -> None:
@@ -559,22 +541,19 @@ class CompensateImage:
                     "detail": "Processing failed on our side; your file is kept and can be processed again.",
                     "cause": failure.Error,
                 }
-            change = change_status(
+            image = repository.lock(connection, job.image_id)
+            if image is None:
+                raise JobSuperseded("The image is gone.")
+            change = image["run"] == job.run and change_status(
                 connection,
                 job.image_id,
                 FAIL,
                 status,
                 actor=_ACTOR,
                 reason=str(reason["detail"]),
-                run=job.run,
                 columns={"rejection": Jsonb(reason)},
             )
-            now_is = connection.execute(
-                "SELECT status, now() AS began FROM images WHERE id = %s", (job.image_id,)
-            ).fetchone()
-            if now_is is None:
-                raise JobSuperseded("The image is gone.")
-            ended = ImageStatus(now_is["status"])
+            ended = status if change else ImageStatus(image["status"])
             if ended in ENDED:
                 _forget(connection, job.image_id)
                 # Their leases stay: a step that is still at work notices when it completes, and undoes itself.
@@ -583,26 +562,23 @@ class CompensateImage:
                     " WHERE image_id = %s AND status = 'running' AND step <> %s",
                     (Jsonb({"error": failure.Error, "code": "interrupted"}), job.image_id, COMPENSATE),
                 )
-        if change is not None:
+        if change:
             count(f"Images.{ended.value}")
         logger.info("image ended", status=ended.value, cause=failure.Error)
-        return ended, now_is["began"]
+        return ended, image["began"]
 
 
 def _forget(connection: Connection[Row], image_id: UUID) -> None:
     """Takes the rows away that the steps wrote; what the contributor said stays."""
     duplicates.forget(connection, image_id)
-    for table in ("image_embeddings", "image_renditions"):
-        connection.execute(f"DELETE FROM {table} WHERE image_id = %s", (image_id,))  # pyright: ignore[reportArgumentType]
-    for table in ("image_tags", "image_categories"):
-        connection.execute(f"DELETE FROM {table} WHERE image_id = %s AND source = 'ai'", (image_id,))  # pyright: ignore[reportArgumentType]
+    catalog.forget_made(connection, image_id)
 
 
 def forget_deleted(connection: Connection[Row], image_id: UUID) -> None:
     """Deletes what ingestion keeps of an image that is deleted: its fingerprint, so that the same picture may be
     uploaded again, and who made it, as its file has it."""
     duplicates.forget(connection, image_id)
-    connection.execute("UPDATE images SET suggestions = NULL WHERE id = %s", (image_id,))
+    repository.write_suggestions(connection, image_id, None)
     connection.execute(
         "UPDATE processing_steps SET output = output - 'suggestions' WHERE image_id = %s AND step = 'inspect'",
         (image_id,),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from imagemarket.catalog.keys import image_of_original
+from imagemarket.catalog.repository import pin_version
+from imagemarket.ingestion import repository
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Database, Row
@@ -60,11 +62,7 @@ class IngestionStarter:
         annotate(image_id=str(image_id), request_id=None)  # of the image before, where one call begins several
         with self._database.transaction() as connection:
             # Locked until the store has answered: no retry and no other event decides on a version meanwhile.
-            row = connection.execute(
-                "SELECT id, contributor_id, s3_original_key, object_version, refused_version, run, status,"
-                " request_id, trace_header FROM images WHERE id = %s AND s3_original_key = %s FOR UPDATE",
-                (image_id, key),
-            ).fetchone()
+            row = repository.lock(connection, image_id, key=key)
             if row is None:
                 self._discard(key, version_id)
                 return "discarded"
@@ -92,10 +90,7 @@ class IngestionStarter:
         version = self._current(row["s3_original_key"])
         if version == row["refused_version"]:
             return None
-        connection.execute(
-            "UPDATE images SET object_version = %s, updated_at = now(), rejection = NULL WHERE id = %s",
-            (version, row["id"]),
-        )
+        pin_version(connection, row["id"], version)
         return version
 
     def _discard(self, key: str, version_id: str | None) -> None:

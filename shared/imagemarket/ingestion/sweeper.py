@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from imagemarket.catalog.repository import remove_unsent, touch
+from imagemarket.ingestion import repository
 from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
 from imagemarket.ingestion.originals import keep_original
@@ -62,12 +64,11 @@ class UploadSweeper:
                 self._refuse_again(row)
 
     def _waiting(self) -> list[Row]:
-        return self._database.fetch_all(
-            "SELECT id, s3_original_key, multipart_id, refused_version,"
-            " updated_at < now() - make_interval(hours => %s) AS abandoned FROM images"
-            " WHERE status = 'processing' AND object_version IS NULL"
-            " AND updated_at < now() - make_interval(secs => %s) ORDER BY id LIMIT %s",
-            (ABANDONED_AFTER_HOURS, OVERDUE_AFTER_SECONDS, _AT_ONCE),
+        return repository.waiting(
+            self._database,
+            overdue_seconds=OVERDUE_AFTER_SECONDS,
+            abandoned_hours=ABANDONED_AFTER_HOURS,
+            limit=_AT_ONCE,
         )
 
     def _remove(self, row: Row) -> int:
@@ -77,9 +78,7 @@ class UploadSweeper:
             self._refuse_again(row)
             return 0
         with self._database.transaction() as connection:
-            return connection.execute(
-                "DELETE FROM images WHERE id = %s AND object_version IS NULL", (row["id"],)
-            ).rowcount
+            return int(remove_unsent(connection, row["id"]))
 
     def _refuse_again(self, row: Row) -> None:
         with self._database.transaction() as connection:
@@ -104,32 +103,6 @@ class Stuck:
     action: Action
 
 
-_LAST_HEARD = """
-    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.trace_header,
-           i.replays,
-           greatest(i.updated_at, max(s.started_at), max(s.finished_at)) AS last_heard, now() AS now
-      FROM images i LEFT JOIN processing_steps s ON s.image_id = i.id
-     WHERE i.status = 'processing' AND i.object_version IS NOT NULL
-     GROUP BY i.id
-    HAVING greatest(i.updated_at, max(s.started_at), max(s.finished_at)) < now() - make_interval(secs => %s)
-       AND coalesce(max(s.lease_until) <= now(), true)
-     ORDER BY last_heard LIMIT %s
-"""
-
-# Of the last days: older ones were seen then, and `imagemarket verify` looks at all.
-_UNCLEAN = """
-    SELECT i.id, i.contributor_id, i.s3_original_key, i.object_version, i.run, i.request_id, i.trace_header
-      FROM images i
-      LEFT JOIN processing_steps c ON c.image_id = i.id AND c.step = %s
-     WHERE i.status IN ('rejected', 'processing_failed') AND i.object_version IS NOT NULL
-       AND i.updated_at BETWEEN now() - interval '2 days' AND now() - make_interval(secs => %s)
-       AND coalesce(c.lease_until <= now(), true)
-       AND (c.status IS DISTINCT FROM 'succeeded'
-            OR EXISTS (SELECT 1 FROM processing_steps s WHERE s.image_id = i.id AND s.lease_until <= now()))
-     ORDER BY i.updated_at LIMIT %s
-"""
-
-
 class ExecutionSweeper:
     """Sees to it that no image stays in processing, and that compensations come to their end."""
 
@@ -152,7 +125,7 @@ class ExecutionSweeper:
 
     def stuck(self) -> list[Stuck]:
         """What is overdue, the longest first (500 at most), and how its execution stands."""
-        rows = self._database.fetch_all(_LAST_HEARD, (OVERDUE_AFTER_SECONDS, _AT_ONCE))
+        rows = repository.overdue(self._database, overdue_seconds=OVERDUE_AFTER_SECONDS, limit=_AT_ONCE)
         return [stuck for row in rows if (stuck := self._judge(row)) is not None]
 
     def run(self) -> dict[str, int]:
@@ -167,7 +140,9 @@ class ExecutionSweeper:
                     logger.exception("the image could not be settled")
                     outcome = "failed_to"
                 done[outcome] += 1
-        for row in self._database.fetch_all(_UNCLEAN, (COMPENSATE, OVERDUE_AFTER_SECONDS, _AT_ONCE)):
+        for row in repository.uncleaned(
+            self._database, compensation=COMPENSATE, overdue_seconds=OVERDUE_AFTER_SECONDS, limit=_AT_ONCE
+        ):
             with about(image_id=str(row["id"]), request_id=row["request_id"]):
                 try:
                     self._compensation.again(IngestionJob.of(row))
@@ -205,7 +180,7 @@ class ExecutionSweeper:
         logger.warning("image is overdue", execution_status=stuck.execution, action=stuck.action, run=job.run)
         if stuck.action == "resume":
             with self._database.transaction() as connection:  # it is given as long as any other
-                connection.execute("UPDATE images SET updated_at = now() WHERE id = %s", (job.image_id,))
+                touch(connection, job.image_id)
             keep_original(self._originals, job)
             self._executions.start(job)
             return "resumed"
@@ -214,21 +189,7 @@ class ExecutionSweeper:
         if stuck.action == "fail":
             self._compensation.run(job, FailedStep(Error="Stalled", Cause="Replays did not bring it through."))
             return "failed"
-        if not next_run(self._database, job):
+        if not repository.next_run(self._database, job):
             return "failed_to"  # somebody else went on with it meanwhile
         self._executions.start(job.model_copy(update={"run": job.run + 1}))
         return "replayed"
-
-
-def next_run(database: Database, job: IngestionJob) -> bool:
-    """Numbers the next run of an image in processing, once: False where another was quicker. Its steps find the
-    records of those before; a crash before its start is resumed by the sweeper."""
-    with database.transaction() as connection:
-        return (
-            connection.execute(
-                "UPDATE images SET run = run + 1, replays = replays + 1, updated_at = now()"
-                " WHERE id = %s AND run = %s AND object_version = %s AND status = 'processing'",
-                (job.image_id, job.run, job.version_id),
-            ).rowcount
-            == 1
-        )

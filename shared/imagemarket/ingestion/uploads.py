@@ -6,10 +6,12 @@ import base64
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from imagemarket.catalog import repository as catalog
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import ABANDON_RETRY, change_status
 from imagemarket.catalog.keys import original_key
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.ingestion import repository
 from imagemarket.ingestion.allowances import UploadAllowance
 from imagemarket.ingestion.errors import UploadIncomplete
 from imagemarket.ingestion.models import (
@@ -56,8 +58,8 @@ class Uploads:
         self.allowance = allowance or UploadAllowance()
 
     def announce(self, contributor_id: UUID, request: UploadRequest, *, idempotency_key: str | None) -> UploadTicket:
-        """Writes the image's row and says where its bytes go; of a key that announced one already, again and for
-        another hour, unless the bytes are there.
+        """Writes the image and its upload and says where its bytes go; of a key that announced one already, again and
+        for another hour, unless the bytes are there.
 
         Raises `Conflict` where that one was given up or waits for other bytes, `TooManyOpenUploads`,
         `UploadAllowanceUsed`, and what `IdempotencyKeys.run` raises.
@@ -85,35 +87,32 @@ class Uploads:
         image_id = new_id()
         key = original_key(contributor_id, image_id, request.extension)
         multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)
-        connection.execute(
-            "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, filename,"
-            " content_type, announced_bytes, announced_sha256, s3_original_key, multipart_id, request_id, trace_header)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                image_id,
-                contributor_id,
-                request.title,
-                request.description,
-                request.image_type.value,
-                [license_type.value for license_type in request.license_types],
-                request.filename,
-                request.content_type,
-                request.size_bytes,
-                bytes.fromhex(request.sha256) if request.sha256 else None,
-                key,
-                multipart_id,
-                current_request_id(),
-                current_trace_header(),
+        catalog.add(
+            connection,
+            catalog.NewImage(
+                id=image_id,
+                contributor_id=contributor_id,
+                title=request.title,
+                description=request.description,
+                image_type=request.image_type,
+                license_types=request.license_types,
+                tags=request.tags,
+                categories=request.categories,
+                s3_original_key=key,
             ),
         )
-        connection.execute(
-            "INSERT INTO image_tags (image_id, tag, confidence, source)"
-            " SELECT %s, unnest(%s::text[]), 1, 'contributor'",
-            (image_id, request.tags),
-        )
-        connection.execute(
-            "INSERT INTO image_categories (image_id, category, source) SELECT %s, unnest(%s::text[]), 'contributor'",
-            (image_id, request.categories),
+        repository.add(
+            connection,
+            repository.NewUpload(
+                image_id=image_id,
+                filename=request.filename,
+                content_type=request.content_type,
+                announced_bytes=request.size_bytes,
+                announced_sha256=bytes.fromhex(request.sha256) if request.sha256 else None,
+                multipart_id=multipart_id,
+                request_id=current_request_id(),
+                trace_header=current_trace_header(),
+            ),
         )
         return UploadTicket(
             image_id=image_id,
@@ -275,22 +274,14 @@ class Uploads:
         with self._database.transaction() as connection:
             if image["refused_version"] is None:
                 # Bytes that arrive from here on belong to no image; their event deletes them.
-                gone = connection.execute(
-                    "DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,)
-                ).rowcount
-                left = connection.execute("SELECT status FROM images WHERE id = %s", (image_id,)).fetchone()
-                if not gone and left:
+                if not catalog.remove_unsent(connection, image_id) and (left := repository.lock(connection, image_id)):
                     raise _arrived(left["status"])
             else:
                 refuse_again(connection, image_id, actor=f"contributor {contributor_id}")
 
     def own(self, contributor_id: UUID, image_id: UUID) -> Row:
-        """The row of a contributor's own image. Raises `ImageNotFound`."""
-        row = self._database.fetch_one(
-            "SELECT status, s3_original_key, content_type, multipart_id, announced_bytes, announced_sha256,"
-            " object_version, refused_version, run FROM images WHERE id = %s AND contributor_id = %s",
-            (image_id, contributor_id),
-        )
+        """The rows of a contributor's own image and its upload. Raises `ImageNotFound`."""
+        row = repository.own(self._database, contributor_id, image_id)
         if row is None:
             raise ImageNotFound("None of your images has this id.")
         return row
@@ -303,12 +294,8 @@ def _arrived(status: str) -> Conflict:
 
 def refuse_again(connection: Connection[Row], image_id: UUID, *, actor: str) -> None:
     """The other bytes that a refused image waited for do not come: it is refused for the reason it was."""
-    waits = connection.execute(
-        "SELECT refused_version FROM images WHERE id = %s AND object_version IS NULL AND refused_version IS NOT NULL"
-        " FOR UPDATE",
-        (image_id,),
-    ).fetchone()
-    if waits is not None:
+    waits = repository.lock(connection, image_id)
+    if waits is not None and waits["object_version"] is None and waits["refused_version"] is not None:
         change_status(
             connection,
             image_id,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from imagemarket.identity.mails import MAILBOX, take_request
 from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
 from imagemarket.notifications.messages import request_and_page
 from imagemarket.notifications.ports import Mail, Mailer
@@ -27,8 +28,6 @@ PER_HOUR, PER_DAY = 3, 10
 """Mails of one purpose to a confirmed address."""
 MAILBOX_PER_DAY = 10
 """Mails to all addresses of one mailbox that are not confirmed, whatever for: ann+1@ and ann+2@ are one person's."""
-_MAILBOX = "regexp_replace(u.email, '\\+[^@]*@', '@')"
-"""The address without what stands behind a plus, as the index `users_mailbox` has it."""
 RESET_HOLDS, UNCONFIRMED_RESET_HOLDS = timedelta(hours=1), timedelta(hours=8)
 """How long the token of a mail to set a new password with can be used. Beyond those limits another one is sent once
 the last one's is over, so that whoever asks for them in the owner's name leaves a good one in the owner's mail at any
@@ -63,15 +62,9 @@ class AccountMails:
         """
         now = self._clock.now()
         with self._database.transaction() as connection:
-            row = connection.execute(
-                f"SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at, {_MAILBOX} AS mailbox"
-                " FROM account_mails m LEFT JOIN users u ON u.id = m.user_id"
-                " WHERE m.id = %s AND m.handled_at IS NULL FOR UPDATE OF m",
-                (request_id,),
-            ).fetchone()
+            row = take_request(connection, request_id, now)
             if row is None:
                 return
-            connection.execute("UPDATE account_mails SET handled_at = %s WHERE id = %s", (now, request_id))
             if row["id"] is None or (row["purpose"] == "confirm_email" and row["email_confirmed_at"] is not None):
                 return
             one_mail_at_a_time(connection, row["id"])
@@ -101,7 +94,7 @@ def _mailbox_is_full(connection: Connection[Any], mailbox: str, now: datetime) -
     one_mail_at_a_time(connection, mailbox)
     found = connection.execute(
         "SELECT count(*) AS sent FROM users u JOIN mails_sent s ON s.user_id = u.id"
-        f" WHERE {_MAILBOX} = %s AND u.email_confirmed_at IS NULL AND s.at > %s",
+        f" WHERE {MAILBOX} = %s AND u.email_confirmed_at IS NULL AND s.at > %s",
         (mailbox, now - timedelta(days=1)),
     ).fetchone()
     return found is not None and found["sent"] >= MAILBOX_PER_DAY

@@ -315,7 +315,7 @@ class WebhookWorker:
             of = connection.execute(
                 f"SELECT d.id, d.endpoint_id, d.image_id, i.request_id, EXISTS ({_SLOW}) AS slow"
                 "  FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id"
-                "  LEFT JOIN images i ON i.id = d.image_id WHERE d.id = %(id)s",
+                "  LEFT JOIN image_uploads i ON i.image_id = d.image_id WHERE d.id = %(id)s",
                 {"id": delivery_id, "now": now},
             ).fetchone()
             if of is not None:
@@ -337,7 +337,7 @@ class WebhookWorker:
                 "       < CASE WHEN e.failing_since IS NULL THEN %(of_endpoint)s ELSE 1 END"
                 f"  AND {_PLACE_IS_FREE}"
                 " RETURNING d.id, d.attempts, d.image_id, d.endpoint_id, d.notification_id, e.url, e.secret,"
-                "   (SELECT request_id FROM images WHERE images.id = d.image_id) AS request_id,"
+                "   (SELECT request_id FROM image_uploads u WHERE u.image_id = d.image_id) AS request_id,"
                 "   e.previous_secret, e.previous_secret_until, e.account_id, n.type, n.data, n.created_at",
                 {
                     "id": of["id"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import LiteralString
 
 EXPIRED: dict[str, LiteralString] = {
+    "mails_sent": "DELETE FROM mails_sent WHERE at < now() - interval '30 days'",
     "notifications": "DELETE FROM notifications WHERE created_at < now() - interval '180 days'",
     "webhook_deliveries": (
         "DELETE FROM webhook_deliveries WHERE status <> 'pending' AND finished_at < now() - interval '30 days'"

@@ -15,7 +15,7 @@ from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.keys import Folder, content_hash_of, image_of, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.catalog.takedowns import Takedowns
-from imagemarket.ingestion import duplicates
+from imagemarket.ingestion import duplicates, repository
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import ENDED_TAG, IngestionJob
 from imagemarket.ingestion.originals import keep_original, real_version
@@ -109,14 +109,15 @@ class ConsistencyCheck:
         after = UUID(int=0)
         while True:
             rows = self._database.fetch_all(
-                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, i.run, i.request_id, i.trace_header,"
+                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, u.run, u.request_id, u.trace_header,"
                 " i.sha256, i.phash,"
                 " coalesce(i.object_version, 'null') AS object_version, i.model_version,"
                 " f.image_id IS NOT NULL AS has_fingerprint,"
                 " (SELECT l2_norm(e.embedding) FROM image_embeddings e"
                 "   WHERE e.image_id = i.id AND e.model_version = i.model_version) AS vector_length,"
                 " (SELECT json_agg(r) FROM image_renditions r WHERE r.image_id = i.id) AS renditions"
-                " FROM images i LEFT JOIN image_fingerprints f ON f.image_id = i.id"
+                " FROM images i JOIN image_uploads u ON u.image_id = i.id"
+                " LEFT JOIN image_fingerprints f ON f.image_id = i.id"
                 " WHERE i.id > %s AND i.status <> 'processing' ORDER BY i.id LIMIT %s",
                 (after, _AT_ONCE),
             )
@@ -246,9 +247,9 @@ class ConsistencyCheck:
 
     def _known(self, ids: set[UUID]) -> dict[UUID, Row]:
         rows = self._database.fetch_all(
-            "SELECT i.id, i.status, i.s3_original_key, i.object_version, i.refused_version,"
+            "SELECT i.id, i.status, i.s3_original_key, i.object_version, u.refused_version,"
             " array(SELECT key FROM image_renditions r WHERE r.image_id = i.id) AS keys"
-            " FROM images i WHERE i.id = ANY(%s)",
+            " FROM images i JOIN image_uploads u ON u.image_id = i.id WHERE i.id = ANY(%s)",
             (list(ids),),
         )
         return {row["id"]: row for row in rows}
@@ -296,6 +297,9 @@ class ConsistencyCheck:
     def _process_again(self, image: Row) -> None:
         with self._database.transaction() as connection:
             run = image["run"] + 1
+            now_is = repository.lock(connection, image["id"])
+            if now_is is None or now_is["run"] != image["run"]:
+                return
             change = change_status(
                 connection,
                 image["id"],
@@ -303,12 +307,11 @@ class ConsistencyCheck:
                 ImageStatus.PROCESSING,
                 actor="verify",
                 reason="Something that was made of it is lost.",
-                run=image["run"],
-                columns={"run": run, "replays": 0},
             )
             if change is None:
                 return  # another of its differences has set it going already
-            connection.execute("DELETE FROM processing_steps WHERE image_id = %s", (image["id"],))
+            repository.next_requested_run(connection, image["id"])
+            repository.delete_steps(connection, image["id"])
         self._executions.start(IngestionJob.of(image).model_copy(update={"run": run}))
 
 

@@ -7,7 +7,7 @@ schedule drains what a crash left behind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import UUID
 
 from imagemarket.platform.database import Database
@@ -33,9 +33,17 @@ def add(connection: Connection[Any], *, topic: str, image_id: UUID, payload: dic
 
     connection.execute(
         "INSERT INTO outbox (topic, image_id, payload) VALUES (%(topic)s, %(image)s, %(payload)s || coalesce("
-        " (SELECT jsonb_build_object('request_id', request_id) FROM images"
-        "   WHERE id = %(image)s AND request_id IS NOT NULL), '{}'))",
+        " (SELECT jsonb_build_object('request_id', request_id) FROM image_uploads"
+        "   WHERE image_id = %(image)s AND request_id IS NOT NULL), '{}'))",
         {"topic": topic, "image": image_id, "payload": Jsonb(payload)},
+    )
+
+
+def add_all(connection: Connection[Any], *, topic: str, query: LiteralString) -> None:
+    """Adds a message for each row of a query with `image_id` and `payload`, in one statement."""
+    connection.execute(
+        f"INSERT INTO outbox (topic, image_id, payload) SELECT %s, image_id, payload FROM ({query}) AS messages",
+        (topic,),
     )
 
 
@@ -59,7 +67,8 @@ class OutboxRelay:
         while True:
             with self._database.transaction() as connection:
                 rows = connection.execute(
-                    "SELECT o.id, o.payload, i.trace_header FROM outbox o LEFT JOIN images i ON i.id = o.image_id"
+                    "SELECT o.id, o.payload, i.trace_header"
+                    "  FROM outbox o LEFT JOIN image_uploads i ON i.image_id = o.image_id"
                     " WHERE o.dispatched_at IS NULL AND o.topic = %s ORDER BY o.id LIMIT %s"
                     " FOR UPDATE OF o SKIP LOCKED",
                     (topic, _BATCH),

@@ -63,8 +63,8 @@ class ImageInspector:
     def image(self, image_id: UUID) -> ImageDetails | None:
         """The image, or None when there is no row of it. Raises `DependencyUnavailable`."""
         row = self._database.fetch_one(
-            "SELECT id AS image_id, contributor_id, status, title, rejection, version, updated_at, object_version, run"
-            " FROM images WHERE id = %s",
+            "SELECT i.id AS image_id, i.contributor_id, i.status, i.title, i.rejection, i.version, i.updated_at,"
+            " i.object_version, u.run FROM images i JOIN image_uploads u ON u.image_id = i.id WHERE i.id = %s",
             (image_id,),
         )
         if row is None:

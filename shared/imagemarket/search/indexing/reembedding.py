@@ -9,13 +9,12 @@ finds by its words alone; none compares across models.
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from imagemarket.catalog import images
+from imagemarket.catalog import images, repository
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, MarketError, NotFound
 from imagemarket.platform.telemetry import logger
@@ -121,11 +120,7 @@ class Reembedding:
             assert row is not None
             if row["number"]:
                 raise PicturesMissing(f"{row['number']} approved pictures have no vector of {version}; run it again.")
-            connection.execute(
-                "INSERT INTO model_in_use (version) VALUES (%s)"
-                " ON CONFLICT (one) DO UPDATE SET version = excluded.version, since = now()",
-                (version,),
-            )
+            repository.compare_vectors_of(connection, version)
             # A document that was made before and is written after carries an older version and changes nothing.
             images.renew_all_approved(connection)
             brought = connection.execute(_BRING_OVER, {"version": version}).rowcount
@@ -154,12 +149,8 @@ class Reembedding:
         return None
 
     def _keep(self, version: str, found: Sequence[tuple[UUID, Sequence[float]]]) -> None:
-        with self._database.transaction() as connection, connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO image_embeddings (image_id, model_version, embedding) VALUES (%s, %s, %s::halfvec)"
-                " ON CONFLICT (image_id, model_version) DO NOTHING",
-                [(image, version, json.dumps(list(vector))) for image, vector in found],
-            )
+        with self._database.transaction() as connection:
+            repository.write_embeddings(connection, version, found, replace=False)
             # Where the model is in use already, a search is to find the picture by meaning at once.
             if connection.execute("SELECT FROM model_in_use WHERE version = %s", (version,)).fetchone() is not None:
                 for image, _ in found:
