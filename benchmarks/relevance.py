@@ -30,14 +30,16 @@ from benchmarks.retrieval import BUNDLE, model_input
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.schema import upgrade
+from imagemarket.search.document import SearchDocument
+from imagemarket.search.engines.ports import Hit
 from imagemarket.search.engines.postgres import PostgresSearch
-from imagemarket.search.models import NEAR, REACH, Filters, Hit, SearchDocument, SearchQuery, Sort
 from imagemarket.search.query import synonyms
-from imagemarket.search.query.interpretation import QueryReader, Reading, Understood
+from imagemarket.search.query.parser import ParsedQuery, ParseOptions, QueryParser
 from imagemarket.search.query.spelling import MOST_WORDS, Speller
 from imagemarket.search.query.words import Words
-from imagemarket.search.ranking.boosts import gains, lifted
+from imagemarket.search.ranking.boosts import apply_boosts, boosts
 from imagemarket.search.ranking.fusion import Fusion
+from imagemarket.search.request import MAX_RESULTS, VECTOR_CANDIDATES, Filters, SearchQuery, Sort
 from imagemarket.search.suggestions import SuggestionTable
 
 MIXTURES = 1000
@@ -234,10 +236,10 @@ WAYS: dict[str, Way] = {
     **{f"convex:{share:g}": Fusion("convex", share).of for share in SHARES},
 }
 READINGS = {
-    "plain": Reading(spelling=False, synonyms=False, interpretation=False),
-    "spelling": Reading(synonyms=False, interpretation=False),
-    "synonyms": Reading(spelling=False, interpretation=False),
-    "all": Reading(),
+    "plain": ParseOptions(spelling=False, synonyms=False, interpretation=False),
+    "spelling": ParseOptions(synonyms=False, interpretation=False),
+    "synonyms": ParseOptions(spelling=False, interpretation=False),
+    "all": ParseOptions(),
 }
 
 Scores = dict[tuple[str, str], list[Judged]]
@@ -258,7 +260,7 @@ def engine_with(documents: Sequence[SearchDocument]) -> Iterator[tuple[PostgresS
 
 
 def scores(
-    made: Corpus, engine: PostgresSearch, speller: Speller, readings: Mapping[str, Reading] = READINGS
+    made: Corpus, engine: PostgresSearch, speller: Speller, readings: Mapping[str, ParseOptions] = READINGS
 ) -> Scores:
     """Every question asked in every reading, and its answer judged for every way, gains included. As in the product,
     what neither has the words nor is close in meaning is no result."""
@@ -268,30 +270,33 @@ def scores(
     documents = {document.image_id: document for document in made.documents}
     found: Scores = {}
     for reading_name, reading in readings.items():
-        reader = QueryReader(lambda: speller, None, reading)
+        reader = QueryParser(lambda: speller, None, reading)
         for question in made.questions:
             query = SearchQuery(q=question.text[:200], **question.filters)
-            asked = reader.read(query, engine.present)
+            asked = reader.parse(query, engine.present)
             by_words = _matched(engine, asked)
-            by_meaning = engine.nearest(encoder.encode(asked.text), encoder.model_version, asked.filters, limit=NEAR)
+            by_meaning = engine.nearest(
+                encoder.encode(asked.text), encoder.model_version, asked.filters, limit=VECTOR_CANDIDATES
+            )
             gained = {
-                hit.image_id: gains(documents[hit.image_id], asked.wanted, _NOW) for hit in [*by_words, *by_meaning]
+                hit.image_id: boosts(documents[hit.image_id], asked.boost_terms, _NOW)
+                for hit in [*by_words, *by_meaning]
             }
             close = {hit.image_id for hit in by_meaning if hit.score >= (encoder.close_from or -1)}
             having = {hit.image_id for hit in by_words}
             for way_name, way in WAYS.items():
                 results = close if way_name == "semantic" else close | having
-                ranked = lifted([hit for hit in way(by_words, by_meaning) if hit.image_id in results], gained)
+                ranked = apply_boosts([hit for hit in way(by_words, by_meaning) if hit.image_id in results], gained)
                 judged = judge([hit.image_id for hit in ranked], question.relevant)
                 found.setdefault((reading_name, way_name), []).append(judged)
     return found
 
 
 def _match(engine: PostgresSearch, text: str | Words, filters: Filters) -> list[Hit]:
-    return engine.match(text, filters, sort=Sort.RELEVANCE, limit=REACH)
+    return engine.search_text(text, filters, sort=Sort.RELEVANCE, limit=MAX_RESULTS)
 
 
-def _matched(engine: PostgresSearch, asked: Understood) -> list[Hit]:
+def _matched(engine: PostgresSearch, asked: ParsedQuery) -> list[Hit]:
     """As `Search` does."""
     return _match(engine, asked.words if asked.text else "", asked.filters)
 

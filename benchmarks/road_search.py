@@ -30,17 +30,11 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
-from imagemarket.search.engines.ports import EncodedQuery
+from imagemarket.search.engines.ports import EncodedQuery, Hit
 from imagemarket.search.engines.postgres import PostgresSearch, condition_of
-from imagemarket.search.models import (
-    REACH,
-    Filters,
-    Hit,
-    Mode,
-    SearchQuery,
-)
 from imagemarket.search.query.spelling import MOST_WORDS, Speller
 from imagemarket.search.ranking.fusion import fuse
+from imagemarket.search.request import MAX_RESULTS, Filters, Mode, SearchQuery
 from imagemarket.search.service import Search
 from imagemarket.search.suggestions import Suggestions, SuggestionTable, SuggestQuery
 
@@ -81,7 +75,7 @@ def _naive(database: Database, mode: Mode, text: str, vector: Sequence[float], f
         likes = " AND ".join(f"{_ALL_OF} ILIKE %(word{place})s" for place in range(len(words)))
         rows = database.fetch_all(
             f"SELECT d.image_id FROM search_documents d WHERE {condition} AND {likes}"
-            f" ORDER BY d.image_id LIMIT {REACH}",
+            f" ORDER BY d.image_id LIMIT {MAX_RESULTS}",
             parameters | {f"word{place}": f"%{word}%" for place, word in enumerate(words)},
         )
         rankings.append([Hit(row["image_id"], 0) for row in rows])
@@ -89,7 +83,7 @@ def _naive(database: Database, mode: Mode, text: str, vector: Sequence[float], f
         rows = database.fetch_all(
             # "+ 0" keeps the planner off the vector index.
             f"SELECT d.image_id FROM search_documents d WHERE {condition}"
-            f" ORDER BY (d.embedding <=> %(vector)s::halfvec) + 0 LIMIT {REACH}",
+            f" ORDER BY (d.embedding <=> %(vector)s::halfvec) + 0 LIMIT {MAX_RESULTS}",
             parameters | {"vector": json.dumps(list(vector))},
         )
         rankings.append([Hit(row["image_id"], 0) for row in rows])
@@ -125,7 +119,9 @@ def _recall(engine: PostgresSearch, database: Database, catalogue: Catalogue, ro
     for place, question in enumerate(catalogue.questions(rounds)):
         vector, filters = question.vector, _filters(catalogue, question, place)
         exact = _exact(database, vector, filters)
-        given: set[UUID] = {hit.image_id for hit in engine.nearest(vector, MODEL, filters, limit=REACH)[: len(exact)]}
+        given: set[UUID] = {
+            hit.image_id for hit in engine.nearest(vector, MODEL, filters, limit=MAX_RESULTS)[: len(exact)]
+        }
         found += len(given & exact) / len(exact) if exact else 1
     return found / rounds
 

@@ -30,8 +30,9 @@ from benchmarks.material.catalogue import MODEL, Catalogue, Question
 from benchmarks.material.postgres import SERVER, filled, own_database
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
+from imagemarket.search.document import DIMENSIONS
 from imagemarket.search.engines.postgres import PostgresSearch, condition_of
-from imagemarket.search.models import DIMENSIONS, REACH, Filters, Sort
+from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 from local.arguments import file_to_write
 
 if TYPE_CHECKING:
@@ -145,8 +146,12 @@ def measure_postgres(documents: int) -> Iterator[report.Row]:
         yield from _by_words(engine, catalogue, questions, size)
         bands = _by_vector(database, engine, catalogue, questions, documents)
         yield from _rows_of(bands, size)
-        whole = [milliseconds(partial(engine.nearest, q.vector, MODEL, Filters(), limit=REACH))[0] for q in questions]
-        yield report.at_most(f"nearest {REACH:,}, {size}: p50", ours=statistics.median(whole), unit="ms", limit=100)
+        whole = [
+            milliseconds(partial(engine.nearest, q.vector, MODEL, Filters(), limit=MAX_RESULTS))[0] for q in questions
+        ]
+        yield report.at_most(
+            f"nearest {MAX_RESULTS:,}, {size}: p50", ours=statistics.median(whole), unit="ms", limit=100
+        )
         for name, seconds in took.items():
             yield report.at_most(f"making {name}, {size}", ours=seconds, unit="s", limit=3600)
         yield from _sizes(database, documents, size)
@@ -155,10 +160,13 @@ def measure_postgres(documents: int) -> Iterator[report.Row]:
 def _by_words(engine: Any, catalogue: Catalogue, questions: Sequence[Question], size: str) -> Iterator[report.Row]:
     asked = [(question.text, filters) for question in questions for filters in catalogue.filters(question.topic)[::3]]
     for name, ask in (
-        ("words", lambda text, filters: engine.match(text, filters, sort=Sort.RELEVANCE, limit=REACH)),
-        ("words, newest first", lambda text, filters: engine.match(text, filters, sort=Sort.NEWEST, limit=REACH)),
-        ("browsing", lambda _, filters: engine.match("", filters, sort=Sort.NEWEST, limit=REACH)),
-        ("facets", engine.tally),
+        ("words", lambda text, filters: engine.search_text(text, filters, sort=Sort.RELEVANCE, limit=MAX_RESULTS)),
+        (
+            "words, newest first",
+            lambda text, filters: engine.search_text(text, filters, sort=Sort.NEWEST, limit=MAX_RESULTS),
+        ),
+        ("browsing", lambda _, filters: engine.search_text("", filters, sort=Sort.NEWEST, limit=MAX_RESULTS)),
+        ("facets", engine.count_facets),
     ):
         for text, filters in asked[:10]:
             ask(text, filters)

@@ -38,8 +38,8 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.engines.postgres import PostgresSearch
-from imagemarket.search.models import Filters, SearchQuery
 from imagemarket.search.pages import PageCache
+from imagemarket.search.request import Filters, SearchQuery
 from imagemarket.search.service import Search
 
 DOCUMENTS = 100_000

@@ -20,9 +20,10 @@ from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.details import ImageDetails
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.pages import PageCache
-from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.parser import QueryParser
 from imagemarket.search.query.spelling import Speller
-from imagemarket.search.service import Patience, Search
+from imagemarket.search.run import Timeouts
+from imagemarket.search.service import Search
 from imagemarket.search.suggestions import Suggestions, SuggestionTable
 from tests.api.test_search_by_image import Model
 from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
@@ -94,10 +95,10 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         encoder=Encoder,
         cursors=CursorSigner(lambda: "a secret", SystemClock()),
         pages=PageCache(cache, cache, SystemClock()),
-        queries=QueryReader(lambda: Speller(table.words(100))),
+        queries=QueryParser(lambda: Speller(table.words(100))),
         media_base_url=MEDIA,
         public_base_url=PUBLIC,
-        patience=Patience(engine_seconds=30, first_seconds=30, request_seconds=60, open_seconds=0.1),
+        timeouts=Timeouts(engine_seconds=30, first_seconds=30, request_seconds=60, open_seconds=0.1),
     )
     originals = MemoryObjectStore("originals")
     idempotency = IdempotencyKeys(uploader, SystemClock())

@@ -27,7 +27,8 @@ from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.hashes import colour_names
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.ids import new_id
-from imagemarket.search.models import DIMENSIONS, DocumentRendition, Filters, SearchDocument
+from imagemarket.search.document import DIMENSIONS, DocumentRendition, SearchDocument
+from imagemarket.search.request import Filters
 
 MODEL = "bench"
 

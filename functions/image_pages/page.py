@@ -14,7 +14,7 @@ from imagemarket.catalog.models import LicenseType
 from imagemarket.catalog.taxonomy import CATEGORIES
 from imagemarket.imaging.rights import Rights
 from imagemarket.platform.markup import Content, Html, element
-from imagemarket.search.models import ImageDetail
+from imagemarket.search.details import ImageDetail
 
 _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

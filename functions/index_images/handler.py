@@ -13,8 +13,8 @@ from imagemarket.platform.telemetry import bulk_handler
 
 def _index(records: Sequence[dict[str, Any]]) -> list[str]:
     """The ids of the messages whose images an engine did not take."""
+    from imagemarket.search.document import Removal
     from imagemarket.search.errors import IndexingIncomplete
-    from imagemarket.search.models import Removal
 
     told: dict[str, Removal] = {}
     for record in records:

@@ -30,7 +30,8 @@ from imagemarket.search.by_image import (
     QueryImageUploadRequest,
 )
 from imagemarket.search.errors import QueryImageNotFound, SearchUnavailable
-from imagemarket.search.models import BY_IMAGE_COST, SearchHit, SearchPage
+from imagemarket.search.request import BY_IMAGE_COST
+from imagemarket.search.result import SearchHit, SearchPage
 from imagemarket.vision.errors import ModelNotReady
 
 router = APIRouter(route_class=StrictRoute)

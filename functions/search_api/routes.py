@@ -27,18 +27,10 @@ from imagemarket.platform.http import (
     spend,
 )
 from imagemarket.platform.telemetry import duration
+from imagemarket.search.details import ImageDetail
 from imagemarket.search.errors import InvalidCursor, SearchUnavailable
-from imagemarket.search.models import (
-    COMPUTED_COST,
-    ExplainedPage,
-    ImageDetail,
-    LookQuery,
-    Paging,
-    SearchHit,
-    SearchPage,
-    SearchQuery,
-    SimilarQuery,
-)
+from imagemarket.search.request import COMPUTED_COST, LookQuery, Paging, SearchQuery, SimilarQuery
+from imagemarket.search.result import ExplainedPage, SearchHit, SearchPage
 from imagemarket.search.suggestions import SuggestPage, SuggestQuery
 
 router = APIRouter(route_class=StrictRoute)

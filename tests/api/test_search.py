@@ -18,9 +18,9 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.details import ImageDetails
+from imagemarket.search.document import Removal
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import Removal
 from imagemarket.search.query.spelling import Speller
 from imagemarket.search.service import Search
 from imagemarket.search.suggestions import Suggestions, SuggestionTable
@@ -147,7 +147,7 @@ def test_an_answer_has_the_promised_form(engine: PostgresSearch) -> None:
 
 
 def test_every_filter_as_a_client_sends_it(engine: PostgresSearch) -> None:
-    from imagemarket.search.models import Filters
+    from imagemarket.search.request import Filters
 
     made = random_documents(120)
     engine.write(made, [])
@@ -283,7 +283,7 @@ def test_an_admin_is_told_why(engine: PostgresSearch) -> None:
     assert answer["headers"]["cache-control"] == "no-store"
     (why,) = json_of(answer)["explanations"]
     assert why["keyword"]["rank"] == why["vector"]["rank"] == 1
-    assert why["gains"]["exact_tag"] == pytest.approx(0.1)
+    assert why["boosts"]["exact_tag"] == pytest.approx(0.1)
 
 
 def test_hostile_words_find_nothing_and_break_nothing(engine: PostgresSearch) -> None:
@@ -320,7 +320,7 @@ def test_a_degraded_answer_is_not_kept(engine: PostgresSearch, monkeypatch: pyte
         *("keyword", ["vector"], 1),
     )
     assert answer["headers"]["cache-control"] == "no-store"
-    monkeypatch.setattr(engine, "match", away)
+    monkeypatch.setattr(engine, "search_text", away)
     answer = send("/v1/search", q="boat")
     assert (answer["statusCode"], json_of(answer)["type"]) == (503, "/v1/problems/search-unavailable")
     assert answer["headers"]["retry-after"] == "5"

@@ -23,19 +23,20 @@ from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, NotFound
 from imagemarket.platform.ids import new_id
+from imagemarket.search.document import DocumentRendition, Removal, SearchDocument
 from imagemarket.search.engines import opensearch as opensearch_engine
 from imagemarket.search.engines import postgres
 from imagemarket.search.engines.opensearch import OpenSearchEngine, connect, definition
-from imagemarket.search.engines.ports import DocumentReader, KeywordEngine, QueryRefused, VectorEngine
+from imagemarket.search.engines.ports import DocumentReader, Hit, KeywordEngine, QueryRefused, VectorEngine
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.engines.qdrant import QdrantEngine
 from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.indexing.reindex import Differences, IndexMaintenance
-from imagemarket.search.models import DocumentRendition, Filters, Hit, Removal, SearchDocument, SearchQuery, Sort
-from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.parser import QueryParser
 from imagemarket.search.query.spelling import Speller
 from imagemarket.search.query.words import Words, read
+from imagemarket.search.request import Filters, SearchQuery, Sort
 from local.layout import free_port
 from tests.integration.rows import a_contributor
 from tests.integration.test_search_documents import an_approved_image, set_status
@@ -69,11 +70,11 @@ class Pair:
 
     def __init__(self, words: Any, vectors: Any) -> None:
         self._engines = (words, vectors)
-        self.match, self.tally, self.tally_of, self.having, self.present, self.documents = (
-            words.match,
-            words.tally,
-            words.tally_of,
-            words.having,
+        self.search_text, self.count_facets, self.facets_of, self.filter_by_terms, self.present, self.documents = (
+            words.search_text,
+            words.count_facets,
+            words.facets_of,
+            words.filter_by_terms,
             words.present,
             words.documents,
         )
@@ -170,7 +171,7 @@ def titles(engine: Engine, hits: Any) -> list[str]:
 def matched(
     engine: Engine, text: str | Words, sort: Sort = Sort.RELEVANCE, limit: int = 100, **filters: Any
 ) -> list[str]:
-    return titles(engine, engine.match(text, Filters(**filters), sort=sort, limit=limit))
+    return titles(engine, engine.search_text(text, Filters(**filters), sort=sort, limit=limit))
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ def test_writing_twice_changes_nothing_to_see(engine: Engine) -> None:
     engine.write([written], [])
     engine.write([written], [])
     assert matched(engine, "sunset") == ["Sunset"]
-    assert engine.tally("", Filters()).total == 1
+    assert engine.count_facets("", Filters()).total == 1
 
 
 def test_a_newer_version_replaces_an_older_one_whatever_comes_last(engine: Engine) -> None:
@@ -211,7 +212,7 @@ def test_a_removal_is_final_until_something_newer(engine: Engine) -> None:
     assert matched(engine, "sunset") == []
     assert engine.nearest(pointing(0), MODEL, Filters(), limit=10) == []
     assert engine.documents([listed.image_id]) == []
-    assert engine.tally_of([listed.image_id]).total == 0
+    assert engine.facets_of([listed.image_id]).total == 0
     engine.write([listed.model_copy(update={"version": 4})], [])
     assert matched(engine, "sunset") == ["Sunset"]
 
@@ -344,13 +345,13 @@ def test_what_opensearch_derives_is_compared(opensearch: Refreshed, field: str, 
 
 
 def test_an_engine_that_nothing_was_written_to_has_nothing(engine: Engine) -> None:
-    assert engine.match("", Filters(), sort=Sort.NEWEST, limit=5) == []
-    assert engine.match("boat", Filters(color=["red"]), sort=Sort.RELEVANCE, limit=5) == []
-    assert engine.match("", Filters(), sort=Sort.RANDOM, limit=5) == []
+    assert engine.search_text("", Filters(), sort=Sort.NEWEST, limit=5) == []
+    assert engine.search_text("boat", Filters(color=["red"]), sort=Sort.RELEVANCE, limit=5) == []
+    assert engine.search_text("", Filters(), sort=Sort.RANDOM, limit=5) == []
     assert engine.nearest(pointing(0), MODEL, Filters(people=True), limit=5) == []
     assert engine.vector_of(new_id()) is None
     assert engine.documents([new_id()]) == engine.documents([]) == []
-    assert engine.tally("boat", Filters(color=["red"])).total == 0
+    assert engine.count_facets("boat", Filters(color=["red"])).total == 0
     assert list(engine.listed()) == []
     assert engine.write([], []) == 0
 
@@ -384,9 +385,9 @@ def test_all_words_are_wanted_and_any_is_enough_when_nothing_has_them_all(engine
     engine.write([document("Red boat"), document("Red car"), document("Green boat")], [])
     assert matched(engine, "red boat") == ["Red boat"]
     assert set(matched(engine, "red tower")) == {"Red boat", "Red car"}
-    assert engine.tally("red tower", Filters()).total == 2
+    assert engine.count_facets("red tower", Filters()).total == 2
     assert matched(engine, "purple tower") == []
-    assert engine.tally("purple tower", Filters()).total == 0
+    assert engine.count_facets("purple tower", Filters()).total == 0
 
 
 @pytest.mark.parametrize(
@@ -399,7 +400,7 @@ def test_all_words_are_wanted_and_any_is_enough_when_nothing_has_them_all(engine
 def test_signs_are_no_commands(engine: Engine, asked: str) -> None:
     engine.write([document("Red boat")], [])
     assert matched(engine, asked) == []
-    assert engine.tally(asked, Filters()).total == 0
+    assert engine.count_facets(asked, Filters()).total == 0
 
 
 @pytest.mark.parametrize(
@@ -421,7 +422,7 @@ def test_signs_are_no_commands(engine: Engine, asked: str) -> None:
 def test_odd_words_are_found_again(engine: Engine, title: str, asked: str) -> None:
     engine.write([document(title), document("Meadow")], [])
     assert matched(engine, asked) == [title]
-    assert engine.tally(asked, Filters()).total == 1
+    assert engine.count_facets(asked, Filters()).total == 1
 
 
 SPELLINGS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
@@ -444,7 +445,7 @@ def test_however_a_word_is_spelt_it_finds_all_spellings(
     engine.write([*(document(title) for title in titles_alike), document("A skirt"), document("Lake")], [])
     for asked in spellings:
         assert set(matched(engine, asked)) == set(titles_alike), asked
-        assert engine.tally(asked, Filters()).total == len(titles_alike), asked
+        assert engine.count_facets(asked, Filters()).total == len(titles_alike), asked
 
 
 @pytest.mark.parametrize(
@@ -503,9 +504,9 @@ def test_what_is_in_quotes_is_found_just_so(engine: Engine, asked: str, expected
     ]
     engine.write(made, [])
     assert set(matched(engine, asked)) == expected
-    assert engine.tally(asked, Filters()).total == len(expected)
+    assert engine.count_facets(asked, Filters()).total == len(expected)
     ids = [each.image_id for each in made]
-    assert set(titles(engine, [Hit(each, 0) for each in engine.having(asked, ids)])) == expected
+    assert set(titles(engine, [Hit(each, 0) for each in engine.filter_by_terms(asked, ids)])) == expected
 
 
 @pytest.mark.parametrize(
@@ -525,8 +526,8 @@ def test_a_picture_that_says_the_same_is_spared_by_words_and_by_no_minus(engine:
     assert matched(engine, without) == ["Beach"]
     sparing = without.sparing({"umbrellas": ("no umbrella", "no umbrellas")})
     assert set(matched(engine, sparing)) == {"Beach", "Beach, no umbrellas", "No umbrella, beach"}
-    assert engine.tally(sparing, Filters()).total == 3
-    assert engine.having(sparing.exact, [each.image_id for each in written]) == {
+    assert engine.count_facets(sparing, Filters()).total == 3
+    assert engine.filter_by_terms(sparing.exact, [each.image_id for each in written]) == {
         each.image_id for each in written if each.title != "Beach with umbrellas"
     }
 
@@ -535,7 +536,7 @@ def test_a_picture_that_says_the_same_is_spared_by_words_and_by_no_minus(engine:
 def test_what_is_free_of_a_thing_is_without_it(engine: Engine, asked: str) -> None:
     spared = {"Sugar-free lemonade", "Lemonade free of sugar", "Lemonade, no sugar"}
     engine.write([document(each) for each in (*spared, "Lemonade", "Lemonade with sugar")], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser().parse(SearchQuery(q=asked), lambda _: ())
     assert set(matched(engine, understood.words)) == {*spared, "Lemonade"}
 
 
@@ -586,7 +587,7 @@ def test_a_sign_belongs_to_the_name_beside_it(engine: Engine, asked: str, expect
     titled = (*_C_PLUS_PLUS, "node.js/C# code", ".NET developer at work", "Fishing net on a beach")
     engine.write([*map(document, (*titled, "C#/.NET"))], [])
     assert set(matched(engine, asked)) == expected
-    assert engine.tally(asked, Filters()).total == len(expected)
+    assert engine.count_facets(asked, Filters()).total == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -601,7 +602,7 @@ def test_marks_belong_to_their_word(engine: Engine, names: tuple[str, ...]) -> N
     for name in names:
         for asked in (name, f'"{name}"'):
             assert matched(engine, asked) == [name], asked
-            assert engine.tally(asked, Filters()).total == 1, asked
+            assert engine.count_facets(asked, Filters()).total == 1, asked
 
 
 @pytest.mark.parametrize(
@@ -626,7 +627,7 @@ def test_points_and_accents_do_not_matter(engine: Engine, written: str, asked: s
 def test_scripts_without_spaces_are_found_by_a_part(engine: Engine, title: str, asked: str, other: str) -> None:
     engine.write([document(title), document(other)], [])
     assert matched(engine, asked) == [title]
-    assert engine.tally(asked, Filters()).total == 1
+    assert engine.count_facets(asked, Filters()).total == 1
 
 
 @pytest.mark.parametrize(
@@ -650,7 +651,7 @@ def test_an_images_id_finds_that_image_where_filters_let_it(engine: Engine) -> N
     engine.write([wanted, other], [])
     assert matched(engine, str(wanted.image_id)) == ["Lake"]
     assert matched(engine, wanted.image_id.hex.upper()) == ["Lake"]
-    assert engine.tally(str(wanted.image_id), Filters()).total == 1
+    assert engine.count_facets(str(wanted.image_id), Filters()).total == 1
     assert matched(engine, str(wanted.image_id), people=True) == []
     assert matched(engine, str(new_id())) == []
 
@@ -658,11 +659,11 @@ def test_an_images_id_finds_that_image_where_filters_let_it(engine: Engine) -> N
 def test_a_synonym_stands_for_its_word_alone(engine: Engine) -> None:
     engine.write([document("Red sofa"), document("Red couch"), document("Blue couch"), document("Red wall")], [])
     asked = read("red sofa").with_synonyms({"sofa": ("couch",)})
-    found = titles(engine, engine.match(asked, Filters(), sort=Sort.RELEVANCE, limit=10))
+    found = titles(engine, engine.search_text(asked, Filters(), sort=Sort.RELEVANCE, limit=10))
     assert set(found) == {"Red sofa", "Red couch"}
-    assert engine.tally(asked, Filters()).total == 2
+    assert engine.count_facets(asked, Filters()).total == 2
     loosely = read("purple sofa").with_synonyms({"sofa": ("couch",)})
-    found = titles(engine, engine.match(loosely, Filters(), sort=Sort.RELEVANCE, limit=10))
+    found = titles(engine, engine.search_text(loosely, Filters(), sort=Sort.RELEVANCE, limit=10))
     assert set(found) == {"Red sofa", "Red couch", "Blue couch"}
 
 
@@ -678,7 +679,7 @@ def test_endless_words_are_no_trouble(engine: Engine, asked: str) -> None:
     engine.write([document("Red boat")], [])
     expected = ["Red boat"] if "boat" in asked else []
     assert matched(engine, asked) == expected
-    assert engine.tally(asked, Filters()).total == len(expected)
+    assert engine.count_facets(asked, Filters()).total == len(expected)
 
 
 @pytest.mark.parametrize("asked", [f'"{"a " * 99}"', f'"{"boat to " * 24}"', f'"{"x" * 198}"', '"ab" -"cd" ' * 18])
@@ -686,7 +687,7 @@ def test_the_longest_phrases_are_no_trouble(engine: Engine, asked: str) -> None:
     engine.write([document("A boat to x"), document("A " * 120, description="boat to " * 200)], [])
     expected = {("A " * 120).strip()} if asked[1] in "ab" and "cd" not in asked else set()
     assert {title.strip() for title in matched(engine, asked)} == expected
-    assert engine.tally(asked, Filters()).total == len(expected)
+    assert engine.count_facets(asked, Filters()).total == len(expected)
 
 
 def test_orders(engine: Engine) -> None:
@@ -715,12 +716,14 @@ def test_a_random_order_is_one_for_each_seed_in_every_engine(engine: Engine) -> 
     orders = []
     for seed in (0, 1, 2**32 - 1):
         for text in ("", "boat"):
-            found = engine.match(text, Filters(), sort=Sort.RANDOM, limit=200, seed=seed)
-            expected = memory.match(text, Filters(), sort=Sort.RANDOM, limit=200, seed=seed)
+            found = engine.search_text(text, Filters(), sort=Sort.RANDOM, limit=200, seed=seed)
+            expected = memory.search_text(text, Filters(), sort=Sort.RANDOM, limit=200, seed=seed)
             assert [hit.image_id for hit in found] == [hit.image_id for hit in expected]
-            few = engine.match(text, Filters(), sort=Sort.RANDOM, limit=5, seed=seed)
+            few = engine.search_text(text, Filters(), sort=Sort.RANDOM, limit=5, seed=seed)
             assert [hit.image_id for hit in few] == [hit.image_id for hit in found[:5]]
-        orders.append([hit.image_id for hit in engine.match("", Filters(), sort=Sort.RANDOM, limit=200, seed=seed)])
+        orders.append(
+            [hit.image_id for hit in engine.search_text("", Filters(), sort=Sort.RANDOM, limit=200, seed=seed)]
+        )
     assert len({tuple(order) for order in orders}) == 3
 
 
@@ -773,12 +776,12 @@ def test_every_filter_holds_in_every_question(engine: Engine) -> None:
         filters = Filters(**chosen)
         passing = {each.image_id for each in made if passes(each, filters)}
         assert 0 < len(passing) <= len(made), chosen
-        assert {hit.image_id for hit in engine.match("", filters, sort=Sort.NEWEST, limit=200)} == passing, chosen
+        assert {hit.image_id for hit in engine.search_text("", filters, sort=Sort.NEWEST, limit=200)} == passing, chosen
         boats = {each.image_id for each in made if each.image_id in passing and "boat" in f"{each.title} {each.tags}"}
-        found = {hit.image_id for hit in engine.match("boat", filters, sort=Sort.RELEVANCE, limit=200)}
+        found = {hit.image_id for hit in engine.search_text("boat", filters, sort=Sort.RELEVANCE, limit=200)}
         assert found == boats, chosen
         assert {hit.image_id for hit in engine.nearest(vector, MODEL, filters, limit=200)} == passing, chosen
-        assert engine.tally("", filters).total == len(passing), chosen
+        assert engine.count_facets("", filters).total == len(passing), chosen
 
 
 def test_any_question_is_answered_as_by_comparing_everything(engine: Engine) -> None:
@@ -798,11 +801,11 @@ def test_any_question_is_answered_as_by_comparing_everything(engine: Engine) -> 
         limit = numbers.choice([1, 10, 300])
         for sort in (Sort.NEWEST, Sort.OLDEST, Sort.POPULAR, Sort.RANDOM):
             asked = {"sort": sort, "limit": limit, "seed": numbers.randrange(100)}
-            found = [hit.image_id for hit in engine.match(text, filters, **asked)]
-            assert found == [hit.image_id for hit in memory.match(text, filters, **asked)], (text, chosen, sort)
-        by_words = {hit.image_id for hit in engine.match(text, filters, sort=Sort.RELEVANCE, limit=300)}
-        assert by_words == {hit.image_id for hit in memory.match(text, filters, sort=Sort.RELEVANCE, limit=300)}
-        assert engine.tally(text, filters) == memory.tally(text, filters), (text, chosen)
+            found = [hit.image_id for hit in engine.search_text(text, filters, **asked)]
+            assert found == [hit.image_id for hit in memory.search_text(text, filters, **asked)], (text, chosen, sort)
+        by_words = {hit.image_id for hit in engine.search_text(text, filters, sort=Sort.RELEVANCE, limit=300)}
+        assert by_words == {hit.image_id for hit in memory.search_text(text, filters, sort=Sort.RELEVANCE, limit=300)}
+        assert engine.count_facets(text, filters) == memory.count_facets(text, filters), (text, chosen)
         vector = random_unit(numbers)
         near = engine.nearest(vector, MODEL, filters, limit=limit)
         true = memory.nearest(vector, MODEL, filters, limit=limit)
@@ -816,24 +819,24 @@ def test_facets_count_the_matches(engine: Engine) -> None:
     memory = MemorySearch()
     memory.write(made, [])
     for text, chosen in [("", {}), ("boat", {}), ("lake", {"color": ["red"]}), ("", {"people": True}), *FACETED]:
-        assert engine.tally(text, Filters(**chosen)) == memory.tally(text, Filters(**chosen))
+        assert engine.count_facets(text, Filters(**chosen)) == memory.count_facets(text, Filters(**chosen))
     some = [each.image_id for each in made[:20]]
-    tally = engine.tally_of(some)
-    assert tally == memory.tally_of(some)
-    assert engine.tally_of(some, "type", "date") == memory.tally_of(some, "type", "date")
+    tally = engine.facets_of(some)
+    assert tally == memory.facets_of(some)
+    assert engine.facets_of(some, "type", "date") == memory.facets_of(some, "type", "date")
     assert tally.total == 20 == sum(count.count for count in tally.facets.orientation)
     assert {count.label for count in tally.facets.contributor} == {"Ada", "Bob"}
-    assert engine.tally_of([]).total == 0
+    assert engine.facets_of([]).total == 0
 
 
 def test_each_value_of_a_facet_finds_as_many_as_it_counts(engine: Engine) -> None:
     engine.write(random_documents(60), [])
     for text, chosen in [("", {}), ("boat", {}), *FACETED]:
-        for facet, counts in engine.tally(text, Filters(**chosen)).facets:
+        for facet, counts in engine.count_facets(text, Filters(**chosen)).facets:
             for each in counts:
                 value = [each.value] if isinstance(getattr(Filters(), facet), list) else each.value
                 filters = Filters.model_validate({**chosen, facet: value})
-                assert engine.tally(text, filters).total == each.count, (text, chosen, facet, each.value)
+                assert engine.count_facets(text, filters).total == each.count, (text, chosen, facet, each.value)
 
 
 @pytest.mark.parametrize(
@@ -846,10 +849,10 @@ def test_what_quotes_and_minus_say_is_held_against_documents(engine: Engine, tex
     memory = MemorySearch()
     memory.write(made, [])
     ids = [each.image_id for each in made]
-    found = engine.having(text, [*ids, UUID(int=1)])
+    found = engine.filter_by_terms(text, [*ids, UUID(int=1)])
     assert len(found) == number
-    assert found == memory.having(text, ids)
-    assert engine.having(text, []) == set()
+    assert found == memory.filter_by_terms(text, ids)
+    assert engine.filter_by_terms(text, []) == set()
 
 
 def test_which_words_pictures_have(engine: Engine) -> None:
@@ -880,8 +883,8 @@ def test_which_words_pictures_have(engine: Engine) -> None:
 )
 def test_no_people_shows_nobody(engine: Engine, asked: str) -> None:
     engine.write([document("Street", people=False), document("People in a street", people=True)], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
+    understood = QueryParser().parse(SearchQuery(q=asked), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
     assert titles(engine, hits) == ["Street"]
     near = engine.nearest(pointing(0), MODEL, understood.filters, limit=5)
     assert titles(engine, near) == ["Street"]
@@ -903,8 +906,8 @@ def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str
     engine.write(
         [*map(document, ("Not for sale", "To be, or not to be", "No problem", "Crowded beach", "Beach", "Lake"))], []
     )
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    understood = QueryParser().parse(SearchQuery(q=asked), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
     assert set(titles(engine, hits)) == expected
 
 
@@ -918,8 +921,8 @@ def test_words_that_say_no_leave_out_what_buyers_mean(engine: Engine, asked: str
 )
 def test_words_within_a_negation_demand_nothing(engine: Engine, asked: str) -> None:
     engine.write([*map(document, ("Lake", "Lake with ducks", "Ducks and boats", "Street"))], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    understood = QueryParser().parse(SearchQuery(q=asked), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
     assert titles(engine, hits) == ["Lake"]
 
 
@@ -929,20 +932,20 @@ def test_what_only_leaves_out_shows_the_newest_first(engine: Engine) -> None:
     engine.write(made, [])
     assert matched(engine, "-boat") == ["Beach", "Meadow", "Lake"]
     assert matched(engine, read("-lake -dogs").sparing({"dogs": ("no dogs",)})) == ["Boat", "Beach", "Meadow"]
-    assert engine.tally("-boat", Filters()).total == 3
+    assert engine.count_facets("-boat", Filters()).total == 3
 
 
 @pytest.mark.parametrize("asked", ["dog/cat", "dog / cat", "dog+cat"])
 def test_a_slash_between_words_is_a_space(engine: Engine, asked: str) -> None:
     engine.write([*map(document, ("Cat beside a dog", "Dog/cat", "Dog", "Cat", "Boat"))], [])
     assert set(matched(engine, asked)) == {"Cat beside a dog", "Dog/cat"}
-    assert engine.tally(asked, Filters()).total == 2
+    assert engine.count_facets(asked, Filters()).total == 2
 
 
 def test_two_words_find_the_one_that_they_make(engine: Engine) -> None:
     engine.write([*map(document, ("Website on a screen", "Web of a spider", "Building site", "Site of a web"))], [])
-    understood = QueryReader(lambda: Speller({"website": 1})).read(SearchQuery(q="web site"), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
+    understood = QueryParser(lambda: Speller({"website": 1})).parse(SearchQuery(q="web site"), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
     assert set(titles(engine, hits)) == {"Website on a screen", "Site of a web"}
 
 
@@ -958,8 +961,8 @@ def test_a_verb_and_its_particle_find_the_noun(engine: Engine, asked: str, expec
     others = ("Artist", "Gym", "Cars", "Up")
     engine.write([*map(document, (*expected, *others))], [])
     speller = Speller({"lineup": 1, "workout": 1, "makeup": 1})
-    understood = QueryReader(lambda: speller, {}).read(SearchQuery(q=asked), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    understood = QueryParser(lambda: speller, {}).parse(SearchQuery(q=asked), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
     assert set(titles(engine, hits)) == expected
 
 
@@ -967,8 +970,8 @@ def test_a_verb_and_its_particle_find_the_noun(engine: Engine, asked: str, expec
 def test_a_verb_and_its_particle_are_left_out_however_they_are_written(engine: Engine, asked: str) -> None:
     left_out = ("Artist with make up", "Make-up artist", "Makeup artist")
     engine.write([*map(document, ("Artist", "Artist who makes pots", *left_out))], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
+    understood = QueryParser().parse(SearchQuery(q=asked), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=9)
     assert set(titles(engine, hits)) == {"Artist", "Artist who makes pots"}
 
 
@@ -977,8 +980,8 @@ def test_a_verb_and_its_particle_are_left_out_however_they_are_written(engine: E
 )
 def test_no_people_is_looked_for_in_a_words_place(engine: Engine, asked: str, other: str) -> None:
     engine.write([document(asked.title()), document(other)], [])
-    understood = QueryReader().read(SearchQuery(q=asked), lambda _: ())
-    hits = engine.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
+    understood = QueryParser().parse(SearchQuery(q=asked), lambda _: ())
+    hits = engine.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=5)
     assert titles(engine, hits) == [asked.title()]
 
 
@@ -1062,7 +1065,7 @@ def test_every_way_to_the_nearest_gives_full_lists_that_pass_every_filter(
     ]
 )
 def kept(request: pytest.FixtureRequest, database: Database) -> Any:
-    """An index, and its upkeep over an empty truth."""
+    """An index, and its maintenance over an empty truth."""
     match request.param:
         case "memory":
             index: Any = MemorySearch()
@@ -1079,42 +1082,42 @@ def some_images(database: Database, number: int) -> list[UUID]:
 
 
 def test_verify_finds_every_kind_of_difference_and_repairs_it(kept: Any, database: Database) -> None:
-    index, upkeep = kept
+    index, maintenance = kept
     images = some_images(database, 5)
-    assert upkeep.verify("engine") == Differences(seen=5, missing=5)
-    assert upkeep.verify("engine", repair=True) == Differences(seen=5, missing=5)
-    assert upkeep.verify("engine") == Differences(seen=5)
+    assert maintenance.verify("engine") == Differences(seen=5, missing=5)
+    assert maintenance.verify("engine", repair=True) == Differences(seen=5, missing=5)
+    assert maintenance.verify("engine") == Differences(seen=5)
     set_status(database, images[0], "rejected", 3)
     set_status(database, images[1], "approved", 4)
-    stray = document(version=8)
-    index.write([stray], [])
+    orphan = document(version=8)
+    index.write([orphan], [])
     altered = DocumentBuilder(database).build([images[2]])[0][0].model_copy(update={"title": "Other", "width": 12})
     index.write([altered], [])
-    found = Differences(seen=4, outdated=1, differing=1, strays=2)
-    assert upkeep.verify("engine") == found
-    assert upkeep.verify("engine", repair=True) == found
-    assert upkeep.verify("engine") == Differences(seen=4)
-    assert index.versions([*images, stray.image_id]) == {images[1]: 4, **dict.fromkeys(images[2:], 2)}
+    found = Differences(seen=4, outdated=1, differing=1, orphans=2)
+    assert maintenance.verify("engine") == found
+    assert maintenance.verify("engine", repair=True) == found
+    assert maintenance.verify("engine") == Differences(seen=4)
+    assert index.versions([*images, orphan.image_id]) == {images[1]: 4, **dict.fromkeys(images[2:], 2)}
 
 
-def test_what_is_ahead_of_the_truth_is_told_and_made_anew(kept: Any, database: Database) -> None:
-    index, upkeep = kept
+def test_documents_newer_than_the_source_are_told_and_made_anew(kept: Any, database: Database) -> None:
+    index, maintenance = kept
     (image,) = some_images(database, 1)
     index.write([document(image_id=image, version=9)], [])
-    assert upkeep.verify("engine", repair=True) == Differences(seen=1, ahead=1)
+    assert maintenance.verify("engine", repair=True) == Differences(seen=1, newer_than_source=1)
     if not isinstance(index, PostgresSearch):  # which is the truth's own table, and is written to in its place
-        assert upkeep.reindex("engine") == Differences(seen=1)
+        assert maintenance.reindex("engine") == Differences(seen=1)
         assert index.versions([image]) == {image: 2}
 
 
 def test_what_is_wrong_with_an_image_is_told_in_words_and_mended_by_a_later_version(
     kept: Any, database: Database
 ) -> None:
-    index, upkeep = kept
-    right, outdated, ahead, other_vector, missing, rejected = images = some_images(database, 6)
-    upkeep.verify("engine", repair=True)
+    index, maintenance = kept
+    right, outdated, newer, other_vector, missing, rejected = images = some_images(database, 6)
+    maintenance.verify("engine", repair=True)
     set_status(database, outdated, "approved", 4)
-    index.write([document(image_id=ahead, version=9)], [])
+    index.write([document(image_id=newer, version=9)], [])
     index.write([], [Removal(missing, 2)])
     with database.transaction() as connection:
         connection.execute(
@@ -1122,36 +1125,36 @@ def test_what_is_wrong_with_an_image_is_told_in_words_and_mended_by_a_later_vers
             (other_vector,),
         )
     set_status(database, rejected, "rejected", 3)
-    stray = document(version=8)
-    index.write([stray], [])
+    orphan = document(version=8)
+    index.write([orphan], [])
 
-    assert upkeep.differences(images) == {
+    assert maintenance.differences(images) == {
         outdated: "engine has version 2 of an image of version 4",
-        ahead: "engine has version 9 of an image of version 2",
+        newer: "engine has version 9 of an image of version 2",
         other_vector: "engine has other contents than the image's, in the same version",
         missing: "engine has no document",
         rejected: "engine shows an image that is not approved",
     }
-    assert upkeep.strays() == {stray.image_id}
+    assert maintenance.orphans() == {orphan.image_id}
 
-    wrong = [outdated, ahead, other_vector, missing, rejected, stray.image_id]
-    upkeep.mend(wrong)
+    wrong = [outdated, newer, other_vector, missing, rejected, orphan.image_id]
+    maintenance.repair(wrong)
     rows = database.fetch_all(
         "SELECT image_id, (payload->>'version')::int AS version FROM outbox WHERE topic = %s AND image_id = ANY(%s)",
         (outbox.INDEX_TOPIC, wrong),
     )
     Indexer(DocumentBuilder(database), [index]).index([Removal(row["image_id"], row["version"]) for row in rows])
-    assert upkeep.differences(images) == {}
-    assert upkeep.strays() == set()
-    assert index.versions([right, ahead]) == {right: 2, ahead: 10}
+    assert maintenance.differences(images) == {}
+    assert maintenance.orphans() == set()
+    assert index.versions([right, newer]) == {right: 2, newer: 10}
 
 
 def test_an_index_is_made_anew_while_changes_go_on(kept: Any, database: Database, monkeypatch: Any) -> None:
     """Every change that the old index hears of meanwhile is in the new one, whenever it comes."""
-    index, upkeep = kept
+    index, maintenance = kept
     images = some_images(database, 4)
-    index.write([document(version=5)], [])  # a stray that a fresh index has not
-    upkeep.verify("engine", repair=True)
+    index.write([document(version=5)], [])  # an orphan that a fresh index has not
+    maintenance.verify("engine", repair=True)
 
     def change(image: UUID, status: str) -> None:
         with database.transaction() as connection:
@@ -1159,37 +1162,37 @@ def test_an_index_is_made_anew_while_changes_go_on(kept: Any, database: Database
             outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={})
         Indexer(DocumentBuilder(database), [index]).index([Removal(image, 3)])
 
-    write, caught_up = upkeep._write, upkeep._catch_up
+    write, caught_up = maintenance._write, maintenance._catch_up
     change(images[0], "approved")
 
     def write_and_change(*details: Any, **more: Any) -> None:
         write(*details, **more)
-        monkeypatch.setattr(upkeep, "_write", write)
+        monkeypatch.setattr(maintenance, "_write", write)
         change(images[1], "rejected")  # after it was copied
 
     def catch_up_and_change(*details: Any) -> None:
         caught_up(*details)
-        monkeypatch.setattr(upkeep, "_catch_up", caught_up)
+        monkeypatch.setattr(maintenance, "_catch_up", caught_up)
         change(images[2], "rejected")  # between the last look and the switch
 
-    monkeypatch.setattr(upkeep, "_write", write_and_change)
-    monkeypatch.setattr(upkeep, "_catch_up", catch_up_and_change)
-    assert upkeep.reindex("engine") == Differences(seen=2)
+    monkeypatch.setattr(maintenance, "_write", write_and_change)
+    monkeypatch.setattr(maintenance, "_catch_up", catch_up_and_change)
+    assert maintenance.reindex("engine") == Differences(seen=2)
     assert index.versions(images) == {images[0]: 3, images[3]: 2}
-    assert upkeep.verify("engine") == Differences(seen=2)
+    assert maintenance.verify("engine") == Differences(seen=2)
 
 
 def test_a_failed_rebuild_leaves_the_index_that_serves(kept: Any, database: Database, monkeypatch: Any) -> None:
-    index, upkeep = kept
+    index, maintenance = kept
     images = some_images(database, 2)
-    upkeep.verify("engine", repair=True)
+    maintenance.verify("engine", repair=True)
 
     def fail(*_: Any) -> None:
         raise DependencyUnavailable("gone")
 
-    monkeypatch.setattr(upkeep, "_catch_up", fail)
+    monkeypatch.setattr(maintenance, "_catch_up", fail)
     with pytest.raises(DependencyUnavailable):
-        upkeep.reindex("engine")
+        maintenance.reindex("engine")
     assert set(index.listed()) == set(images)
 
 
@@ -1350,9 +1353,9 @@ def test_postgresql_refuses_a_question_that_it_cannot_take(
     engine.write([document("Red boat")], [])
     monkeypatch.setattr(postgres, "tsquery_of", lambda *_: asked)
     for ask in (
-        lambda: engine.match("boat", Filters(), sort=Sort.RELEVANCE, limit=1),
-        lambda: engine.tally("boat", Filters()),
-        lambda: engine.having("boat", [new_id()]),
+        lambda: engine.search_text("boat", Filters(), sort=Sort.RELEVANCE, limit=1),
+        lambda: engine.count_facets("boat", Filters()),
+        lambda: engine.filter_by_terms("boat", [new_id()]),
         lambda: engine.present(["boat"]),
     ):
         with pytest.raises(QueryRefused):
@@ -1367,7 +1370,7 @@ def test_opensearch_refuses_a_question_that_it_cannot_take(
     monkeypatch.setattr(opensearch_engine, "_MOST_CLAUSES", 100_000)
     many = " ".join(f"w{number}" for number in range(100))
     with pytest.raises(QueryRefused):
-        opensearch.match(f"{many} boat-house", Filters(), sort=Sort.RELEVANCE, limit=1)
+        opensearch.search_text(f"{many} boat-house", Filters(), sort=Sort.RELEVANCE, limit=1)
 
 
 def test_qdrant_refuses_a_question_that_it_cannot_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1569,4 +1572,4 @@ def test_an_images_id_is_found_whatever_stands_around_it(engine: Engine, around:
     engine.write([wanted, document("Boat")], [])
     asked = around.format(wanted.image_id)
     assert matched(engine, asked) == ["Lake"]
-    assert engine.tally(asked, Filters()).total == 1
+    assert engine.count_facets(asked, Filters()).total == 1

@@ -13,9 +13,9 @@ import pytest
 
 from imagemarket.platform.database import Database
 from imagemarket.search.engines.postgres import PostgresSearch
-from imagemarket.search.models import Filters, Mode, SearchQuery, Sort
 from imagemarket.search.query import synonyms
-from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.parser import QueryParser
+from imagemarket.search.request import Filters, Mode, SearchQuery, Sort
 from tests.unit.search.kit import document, pointing
 from tests.unit.search.test_service import Measured, service
 
@@ -59,7 +59,7 @@ def test_no_people_shows_nobody(engine: PostgresSearch, asked: str) -> None:
 
 @pytest.mark.parametrize("asked", ["queer couple", "gay wedding", "asian woman", "dwarf hamster", "white kitchen"])
 def test_no_slur_is_said(asked: str) -> None:
-    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(lambda: None).parse(SearchQuery(q=asked), lambda _: ())
     told = {other for each in understood.synonyms for other in each.instead}
     assert not told & (synonyms.offensive() | {"asiatic", "caucasian", "homo", "midget"})
 
@@ -96,6 +96,6 @@ def test_words_signs_and_ids(engine: PostgresSearch) -> None:
         assert _found(engine, signs) in ([], everything)
     assert _found(engine, "猫", Mode.KEYWORD) == _found(engine, "猫") == ["猫の写真"]
     assert _found(engine, "แมว") == []
-    some = engine.match("", Filters(), sort=Sort.NEWEST, limit=3)[1].image_id
+    some = engine.search_text("", Filters(), sort=Sort.NEWEST, limit=3)[1].image_id
     page = service(engine).search(SearchQuery(q=str(some)))
     assert [hit.id for hit in page.results] == [some]

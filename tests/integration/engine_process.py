@@ -22,8 +22,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.document import SearchDocument
 from imagemarket.search.engines.ports import SearchIndex
-from imagemarket.search.models import SearchDocument
 from imagemarket.vision.text import TextEncoder
 from local.layout import LOOPBACK
 from tests.unit.search.kit import document

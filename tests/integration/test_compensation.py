@@ -17,8 +17,8 @@ from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.search.document import Removal
 from imagemarket.search.indexing.documents import DocumentBuilder
-from imagemarket.search.models import Removal
 from tests.fakes import MemoryObjectStore, MemoryQueue
 from tests.integration.rows import a_contributor, an_image
 

@@ -25,9 +25,11 @@ from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
 from imagemarket.search.engines.qdrant import QdrantEngine
 from imagemarket.search.engines.qdrant import connect as connect_qdrant
 from imagemarket.search.errors import SearchUnavailable
-from imagemarket.search.models import Mode, SearchPage, SearchQuery
 from imagemarket.search.pages import PageCache
-from imagemarket.search.service import Patience, Search
+from imagemarket.search.request import Mode, SearchQuery
+from imagemarket.search.result import SearchPage
+from imagemarket.search.run import Timeouts
+from imagemarket.search.service import Search
 from local import opensearch
 from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
 from local.processes import Part, Supervisor
@@ -37,7 +39,7 @@ from tests.unit.search.kit import MemorySearch
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
 _WITHIN_SECONDS = 90.0
-_PATIENCE = Patience(engine_seconds=5, first_seconds=30, request_seconds=30, retry_delays=(), open_seconds=0.5)
+_PATIENCE = Timeouts(engine_seconds=5, first_seconds=30, request_seconds=30, retry_delays=(), open_seconds=0.5)
 
 
 def _python(kind: str, folder: Path) -> Part:
@@ -118,7 +120,7 @@ def _search(**parts: Any) -> Search:
         cursors=CursorSigner(lambda: "a secret", SystemClock()),
         media_base_url="https://cdn.test/media",
         public_base_url="https://api.test",
-        patience=_PATIENCE,
+        timeouts=_PATIENCE,
         **parts,
     )
 

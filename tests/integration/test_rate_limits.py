@@ -21,8 +21,8 @@ from imagemarket.platform.http import Caller, create_api, lambda_handler
 from imagemarket.platform.ratelimits import Policy, RateLimiter
 from imagemarket.platform.resources import Resources
 from imagemarket.search.by_image import ImageSearch
-from imagemarket.search.models import BY_IMAGE_COST, COMPUTED_COST
 from imagemarket.search.pages import PageCache
+from imagemarket.search.request import BY_IMAGE_COST, COMPUTED_COST
 from local.layout import free_port
 from local.valkey import url_of
 from tests.api.events import LOOPBACK, LambdaContext, http_event, json_of

@@ -13,12 +13,13 @@ from PIL import Image
 
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, NotFound
+from imagemarket.search.document import Removal
 from imagemarket.search.encoding import ModelInUse
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.errors import PicturesMissing
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.indexing.reembedding import BATCH, Reembedding
-from imagemarket.search.models import Filters, Removal
+from imagemarket.search.request import Filters
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal
 from tests.integration.rows import a_contributor, an_image

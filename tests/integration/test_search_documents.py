@@ -19,10 +19,11 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.schema import upgrade
+from imagemarket.search.document import Removal
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import Filters, Removal, Sort
+from imagemarket.search.request import Filters, Sort
 from local.postgres import make_database
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image, an_image_in_one_row
@@ -104,7 +105,7 @@ def index(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 def listed(database: Database) -> set[UUID]:
-    hits = PostgresSearch(database).match("", Filters(), sort=Sort.NEWEST, limit=1000)
+    hits = PostgresSearch(database).search_text("", Filters(), sort=Sort.NEWEST, limit=1000)
     return {hit.image_id for hit in hits}
 
 

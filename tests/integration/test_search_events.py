@@ -16,8 +16,8 @@ from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.events import SearchEventCollector, ValkeyStream, Visitors, impersonal
 from imagemarket.search.indexing.documents import DocumentBuilder
-from imagemarket.search.models import Filters, Mode, SearchQuery, Sort
 from imagemarket.search.popularity import HALF_LIFE_DAYS, looks
+from imagemarket.search.request import Filters, Mode, SearchQuery, Sort
 from imagemarket.search.service import Search
 from imagemarket.search.suggestions import OFTEN, SuggestionTable
 from local.layout import free_port
@@ -158,7 +158,7 @@ def test_looks_make_pictures_popular_once_a_network_and_day(
     assert looks(by_id[often], now + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(4)
     engine = PostgresSearch(database)
     engine.write(documents, [])
-    popular = [hit.image_id for hit in engine.match("", Filters(), sort=Sort.POPULAR, limit=5)]
+    popular = [hit.image_id for hit in engine.search_text("", Filters(), sort=Sort.POPULAR, limit=5)]
     assert popular == [often, seldom, never]
     assert database.fetch_one("SELECT count(*) AS number FROM image_looks") == {"number": 9}
 

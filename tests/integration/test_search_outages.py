@@ -30,9 +30,10 @@ from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.engines.ports import EncodedQuery
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.errors import SearchUnavailable
-from imagemarket.search.models import Mode, SearchQuery
 from imagemarket.search.pages import PageCache
-from imagemarket.search.service import Patience, Search
+from imagemarket.search.request import Mode, SearchQuery
+from imagemarket.search.run import Timeouts
+from imagemarket.search.service import Search
 from local.layout import REPOSITORY, Layout, free_port
 from local.postgres import dsn_of, make_cluster, make_database, postgres_part
 from local.processes import Part, Supervisor
@@ -185,7 +186,7 @@ def test_buyers_are_served_while_engines_die(engines: Engines) -> None:
         pages=PageCache(cache, cache, SystemClock(), fresh_seconds=0.05),
         media_base_url="https://cdn.test/media",
         public_base_url="https://api.test",
-        patience=Patience(engine_seconds=_ENGINE_SECONDS, first_seconds=5, retry_delays=(), open_seconds=_OPEN_SECONDS),
+        timeouts=Timeouts(engine_seconds=_ENGINE_SECONDS, first_seconds=5, retry_delays=(), open_seconds=_OPEN_SECONDS),
     )
     for question in _QUESTIONS:
         search.search(question)

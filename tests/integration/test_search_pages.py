@@ -15,17 +15,10 @@ import pytest
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.document import Removal, SearchDocument
+from imagemarket.search.engines.ports import Hit
 from imagemarket.search.errors import SearchUnavailable
-from imagemarket.search.models import (
-    Filters,
-    Hit,
-    Mode,
-    Removal,
-    SearchDocument,
-    SearchQuery,
-    SimilarQuery,
-    Tally,
-)
+from imagemarket.search.facets import FacetCounts
 from imagemarket.search.pages import (
     BRIEF_SECONDS,
     FRESH_SECONDS,
@@ -35,7 +28,8 @@ from imagemarket.search.pages import (
     TakeDowns,
 )
 from imagemarket.search.query.words import Words
-from imagemarket.search.service import Patience
+from imagemarket.search.request import Filters, Mode, SearchQuery, SimilarQuery
+from imagemarket.search.run import Timeouts
 from local.layout import free_port
 from local.valkey import url_of
 from tests.unit.search.kit import MemorySearch, document, random_documents
@@ -54,10 +48,10 @@ class Counted(MemorySearch):
         self.trips: list[str] = []
         self.gate: Callable[[], Any] = lambda: None
 
-    def match(self, *given: Any, **named: Any) -> list[Hit]:
-        self.trips.append("match")
+    def search_text(self, *given: Any, **named: Any) -> list[Hit]:
+        self.trips.append("search_text")
         self.gate()
-        return super().match(*given, **named)
+        return super().search_text(*given, **named)
 
     def nearest(self, *given: Any, **named: Any) -> list[Hit]:
         self.trips.append("nearest")
@@ -67,13 +61,13 @@ class Counted(MemorySearch):
         self.trips.append("documents")
         return super().documents(image_ids)
 
-    def tally(self, text: str | Words, filters: Filters) -> Tally:
+    def count_facets(self, text: str | Words, filters: Filters) -> FacetCounts:
         self.trips.append("facets")
-        return super().tally(text, filters)
+        return super().count_facets(text, filters)
 
-    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
+    def facets_of(self, image_ids: Sequence[UUID], *facets: str) -> FacetCounts:
         self.trips.append("facets")
-        return super().tally_of(image_ids, *facets)
+        return super().facets_of(image_ids, *facets)
 
 
 @pytest.fixture
@@ -105,10 +99,10 @@ def engine() -> Counted:
 def test_a_page_costs_one_round_trip_per_engine_one_to_read_and_one_for_facets(engine: Counted) -> None:
     search = service(engine)
     for query, trips in [
-        (SearchQuery(q="boat"), ["documents", "facets", "match", "nearest"]),
-        (SearchQuery(q="boat", mode=Mode.KEYWORD), ["documents", "facets", "match"]),
+        (SearchQuery(q="boat"), ["documents", "facets", "nearest", "search_text"]),
+        (SearchQuery(q="boat", mode=Mode.KEYWORD), ["documents", "facets", "search_text"]),
         (SearchQuery(q="boat", mode=Mode.SEMANTIC), ["documents", "facets", "nearest"]),
-        (SearchQuery(), ["documents", "facets", "match"]),
+        (SearchQuery(), ["documents", "facets", "search_text"]),
     ]:
         engine.trips.clear()
         search.search(query)
@@ -130,7 +124,7 @@ def test_a_kept_page_asks_no_engine_for_a_minute(
     engine.trips.clear()
     clock.advance(timedelta(seconds=FRESH_SECONDS))
     search.search(SearchQuery(q="boat", color=["red", "blue"], limit=5))
-    assert "match" in engine.trips
+    assert "search_text" in engine.trips
 
 
 def test_a_page_that_another_release_kept_in_another_form_is_computed_anew(
@@ -148,7 +142,7 @@ def test_a_page_that_another_release_kept_in_another_form_is_computed_anew(
             client.set(page, kept.replace(b'"label":', b'"lebel":'))
     engine.trips.clear()
     assert search.search(SearchQuery(q="boat")).results == first.results
-    assert "match" in engine.trips
+    assert "search_text" in engine.trips
 
 
 @pytest.mark.parametrize(
@@ -196,7 +190,7 @@ def test_a_page_computed_while_a_picture_was_taken_down_is_not_kept(
     engine.gate = lambda: None
     engine.trips.clear()
     search.search(SearchQuery(q="boat"))
-    assert "match" in engine.trips
+    assert "search_text" in engine.trips
 
 
 def test_of_many_who_ask_at_once_one_computes(
@@ -206,7 +200,7 @@ def test_of_many_who_ask_at_once_one_computes(
     engine.gate = lambda: time.sleep(0.2)
     with ThreadPoolExecutor(12) as pool:
         pages = list(pool.map(lambda _: search.search(SearchQuery(q="boat")), range(12)))
-    assert engine.trips.count("match") == 1
+    assert engine.trips.count("search_text") == 1
     assert len({tuple(hit.id for hit in page.results) for page in pages}) == 1
 
 
@@ -239,14 +233,14 @@ def away(*_: Any, **__: Any) -> Any:
 
 
 def cut_off(engine: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("match", "nearest", "documents", "tally_of"):
+    for name in ("search_text", "nearest", "documents", "facets_of"):
         monkeypatch.setattr(engine, name, away)
 
 
 def test_when_no_engine_answers_the_last_good_page_does_without_what_was_taken_down(
     engine: Counted, cache: Cache, counters: Cache, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = service(engine, pages=PageCache(cache, counters, clock), patience=Patience(retry_delays=()))
+    search = service(engine, pages=PageCache(cache, counters, clock), timeouts=Timeouts(retry_delays=()))
     search.search(SearchQuery(q="boat"))
     good = search.search(SearchQuery(q="boat"))
     gone = good.results[1].id
@@ -271,7 +265,7 @@ def test_what_the_cache_evicts_brings_no_taken_down_picture_back(
 ) -> None:
     import valkey
 
-    search = service(engine, pages=PageCache(cache, counters, clock), patience=Patience(retry_delays=()))
+    search = service(engine, pages=PageCache(cache, counters, clock), timeouts=Timeouts(retry_delays=()))
     for question in (QUESTION, QUESTION):
         good = search.search(question)
     gone = Removal(good.results[1].id, 9)
@@ -303,7 +297,7 @@ def test_when_marks_are_lost_no_page_of_before_serves(
 ) -> None:
     import valkey
 
-    search = service(engine, pages=PageCache(cache, counters, clock), patience=Patience(retry_delays=()))
+    search = service(engine, pages=PageCache(cache, counters, clock), timeouts=Timeouts(retry_delays=()))
     for question in (QUESTION, QUESTION):
         good = search.search(question)
     gone = Removal(good.results[1].id, 9)

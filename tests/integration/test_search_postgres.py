@@ -16,11 +16,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from imagemarket.platform import resilience
 from imagemarket.platform.database import Database
 from imagemarket.search.engines import postgres
+from imagemarket.search.engines.ports import Hit
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.errors import SearchUnavailable
-from imagemarket.search.models import Filters, Hit, Mode, SearchQuery, Sort
-from imagemarket.search.query.interpretation import QueryReader
-from imagemarket.search.service import Patience
+from imagemarket.search.query.parser import QueryParser
+from imagemarket.search.request import Filters, Mode, SearchQuery, Sort
+from imagemarket.search.run import Timeouts
 from tests.unit.search.kit import MODEL, MemorySearch, document, random_documents, random_unit
 from tests.unit.search.test_service import service
 
@@ -55,11 +56,14 @@ def test_indexes_are_used(database: Database, engine: PostgresSearch, monkeypatc
     engine.write(random_documents(1500), [])
     vector = random_unit(random.Random(2))
     for ask, index in [
-        (lambda: engine.match("boat lake", Filters(), sort=Sort.RELEVANCE, limit=1000), "search_documents_words"),
-        (lambda: engine.match('"boat and lake"', Filters(), sort=Sort.RELEVANCE, limit=9), "search_documents_words"),
-        (lambda: engine.match("", Filters(), sort=Sort.NEWEST, limit=20), "search_documents_newest"),
-        (lambda: engine.match("-boat", Filters(), sort=Sort.RELEVANCE, limit=20), "search_documents_newest"),
-        (lambda: engine.match("", Filters(), sort=Sort.POPULAR, limit=20), "search_documents_popular"),
+        (lambda: engine.search_text("boat lake", Filters(), sort=Sort.RELEVANCE, limit=1000), "search_documents_words"),
+        (
+            lambda: engine.search_text('"boat and lake"', Filters(), sort=Sort.RELEVANCE, limit=9),
+            "search_documents_words",
+        ),
+        (lambda: engine.search_text("", Filters(), sort=Sort.NEWEST, limit=20), "search_documents_newest"),
+        (lambda: engine.search_text("-boat", Filters(), sort=Sort.RELEVANCE, limit=20), "search_documents_newest"),
+        (lambda: engine.search_text("", Filters(), sort=Sort.POPULAR, limit=20), "search_documents_popular"),
         (lambda: engine.nearest(vector, MODEL, Filters(), limit=1000), "search_documents_vectors"),
     ]:
         (plan,) = plans(database, engine, monkeypatch, ask)
@@ -179,12 +183,12 @@ def test_round_trips_are_few(turns: tuple[PostgresSearch, Turns], monkeypatch: p
         monkeypatch.setattr(postgres, "WIDE_EXACT_UP_TO", -1)  # the graph is walked
     vector, ids = random_unit(random.Random(2)), [each.image_id for each in made[:20]]
     for bound, ask in (
-        (2, lambda: engine.match("boat lake", Filters(), sort=Sort.RELEVANCE, limit=100)),
-        (1, lambda: engine.match("", Filters(), sort=Sort.NEWEST, limit=100)),
+        (2, lambda: engine.search_text("boat lake", Filters(), sort=Sort.RELEVANCE, limit=100)),
+        (1, lambda: engine.search_text("", Filters(), sort=Sort.NEWEST, limit=100)),
         (2, lambda: engine.nearest(vector, MODEL, Filters(), limit=100)),
-        (2, lambda: engine.tally("boat", Filters(people=True))),
-        (1, lambda: engine.tally_of(ids)),
-        (1, lambda: engine.having('"boat"', ids)),
+        (2, lambda: engine.count_facets("boat", Filters(people=True))),
+        (1, lambda: engine.facets_of(ids)),
+        (1, lambda: engine.filter_by_terms('"boat"', ids)),
         (1, lambda: engine.present(["boat", "lake", "zeppelin", "kayak"])),
         (1, lambda: engine.documents(ids)),
         (1, lambda: engine.vector_of(ids[0])),
@@ -248,31 +252,33 @@ def test_what_is_not_wanted_is_left_out_unless_the_picture_says_the_same(engine:
     memory.write(documents, [])
     titles = {each.image_id: each.title for each in documents}
     for asked, found, not_found in _NEGATED:
-        understood = QueryReader().read(SearchQuery(q=asked), engine.present)
+        understood = QueryParser().parse(SearchQuery(q=asked), engine.present)
         for each in (engine, memory):
-            hits = each.match(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=100)
+            hits = each.search_text(understood.words, understood.filters, sort=Sort.RELEVANCE, limit=100)
             shown = {titles[hit.image_id] for hit in hits}
             assert set(found) <= shown, asked
             assert not set(not_found) & shown, asked
-            assert understood.words.plain or shown == {titles[i] for i in each.having(understood.words, list(titles))}
+            assert understood.words.plain or shown == {
+                titles[i] for i in each.filter_by_terms(understood.words, list(titles))
+            }
 
 
 class Costly(PostgresSearch):
     """Every question about words takes the database a second."""
 
-    def match(self, *_: Any, **__: Any) -> list[Hit]:
+    def search_text(self, *_: Any, **__: Any) -> list[Hit]:
         self._database.fetch_all("SELECT pg_sleep(1)")
         return []
 
 
 def test_costly_questions_close_the_database_to_nobody(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resilience, "PROBE_SECONDS", 60)
-    patience = Patience(engine_seconds=0.05, first_seconds=0.05, retry_delays=())
-    search = service(Costly(database), patience=patience)
+    timeouts = Timeouts(engine_seconds=0.05, first_seconds=0.05, retry_delays=())
+    search = service(Costly(database), timeouts=timeouts)
     for _ in range(9):  # more than open a breaker
         with contextlib.suppress(SearchUnavailable):
             search.search(SearchQuery(q="boat", mode=Mode.KEYWORD))
-    assert search._parts["keyword"].breaker.allows()
+    assert search._dependencies._parts["keyword"].breaker.allows()
 
 
 def test_of_many_words_who_has_more_comes_first(engine: PostgresSearch) -> None:
@@ -281,7 +287,7 @@ def test_of_many_words_who_has_more_comes_first(engine: PostgresSearch) -> None:
     few, many = document(" ".join(words[:2])), document(" ".join(words[2:12]))
     tagged = document("Tagged", tags=tuple(words[:2]))
     engine.write([few, many, tagged, document("Lake")], [])
-    found = engine.match(" ".join(words), Filters(), sort=Sort.RELEVANCE, limit=9)
+    found = engine.search_text(" ".join(words), Filters(), sort=Sort.RELEVANCE, limit=9)
     assert [hit.image_id for hit in found] == [many.image_id, few.image_id, tagged.image_id]
-    without = engine.match(" ".join(f"-{word}" for word in words), Filters(), sort=Sort.RELEVANCE, limit=9)
+    without = engine.search_text(" ".join(f"-{word}" for word in words), Filters(), sort=Sort.RELEVANCE, limit=9)
     assert [hit.score for hit in without] == [0], "what is only not wanted tells nothing apart"

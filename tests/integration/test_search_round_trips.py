@@ -18,15 +18,16 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
+from imagemarket.search.document import SearchDocument
 from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.engines.qdrant import QdrantEngine
 from imagemarket.search.engines.qdrant import connect as connect_qdrant
-from imagemarket.search.models import Filters, Mode, SearchDocument, SearchQuery, SimilarQuery, Sort
 from imagemarket.search.pages import PageCache
-from imagemarket.search.query.interpretation import QueryReader
+from imagemarket.search.query.parser import QueryParser
 from imagemarket.search.query.spelling import Speller, words_of
-from imagemarket.search.service import Patience
+from imagemarket.search.request import Filters, Mode, SearchQuery, SimilarQuery, Sort
+from imagemarket.search.run import Timeouts
 from local.layout import LOOPBACK, free_port
 from tests.contract.test_search_engines import Refreshed
 from tests.integration import engine_process
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.engines
 
 _TIMES = 4
 _CONNECTIONS = 4
-_PATIENT = Patience(engine_seconds=30, first_seconds=30, request_seconds=60)
+_PATIENT = Timeouts(engine_seconds=30, first_seconds=30, request_seconds=60)
 """Counts are of whole answers, on a busy machine too."""
 
 
@@ -80,15 +81,15 @@ def test_opensearch(opensearch_server: str, open_turns: Callable[[str], Turns]) 
         _hold(
             turns,
             {
-                "words": (1, lambda: engine.match("boat lake", Filters(), sort=Sort.RELEVANCE, limit=100)),
-                "any word": (2, lambda: engine.match("boat zeppelin", Filters(), sort=Sort.RELEVANCE, limit=100)),
-                "browsing": (1, lambda: engine.match("", Filters(), sort=Sort.NEWEST, limit=100)),
+                "words": (1, lambda: engine.search_text("boat lake", Filters(), sort=Sort.RELEVANCE, limit=100)),
+                "any word": (2, lambda: engine.search_text("boat zeppelin", Filters(), sort=Sort.RELEVANCE, limit=100)),
+                "browsing": (1, lambda: engine.search_text("", Filters(), sort=Sort.NEWEST, limit=100)),
                 "meaning": (1, lambda: engine.nearest(vector, MODEL, Filters(), limit=50)),
-                "facets": (1, lambda: engine.tally("boat", Filters(people=True))),
-                "facets of any word": (2, lambda: engine.tally("boat zeppelin", Filters())),
-                "facets of a ranking": (1, lambda: engine.tally_of(ids)),
+                "facets": (1, lambda: engine.count_facets("boat", Filters(people=True))),
+                "facets of any word": (2, lambda: engine.count_facets("boat zeppelin", Filters())),
+                "facets of a ranking": (1, lambda: engine.facets_of(ids)),
                 "words that pictures have": (1, lambda: engine.present(["boat", "lake", "zeppelin", "kayak"])),
-                "exact words": (1, lambda: engine.having('"boat"', [each.image_id for each in made])),
+                "exact words": (1, lambda: engine.filter_by_terms('"boat"', [each.image_id for each in made])),
                 "documents": (1, lambda: engine.documents(ids)),
                 "vector": (1, lambda: engine.vector_of(ids[0])),
             },
@@ -173,7 +174,7 @@ def test_a_whole_search_on_postgresql(counted: tuple[Database, Turns], valkey_ur
     made = random_documents(300)
     engine.write(made, [])
     reader = _reader(made)
-    search = service(engine, queries=reader, patience=_PATIENT)
+    search = service(engine, queries=reader, timeouts=_PATIENT)
     for name, (number, query) in _WHOLE_SEARCHES.items():
         trips: list[int] = []
         for _ in range(_TIMES):
@@ -190,7 +191,7 @@ def test_a_whole_search_on_postgresql(counted: tuple[Database, Turns], valkey_ur
 
     cache = Cache(valkey_url)
     pages = PageCache(cache, cache, SystemClock())
-    kept = service(engine, queries=reader, pages=pages, patience=_PATIENT)
+    kept = service(engine, queries=reader, pages=pages, timeouts=_PATIENT)
     for number in (6, 0):
         before = turns.number
         assert kept.search(SearchQuery(q="boat lake")).results
@@ -202,7 +203,7 @@ def test_what_is_asked_was_understood_as_it_is_named() -> None:
     reader = _reader(random_documents(300))
 
     def read(name: str) -> Any:
-        return reader.read(_WHOLE_SEARCHES[name][1], lambda _: ())
+        return reader.parse(_WHOLE_SEARCHES[name][1], lambda _: ())
 
     assert read("both, with synonyms").synonyms
     assert read("both, a quoted phrase").words.exact.groups
@@ -211,7 +212,7 @@ def test_what_is_asked_was_understood_as_it_is_named() -> None:
     assert read("both, two filters and a shape that is named").filters.orientation == ["portrait"]
 
 
-def _reader(made: Sequence[SearchDocument]) -> QueryReader:
+def _reader(made: Sequence[SearchDocument]) -> QueryParser:
     """Knows the words of the titles, and a synonym of one."""
     speller = Speller(Counter(word for each in made for word in {*words_of(each.title), "bike"}))
-    return QueryReader(lambda: speller)
+    return QueryParser(lambda: speller)

@@ -11,8 +11,8 @@ import pytest
 
 from imagemarket.platform.database import Database
 from imagemarket.platform.roles import DatabaseRole
+from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.errors import SearchUnavailable
-from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.query.spelling import Speller, words_of
 from imagemarket.search.suggestions import OFTEN, Suggestions, SuggestionTable, SuggestQuery, begun
 from tests.roles import InRole

@@ -71,9 +71,10 @@ from imagemarket.platform.objects import ObjectVersion
 from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.platform.telemetry import batch_handler
+from imagemarket.search.document import Removal
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
-from imagemarket.search.models import Filters, Removal
+from imagemarket.search.request import Filters
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
 from local.layout import REPOSITORY, digest_of

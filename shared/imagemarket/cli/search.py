@@ -59,16 +59,16 @@ def _each(stage: str, engine: str | None, *, reindexing: bool, repair: bool) -> 
 
     differ = False
     with deployment(stage):
-        upkeep = app().search.upkeep
-        for name in [engine] if engine else upkeep.engines:
-            found = upkeep.reindex(name) if reindexing else upkeep.verify(name, repair=repair)
+        maintenance = app().search.maintenance
+        for name in [engine] if engine else maintenance.engines:
+            found = maintenance.reindex(name) if reindexing else maintenance.verify(name, repair=repair)
             say(_told(name, found, repaired=repair))
             differ = differ or found.any
     return differ
 
 
 def _told(name: str, found: Differences, *, repaired: bool) -> str:
-    kinds = ("missing", "outdated", "differing", "ahead", "strays")
-    counts = ", ".join(f"{getattr(found, kind)} {kind}" for kind in kinds)
-    ending = " (repaired, but for those ahead)" if repaired and found.any else ""
+    kinds = ("missing", "outdated", "differing", "newer_than_source", "orphans")
+    counts = ", ".join(f"{getattr(found, kind)} {kind.replace('_', ' ')}" for kind in kinds)
+    ending = " (repaired, but for those newer than the source)" if repaired and found.any else ""
     return f"{name}: {found.seen} approved images; {counts}{ending}."

@@ -36,8 +36,8 @@ class Documents(Protocol):
     """The search documents, as far as they are compared and mended."""
 
     def differences(self, image_ids: Sequence[UUID]) -> dict[UUID, str]: ...
-    def strays(self) -> set[UUID]: ...
-    def mend(self, image_ids: Sequence[UUID]) -> None: ...
+    def orphans(self) -> set[UUID]: ...
+    def repair(self, image_ids: Sequence[UUID]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ class ConsistencyCheck:
             for image, found in self._compare(batch, checksums=checksums):
                 mended = self._mend(image, found) if repair else None
                 yield Difference(image["id"], found.kind, found.detail, mended)
-        for image_id in self._documents.strays():
+        for image_id in self._documents.orphans():
             if repair:
-                self._documents.mend([image_id])
+                self._documents.repair([image_id])
             yield Difference(image_id, "document", "the search engine shows an image that is gone", repair or None)
         yield from self._versions(repair=repair)
         for store, key, image_id in self._orphans():
@@ -272,7 +272,7 @@ class ConsistencyCheck:
         image_id = image["id"]
         match found.remedy:
             case "document":
-                self._documents.mend([image_id])
+                self._documents.repair([image_id])
             case "compensate":
                 self._compensation.again(IngestionJob.of(image))
             case "strip":

@@ -72,7 +72,7 @@ class OperationsRoom:
             originals=self._catalog.originals,
             work=self._catalog.work,
             renditions=self._catalog.renditions,
-            documents=self._search.upkeep,
+            documents=self._search.maintenance,
             compensation=self._ingestion.compensate_image,
             takedowns=self._catalog.takedowns,
             executions=self._ingestion.executions,

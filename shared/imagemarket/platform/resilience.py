@@ -36,7 +36,7 @@ Reason = Literal["late", "failed", "refused", "open", "full"]
 pool is full."""
 
 
-class Unanswered(Exception):
+class DependencyError(Exception):
     """A dependency gave no answer. `reason` says how; `retry_after` when asking again may help, in seconds.
 
     What that means is for the caller to say: another may serve.
@@ -143,12 +143,12 @@ class Dependency:
         workers: int = 4,
         waiting: int = 16,
         breaker: Breaker | None = None,
-        blameless: tuple[type[Exception], ...] = (),
+        passthrough_errors: tuple[type[Exception], ...] = (),
         refusals: tuple[type[Exception], ...] = (),
         probe: Callable[[], object] | None = None,
     ) -> None:
         """`seconds` is how long an answer is waited for, `first_seconds` how long the first one of this process,
-        while it connects and loads. `waiting` calls may queue behind the `workers`. Errors of `blameless`
+        while it connects and loads. `waiting` calls may queue behind the `workers`. Errors of `passthrough_errors`
         types are the caller's own: they pass through and count as answers. Errors of `refusals` types say that this one
         question cannot be answered: for the breaker they are answers too. `probe` asks something cheap when an answer
         is late: where that is answered within `PROBE_SECONDS` it is the question that takes long and not the dependency
@@ -158,50 +158,50 @@ class Dependency:
         self._seconds = seconds
         self._first_seconds = seconds if first_seconds is None else first_seconds
         self._answered = False
-        self._blameless = blameless
+        self._blameless = passthrough_errors
         self._refusals = refusals
         self._probe = probe
         self._probing = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-probe")  # its threads begin when first used
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._places = threading.BoundedSemaphore(workers + waiting)
 
-    def ask(self, work: Callable[[], T]) -> Asked[T]:
-        """Begins `work` in the dependency's own pool. Never waits and never raises: `Asked.answer` does."""
+    def ask(self, work: Callable[[], T]) -> PendingCall[T]:
+        """Begins `work` in the dependency's own pool. Never waits and never raises: `PendingCall.result` does."""
         if not self.breaker.allows():
-            return Asked(self, "open")
+            return PendingCall(self, "open")
         if not self._places.acquire(blocking=False):
-            return Asked(self, "full")
-        patience = self._seconds if self._answered else self._first_seconds
-        asked: Asked[T] = Asked(self, until=time.monotonic() + patience)
+            return PendingCall(self, "full")
+        seconds = self._seconds if self._answered else self._first_seconds
+        pending: PendingCall[T] = PendingCall(self, until=time.monotonic() + seconds)
         context = copy_context()
         try:
-            asked.future = self._pool.submit(lambda: context.run(self._watched, asked, work))
+            pending.future = self._pool.submit(lambda: context.run(self._watched, pending, work))
         except BaseException:
             self._places.release()
             raise
-        asked.future.add_done_callback(lambda _: self._places.release())
-        return asked
+        pending.future.add_done_callback(lambda _: self._places.release())
+        return pending
 
     def call(self, work: Callable[[], T], budget: TimeBudget | None = None) -> T:
-        """`ask` and `answer` in one. Raises `Unanswered`."""
-        return self.ask(work).answer(budget)
+        """`ask` and `result` in one. Raises `DependencyError`."""
+        return self.ask(work).result(budget)
 
-    def _watched(self, asked: Asked[T], work: Callable[[], T]) -> T:
+    def _watched(self, pending: PendingCall[T], work: Callable[[], T]) -> T:
         """Tells the breaker how it went, also when nobody waits for the answer any more."""
         try:
             found = work()
         except (*self._blameless, *self._refusals):
-            self._went(asked, well=True)
+            self._went(pending, well=True)
             raise
         except Exception:
-            self._went(asked, well=False)
+            self._went(pending, well=False)
             raise
-        self._went(asked, well=True)
+        self._went(pending, well=True)
         return found
 
-    def _went(self, asked: Asked[Any], *, well: bool) -> None:
+    def _went(self, pending: PendingCall[Any], *, well: bool) -> None:
         self._answered = True  # the second time it is waited for no longer than usual
-        if not asked.judged():
+        if not pending.judged():
             return  # as late: what comes after that changes nothing
         if well:
             self.breaker.succeeded()
@@ -209,15 +209,15 @@ class Dependency:
             logger.error("breaker opened", dependency=self.name)
             count(f"BreakerOpened.{self.name}")
 
-    def settle(self, asked: Asked[T], wait: float) -> T:
-        """The answer to a question of this dependency, after `wait` seconds at most. See `Asked.answer`."""
-        if asked.future is None:
-            raise self._unanswered(asked.refused)
+    def settle(self, pending: PendingCall[T], wait: float) -> T:
+        """The answer to a question of this dependency, after `wait` seconds at most. See `PendingCall.result`."""
+        if pending.future is None:
+            raise self._unanswered(pending.refused)
         try:
-            return asked.future.result(wait)
+            return pending.future.result(wait)
         except Late:
-            asked.future.cancel()
-            self._went(asked, well=self._answers())
+            pending.future.cancel()
+            self._went(pending, well=self._answers())
             raise self._unanswered("late") from None
         except self._blameless:
             raise
@@ -239,13 +239,13 @@ class Dependency:
             probing.cancel()
             return False
 
-    def _unanswered(self, reason: Reason, unexpected: Exception | None = None) -> Unanswered:
+    def _unanswered(self, reason: Reason, unexpected: Exception | None = None) -> DependencyError:
         logger.warning("dependency did not answer", dependency=self.name, reason=reason, exc_info=unexpected)
-        count(f"Unanswered.{self.name}")
-        return Unanswered(self.name, reason, retry_after=self.breaker.opens_in())
+        count(f"DependencyError.{self.name}")
+        return DependencyError(self.name, reason, retry_after=self.breaker.opens_in())
 
 
-class Asked(Generic[T]):
+class PendingCall(Generic[T]):
     """A question under way, or one that was `refused` at once."""
 
     def __init__(self, dependency: Dependency, refused: Reason = "open", *, until: float = 0.0) -> None:
@@ -260,9 +260,9 @@ class Asked(Generic[T]):
         """True for the first that says how it went, and for nobody after."""
         return self._unjudged.acquire(blocking=False)
 
-    def answer(self, budget: TimeBudget | None = None) -> T:
-        """What the dependency says, within its time and the request's. Raises `Unanswered`, or an error of
-        the dependency's `blameless` types."""
+    def result(self, budget: TimeBudget | None = None) -> T:
+        """What the dependency says, within its time and the request's. Raises `DependencyError`, or an error of
+        the dependency's `passthrough_errors` types."""
         wait = self._until - time.monotonic()
         if budget is not None:
             wait = min(wait, budget.left())

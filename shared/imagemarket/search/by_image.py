@@ -21,10 +21,11 @@ from imagemarket.imaging.picture_faults import picture_work
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest, NotFound, TooManyRequests
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.ratelimits import Policy, RateLimiter
-from imagemarket.platform.resilience import Dependency, TimeBudget, Unanswered, retried
+from imagemarket.platform.resilience import Dependency, DependencyError, TimeBudget, retried
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.errors import QueryImageNotFound
-from imagemarket.search.models import Fields, Filters, SearchPage
+from imagemarket.search.request import Fields, Filters
+from imagemarket.search.result import SearchPage
 from imagemarket.search.service import Search
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Refusal
@@ -122,7 +123,9 @@ class ImageSearch:
         self._decoder = decoder
         self._model = model
         self._forms = forms
-        self._asked = Dependency("model", seconds=_MODEL_SECONDS, workers=2, waiting=4, blameless=(ModelNotReady,))
+        self._asked = Dependency(
+            "model", seconds=_MODEL_SECONDS, workers=2, waiting=4, passthrough_errors=(ModelNotReady,)
+        )
 
     def offer(self, offered: QueryImageUploadRequest, *, address: str) -> QueryImageUpload:
         """A form that takes exactly this picture for ten minutes. Raises `TooManyRequests` where the network of
@@ -207,7 +210,7 @@ class ImageSearch:
             )
         except ModelNotReady as error:
             raise _not_ready(30) from error
-        except Unanswered as error:
+        except DependencyError as error:
             raise _not_ready(max(5, int(error.retry_after) + 1)) from error
 
     def _delete(self, key: str) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from imagemarket.platform.clock import Clock
 from imagemarket.search.errors import InvalidCursor
-from imagemarket.search.models import Paging
+from imagemarket.search.request import Paging
 
 LIFETIME = timedelta(days=1)
 

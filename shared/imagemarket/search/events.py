@@ -23,6 +23,8 @@ from imagemarket.platform.ratelimits import network_of
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.popularity import EPOCH, count_looks
 from imagemarket.search.query.confidential import confidential
+from imagemarket.search.request import Paging
+from imagemarket.search.result import SearchPage
 from imagemarket.search.suggestions import SuggestionTable, phrase_of
 
 MOST_WAITING = 100_000
@@ -100,6 +102,55 @@ class ValkeyStream:
             self._cache.append(_STREAM, event.model_dump_json(exclude_defaults=True), most=MOST_WAITING)
         except DependencyUnavailable:
             count("SearchEventsLost")
+
+
+class SearchActivity:
+    """Publishes what is searched and looked at."""
+
+    def __init__(self, events: EventStream | None, visitors: Visitors | None, clock: Clock) -> None:
+        """Without `events` nothing is published, and without `visitors` nothing says who it was."""
+        self._events = events
+        self._visitors = visitors
+        self._clock = clock
+
+    def searched(
+        self, page: SearchPage, query: Paging, first: int, *, all_words: bool = False, address: str = ""
+    ) -> None:
+        """Somebody at `address` was given a page, of which `first` results came before; `all_words` as in
+        `SearchEvent`."""
+        if self._events is None:
+            return
+        filters = query.filters().model_dump(mode="json", exclude_defaults=True)
+        event = SearchEvent(
+            kind="searched",
+            search_id=page.search_id,
+            at=self._clock.now(),
+            words=impersonal(getattr(query, "q", "")),
+            mode=page.mode,
+            filters={name: [str(v) for v in (f if isinstance(f, list) else [f])] for name, f in filters.items()},
+            first=first,
+            total=page.estimated_total,
+            images=tuple(hit.id for hit in page.results),
+            degraded=tuple(each.part for each in page.degraded),
+            all_words=all_words,
+            visitor=self._visitor(address),
+        )
+        self._events.publish(event)
+
+    def viewed(self, image_id: UUID, search_id: UUID | None, *, address: str = "") -> None:
+        """Somebody at `address` looks at an approved image, which an answer may have shown them."""
+        if self._events is not None:
+            event = SearchEvent(
+                kind="viewed",
+                search_id=search_id,
+                at=self._clock.now(),
+                images=(image_id,),
+                visitor=self._visitor(address),
+            )
+            self._events.publish(event)
+
+    def _visitor(self, address: str) -> str:
+        return self._visitors.name(address) if self._visitors is not None and address else ""
 
 
 class SearchEventCollector:

@@ -4,9 +4,50 @@ from __future__ import annotations
 
 from calendar import month_name
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
 
 from imagemarket.catalog.taxonomy import CATEGORIES
-from imagemarket.search.models import FacetCount, Facets
+
+FACET_SAMPLE = 10_000
+"""How many matches are counted for totals and facets at most."""
+
+
+class FacetCount(BaseModel):
+    """How many results have a value."""
+
+    value: str = Field(description="What the filter of the facet's name takes.")
+    label: str = Field(description="The same for people.")
+    count: int
+
+
+class Facets(BaseModel):
+    """Counts over the matches, at most `FACET_SAMPLE` of them; send a value back as the filter of its name,
+    in place of its other values.
+
+    Where a facet's own filter is in use, it counts what all the other filters leave.
+    """
+
+    category: list[FacetCount] = []
+    orientation: list[FacetCount] = []
+    color: list[FacetCount] = []
+    license: list[FacetCount] = []
+    type: list[FacetCount] = []
+    contributor: list[FacetCount] = []
+    people: list[FacetCount] = Field(default=[], description="`true` and `false`, where it is known.")
+    date: list[FacetCount] = Field(default=[], description="Months of publication as `2026-01`, newest first.")
+
+
+@dataclass(frozen=True)
+class FacetCounts:
+    """Facet counts and the number of matches they were taken over."""
+
+    total: int
+    facets: Facets
+    estimated: bool = False
+    """Whether there are more matches than were counted."""
+
 
 MOST_CONTRIBUTORS = 20
 """How many contributors are listed."""

@@ -29,7 +29,8 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.cursor import Position
-from imagemarket.search.models import Degradation, Removal, SearchDocument, SearchPage
+from imagemarket.search.document import Removal, SearchDocument
+from imagemarket.search.result import Degradation, SearchPage
 
 FRESH_SECONDS = 60
 STALE_SECONDS = 120
@@ -89,7 +90,7 @@ class Answer(BaseModel):
     """Where the next page begins (`Position`); None on the last one."""
     all_words: bool = False
     """Whether one of its pictures has all the words of the query."""
-    gains: dict[UUID, dict[str, float]] = Field(default={}, exclude=True)
+    boosts: dict[UUID, dict[str, float]] = Field(default={}, exclude=True)
     """What moved its pictures up, for whoever asks why; not kept."""
 
     @property

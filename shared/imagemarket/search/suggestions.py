@@ -14,10 +14,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from imagemarket.platform.database import Database
-from imagemarket.platform.resilience import Dependency, Unanswered
+from imagemarket.platform.resilience import Dependency, DependencyError
 from imagemarket.platform.text import without_invisible
+from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.errors import SearchUnavailable
-from imagemarket.search.models import Removal, SearchDocument
 from imagemarket.search.query.confidential import confidential
 from imagemarket.search.query.offence import offends
 from imagemarket.search.query.spelling import Speller, english_words, words_of
@@ -318,7 +318,7 @@ class Suggestions:
     def _beginning_with(self, beginnings: Sequence[str], limit: int) -> list[Suggestion]:
         try:
             return self._asked.call(lambda: self._table.beginning_with(beginnings, limit))
-        except Unanswered as error:
+        except DependencyError as error:
             wait = max(1, int(error.retry_after) + 1)
             raise SearchUnavailable(
                 f"Suggestions are not answering; try again in {wait} seconds.", headers={"Retry-After": str(wait)}

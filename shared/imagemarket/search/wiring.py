@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from imagemarket.catalog.wiring import CatalogRoom
-    from imagemarket.platform.refreshed import Refreshed
     from imagemarket.platform.resources import Resources
+    from imagemarket.platform.stale_while_revalidate import StaleWhileRevalidate
     from imagemarket.search.by_image import ImageSearch
     from imagemarket.search.details import ImageDetails
     from imagemarket.search.encoding import QueryEncoders, TextTowers
@@ -140,7 +140,7 @@ class SearchRoom:
     @property
     def nearest(self) -> Callable[[Sequence[float], str, int], list[tuple[UUID, float]]]:
         """What finds the images nearest to a vector of a model, flagged ones included, with their similarity."""
-        from imagemarket.search.models import Filters
+        from imagemarket.search.request import Filters
 
         engine = self.vector_engine
 
@@ -159,13 +159,13 @@ class SearchRoom:
         return SuggestionTable(self._resources.database)
 
     @cached_property
-    def _speller(self) -> Refreshed[Speller]:
+    def _speller(self) -> StaleWhileRevalidate[Speller]:
         """The catalogue's words, ten minutes old at most; the first request goes without rather than wait for them."""
-        from imagemarket.platform.refreshed import Refreshed
+        from imagemarket.platform.stale_while_revalidate import StaleWhileRevalidate
         from imagemarket.search.query.spelling import MOST_WORDS, Speller
 
         table = self._suggestion_table
-        return Refreshed("speller", lambda: Speller(table.words(MOST_WORDS)), seconds=600, patience=0.05)
+        return StaleWhileRevalidate("speller", lambda: Speller(table.words(MOST_WORDS)), seconds=600, patience=0.05)
 
     @cached_property
     def suggestions(self) -> Suggestions:
@@ -184,7 +184,7 @@ class SearchRoom:
         from imagemarket.search.cursor import CursorSigner
         from imagemarket.search.events import ValkeyStream, Visitors
         from imagemarket.search.pages import PageCache
-        from imagemarket.search.query.interpretation import QueryReader
+        from imagemarket.search.query.parser import QueryParser
         from imagemarket.search.ranking.fusion import Fusion
         from imagemarket.search.service import Search
 
@@ -197,7 +197,7 @@ class SearchRoom:
             encoder=self.query_encoders.current,
             cursors=CursorSigner(lambda: self._resources.secret(cursor_key), clock),
             pages=PageCache(self._resources.cache, self._resources.counters, clock),
-            queries=QueryReader(self._speller.get),
+            queries=QueryParser(self._speller.get),
             fusion=Fusion.named(self.settings.search_fusion),
             events=ValkeyStream(self._resources.cache),
             visitors=Visitors(lambda: self._resources.secret(cursor_key), clock),
@@ -259,7 +259,7 @@ class SearchRoom:
         return Indexer(DocumentBuilder(self._resources.database), indexes)
 
     @cached_property
-    def upkeep(self) -> IndexMaintenance:
+    def maintenance(self) -> IndexMaintenance:
         from imagemarket.search.indexing.reindex import IndexMaintenance
 
         indexes = {

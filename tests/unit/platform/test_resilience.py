@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.platform import resilience
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.platform.resilience import RETRY_DELAYS, Breaker, Dependency, TimeBudget, Unanswered, retried
+from imagemarket.platform.resilience import RETRY_DELAYS, Breaker, Dependency, DependencyError, TimeBudget, retried
 
 ERRORS = (DependencyUnavailable,)
 
@@ -105,7 +105,7 @@ def broken() -> Any:
 
 
 def reason_of(dependency: Dependency, work: Callable[[], Any], budget: TimeBudget | None = None) -> str:
-    with pytest.raises(Unanswered) as refused:
+    with pytest.raises(DependencyError) as refused:
         dependency.call(work, budget)
     assert refused.value.dependency == dependency.name
     return refused.value.reason
@@ -137,8 +137,8 @@ def test_a_hanging_dependency_fills_its_own_pool_alone() -> None:
     asked = [hanging.ask(lambda: release.wait(5)) for _ in range(4)]
     reasons = []
     for each in asked:
-        with pytest.raises(Unanswered) as refused:
-            each.answer()
+        with pytest.raises(DependencyError) as refused:
+            each.result()
         reasons.append(refused.value.reason)
     assert reasons == ["late", "late", "late", "full"]
     assert healthy.call(lambda: "here") == "here"
@@ -148,7 +148,7 @@ def test_a_hanging_dependency_fills_its_own_pool_alone() -> None:
         try:
             assert hanging.call(lambda: "back") == "back"
             break
-        except Unanswered:
+        except DependencyError:
             time.sleep(0.01)
     else:
         pytest.fail("its places are free again once it answers")
@@ -173,8 +173,8 @@ def test_an_answer_that_comes_late_is_still_a_failure() -> None:
     dependency.call(lambda: 1)
     asked = [dependency.ask(lambda: time.sleep(0.1)) for _ in range(5)]
     for each in asked:
-        with pytest.raises(Unanswered):
-            each.answer()
+        with pytest.raises(DependencyError):
+            each.result()
     time.sleep(0.2)
     assert not dependency.breaker.allows()
 
@@ -184,8 +184,8 @@ def late_five_times(dependency: Dependency) -> None:
     dependency.call(lambda: 1)
     asked = [dependency.ask(lambda: release.wait(60)) for _ in range(5)]
     for each in asked:
-        with pytest.raises(Unanswered):
-            each.answer()
+        with pytest.raises(DependencyError):
+            each.result()
     release.set()
 
 
@@ -217,7 +217,7 @@ def test_a_late_test_of_an_open_breaker_closes_it_where_cheap_questions_are_answ
 
 
 def test_the_callers_own_errors_are_answers() -> None:
-    dependency = Dependency("part", seconds=1, blameless=(ImageNotFound,))
+    dependency = Dependency("part", seconds=1, passthrough_errors=(ImageNotFound,))
     for _ in range(10):
         with pytest.raises(ImageNotFound):
             dependency.call(unknown)

@@ -19,23 +19,12 @@ from imagemarket.imaging.lab import lab_of
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.ids import new_id
 from imagemarket.search import facets
+from imagemarket.search.document import DIMENSIONS, DocumentRendition, Removal, SearchDocument, same_vector
+from imagemarket.search.engines.ports import Hit
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.facets import ordered
-from imagemarket.search.models import (
-    DIMENSIONS,
-    FACETED,
-    REACH,
-    DocumentRendition,
-    Facets,
-    Filters,
-    Hit,
-    Removal,
-    SearchDocument,
-    Sort,
-    Tally,
-    same_vector,
-)
+from imagemarket.search.facets import FACET_SAMPLE, FacetCounts, Facets, ordered
 from imagemarket.search.query.words import ACCENT, STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 MODEL = "lite-1"
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -188,12 +177,12 @@ class MemorySearch:
                 return enough, found
         return any if words.plain else all, found
 
-    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+    def search_text(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         found = self._matching(text, filters)
         if sort is Sort.RANDOM:
             begin = beginning_of(seed)
             circle = sorted(found, key=lambda each: ((place := place_of(each[1].image_id)) < begin, place))
-            return shuffled([Hit(each.image_id, score) for score, each in circle[:REACH]], seed)[:limit]
+            return shuffled([Hit(each.image_id, score) for score, each in circle[:MAX_RESULTS]], seed)[:limit]
         if sort is Sort.RELEVANCE and (not text or read(text).only_without):
             sort = Sort.NEWEST
         keys: dict[Sort, Callable[[tuple[float, SearchDocument]], Any]] = {
@@ -205,23 +194,23 @@ class MemorySearch:
         found.sort(key=keys[sort], reverse=sort is not Sort.OLDEST)
         return [Hit(each.image_id, score) for score, each in found[:limit]]
 
-    def tally(self, text: str | Words, filters: Filters) -> Tally:
+    def count_facets(self, text: str | Words, filters: Filters) -> FacetCounts:
         enough, found = self._by_words(text, self._listed(filters))
-        tally = _tally(each for _, each in found[:FACETED])
+        tally = _tally(each for _, each in found[:FACET_SAMPLE])
         words = read(text)
-        for facet, wider in filters.widened().items():
+        for facet, wider in filters.without_own_filter().items():
             listed = self._listed(wider)
             wide = _having(words, listed, enough) if words.groups else self._by_words(text, listed)[1]
-            counted = getattr(_tally(each for _, each in wide[:FACETED]).facets, facet)
-            tally = Tally(tally.total, tally.facets.model_copy(update={facet: counted}))
+            counted = getattr(_tally(each for _, each in wide[:FACET_SAMPLE]).facets, facet)
+            tally = FacetCounts(tally.total, tally.facets.model_copy(update={facet: counted}))
         return tally
 
-    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
+    def facets_of(self, image_ids: Sequence[UUID], *facets: str) -> FacetCounts:
         tally = _tally(self._those(image_ids))
         named = {name: getattr(tally.facets, name) for name in facets}
         return replace(tally, facets=Facets(**named)) if facets else tally
 
-    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
+    def filter_by_terms(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         words = read(text)
         return {each.image_id for each in self.documents(image_ids) if words.groups and _has(each, words)}
 
@@ -379,7 +368,7 @@ def _coloured(content: SearchDocument, wanted: str, tolerance: float) -> bool:
     )
 
 
-def _tally(contents: Iterable[SearchDocument]) -> Tally:
+def _tally(contents: Iterable[SearchDocument]) -> FacetCounts:
     counted: dict[str, Counter[str]] = {
         name: Counter()
         for name in ("category", "color", "license", "orientation", "type", "date", "contributor", "people")
@@ -397,7 +386,7 @@ def _tally(contents: Iterable[SearchDocument]) -> Tally:
         counted["type"][content.image_type.value] += 1
         counted["date"][content.published_at.strftime("%Y-%m")] += 1
         counted["contributor"][str(content.contributor_id)] += 1
-    return Tally(
+    return FacetCounts(
         total,
         ordered(
             {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from imagemarket.platform.clock import ManualClock
 from imagemarket.search.cursor import LIFETIME, CursorSigner, Position
 from imagemarket.search.errors import InvalidCursor
-from imagemarket.search.models import REACH, SearchQuery, SimilarQuery
+from imagemarket.search.request import MAX_RESULTS, SearchQuery, SimilarQuery
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SIGNER = CursorSigner(lambda: "a secret", ManualClock(NOW))
@@ -21,7 +21,7 @@ HERE = Position(40, UUID("019af9c5-1d44-7a6b-8c21-5b7f0e9a4d10"))
 QUERY = SearchQuery(q="sunset", color=["red"])
 
 
-@given(st.integers(1, REACH), st.uuids(), st.text(max_size=200))
+@given(st.integers(1, MAX_RESULTS), st.uuids(), st.text(max_size=200))
 def test_a_cursor_reads_back_for_its_own_query(passed: int, last: UUID, text: str) -> None:
     query = SearchQuery(q=text)
     cursor = SIGNER.write(Position(passed, last), query)

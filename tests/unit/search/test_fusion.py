@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search.models import Hit
+from imagemarket.search.engines.ports import Hit
 from imagemarket.search.ranking.fusion import RRF_K, Fusion, combine, fuse
 
 IDS = st.integers(1, 30).map(lambda number: UUID(int=number))

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search.models import SearchQuery
-from imagemarket.search.query.interpretation import QueryReader, Understood
 from imagemarket.search.query.negation import MORE_TWO_WORD_NOUNS, TWO_WORD_NOUNS
+from imagemarket.search.query.parser import ParsedQuery, QueryParser
 from imagemarket.search.query.spelling import Speller, english_words
+from imagemarket.search.request import SearchQuery
 
-_READER = QueryReader(lambda: None, {})
+_READER = QueryParser(lambda: None, {})
 
 _TABLE = (
     # asked, wanted, left out, what is told as unread would be said so, filters
@@ -512,19 +512,19 @@ def test_no_thing_stands_in_both_tables_of_two_words_or_is_a_word_in_parts() -> 
     assert not {pair for pair in edited if "".join(pair) in english_words()}
 
 
-def _read(asked: str) -> Understood:
-    return _READER.read(SearchQuery(q=asked), lambda _: ())
+def _read(asked: str) -> ParsedQuery:
+    return _READER.parse(SearchQuery(q=asked), lambda _: ())
 
 
-def _wanted(understood: Understood) -> list[str]:
+def _wanted(understood: ParsedQuery) -> list[str]:
     return [c.text for group in understood.words.groups for c in group if not c.excluded and not c.added]
 
 
-def _left_out(understood: Understood) -> list[str]:
+def _left_out(understood: ParsedQuery) -> list[str]:
     return [c.write() for group in understood.words.groups for c in group if c.excluded]
 
 
-def _unread(understood: Understood) -> list[str]:
+def _unread(understood: ParsedQuery) -> list[str]:
     return [each.value or "?" for each in understood.interpreted if each.effect == "unread"]
 
 
@@ -592,13 +592,13 @@ def test_a_query_spares_no_more_than_engines_take(things: int) -> None:
 
 @pytest.mark.parametrize("negation", ["without cars", "no cars", "without people", "NOT cars", "free of cars"])
 def test_what_is_left_out_changes_nothing_of_the_rest(negation: str) -> None:
-    reader = QueryReader(lambda: Speller({"sunset": 9, "dusk": 3, "car": 4, "people": 2}), {"sunset": ("dusk",)})
-    understood = reader.read(SearchQuery(q=f"vertical sunste {negation}"), lambda _: ())
+    reader = QueryParser(lambda: Speller({"sunset": 9, "dusk": 3, "car": 4, "people": 2}), {"sunset": ("dusk",)})
+    understood = reader.parse(SearchQuery(q=f"vertical sunste {negation}"), lambda _: ())
     assert understood.spelling is not None
     assert understood.spelling.searched == "sunset"
     assert [each.instead for each in understood.synonyms] == [["dusk"]]
     assert understood.filters.orientation == ["portrait"]
-    assert not understood.wanted.words & {"cars", "people"}
+    assert not understood.boost_terms.words & {"cars", "people"}
 
 
 @cache
@@ -627,44 +627,44 @@ def test_a_slip_in_a_cue_is_put_right_before_negations_are_read(asked: str, sear
         looked_up.append(len(words))
         return ()
 
-    reader = QueryReader(_lake_speller, {})
-    understood = reader.read(SearchQuery(q=asked), present)
+    reader = QueryParser(_lake_speller, {})
+    understood = reader.parse(SearchQuery(q=asked), present)
     assert understood.spelling is not None
     assert understood.spelling.searched == searched
     assert understood.text == text
-    assert "red" not in understood.wanted.colours
+    assert "red" not in understood.boost_terms.colours
     assert _left_out(understood) or _unread(understood)
     assert understood.filters.orientation == (["portrait"] if "vertical" in asked else [])
     assert len(looked_up) == 1
 
 
 def test_a_slip_in_a_cue_leaves_people_out_by_their_filter() -> None:
-    reader = QueryReader(_lake_speller, {})
-    understood = reader.read(SearchQuery(q="lake witout people"), lambda _: ())
+    reader = QueryParser(_lake_speller, {})
+    understood = reader.parse(SearchQuery(q="lake witout people"), lambda _: ())
     assert (understood.text, understood.filters.people) == ("lake", False)
-    kept = reader.read(SearchQuery(q="lake witout people"), lambda words: [*words])
+    kept = reader.parse(SearchQuery(q="lake witout people"), lambda words: [*words])
     assert (kept.text, kept.spelling, kept.filters.people) == ("lake witout people", None, None)
 
 
 @pytest.mark.parametrize("asked", ['lake "love witout end"', "lake or witout", "lkae or sea"])
 def test_no_other_slip_is_put_right_of_who_says_exactly_what_is_wanted(asked: str) -> None:
-    understood = QueryReader(_lake_speller, {}).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(_lake_speller, {}).parse(SearchQuery(q=asked), lambda _: ())
     assert (understood.spelling, understood.text) == (None, asked)
 
 
 def test_nothing_that_is_denied_brings_pictures_up() -> None:
     understood = _read("boat that isn't red")
-    assert not understood.wanted.colours
-    assert "red" not in understood.wanted.words
+    assert not understood.boost_terms.colours
+    assert "red" not in understood.boost_terms.words
 
 
 @pytest.mark.parametrize(
     "asked", ["spiagia senza persone", "spiagia menschenleer", "spiagia senza arbolez", "playa sin arbolez"]
 )
 def test_words_of_another_language_are_no_slips(asked: str) -> None:
-    reader = QueryReader(lambda: Speller({"spiaggia": 3, "playas": 3, "arboles": 9}), {})
-    assert reader.read(SearchQuery(q=asked), lambda _: ()).spelling is None
-    assert reader.read(SearchQuery(q="spiagia"), lambda _: ()).spelling is not None
+    reader = QueryParser(lambda: Speller({"spiaggia": 3, "playas": 3, "arboles": 9}), {})
+    assert reader.parse(SearchQuery(q=asked), lambda _: ()).spelling is None
+    assert reader.parse(SearchQuery(q="spiagia"), lambda _: ()).spelling is not None
 
 
 _THINGS = ("dogs", "cats", "umbrellas", "people", "cars", "boat", '"hot dogs"', "hat")

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
-from imagemarket.search.models import FACET_FILTERS, Facets, Filters, SearchQuery, SimilarQuery
+from imagemarket.search.facets import Facets
+from imagemarket.search.request import FACET_FILTERS, Filters, SearchQuery, SimilarQuery
 
 
 def test_everything_is_optional() -> None:
@@ -126,12 +127,12 @@ def test_a_colour_in_hex_digits_is_written_in_one_way() -> None:
 
 def test_a_facet_is_widened_by_its_own_filter_alone() -> None:
     chosen = Filters(color=["red"], people=True, date="2026-01", date_from=date(2026, 1, 9), min_width=9)
-    assert chosen.widened() == {
+    assert chosen.without_own_filter() == {
         "color": chosen.model_copy(update={"color": []}),
         "people": chosen.model_copy(update={"people": None}),
         "date": chosen.model_copy(update={"date": None}),
     }
-    assert SearchQuery(min_height=5, safe=False, color_tolerance=30).widened() == {}
+    assert SearchQuery(min_height=5, safe=False, color_tolerance=30).without_own_filter() == {}
     assert set(FACET_FILTERS) == set(Facets.model_fields)
 
 

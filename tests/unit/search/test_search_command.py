@@ -14,7 +14,7 @@ from imagemarket.search.indexing.reindex import Differences
 from tests.provided import provide
 
 
-class _Upkeep:
+class _Maintenance:
     engines = ("postgres", "qdrant")
 
     def __init__(self, **found: int) -> None:
@@ -32,33 +32,35 @@ class _Upkeep:
         return self.found
 
 
-def run(monkeypatch: pytest.MonkeyPatch, upkeep: _Upkeep, *words: str) -> Any:
-    provide("search.upkeep", upkeep)
+def run(monkeypatch: pytest.MonkeyPatch, maintenance: _Maintenance, *words: str) -> Any:
+    provide("search.maintenance", maintenance)
     monkeypatch.setenv("MARKET_DATABASE_SECRET_ARN", "given")
     return CliRunner().invoke(app, ["search", *words])
 
 
 def test_every_engine_of_the_stage_is_made_anew_or_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    upkeep = _Upkeep()
-    done = run(monkeypatch, upkeep, "reindex")
-    assert (done.exit_code, upkeep.calls) == (0, [("reindex", "postgres"), ("reindex", "qdrant")])
-    assert "qdrant: 7 approved images; 0 missing, 0 outdated, 0 differing, 0 ahead, 0 strays." in done.output
-    upkeep.calls.clear()
-    run(monkeypatch, upkeep, "reindex", "--engine", "qdrant")
-    assert upkeep.calls == [("reindex", "qdrant")]
+    maintenance = _Maintenance()
+    done = run(monkeypatch, maintenance, "reindex")
+    assert (done.exit_code, maintenance.calls) == (0, [("reindex", "postgres"), ("reindex", "qdrant")])
+    assert (
+        "qdrant: 7 approved images; 0 missing, 0 outdated, 0 differing, 0 newer than source, 0 orphans." in done.output
+    )
+    maintenance.calls.clear()
+    run(monkeypatch, maintenance, "reindex", "--engine", "qdrant")
+    assert maintenance.calls == [("reindex", "qdrant")]
 
 
 def test_a_difference_is_told_by_the_status_unless_it_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
-    upkeep = _Upkeep(missing=2)
-    assert run(monkeypatch, upkeep, "verify", "--engine", "qdrant").exit_code == 1
-    repaired = run(monkeypatch, upkeep, "verify", "--engine", "qdrant", "--repair")
-    assert (repaired.exit_code, upkeep.calls[-1]) == (0, ("verify", "qdrant", True))
+    maintenance = _Maintenance(missing=2)
+    assert run(monkeypatch, maintenance, "verify", "--engine", "qdrant").exit_code == 1
+    repaired = run(monkeypatch, maintenance, "verify", "--engine", "qdrant", "--repair")
+    assert (repaired.exit_code, maintenance.calls[-1]) == (0, ("verify", "qdrant", True))
     assert "2 missing" in repaired.output
-    assert run(monkeypatch, _Upkeep(), "verify").exit_code == 0
+    assert run(monkeypatch, _Maintenance(), "verify").exit_code == 0
 
 
 def test_an_unknown_engine_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = run(monkeypatch, _Upkeep(), "verify", "--engine", "solr")
+    done = run(monkeypatch, _Maintenance(), "verify", "--engine", "solr")
     assert (done.exit_code, str(done.exception)) == (1, "engine: 'solr' is not used here.")
 
 
@@ -99,10 +101,10 @@ def test_words_find_pictures(monkeypatch: pytest.MonkeyPatch, words: list[str], 
 
 
 def test_a_misspelt_option_is_no_word_to_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = run(monkeypatch, _Upkeep(), "beach", "--limt", "3")
+    done = run(monkeypatch, _Maintenance(), "beach", "--limt", "3")
     assert done.exit_code == 2
     assert "No such option: --limt" in done.output
 
 
 def test_the_help_says_how_to_look_for_a_commands_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "search find verify" in " ".join(run(monkeypatch, _Upkeep(), "--help").output.split())
+    assert "search find verify" in " ".join(run(monkeypatch, _Maintenance(), "--help").output.split())

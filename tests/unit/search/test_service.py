@@ -19,22 +19,14 @@ from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest
 from imagemarket.platform.ids import new_id
 from imagemarket.search.cursor import CursorSigner
-from imagemarket.search.engines.ports import EncodedQuery, QueryRefused
+from imagemarket.search.document import Removal
+from imagemarket.search.engines.ports import EncodedQuery, Hit, QueryRefused
 from imagemarket.search.errors import InvalidCursor, SearchUnavailable
 from imagemarket.search.events import SearchEvent
-from imagemarket.search.models import (
-    NEAR,
-    REACH,
-    Filters,
-    Hit,
-    Mode,
-    Removal,
-    SearchPage,
-    SearchQuery,
-    SimilarQuery,
-    Sort,
-)
-from imagemarket.search.service import Patience, Search
+from imagemarket.search.request import MAX_RESULTS, VECTOR_CANDIDATES, Filters, Mode, SearchQuery, SimilarQuery, Sort
+from imagemarket.search.result import SearchPage
+from imagemarket.search.run import Timeouts
+from imagemarket.search.service import Search
 from tests.provided import provide
 from tests.unit.search.kit import MODEL, MemorySearch, document, pointing, random_documents
 
@@ -99,10 +91,10 @@ def test_a_hit_says_what_a_client_shows(engine: MemorySearch) -> None:
 class Refusing(MemorySearch):
     """Takes no words; everything else it answers."""
 
-    def match(self, text: Any, filters: Filters, **details: Any) -> list[Hit]:
+    def search_text(self, text: Any, filters: Filters, **details: Any) -> list[Hit]:
         if text:
             raise QueryRefused("no such question")
-        return super().match(text, filters, **details)
+        return super().search_text(text, filters, **details)
 
 
 @pytest.mark.parametrize("mode", [Mode.HYBRID, Mode.KEYWORD])
@@ -172,7 +164,7 @@ def test_a_walk_goes_on_when_the_last_hit_itself_is_gone(engine: MemorySearch) -
 
 def test_a_walk_goes_on_when_so_many_better_ones_come_that_its_place_leaves_the_window() -> None:
     class Ranked(MemorySearch):
-        def match(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
+        def search_text(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
             return hits[:limit]
 
     engine = Ranked()
@@ -189,22 +181,22 @@ def test_a_walk_goes_on_when_so_many_better_ones_come_that_its_place_leaves_the_
 
 def test_results_reach_only_so_far() -> None:
     class Endless(MemorySearch):
-        def match(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
+        def search_text(self, *_: Any, limit: int, **__: Any) -> list[Hit]:
             return hits[:limit]
 
     engine = Endless()
-    made = [document(str(number)) for number in range(REACH + 50)]
+    made = [document(str(number)) for number in range(MAX_RESULTS + 50)]
     hits = [Hit(each.image_id, 0) for each in made]
     engine.write(made, [])
     search = service(engine)
-    last = search.search(SearchQuery(limit=100, page=REACH // 100))
+    last = search.search(SearchQuery(limit=100, page=MAX_RESULTS // 100))
     assert len(last.results) == 100
     assert last.next_cursor is None
-    assert last.estimated_total == REACH + 50
+    assert last.estimated_total == MAX_RESULTS + 50
 
 
 @pytest.mark.parametrize("mode", [Mode.SEMANTIC, Mode.HYBRID])
-@pytest.mark.parametrize("number", [NEAR, NEAR + 1, NEAR + 45])
+@pytest.mark.parametrize("number", [VECTOR_CANDIDATES, VECTOR_CANDIDATES + 1, VECTOR_CANDIDATES + 45])
 def test_a_walk_by_meaning_goes_on_beyond_the_first_that_are_looked_at(mode: Mode, number: int) -> None:
     engine = MemorySearch()
     engine.write([document(f"{'boat' if place % 9 == 0 else 'tree'} {place}") for place in range(number)], [])
@@ -213,8 +205,10 @@ def test_a_walk_by_meaning_goes_on_beyond_the_first_that_are_looked_at(mode: Mod
     assert all(page.results for page in pages)
     walked = [hit.id for page in pages for hit in page.results]
     assert len(walked) == len(set(walked)) == number
-    assert [page.facets_estimated for page in pages[: NEAR // 20]] == [number > NEAR] * (NEAR // 20)
-    assert pages[0].estimated_total >= min(number, NEAR)
+    assert [page.facets_estimated for page in pages[: VECTOR_CANDIDATES // 20]] == [number > VECTOR_CANDIDATES] * (
+        VECTOR_CANDIDATES // 20
+    )
+    assert pages[0].estimated_total >= min(number, VECTOR_CANDIDATES)
     assert pages[-1].estimated_total == number
     whole = [
         hit.id
@@ -286,12 +280,12 @@ def test_a_facet_counts_what_its_own_filter_hides_in_every_mode(engine: MemorySe
 
 def test_facets_of_more_than_was_looked_at_are_called_estimates() -> None:
     engine = MemorySearch()
-    engine.write([document(f"boat {number}") for number in range(REACH + 5)], [])
+    engine.write([document(f"boat {number}") for number in range(MAX_RESULTS + 5)], [])
     search = service(engine)
     assert search.search(SearchQuery(q="boat", mode=Mode.SEMANTIC, limit=1)).facets_estimated
     assert search.search(SearchQuery(q="boat", limit=1)).facets_estimated
     by_words = search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, limit=1))
-    assert (by_words.facets_estimated, by_words.estimated_total) == (False, REACH + 5)
+    assert (by_words.facets_estimated, by_words.estimated_total) == (False, MAX_RESULTS + 5)
 
 
 def test_results_below_the_least_score_are_left_out_and_not_counted() -> None:
@@ -352,13 +346,13 @@ def test_nothing_close_is_no_result() -> None:
 
 def test_pages_are_full_while_enough_are_close() -> None:
     engine = MemorySearch()
-    near = [document(f"near {place}", embedding=pointing(place / 50)) for place in range(NEAR + 20)]
+    near = [document(f"near {place}", embedding=pointing(place / 50)) for place in range(VECTOR_CANDIDATES + 20)]
     engine.write([*near, *(document(f"far {place}", embedding=pointing(80)) for place in range(50))], [])
     search = service(engine, encoder=Measured)
     for mode in (Mode.SEMANTIC, Mode.HYBRID):
         pages = list(walk(lambda c, m=mode: search.search(SearchQuery(q="lake", mode=m, limit=50, cursor=c))))
         assert [len(page.results) for page in pages] == [50] * 6 + [20]
-        assert pages[-1].estimated_total == NEAR + 20
+        assert pages[-1].estimated_total == VECTOR_CANDIDATES + 20
         assert pages[0].facets_estimated
 
 
@@ -421,15 +415,15 @@ def no_encoder() -> Any:
 
 
 @pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("broken", ["match", "nearest", "encoder"])
+@pytest.mark.parametrize("broken", ["search_text", "nearest", "encoder"])
 def test_one_engine_serves_for_the_other_and_says_so(mode: Mode, broken: str) -> None:
     engine = Broken(*({broken} - {"encoder"}))
     search = service(engine, **({"encoder": no_encoder} if broken == "encoder" else {}))
     page = search.search(SearchQuery(q="boat", mode=mode))
-    serves: str = "semantic" if broken == "match" else "keyword"
+    serves: str = "semantic" if broken == "search_text" else "keyword"
     untouched = mode is not Mode.HYBRID and mode == serves
     assert page.results
-    part = {"match": "keyword", "nearest": "vector", "encoder": "encoder"}[broken]
+    part = {"search_text": "keyword", "nearest": "vector", "encoder": "encoder"}[broken]
     assert page.mode == serves
     assert [(each.part, each.reason) for each in page.degraded] == ([] if untouched else [(part, "failed")])
 
@@ -442,7 +436,7 @@ def test_a_late_engine_is_not_waited_for(engine: MemorySearch) -> None:
             release.wait(10)
             return []
 
-    search = service(engine, vector=Late(), patience=Patience(engine_seconds=0.5, first_seconds=1.0))
+    search = service(engine, vector=Late(), timeouts=Timeouts(engine_seconds=0.5, first_seconds=1.0))
     for _ in range(2):
         page = search.search(SearchQuery(q="boat"))
         assert (page.mode, [(each.part, each.reason) for each in page.degraded]) == ("keyword", [("vector", "late")])
@@ -454,13 +448,13 @@ def test_an_engine_may_take_its_time_to_start(engine: MemorySearch) -> None:
         time.sleep(0.2)
         return Encoder()
 
-    search = service(engine, encoder=slow_to_load, patience=Patience(engine_seconds=0.02))
+    search = service(engine, encoder=slow_to_load, timeouts=Timeouts(engine_seconds=0.02))
     page = search.search(SearchQuery(q="boat"))
     assert (page.mode, page.degraded) == ("hybrid", [])
 
 
 def test_without_facets_the_results_still_come(engine: MemorySearch) -> None:
-    page = service(Broken("tally")).search(SearchQuery(q="boat", mode=Mode.KEYWORD))
+    page = service(Broken("count_facets")).search(SearchQuery(q="boat", mode=Mode.KEYWORD))
     assert [each.part for each in page.degraded] == ["facets"]
     assert page.results
     assert page.facets.model_dump(exclude_defaults=True) == {}
@@ -470,7 +464,7 @@ def test_without_facets_the_results_still_come(engine: MemorySearch) -> None:
 def test_when_nothing_serves_the_client_is_told_when_to_return() -> None:
     for query in [SearchQuery(q="boat"), SearchQuery(q="boat", mode=Mode.KEYWORD), SearchQuery()]:
         with pytest.raises(SearchUnavailable) as refused:
-            service(Broken("match", "nearest"), patience=Patience(retry_delays=())).search(query)
+            service(Broken("search_text", "nearest"), timeouts=Timeouts(retry_delays=())).search(query)
         assert refused.value.status == 503
         assert int(refused.value.headers["Retry-After"]) > 0
 
@@ -640,7 +634,7 @@ def test_the_second_reader_gives_documents_back_while_the_first_is_away(engine: 
     whole = service(engine).search(SearchQuery(q="boat"))
     page = service(engine, reader=Away(), second_reader=engine).search(SearchQuery(q="boat"))
     assert (page.results, page.degraded) == (whole.results, []), "nothing is missing from the page"
-    nobody = service(engine, reader=Away(), second_reader=Away(), patience=Patience(retry_delays=()))
+    nobody = service(engine, reader=Away(), second_reader=Away(), timeouts=Timeouts(retry_delays=()))
     with pytest.raises(SearchUnavailable):
         nobody.search(SearchQuery(q="boat"))
 

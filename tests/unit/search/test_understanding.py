@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemarket.imaging.hashes import colour_name
-from imagemarket.search.models import SearchQuery
 from imagemarket.search.query import synonyms, words
-from imagemarket.search.query.interpretation import MOST_LOOK_UPS, QueryReader, Reading, Understood
 from imagemarket.search.query.offence import offends
+from imagemarket.search.query.parser import MOST_LOOK_UPS, ParsedQuery, ParseOptions, QueryParser
 from imagemarket.search.query.spelling import Speller
+from imagemarket.search.request import SearchQuery
 from tests.unit.search.kit import MemorySearch, document
 
 SPELLER = Speller(
@@ -166,7 +166,7 @@ def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None
     understood = read(asked)
     told = [(each.value, each.effect) for each in understood.interpreted if each.parameter == "people"]
     assert told == ([("false", "filter")] if people is False else [])
-    assert "people" not in understood.wanted.categories or people is None
+    assert "people" not in understood.boost_terms.categories or people is None
     assert read(asked, verbatim=True).filters.people is None
 
 
@@ -181,10 +181,10 @@ def test_negations_leave_out(asked: str, text: str, people: bool | None) -> None
 def test_nothing_gains_by_what_stands_behind_a_no(asked: str) -> None:
     understood = read(asked)
     assert not understood.filters.orientation
-    assert not understood.wanted.categories
-    assert not understood.wanted.colours
+    assert not understood.boost_terms.categories
+    assert not understood.boost_terms.colours
     denied = {"vertical", "people", "food", "blue", "red", "pipe", "sports", "cars"}
-    assert not understood.wanted.words & denied
+    assert not understood.boost_terms.words & denied
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ OFFENDED = ("queer couple", "gay wedding", "asian woman", "dwarf hamster", "whit
 
 @pytest.mark.parametrize("asked", OFFENDED)
 def test_no_slur_is_anybodys_synonym_and_no_people_a_colours(asked: str) -> None:
-    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(lambda: None).parse(SearchQuery(q=asked), lambda _: ())
     others = {other for each in understood.synonyms for other in each.instead}
     assert not others & synonyms.without_synonyms()
     assert not others & {"caucasian", "asiatic", "homo", "midget", "negro"}
@@ -343,7 +343,7 @@ def test_who_people_are_is_nobodys_synonym(named: str) -> None:
     ("asked", "instead"), [("native plants", []), ("photographer", []), ("farmer", ["granger", "husbandman"])]
 )
 def test_of_persons_those_have_synonyms_that_are_called_by_what_they_do(asked: str, instead: list[str]) -> None:
-    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(lambda: None).parse(SearchQuery(q=asked), lambda _: ())
     assert [other for each in understood.synonyms if each.word != "plants" for other in each.instead] == instead
 
 
@@ -420,9 +420,9 @@ def test_the_offensive_list_holds_at_the_build_and_whatever_the_lists_say(monkey
 def test_synonyms_are_words_that_pictures_have_and_physics_is_no_plural() -> None:
     assert read("physics").synonyms == ()
     known = Speller({"couch": 1, "sofa": 2})
-    reader = QueryReader(lambda: known, {"sofa": ("couch", "settee")})
-    assert reader.read(SearchQuery(q="sofa"), lambda _: ()).synonyms[0].instead == ["couch"]
-    shipped = QueryReader(lambda: None).read(SearchQuery(q="physics"), lambda _: ())
+    reader = QueryParser(lambda: known, {"sofa": ("couch", "settee")})
+    assert reader.parse(SearchQuery(q="sofa"), lambda _: ()).synonyms[0].instead == ["couch"]
+    shipped = QueryParser(lambda: None).parse(SearchQuery(q="physics"), lambda _: ())
     assert shipped.synonyms == ()
 
 
@@ -451,8 +451,8 @@ def test_two_words_find_the_one_that_they_make_where_a_picture_has_it(
     asked: str, instead: dict[str, list[str]]
 ) -> None:
     made = ("website", "island", "lineup", "workout", "login", "cabin", "allup", "upline")
-    reader = QueryReader(lambda: Speller(dict.fromkeys(made, 3)), {})
-    understood = reader.read(SearchQuery(q=asked), lambda _: ())
+    reader = QueryParser(lambda: Speller(dict.fromkeys(made, 3)), {})
+    understood = reader.parse(SearchQuery(q=asked), lambda _: ())
     assert {each.word: each.instead for each in understood.synonyms} == instead
     added = [[clause.text for clause in group if clause.added] for group in understood.words.groups]
     assert [each for each in added if each] == list(instead.values())
@@ -463,8 +463,8 @@ def test_two_words_find_the_one_that_they_make_where_a_picture_has_it(
 )
 def test_the_synonyms_that_are_told_are_those_that_are_searched(asked: str, told: list[str]) -> None:
     known = {"back": ("rear",), "street": ("road",), "shirt": ("top",)}
-    reader = QueryReader(lambda: Speller(dict.fromkeys(("backup", "rear", "road", "top"), 3)), known)
-    understood = reader.read(SearchQuery(q=asked), lambda _: ())
+    reader = QueryParser(lambda: Speller(dict.fromkeys(("backup", "rear", "road", "top"), 3)), known)
+    understood = reader.parse(SearchQuery(q=asked), lambda _: ())
     assert sorted(each.word for each in understood.synonyms) == told
     searched = {clause.text for group in understood.words.groups for clause in group if clause.added}
     assert {other for each in understood.synonyms for other in each.instead} == searched - {"t-shirt"}
@@ -480,13 +480,13 @@ def test_the_synonyms_that_are_told_are_those_that_are_searched(asked: str, told
 )
 def test_what_is_without_alcohol_is_found_however_it_says_so(asked: str, instead: list[str]) -> None:
     speller = Speller(dict.fromkeys(("non", "alcoholic", "alcohol", "free", "drink"), 2))
-    understood = QueryReader(lambda: speller).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(lambda: speller).parse(SearchQuery(q=asked), lambda _: ())
     assert [other for each in understood.synonyms if each.word != "drink" for other in each.instead] == instead
     assert not [clause for group in understood.words.groups for clause in group if clause.excluded]
 
 
-def read(q: str, *, present: Any = lambda _: (), **query: Any) -> Understood:
-    return QueryReader(lambda: SPELLER, SYNONYMS).read(SearchQuery(q=q, **query), present)
+def read(q: str, *, present: Any = lambda _: (), **query: Any) -> ParsedQuery:
+    return QueryParser(lambda: SPELLER, SYNONYMS).parse(SearchQuery(q=q, **query), present)
 
 
 @pytest.mark.parametrize(
@@ -550,7 +550,7 @@ def test_words_beside_a_minus_are_read_as_without_it(
     asked: str, text: str, shape: list[str], searched: str | None
 ) -> None:
     speller = Speller({"mountain": 5, "lake": 5})
-    understood = QueryReader(lambda: speller, {}).read(SearchQuery(q=asked), lambda words: [])
+    understood = QueryParser(lambda: speller, {}).parse(SearchQuery(q=asked), lambda words: [])
     assert (understood.text, understood.filters.orientation) == (text, shape)
     assert (understood.spelling and understood.spelling.searched) == searched
 
@@ -582,7 +582,7 @@ def test_a_word_that_pictures_have_in_two_is_taken_apart(asked: str, searched: s
     engine = MemorySearch()
     engine.write([document(title) for title in titles], [])
     words = {word for title in titles for word in title.lower().split()} | {"out", "side"}
-    understood = QueryReader(lambda: Speller(dict.fromkeys(words, 1)), {}).read(SearchQuery(q=asked), engine.present)
+    understood = QueryParser(lambda: Speller(dict.fromkeys(words, 1)), {}).parse(SearchQuery(q=asked), engine.present)
     assert understood.text == searched
     assert (understood.spelling is None) == (asked == searched)
 
@@ -600,7 +600,7 @@ def test_a_word_that_pictures_have_in_two_is_taken_apart(asked: str, searched: s
 )
 def test_a_slip_in_what_words_leave_out_is_put_right(asked: str, text: str, people: bool | None) -> None:
     speller = Speller(dict.fromkeys(("lake", "boat", "ducks", "swans", "people"), 5))
-    understood = QueryReader(lambda: speller, {}).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(lambda: speller, {}).parse(SearchQuery(q=asked), lambda _: ())
     assert (understood.text, understood.filters.people) == (text, people)
     assert (understood.spelling is None) == ("ducsk" in text)
 
@@ -637,8 +637,8 @@ def test_shapes_filter_and_colours_and_categories_lift() -> None:
         ("blue", "color", "blue", "boost"),
         ("animals", "category", "animals", "boost"),
     ]
-    assert understood.wanted.colours == {"blue"}
-    assert understood.wanted.categories == {"animals"}
+    assert understood.boost_terms.colours == {"blue"}
+    assert understood.boost_terms.categories == {"animals"}
 
 
 @pytest.mark.parametrize(
@@ -681,9 +681,9 @@ def test_synonyms_are_other_ways_of_putting_it() -> None:
 
 def test_each_part_of_the_reading_can_be_left_out() -> None:
     query = SearchQuery(q="vertical sunste sofa")
-    none = QueryReader(lambda: SPELLER, SYNONYMS, Reading(spelling=False, synonyms=False, interpretation=False))
-    assert none.read(query, lambda _: ()).text == "vertical sunste sofa"
-    assert QueryReader(lambda: None, {}).read(query, lambda _: ()).text == "sunste sofa", "words still being loaded"
+    none = QueryParser(lambda: SPELLER, SYNONYMS, ParseOptions(spelling=False, synonyms=False, interpretation=False))
+    assert none.parse(query, lambda _: ()).text == "vertical sunste sofa"
+    assert QueryParser(lambda: None, {}).parse(query, lambda _: ()).text == "sunste sofa", "words still being loaded"
 
 
 @given(st.text(max_size=80))
@@ -714,7 +714,7 @@ def test_a_line_of_neither_form_is_named(line: str) -> None:
     ["girl behind a tree", "portrait of john", "chilly morning", "main street", "swallow bird"],
 )
 def test_a_name_or_another_sense_has_no_synonyms(asked: str) -> None:
-    understood = QueryReader(lambda: None).read(SearchQuery(q=asked), lambda _: ())
+    understood = QueryParser(lambda: None).parse(SearchQuery(q=asked), lambda _: ())
     assert [each for each in understood.synonyms if each.word not in {"girl", "street", "bird"}] == []
 
 

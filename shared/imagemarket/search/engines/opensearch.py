@@ -15,23 +15,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.document import DIMENSIONS, Removal, SearchDocument, same_vector
 from imagemarket.search.engines.colours import cells_near, cells_of
-from imagemarket.search.engines.ports import QueryRefused
+from imagemarket.search.engines.ports import Hit, QueryRefused
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.errors import IndexingIncomplete
-from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, counted, ordered
-from imagemarket.search.models import (
-    DIMENSIONS,
-    REACH,
-    Filters,
-    Hit,
-    Removal,
-    SearchDocument,
-    Sort,
-    Tally,
-    same_vector,
-)
+from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, FacetCounts, counted, ordered
 from imagemarket.search.query.words import STOP_WORDS, Clause, Form, Words, read, searchable
+from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -317,8 +308,8 @@ class OpenSearchEngine:
 
     # --- words -----------------------------------------------------------------------------------
 
-    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
-        """See `KeywordEngine.match`. Ranked by BM25 of the best field, titles before tags before the rest."""
+    def search_text(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+        """See `KeywordEngine.search_text`. Ranked by BM25 of the best field, titles before tags before the rest."""
         if sort is Sort.RELEVANCE and (not text or read(text).only_without):
             sort = Sort.NEWEST
         narrow = _narrowed(filters)
@@ -333,11 +324,11 @@ class OpenSearchEngine:
         return []
 
     def _circle(self, query: dict[str, Any], narrow: list[dict[str, Any]], beginning: int) -> list[Hit]:
-        """The `REACH` documents that follow a place on the circle."""
+        """The `MAX_RESULTS` documents that follow a place on the circle."""
         found: list[Hit] = []
         for half in ({"gte": beginning}, {"lt": beginning}):
-            found += self._hits(query, [*narrow, {"range": {"place": half}}], Sort.RANDOM, REACH - len(found))
-            if len(found) == REACH:
+            found += self._hits(query, [*narrow, {"range": {"place": half}}], Sort.RANDOM, MAX_RESULTS - len(found))
+            if len(found) == MAX_RESULTS:
                 break
         return found
 
@@ -347,9 +338,9 @@ class OpenSearchEngine:
         scored = "match_all" not in query
         return [Hit(UUID(each["_id"]), each["_score"] if scored else 0.0) for each in found["hits"]["hits"]]
 
-    def tally(self, text: str | Words, filters: Filters) -> Tally:
-        """See `KeywordEngine.tally`. Every match is counted, so nothing is estimated."""
-        tally = Tally(0, ordered({}))
+    def count_facets(self, text: str | Words, filters: Filters) -> FacetCounts:
+        """See `KeywordEngine.count_facets`. Every match is counted, so nothing is estimated."""
+        tally = FacetCounts(0, ordered({}))
         for query in _readings(text):
             tally = self._tally(query, _facetless(filters), _chosen(filters))
             if tally.total:
@@ -357,12 +348,12 @@ class OpenSearchEngine:
         # Nothing passes every filter, and yet a facet may have something to widen to.
         return tally
 
-    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
-        """See `KeywordEngine.tally_of`."""
+    def facets_of(self, image_ids: Sequence[UUID], *facets: str) -> FacetCounts:
+        """See `KeywordEngine.facets_of`."""
         return self._tally(_with_ids(image_ids)["query"], [], {}, facets)
 
-    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
-        """See `KeywordEngine.having`."""
+    def filter_by_terms(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
+        """See `KeywordEngine.filter_by_terms`."""
         words = read(text)
         if not words.groups or not image_ids:
             return set()
@@ -387,7 +378,7 @@ class OpenSearchEngine:
         narrow: list[dict[str, Any]],
         chosen: dict[str, dict[str, Any]],
         facets: Collection[str] = (),
-    ) -> Tally:
+    ) -> FacetCounts:
         asked = {facet: values for facet, values in _FACETS.items() if not facets or facet in facets}
         counting: dict[str, Any] = {"total": {"filter": {"bool": {"filter": list(chosen.values())}}}}
         for facet, values in asked.items():
@@ -396,7 +387,7 @@ class OpenSearchEngine:
         body = {"query": {"bool": {"filter": [query, *narrow]}}, "aggs": counting, "track_total_hits": False}
         answer = self._search(body, size=0).get("aggregations")
         if answer is None:
-            return Tally(0, ordered({}))
+            return FacetCounts(0, ordered({}))
         counts = {
             facet: [
                 counted(
@@ -409,7 +400,7 @@ class OpenSearchEngine:
             ]
             for facet in asked
         }
-        return Tally(answer["total"]["doc_count"], ordered(counts))
+        return FacetCounts(answer["total"]["doc_count"], ordered(counts))
 
     # --- vectors ---------------------------------------------------------------------------------
 

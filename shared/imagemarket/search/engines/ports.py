@@ -10,8 +10,17 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from imagemarket.search.models import Filters, Hit, Removal, SearchDocument, Sort, Tally
+from imagemarket.search.document import Removal, SearchDocument
+from imagemarket.search.facets import FacetCounts
 from imagemarket.search.query.words import Words
+from imagemarket.search.request import Filters, Sort
+
+
+class Hit(NamedTuple):
+    """One image an engine found; scores compare within one answer of one engine alone."""
+
+    image_id: UUID
+    score: float
 
 
 class QueryRefused(Exception):
@@ -72,7 +81,7 @@ class Rebuild(Protocol):
 class KeywordEngine(SearchIndex, Protocol):
     """Finds documents by their words and filters."""
 
-    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+    def search_text(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """At most `limit` documents, in the same order every time while nothing is written.
 
         All words must be there, each in any of its forms (`words.Clause.forms`); when no document has them all, any
@@ -81,16 +90,16 @@ class KeywordEngine(SearchIndex, Protocol):
         """
         ...
 
-    def tally(self, text: str | Words, filters: Filters) -> Tally:
-        """Facets and total of what `match` finds, true up to 10,000 of them; a facet whose own filter is
-        in use counts what `match` would find with `filters.widened()` of it, by the same words."""
+    def count_facets(self, text: str | Words, filters: Filters) -> FacetCounts:
+        """Facets and total of what `search_text` finds, true up to 10,000 of them; a facet whose own filter is
+        in use counts what `search_text` would find with `filters.without_own_filter()` of it, by the same words."""
         ...
 
-    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
+    def facets_of(self, image_ids: Sequence[UUID], *facets: str) -> FacetCounts:
         """Facets and total of these documents; only the facets named, where any are."""
         ...
 
-    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
+    def filter_by_terms(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """Those of the listed documents that have all of the words, phrases kept together, and none that a minus
         excludes."""
         ...

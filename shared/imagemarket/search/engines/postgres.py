@@ -14,22 +14,13 @@ from uuid import UUID
 
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.colours import cells_near, cells_of
-from imagemarket.search.engines.ports import QueryRefused
+from imagemarket.search.engines.ports import Hit, QueryRefused
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
-from imagemarket.search.facets import MOST_CONTRIBUTORS, counted, ordered
-from imagemarket.search.models import (
-    FACETED,
-    REACH,
-    FacetCount,
-    Filters,
-    Hit,
-    Removal,
-    SearchDocument,
-    Sort,
-    Tally,
-)
+from imagemarket.search.facets import FACET_SAMPLE, MOST_CONTRIBUTORS, FacetCount, FacetCounts, counted, ordered
 from imagemarket.search.query.words import STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -244,8 +235,8 @@ class PostgresSearch:
 
     # --- words -----------------------------------------------------------------------------------
 
-    def match(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
-        """See `KeywordEngine.match`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
+    def search_text(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
+        """See `KeywordEngine.search_text`. Ranked by `ts_rank_cd`, its weights 1 for the title, 0.4 for
         tags, 0.2 for categories, 0.1 for the description; the very words count once more, and long documents less."""
         condition, parameters = condition_of(filters)
         if sort is Sort.RELEVANCE and (not text or read(text).only_without):
@@ -260,7 +251,7 @@ class PostgresSearch:
                 return shuffled(found, seed)[:limit]
             parameters["limit"] = limit
             if sort is Sort.RELEVANCE:
-                parameters["candidates"] = FACETED
+                parameters["candidates"] = FACET_SAMPLE
                 return _hits(
                     connection,
                     f"""
@@ -283,7 +274,7 @@ class PostgresSearch:
     def _circle(
         connection: Connection[Row], condition: str, parameters: dict[str, Any], score: str, seed: int
     ) -> list[Hit]:
-        """The `REACH` documents that follow the seed's beginning on the circle."""
+        """The `MAX_RESULTS` documents that follow the seed's beginning on the circle."""
         half = (
             f"SELECT image_id, {score} AS score, place, place < %(beginning)s AS again FROM search_documents d"
             f" WHERE {condition} AND place {{comparison}} %(beginning)s ORDER BY place, image_id LIMIT %(limit)s"
@@ -292,13 +283,13 @@ class PostgresSearch:
             connection,
             f"SELECT image_id, score FROM (({half.format(comparison='>=')}) UNION ALL ({half.format(comparison='<')}))"
             " circle ORDER BY again, place, image_id LIMIT %(limit)s",
-            {**parameters, "beginning": beginning_of(seed), "limit": REACH},
+            {**parameters, "beginning": beginning_of(seed), "limit": MAX_RESULTS},
         )
 
-    def tally(self, text: str | Words, filters: Filters) -> Tally:
-        """See `KeywordEngine.tally`."""
+    def count_facets(self, text: str | Words, filters: Filters) -> FacetCounts:
+        """See `KeywordEngine.count_facets`."""
         condition, parameters = condition_of(filters)
-        widened = {facet: condition_of(wider)[0] for facet, wider in filters.widened().items()}
+        widened = {facet: condition_of(wider)[0] for facet, wider in filters.without_own_filter().items()}
         with _asking(), self._database.session() as connection:
             if text:
                 matching, _ = self._matching(connection, text, condition, parameters)
@@ -313,13 +304,13 @@ class PostgresSearch:
 
             return _tally(fetch, condition, parameters, widened)
 
-    def tally_of(self, image_ids: Sequence[UUID], *facets: str) -> Tally:
-        """See `KeywordEngine.tally_of`."""
+    def facets_of(self, image_ids: Sequence[UUID], *facets: str) -> FacetCounts:
+        """See `KeywordEngine.facets_of`."""
         wanted = {"ids": list(image_ids)}
         return _tally(self._database.fetch_all, "d.listed AND d.image_id = ANY(%(ids)b)", wanted, {}, facets)
 
-    def having(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
-        """See `KeywordEngine.having`."""
+    def filter_by_terms(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
+        """See `KeywordEngine.filter_by_terms`."""
         asked = _Asked.of(read(text))
         with _asking():
             rows = self._database.fetch_all(
@@ -737,7 +728,7 @@ def _tally(
     parameters: dict[str, Any],
     widened: Mapping[str, str],
     facets: Collection[str] = (),
-) -> Tally:
+) -> FacetCounts:
     """Facets over what meets the condition, all or those named; those in `widened` over what meets theirs. Rows are
     taken once."""
     sources = {"matches": condition} | {f"without_{facet}": wider for facet, wider in widened.items()}
@@ -755,7 +746,7 @@ def _tally(
     ]
     rows = fetch(
         f"WITH {taken} " + " UNION ALL ".join([*totals, *counting]),
-        {**parameters, "faceted": FACETED, "contributors": MOST_CONTRIBUTORS},
+        {**parameters, "faceted": FACET_SAMPLE, "contributors": MOST_CONTRIBUTORS},
     )
     seen: dict[str, int] = {}
     counts: dict[str, list[FacetCount]] = {}
@@ -765,4 +756,4 @@ def _tally(
         else:
             count = counted(row["facet"], row["value"], row["number"], row["label"])
             counts.setdefault(row["facet"], []).append(count)
-    return Tally(seen["matches"], ordered(counts), estimated=max(seen.values()) >= FACETED)
+    return FacetCounts(seen["matches"], ordered(counts), estimated=max(seen.values()) >= FACET_SAMPLE)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.search.document import DIMENSIONS, Removal, SearchDocument, same_vector
 from imagemarket.search.engines.colours import cells_near, cells_of
-from imagemarket.search.engines.ports import QueryRefused
-from imagemarket.search.models import DIMENSIONS, Filters, Hit, Removal, SearchDocument, same_vector
+from imagemarket.search.engines.ports import Hit, QueryRefused
+from imagemarket.search.request import Filters
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

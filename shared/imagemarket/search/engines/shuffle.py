@@ -1,7 +1,7 @@
 """A random order that stays: the same for the same seed, in every engine.
 
 Every image has a place on a circle, given by its id alone. A seed says where on the circle to begin and
-in what order to show the `REACH` images that follow, so an engine needs nothing but an index by place.
+in what order to show the `MAX_RESULTS` images that follow, so an engine needs nothing but an index by place.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from uuid import UUID
 
-from imagemarket.search.models import Hit
+from imagemarket.search.engines.ports import Hit
 
 
 def place_of(image_id: UUID) -> int:

@@ -12,9 +12,9 @@ from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import count, logger
+from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.ports import DocumentSink
 from imagemarket.search.errors import IndexingIncomplete
-from imagemarket.search.models import Removal, SearchDocument
 
 SAFE_BELOW = 0.2
 """NSFW scores from here on are left out of a safe search: below it, say the authors of OpenNSFW, a picture is

@@ -13,10 +13,10 @@ from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import NotFound
 from imagemarket.platform.telemetry import logger
+from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.ports import SearchIndex
 from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder
-from imagemarket.search.models import Removal, SearchDocument
 
 _BATCH = 500
 
@@ -40,16 +40,16 @@ class Differences:
     """In the index as they were before."""
     differing: int = 0
     """In the index in the version of the truth, and not as it says."""
-    ahead: int = 0
+    newer_than_source: int = 0
     """In the index with a version that the truth has not reached, as after restoring a backup; only making the
     index anew helps."""
-    strays: int = 0
+    orphans: int = 0
     """In the index, and not approved."""
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.missing or self.outdated or self.differing or self.ahead or self.strays)
+        return bool(self.missing or self.outdated or self.differing or self.newer_than_source or self.orphans)
 
 
 class IndexMaintenance:
@@ -103,16 +103,16 @@ class IndexMaintenance:
             current = [image_id for image_id, version in held.items() if version == batch[image_id]]
             differing = index.differing(self._builder.build(current)[0])
             found.differing += len(differing)
-            found.ahead += sum(version > batch[image_id] for image_id, version in held.items())
+            found.newer_than_source += sum(version > batch[image_id] for image_id, version in held.items())
             if repair:
                 self._write(index, missing | outdated | differing)
         for listed in _batches(index.listed()):
             documents, _ = self._builder.build(listed)
             # By id once more: a list may lag behind what was written a moment ago.
-            strays = index.versions(list(set(listed) - {document.image_id for document in documents}))
-            found.strays += len(strays)
+            orphans = index.versions(list(set(listed) - {document.image_id for document in documents}))
+            found.orphans += len(orphans)
             if repair:
-                self._write(index, strays, versions=strays)
+                self._write(index, orphans, versions=orphans)
         return found
 
     # --- image by image --------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class IndexMaintenance:
                     found.setdefault(image_id, f"{engine} {wrong}")
         return found
 
-    def strays(self) -> set[UUID]:
+    def orphans(self) -> set[UUID]:
         """Images that an index shows and that have no row any more."""
         found: set[UUID] = set()
         for index in self._indexes.values():
@@ -142,7 +142,7 @@ class IndexMaintenance:
                 found |= set(batch) - {row["id"] for row in rows}
         return found
 
-    def mend(self, image_ids: Sequence[UUID]) -> None:
+    def repair(self, image_ids: Sequence[UUID]) -> None:
         """Has the documents of these images written again, by the way that every change takes: as of a version beyond
         what any index shows, since an index keeps what it has of the same version."""
         held: dict[UUID, int] = {}

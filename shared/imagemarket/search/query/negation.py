@@ -25,7 +25,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from imagemarket.search.models import Interpretation
 from imagemarket.search.query.spelling import PARTICLES, english_words
 from imagemarket.search.query.synonyms import singulars
 from imagemarket.search.query.words import (
@@ -38,6 +37,7 @@ from imagemarket.search.query.words import (
     signs_apart,
     with_quotes_closed,
 )
+from imagemarket.search.result import Interpretation
 
 _DATA = Path(__file__).with_name("data")
 TWO_WORD_NOUNS = _DATA / "two_word_nouns.txt"
@@ -62,7 +62,7 @@ _CONTAINING = frozenset(
     {"contain", "contains", "containing", "include", "includes", "including", "showing", "featuring"}
 )
 """Those of them that are nothing else; "shows" and "features" may be things."""
-_VERBS = frozenset({"has", "have", "having", "had", "is", "are", "was", "were"})
+_VERBS = frozenset({"has", "have", "filter_by_terms", "had", "is", "are", "was", "were"})
 _BEFORE_A_VERB = (frozenset({"there"}), frozenset({"that", "which", "who", "where"}))
 """With a verb they begin the clause of a negation, the nearest first: "lake where there are no ducks"."""
 _ALL = frozenset({"all", "anything", "everything"})

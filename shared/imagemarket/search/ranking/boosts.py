@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from imagemarket.search.models import Hit, SearchDocument
+from imagemarket.search.document import SearchDocument
+from imagemarket.search.engines.ports import Hit
 from imagemarket.search.popularity import looks
-from imagemarket.search.query.interpretation import Wanted
+from imagemarket.search.query.interpretation import BoostTerms
 from imagemarket.search.query.words import one_spelling
 
 WINDOW = 60
@@ -28,7 +29,7 @@ _FRESH_DAYS = 30
 """Half of the gain is gone after so many days."""
 
 
-def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, float]:
+def boosts(document: SearchDocument, wanted: BoostTerms, now: datetime) -> dict[str, float]:
     """What a picture gains, by name; only what it does gain.
 
     Looks count by their logarithm, freshness halves each month.
@@ -46,7 +47,7 @@ def gains(document: SearchDocument, wanted: Wanted, now: datetime) -> dict[str, 
     return {name: gain for name, gain in found.items() if gain > 0}
 
 
-def lifted(hits: Sequence[Hit], gained: Mapping[UUID, Mapping[str, float]]) -> list[Hit]:
+def apply_boosts(hits: Sequence[Hit], gained: Mapping[UUID, Mapping[str, float]]) -> list[Hit]:
     """The best matches in the order that their gains make of them; the others behind them as they were."""
     scored = [
         Hit(hit.image_id, hit.score + abs(hit.score) * sum(gained.get(hit.image_id, {}).values()))

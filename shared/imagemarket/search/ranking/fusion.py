@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Literal
 from uuid import UUID
 
-from imagemarket.search.models import Hit
+from imagemarket.search.engines.ports import Hit
 
 RRF_K = 60
 """The constant of the paper and of the specification: it keeps first places from deciding alone."""

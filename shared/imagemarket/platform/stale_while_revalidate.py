@@ -12,7 +12,7 @@ from imagemarket.platform.telemetry import count, logger
 T = TypeVar("T")
 
 
-class Refreshed(Generic[T]):
+class StaleWhileRevalidate(Generic[T]):
     """A value that is loaded in a thread of its own at first use, and again when it is old."""
 
     def __init__(

@@ -1,15 +1,13 @@
-"""What is searched, what may be asked, and what is answered."""
+"""What may be asked: filters, paging, words."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
-from math import isclose
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -26,105 +24,22 @@ from pydantic import (
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.imaging.hashes import COLOUR_NAMES
-from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.text import LINE_BREAK_HINTS, is_invisible
 from imagemarket.platform.validation import BeyondLimit
 
-DIMENSIONS = 768
-"""Length of every embedding; shorter ones are padded with zeros."""
-
-FACETED = 10_000
-"""How many matches are counted for totals and facets at most."""
-
-REACH = 1000
+MAX_RESULTS = 1000
 """How many results of one query can be walked through; beyond, narrowing the search helps more."""
 
-NEAR = 300
-"""How many of the nearest by meaning are looked at for a page that ends among them; further down it is `REACH`."""
-
-# --- what is searched ----------------------------------------------------------------------------
-
-
-class DocumentRendition(BaseModel):
-    """A public thumbnail of a search document; its `key` is in the bucket that the CDN serves."""
-
-    model_config = ConfigDict(frozen=True)
-
-    width: int
-    height: int
-    format: str
-    key: str
-
-
-class SearchDocument(BaseModel):
-    """What search engines know of one approved image, made from the truth by `documents`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    image_id: UUID
-    version: int
-    """Grows with every change of the image; an engine never replaces a newer one."""
-    title: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    """The contributor's first, then the model's, surest first."""
-    categories: tuple[str, ...] = ()
-    contributor_id: UUID
-    contributor_name: str
-    image_type: ImageType
-    license_types: tuple[LicenseType, ...]
-    orientation: str
-    colours: tuple[str, ...] = ()
-    """What the colours that stand out are called."""
-    palette: tuple[PaletteColour, ...] = ()
-    """The dominant colours, the most frequent first."""
-    width: int
-    height: int
-    people: bool | None = None
-    safe: bool = True
-    """Whether a safe search may show it."""
-    published_at: datetime
-    popularity: float = 0
-    """See `popularity`; 0 for what nobody has looked at."""
-    thumbhash: str | None = None
-    renditions: tuple[DocumentRendition, ...] = ()
-    model_version: str | None = None
-    embedding: tuple[float, ...] | None = Field(default=None, min_length=DIMENSIONS, max_length=DIMENSIONS, repr=False)
-    """A unit vector of `model_version`; None in a document that was read back for a page."""
-
-
-def same_vector(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
-    """Whether two vectors are the same to the half precision that engines keep: eleven bits of each component, rounded
-    again where an engine brings the vector to unit length."""
-    if one is None or other is None:
-        return one is other
-    pairs = zip(one, other, strict=True)
-    return len(one) == len(other) and all(isclose(mine, theirs, rel_tol=2e-3, abs_tol=1e-6) for mine, theirs in pairs)
-
-
-@dataclass(frozen=True)
-class Removal:
-    """An image that must not be found any more, as of `version`."""
-
-    image_id: UUID
-    version: int
-
-
-class Hit(NamedTuple):
-    """One image an engine found; scores compare within one answer of one engine alone."""
-
-    image_id: UUID
-    score: float
-
+VECTOR_CANDIDATES = 300
+"""Of how many of the nearest by meaning a page is taken that ends among them; further down it is `MAX_RESULTS`."""
 
 COMPUTED_COST = 5
 """What a page that is computed counts as, in pages that are kept. By CPU it is 27 (docs/benchmarks.md, 38 ms against
 1.4); less, since the way through gateway and function is the same for both, and so that an office behind one address
 can search."""
+
 BY_IMAGE_COST = 40
 """What a search by a picture counts as: a decode and the model besides the search."""
-
-# --- what may be asked ---------------------------------------------------------------------------
 
 
 class Mode(StrEnum):
@@ -159,6 +74,7 @@ def _one_of(allowed: Iterable[str]) -> Any:
 
 
 _category = _one_of(SLUGS)
+
 CategorySlug = Annotated[str, _category[0], _category[1]]
 
 _HEX = re.compile(r"#?([0-9a-f]{6})", re.IGNORECASE)
@@ -174,6 +90,7 @@ def _colour(value: str) -> str:
 
 
 _COLOUR_SCHEMA: dict[str, Any] = {"anyOf": [{"enum": sorted(COLOUR_NAMES)}, {"pattern": "^#?[0-9a-fA-F]{6}$"}]}
+
 Colour = Annotated[str, AfterValidator(_colour), Field(json_schema_extra=_COLOUR_SCHEMA)]
 
 
@@ -196,6 +113,7 @@ def _month(value: str) -> str:
 
 
 _MONTH_SCHEMA: dict[str, Any] = {"pattern": f"^{_MONTH.pattern}$"}
+
 Month = Annotated[str, AfterValidator(_month), Field(json_schema_extra=_MONTH_SCHEMA)]
 
 
@@ -293,7 +211,7 @@ class Filters(BaseModel):
         """These filters alone."""
         return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
 
-    def widened(self) -> dict[str, Filters]:
+    def without_own_filter(self) -> dict[str, Filters]:
         """Of each facet whose own filter is in use: all the other filters. What it then counts is what
         choosing another value in its place would find."""
         alone = self.filters()
@@ -306,11 +224,11 @@ class Filters(BaseModel):
 
 
 _UNFILTERED = Filters()
+
 _NARROWING = tuple(name for name in Filters.model_fields if name not in {"safe", "color_tolerance"})
 
 FACET_FILTERS = ("category", "orientation", "color", "license", "type", "contributor", "people", "date")
 """The filters that choose among a facet's values; each has its facet's name."""
-
 
 HitField = Literal[
     "id",
@@ -362,8 +280,8 @@ class Paging(Filters):
     page: int | None = Field(
         default=None,
         ge=1,
-        le=REACH,
-        description=f"Page number from 1, in place of a cursor; page x limit reaches to {REACH}.",
+        le=MAX_RESULTS,
+        description=f"Page number from 1, in place of a cursor; page x limit reaches to {MAX_RESULTS}.",
     )
     fields: Fields = []
     cursor: str | None = Field(
@@ -374,8 +292,8 @@ class Paging(Filters):
     @classmethod
     def _within_reach(cls, value: int | None, info: ValidationInfo) -> int | None:
         limit = info.data.get("limit")
-        if value is not None and limit is not None and value * limit > REACH:
-            most = REACH // limit
+        if value is not None and limit is not None and value * limit > MAX_RESULTS:
+            most = MAX_RESULTS // limit
             raise BeyondLimit(f"with limit={limit} must be at most {most}; narrow the search instead", maximum=most)
         return value
 
@@ -446,244 +364,3 @@ class LookQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     search_id: UUID | None = Field(default=None, description="`search_id` of the answer that led here.")
-
-
-# --- what is answered ----------------------------------------------------------------------------
-
-
-class FacetCount(BaseModel):
-    """How many results have a value."""
-
-    value: str = Field(description="What the filter of the facet's name takes.")
-    label: str = Field(description="The same for people.")
-    count: int
-
-
-class Facets(BaseModel):
-    """Counts over the matches, at most `FACETED` of them; send a value back as the filter of its name,
-    in place of its other values.
-
-    Where a facet's own filter is in use, it counts what all the other filters leave.
-    """
-
-    category: list[FacetCount] = []
-    orientation: list[FacetCount] = []
-    color: list[FacetCount] = []
-    license: list[FacetCount] = []
-    type: list[FacetCount] = []
-    contributor: list[FacetCount] = []
-    people: list[FacetCount] = Field(default=[], description="`true` and `false`, where it is known.")
-    date: list[FacetCount] = Field(default=[], description="Months of publication as `2026-01`, newest first.")
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Facet counts and the number of matches they were taken over."""
-
-    total: int
-    facets: Facets
-    estimated: bool = False
-    """Whether there are more matches than were counted."""
-
-
-class ContributorView(BaseModel):
-    """Who made a picture."""
-
-    id: UUID
-    name: str
-
-
-class RenditionView(BaseModel):
-    """A clean thumbnail."""
-
-    width: int
-    height: int
-    format: Literal["webp", "avif", "jpeg"]
-    url: str
-
-
-def _only_id_is_certain(schema: dict[str, Any]) -> None:
-    schema["required"] = ["id"]
-
-
-class SearchHit(BaseModel):
-    """One picture in a list of results; with `fields`, that much of it."""
-
-    model_config = ConfigDict(json_schema_extra=_only_id_is_certain)
-
-    id: UUID
-    title: str
-    score: float = Field(description="Higher is better; comparable within one answer alone.")
-    contributor: ContributorView
-    tags: list[str] = Field(description="The contributor's first, then the model's, surest first.")
-    categories: list[str]
-    image_type: ImageType
-    orientation: str
-    license_types: list[LicenseType]
-    width: int = Field(description="Pixels of the original.")
-    height: int = Field(description="Pixels of the original.")
-    thumbhash: str | None = Field(description="Base64 of a ThumbHash, to show until the thumbnail is there.")
-    renditions: list[RenditionView] = Field(description="Smallest first, each size in three formats.")
-    preview_url: str = Field(description="Redirects to the watermarked 1000 px preview in the best format.")
-
-
-Part = Literal["keyword", "vector", "encoder", "documents", "facets", "cache"]
-
-
-class Degradation(BaseModel):
-    """A part of the search that did not answer, and what that means for this answer."""
-
-    part: Part
-    reason: Literal["late", "failed", "refused", "open", "full"] = Field(
-        description="It took too long, it failed, it refused this query, it is left alone after failing, or it has too"
-        " much to do."
-    )
-    effect: str = Field(description="What this answer lacks.")
-
-
-class Spelling(BaseModel):
-    """Words that no picture has, and those that were searched instead."""
-
-    asked: str
-    searched: str
-
-
-class Interpretation(BaseModel):
-    """Words that were read as more than words: as a filter, as something that moves pictures up, or as what is not
-    wanted; and those that may have meant more and were not read so."""
-
-    words: str
-    parameter: Literal["orientation", "color", "category", "people", "q"] = Field(
-        description="The parameter that says the same; `q` for a word or a phrase that is left out."
-    )
-    value: str = Field(
-        description="What that parameter would be; of `q`, the word or phrase with a minus, and of what was not read,"
-        " what would say it, or nothing."
-    )
-    effect: Literal["filter", "boost", "exclusion", "unread"] = Field(
-        description="`unread`: it may have meant to leave something out, or more than it does, or it is no words."
-    )
-
-
-class Synonyms(BaseModel):
-    """A word, or two side by side, and what was looked for as well."""
-
-    word: str
-    instead: list[str]
-
-
-class SearchPage(BaseModel):
-    """A page of results."""
-
-    results: list[SearchHit]
-    page: int = Field(description="Which page this is, from 1, in pages of `limit`; also of one that a cursor led to.")
-    facets: Facets
-    facets_estimated: bool = Field(
-        description="True when the facets count a part of the matches: beyond 10,000 by words, or the nearest by"
-        " meaning, 300 at first and 1,000 further down. Their proportions hold, their numbers are lower bounds."
-    )
-    estimated_total: int = Field(
-        description="How many pictures match: have the words, or are close in meaning. Exact while small, capped at"
-        " 10,000. Where `facets_estimated`, at least so many."
-    )
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
-    mode: Literal["keyword", "semantic", "hybrid", "browse", "similar"] = Field(
-        description="How the results were found; `browse` without words."
-    )
-    search_id: UUID = Field(description="Names this answer, to tell later which search led to a click.")
-    spelling: Spelling | None = Field(
-        default=None, description="Set where the words were corrected; `verbatim=true` searches them as they stand."
-    )
-    interpreted: list[Interpretation] = Field(default=[], description="What the words were taken for besides words.")
-    synonyms: list[Synonyms] = Field(default=[], description="What was looked for besides the words themselves.")
-    keyword_only: list[str] = Field(
-        default=[],
-        description="Words that the model of meaning knows nothing of: pictures must have them in their text.",
-    )
-    degraded: list[Degradation] = Field(description="Each part that did not answer; empty when all did.")
-
-
-class Ranked(BaseModel):
-    """Where an engine put a picture, from 1, and with which score of its own."""
-
-    rank: int
-    score: float
-
-
-class Explanation(BaseModel):
-    """How one result came to its place."""
-
-    id: UUID
-    keyword: Ranked | None = Field(description="By its words; null where they do not match.")
-    vector: Ranked | None = Field(description="By its meaning; null where it is not among the nearest.")
-    fused: float = Field(description="Both together, or the one that answered.")
-    gains: dict[str, float] = Field(description="Shares of `fused` that were added, by what earned them.")
-    score: float
-
-
-class ExplainedPage(BaseModel):
-    """A page of results, computed for this request alone, and why it looks as it does."""
-
-    page: SearchPage
-    fusion: str = Field(description="`rrf`, or `convex:` and the share of the meaning.")
-    explanations: list[Explanation]
-
-
-class TagView(BaseModel):
-    """What is in a picture, and how sure that is (1 when a person said it)."""
-
-    tag: str
-    confidence: float
-    source: Literal["ai", "contributor", "moderator"]
-
-
-class PaletteView(BaseModel):
-    """A dominant colour and the share of the picture it covers, in percent."""
-
-    hex: str
-    percentage: float
-
-
-class TechnicalView(BaseModel):
-    """How a picture was taken; nothing that tells who took it or where."""
-
-    camera: str | None = None
-    lens: str | None = None
-    iso: int | None = None
-    exposure: str | None = Field(default=None, description="Seconds, such as `1/250`.")
-    aperture: float | None = Field(default=None, description="f-number.")
-    focal_length_mm: float | None = None
-    taken_at: datetime | None = Field(
-        default=None,
-        description="As the camera's clock had it; without a time zone where the file does not say it.",
-    )
-    decoded_from: Literal["embedded preview"] | None = Field(
-        default=None,
-        description="Set where a RAW file could not be developed: the renditions show the camera's own small JPEG.",
-    )
-
-
-class ImageDetail(BaseModel):
-    """Everything the public may know of an approved image."""
-
-    id: UUID
-    title: str
-    description: str
-    contributor: ContributorView
-    image_type: ImageType
-    license_types: list[LicenseType]
-    categories: list[str]
-    tags: list[TagView]
-    orientation: str
-    width: int
-    height: int
-    format: str = Field(description="Format of the original.")
-    file_size_bytes: int
-    people: bool | None
-    palette: list[PaletteView]
-    colors: list[str]
-    technical: TechnicalView
-    thumbhash: str | None
-    renditions: list[RenditionView]
-    preview_url: str
-    published_at: datetime
