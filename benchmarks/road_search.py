@@ -31,7 +31,8 @@ from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
 from imagemarket.search.cursor import CursorSigner
 from imagemarket.search.engines.ports import EncodedQuery, Hit
-from imagemarket.search.engines.postgres import PostgresSearch, condition_of
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.engines.postgres_query import condition_of
 from imagemarket.search.query.spelling import MOST_WORDS, Speller
 from imagemarket.search.ranking.fusion import fuse
 from imagemarket.search.request import MAX_RESULTS, Filters, Mode, SearchQuery

@@ -31,7 +31,8 @@ from benchmarks.material.postgres import SERVER, filled, own_database
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
 from imagemarket.search.document import DIMENSIONS
-from imagemarket.search.engines.postgres import PostgresSearch, condition_of
+from imagemarket.search.engines.postgres import PostgresSearch
+from imagemarket.search.engines.postgres_query import condition_of
 from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 from local.arguments import file_to_write
 

@@ -26,7 +26,8 @@ from imagemarket.platform.ids import new_id
 from imagemarket.search.document import DocumentRendition, Removal, SearchDocument
 from imagemarket.search.engines import opensearch as opensearch_engine
 from imagemarket.search.engines import postgres
-from imagemarket.search.engines.opensearch import OpenSearchEngine, connect, definition
+from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
+from imagemarket.search.engines.opensearch_index import definition
 from imagemarket.search.engines.ports import DocumentReader, Hit, KeywordEngine, QueryRefused, VectorEngine
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.engines.qdrant import QdrantEngine

@@ -74,7 +74,6 @@ def _one_of(allowed: Iterable[str]) -> Any:
 
 
 _category = _one_of(SLUGS)
-
 CategorySlug = Annotated[str, _category[0], _category[1]]
 
 _HEX = re.compile(r"#?([0-9a-f]{6})", re.IGNORECASE)
@@ -90,7 +89,6 @@ def _colour(value: str) -> str:
 
 
 _COLOUR_SCHEMA: dict[str, Any] = {"anyOf": [{"enum": sorted(COLOUR_NAMES)}, {"pattern": "^#?[0-9a-fA-F]{6}$"}]}
-
 Colour = Annotated[str, AfterValidator(_colour), Field(json_schema_extra=_COLOUR_SCHEMA)]
 
 
@@ -113,7 +111,6 @@ def _month(value: str) -> str:
 
 
 _MONTH_SCHEMA: dict[str, Any] = {"pattern": f"^{_MONTH.pattern}$"}
-
 Month = Annotated[str, AfterValidator(_month), Field(json_schema_extra=_MONTH_SCHEMA)]
 
 
@@ -224,7 +221,6 @@ class Filters(BaseModel):
 
 
 _UNFILTERED = Filters()
-
 _NARROWING = tuple(name for name in Filters.model_fields if name not in {"safe", "color_tolerance"})
 
 FACET_FILTERS = ("category", "orientation", "color", "license", "type", "contributor", "people", "date")

@@ -10,18 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.search.document import DIMENSIONS, Removal, SearchDocument, same_vector
-from imagemarket.search.engines.colours import cells_near, cells_of
+from imagemarket.search.document import Removal, SearchDocument, same_vector
+from imagemarket.search.engines.colours import cells_of
+from imagemarket.search.engines.opensearch_index import GIVEN_BACK, definition, removed_fields
+from imagemarket.search.engines.opensearch_query import (
+    conditions_of,
+    facet_conditions,
+    facetless_conditions,
+    queries_of,
+    terms_query,
+    with_ids,
+)
 from imagemarket.search.engines.ports import Hit, QueryRefused
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, FacetCounts, counted, ordered
-from imagemarket.search.query.words import STOP_WORDS, Clause, Form, Words, read, searchable
+from imagemarket.search.query.words import Words, read, searchable
 from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 if TYPE_CHECKING:
@@ -43,17 +52,6 @@ _KEEP_THE_NEWER = """
     if (ctx.op == 'create' || ctx._source.version <= params.document.version) { ctx._source = params.document }
     else { ctx.op = 'none' }
 """
-
-_MOST_CLAUSES = 1000
-"""In one query, words beyond are passed over: OpenSearch refuses more than 1,024 (`max_clause_count`)."""
-_STEMMED = ("title_words^8", "tag_words^3", "category_words^1.5", "contributor_words^1.5", "description_words")
-_AS_THEY_STAND = (
-    "title_words.plain^8",
-    "tag_words.plain^3",
-    "category_words.plain^1.5",
-    "contributor_words^1.5",
-    "description_words.plain",
-)
 
 _FACETS: Mapping[str, Mapping[str, Any]] = {
     "category": {"terms": {"field": "categories", "size": 100}},
@@ -102,81 +100,6 @@ def connect(endpoint: str, *, session: Session | None = None) -> OpenSearch:
     )
 
 
-def definition(*, vectors: bool, language: str = "english") -> dict[str, Any]:
-    """The index: how text is read, and what each field is.
-
-    Text is written and asked in plain words (`search.words`), which are folded to plain letters and reduced by the
-    stemmer and stop words of `language`, one that Lucene has (https://docs.opensearch.org, "Stemmer token filter").
-    `vectors` adds the field of embeddings, which a search collection of Serverless does not take.
-    """
-    folded = ["lowercase", "asciifolding"]
-    filters: dict[str, Any] = {
-        "stop_words": {"type": "stop", "stopwords": sorted(STOP_WORDS) if language == "english" else f"_{language}_"},
-        "stemmer_of_language": {"type": "stemmer", "language": language},
-    }
-    text = {"type": "text", "analyzer": "stemmed", "fields": {"plain": {"type": "text", "analyzer": "plain"}}}
-    keyword, whole = {"type": "keyword"}, {"type": "integer"}
-    kept = {"type": "object", "enabled": False}  # given back, never searched
-    shown = {"type": "text", "index": False}
-    properties: dict[str, Any] = {
-        "image_id": keyword,
-        "version": {"type": "long"},
-        "listed": {"type": "boolean"},
-        **dict.fromkeys(("title", "description", "tags"), shown),
-        **dict.fromkeys(("title_words", "description_words", "tag_words", "category_words"), text),
-        "categories": keyword,
-        "contributor_id": keyword,
-        "contributor_name": keyword,
-        "contributor_words": {"type": "text", "analyzer": "plain"},
-        "image_type": keyword,
-        "license_types": keyword,
-        "orientation": keyword,
-        "colours": keyword,
-        "palette": kept,
-        "palette_cells": whole,
-        "width": whole,
-        "height": whole,
-        "aspect_ratio": {"type": "double"},
-        "people": {"type": "boolean"},
-        "safe": {"type": "boolean"},
-        "published_at": {"type": "date"},
-        "month": keyword,
-        "popularity": {"type": "double"},
-        "place": whole,
-        "thumbhash": {"type": "keyword", "index": False, "doc_values": False},
-        "renditions": kept,
-        "model_version": keyword,
-    }
-    if vectors:
-        properties["embedding"] = {
-            "type": "knn_vector",
-            "dimension": DIMENSIONS,
-            "method": {
-                "name": "hnsw",
-                "engine": "lucene",
-                "space_type": "cosinesimil",
-                "parameters": {"m": 16, "ef_construction": 100},
-            },
-        }
-    return {
-        "settings": {
-            "index": {"knn": True} if vectors else {},
-            "analysis": {
-                "filter": filters,
-                "analyzer": {
-                    "stemmed": {
-                        "type": "custom",
-                        "tokenizer": "whitespace",
-                        "filter": [*folded, "stop_words", "stemmer_of_language"],
-                    },
-                    "plain": {"type": "custom", "tokenizer": "whitespace", "filter": folded},
-                },
-            },
-        },
-        "mappings": {"dynamic": "strict", "properties": properties},
-    }
-
-
 class OpenSearchEngine:
     """One index of documents, by its alias or by its own name."""
 
@@ -194,7 +117,7 @@ class OpenSearchEngine:
     def write(self, documents: Sequence[SearchDocument], removals: Sequence[Removal]) -> int:
         """See `SearchIndex.write`. Raises `IndexingIncomplete` with the images that were not taken; the others
         are written. What was written is found after the next refresh, on Serverless within about 10 s."""
-        changes = [*(self._fields(each) for each in documents), *(_removed(each) for each in removals)]
+        changes = [*(self._fields(each) for each in documents), *(removed_fields(each) for each in removals)]
         changed = 0
         failed: set[UUID] = set()
         for begin in range(0, len(changes), _BULK):
@@ -312,8 +235,8 @@ class OpenSearchEngine:
         """See `KeywordEngine.search_text`. Ranked by BM25 of the best field, titles before tags before the rest."""
         if sort is Sort.RELEVANCE and (not text or read(text).only_without):
             sort = Sort.NEWEST
-        narrow = _narrowed(filters)
-        for query in _readings(text):
+        narrow = conditions_of(filters)
+        for query in queries_of(text):
             if sort is Sort.RANDOM:
                 hits = self._circle(query, narrow, beginning_of(seed))
                 found = shuffled(hits, seed)[:limit]
@@ -341,8 +264,8 @@ class OpenSearchEngine:
     def count_facets(self, text: str | Words, filters: Filters) -> FacetCounts:
         """See `KeywordEngine.count_facets`. Every match is counted, so nothing is estimated."""
         tally = FacetCounts(0, ordered({}))
-        for query in _readings(text):
-            tally = self._tally(query, _facetless(filters), _chosen(filters))
+        for query in queries_of(text):
+            tally = self._tally(query, facetless_conditions(filters), facet_conditions(filters))
             if tally.total:
                 return tally
         # Nothing passes every filter, and yet a facet may have something to widen to.
@@ -350,14 +273,14 @@ class OpenSearchEngine:
 
     def facets_of(self, image_ids: Sequence[UUID], *facets: str) -> FacetCounts:
         """See `KeywordEngine.facets_of`."""
-        return self._tally(_with_ids(image_ids)["query"], [], {}, facets)
+        return self._tally(with_ids(image_ids)["query"], [], {}, facets)
 
     def filter_by_terms(self, text: str | Words, image_ids: Sequence[UUID]) -> set[UUID]:
         """See `KeywordEngine.filter_by_terms`."""
         words = read(text)
         if not words.groups or not image_ids:
             return set()
-        narrow = [*_with_ids(image_ids)["query"]["bool"]["filter"], _query(words, "must")]
+        narrow = [*with_ids(image_ids)["query"]["bool"]["filter"], terms_query(words, "must")]
         body = {"query": {"bool": {"filter": narrow}}, "_source": False, "track_total_hits": False}
         return {UUID(each["_id"]) for each in self._search(body, size=len(image_ids))["hits"]["hits"]}
 
@@ -366,8 +289,12 @@ class OpenSearchEngine:
         wanted = list(words)
         if not wanted:  # which the engine refuses
             return set()
-        each = {"filters": {"filters": [_query(read(word), "must") for word in wanted]}}
-        body = {"query": {"bool": {"filter": _narrowed(Filters())}}, "aggs": {"words": each}, "track_total_hits": False}
+        each = {"filters": {"filters": [terms_query(read(word), "must") for word in wanted]}}
+        body = {
+            "query": {"bool": {"filter": conditions_of(Filters())}},
+            "aggs": {"words": each},
+            "track_total_hits": False,
+        }
         answer = self._search(body, size=0).get("aggregations")
         counts = [] if answer is None else [bucket["doc_count"] for bucket in answer["words"]["buckets"]]
         return {word for word, count in zip(wanted, counts, strict=False) if count}
@@ -415,7 +342,7 @@ class OpenSearchEngine:
     ) -> list[Hit]:
         """See `VectorEngine.nearest`. Lucene filters while it walks its graph, and compares one by one where
         the filters leave few."""
-        narrow: list[dict[str, Any]] = [*_narrowed(filters), {"term": {"model_version": model_version}}]
+        narrow: list[dict[str, Any]] = [*conditions_of(filters), {"term": {"model_version": model_version}}]
         if exclude is not None:
             narrow.append({"bool": {"must_not": [{"term": {"image_id": str(exclude)}}]}})
         near = {"vector": list(vector), "k": max(limit, _LEAST_NEIGHBOURS), "filter": {"bool": {"filter": narrow}}}
@@ -425,7 +352,7 @@ class OpenSearchEngine:
 
     def vector_of(self, image_id: UUID) -> tuple[str, Sequence[float]] | None:
         """See `VectorEngine.vector_of`."""
-        found = self._search(_with_ids([image_id]), size=1, source=["model_version", "embedding"])["hits"]["hits"]
+        found = self._search(with_ids([image_id]), size=1, source=["model_version", "embedding"])["hits"]["hits"]
         source = found[0]["_source"] if found else {}
         return (source["model_version"], source["embedding"]) if "embedding" in source else None
 
@@ -433,7 +360,7 @@ class OpenSearchEngine:
 
     def documents(self, image_ids: Sequence[UUID]) -> list[SearchDocument]:
         """See `DocumentReader.documents`."""
-        found = self._search(_with_ids(image_ids), size=len(image_ids), source=sorted(_GIVEN_BACK))["hits"]["hits"]
+        found = self._search(with_ids(image_ids), size=len(image_ids), source=sorted(GIVEN_BACK))["hits"]["hits"]
         documents = {each["_id"]: SearchDocument.model_validate(each["_source"]) for each in found}
         return [documents[name] for name in map(str, image_ids) if name in documents]
 
@@ -478,140 +405,6 @@ class OpenSearchRebuild:
             return list(self._client.indices.get_alias(name=ALIAS))
         except NotFoundError:
             return []
-
-
-_GIVEN_BACK = set(SearchDocument.model_fields) - {"embedding"}
-
-
-def _removed(gone: Removal) -> dict[str, Any]:
-    return {"image_id": str(gone.image_id), "version": gone.version, "listed": False}
-
-
-def _with_ids(image_ids: Sequence[UUID]) -> dict[str, Any]:
-    names = [str(each) for each in image_ids]
-    return {"query": {"bool": {"filter": [{"ids": {"values": names}}, {"term": {"listed": True}}]}}}
-
-
-# --- what is asked, in the engine's language -------------------------------------------------------
-
-
-def _readings(text: str | Words) -> Iterator[dict[str, Any]]:
-    """The queries of a text, to be tried one after the other: all its words, then any of them."""
-    if not text:
-        yield {"match_all": {}}
-        return
-    words = read(text)
-    if words.image_id is not None:
-        yield {"constant_score": {"filter": {"term": {"image_id": str(words.image_id)}}}}
-    elif words.groups:
-        yield _query(words, "must")
-        if words.plain and len(words.groups) > 1:
-            yield _query(words, "should")
-
-
-def _query(words: Words, wanted: str) -> dict[str, Any]:
-    said = [group for group in words.groups if any(not _is_stop(clause) for clause in group)]
-    # "The Who" is nothing but stop words; then they are looked for as they stand.
-    fields = _STEMMED if said else _AS_THEY_STAND
-    left = _MOST_CLAUSES
-    groups: list[tuple[Clause, ...]] = []
-    # What says exactly what is wanted is the last to be passed over.
-    for group in sorted(said or words.groups, key=lambda group: not any(clause.strict for clause in group)):
-        if (cost := sum(map(_cost, group))) <= left:
-            groups.append(group)
-            left -= cost
-    parts = [_any_of([_clause(clause, fields) for clause in group]) for group in groups]
-    asked: dict[str, Any] = {"bool": {wanted: parts, "minimum_should_match": 1 if wanted == "should" else 0}}
-    very: list[dict[str, Any]] = []
-    for clause in (clause for group in groups if said for clause in group):
-        if clause.excluded or clause.added or clause.phrase:
-            continue
-        if (cost := _cost(clause)) <= left:
-            very.append(_clause(clause, _AS_THEY_STAND, typed=True))
-            left -= cost
-    if not very:
-        return asked
-    # The very words count once more; they match nothing that their stems do not.
-    return {"bool": {"must": [asked], "should": very}}
-
-
-def _cost(clause: Clause) -> int:
-    """How many of the engine's clauses it becomes: one for each word and field."""
-    return len(_STEMMED) * sum(len(form.words) for form in clause.forms)
-
-
-def _is_stop(clause: Clause) -> bool:
-    return not clause.phrase and all(word.lower() in STOP_WORDS for form in clause.forms for word in form.words)
-
-
-def _any_of(queries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return queries[0] if len(queries) == 1 else {"bool": {"should": list(queries), "minimum_should_match": 1}}
-
-
-def _clause(clause: Clause, fields: Sequence[str], *, typed: bool = False) -> dict[str, Any]:
-    """`typed` leaves out the forms that nobody typed."""
-    if clause.phrase:  # is found just so
-        fields = _AS_THEY_STAND
-    found = _any_of([_form(form, fields) for form in clause.forms if not (typed and form.inflected)])
-    return {"bool": {"must_not": [found]}} if clause.excluded else found
-
-
-def _form(form: Form, fields: Sequence[str]) -> dict[str, Any]:
-    how = {"type": "phrase"} if form.side_by_side else {"type": "best_fields", "operator": "and", "tie_breaker": 0.3}
-    return {"multi_match": {"query": " ".join(form.words), "fields": list(fields), **how}}
-
-
-def _narrowed(filters: Filters) -> list[dict[str, Any]]:
-    return [*_facetless(filters), *_chosen(filters).values()]
-
-
-def _facetless(filters: Filters) -> list[dict[str, Any]]:
-    """The filters that no facet shows."""
-    narrow: list[dict[str, Any]] = [{"term": {"listed": True}}]
-    if filters.safe:
-        narrow.append({"term": {"safe": True}})
-    ranges = {
-        "width": {"gte": filters.min_width},
-        "height": {"gte": filters.min_height},
-        "aspect_ratio": {"gte": filters.min_aspect_ratio, "lte": filters.max_aspect_ratio},
-    }
-    for field, limits in ranges.items():
-        given = {name: value for name, value in limits.items() if value is not None}
-        if given:
-            narrow.append({"range": {field: given}})
-    if filters.date_from or filters.date_to:
-        narrow.append(_published(filters.date_from, filters.date_to))
-    return narrow
-
-
-def _chosen(filters: Filters) -> dict[str, dict[str, Any]]:
-    """The filters that choose among a facet's values, by facet."""
-    chosen: dict[str, dict[str, Any]] = {}
-    for facet, field, values in (
-        ("category", "categories", filters.category),
-        ("license", "license_types", filters.license),
-        ("orientation", "orientation", filters.orientation),
-        ("type", "image_type", filters.type),
-    ):
-        if values:
-            chosen[facet] = {"terms": {field: list(values)}}
-    if filters.color:
-        cells = {cell for each in filters.color if each[0] == "#" for cell in cells_near(each, filters.color_tolerance)}
-        named = {"terms": {"colours": [each for each in filters.color if each[0] != "#"]}}
-        chosen["color"] = {"bool": {"should": [named, {"terms": {"palette_cells": sorted(cells)}}]}}
-    if filters.contributor:
-        chosen["contributor"] = {"term": {"contributor_id": str(filters.contributor)}}
-    if filters.people is not None:
-        chosen["people"] = {"term": {"people": filters.people}}
-    if filters.date:
-        chosen["date"] = _published(*filters.month)
-    return chosen
-
-
-def _published(first: date | None, last: date | None) -> dict[str, Any]:
-    days = {"gte": first, "lte": last}
-    given = {name: f"{day.isoformat()}||/d" for name, day in days.items() if day is not None}
-    return {"range": {"published_at": {**given, "format": "yyyy-MM-dd"}}}
 
 
 def _is_refusal(error: TransportError) -> bool:
