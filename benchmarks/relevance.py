@@ -262,7 +262,7 @@ def engine_with(documents: Sequence[SearchDocument]) -> Iterator[tuple[PostgresS
 def scores(
     made: Corpus, engine: PostgresSearch, speller: Speller, readings: Mapping[str, ParseOptions] = READINGS
 ) -> Scores:
-    """Every question asked in every reading, and its answer judged for every way, gains included. As in the product,
+    """Every question asked in every reading, and its answer judged for every way, boosts included. As in the product,
     what neither has the words nor is close in meaning is no result."""
     from imagemarket.vision.text import TextEncoder
 
@@ -278,7 +278,7 @@ def scores(
             by_meaning = engine.nearest(
                 encoder.encode(asked.text), encoder.model_version, asked.filters, limit=VECTOR_CANDIDATES
             )
-            gained = {
+            boosted = {
                 hit.image_id: boosts(documents[hit.image_id], asked.boost_terms, _NOW)
                 for hit in [*by_words, *by_meaning]
             }
@@ -286,7 +286,7 @@ def scores(
             having = {hit.image_id for hit in by_words}
             for way_name, way in WAYS.items():
                 results = close if way_name == "semantic" else close | having
-                ranked = apply_boosts([hit for hit in way(by_words, by_meaning) if hit.image_id in results], gained)
+                ranked = apply_boosts([hit for hit in way(by_words, by_meaning) if hit.image_id in results], boosted)
                 judged = judge([hit.image_id for hit in ranked], question.relevant)
                 found.setdefault((reading_name, way_name), []).append(judged)
     return found

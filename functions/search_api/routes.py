@@ -87,7 +87,7 @@ def suggest_queries(query: Annotated[SuggestQuery, Query()], if_none_match: IfNo
 def explain_search(
     query: Annotated[SearchQuery, Query()], _caller: Admin, request: Request, response: Response
 ) -> ExplainedPage:
-    """The same search, computed anew, with each result's places, scores and gains."""
+    """The same search, computed anew, with each result's places, scores and boosts."""
     spend(request, COMPUTED_COST)
     response.headers["Cache-Control"] = "no-store"
     return app().search.service.explain(query)

@@ -48,7 +48,7 @@ _CATEGORIES = {
 
 @dataclass(frozen=True)
 class BoostTerms:
-    """What a picture gains by having."""
+    """What an image is boosted for having."""
 
     colours: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()

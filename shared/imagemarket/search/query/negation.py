@@ -218,7 +218,7 @@ class Asked:
     foreign: bool = False
     """Whether a negation is of another language than English, whose words are no slips."""
     denied: frozenset[str] = frozenset()
-    """Words behind a cue that was not read, by which no picture may gain."""
+    """Words behind a cue that was not read, for which no image is boosted."""
 
     @property
     def said_in_words(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What moves a picture up besides its match: bounded, and told to whoever asks why.
+"""What moves an image up besides its match: bounded, and told to whoever asks why.
 
-A picture's score is its match times 1 plus what it gains here, and the gains together stay below a half, so
-that a much better match is never overtaken.
+An image's score is its match times 1 plus its boosts, and the boosts together stay below a half, so that a much better
+match is never overtaken.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ WINDOW = 60
 """How many of the best matches are looked at; what stands behind them keeps its place."""
 
 POPULAR, FRESH, EXACT_TAG, COLOUR, CATEGORY = 0.1, 0.05, 0.1, 0.15, 0.05
-"""The most that each gain can be."""
+"""The most that each boost can be."""
 
 _POPULAR_AT = 1000
-"""The looks, as of now, that gain all there is."""
+"""The looks, as of now, that earn the whole boost."""
 _FRESH_DAYS = 30
-"""Half of the gain is gone after so many days."""
+"""Half of the boost is gone after so many days."""
 
 
 def boosts(document: SearchDocument, wanted: BoostTerms, now: datetime) -> dict[str, float]:
-    """What a picture gains, by name; only what it does gain.
+    """The boosts of an image, by name; only those that it has.
 
     Looks count by their logarithm, freshness halves each month.
     """
@@ -44,13 +44,13 @@ def boosts(document: SearchDocument, wanted: BoostTerms, now: datetime) -> dict[
         "color": COLOUR * (not wanted.colours.isdisjoint(document.colours)),
         "category": CATEGORY * (not wanted.categories.isdisjoint(document.categories)),
     }
-    return {name: gain for name, gain in found.items() if gain > 0}
+    return {name: boost for name, boost in found.items() if boost > 0}
 
 
-def apply_boosts(hits: Sequence[Hit], gained: Mapping[UUID, Mapping[str, float]]) -> list[Hit]:
-    """The best matches in the order that their gains make of them; the others behind them as they were."""
+def apply_boosts(hits: Sequence[Hit], boosted: Mapping[UUID, Mapping[str, float]]) -> list[Hit]:
+    """The best matches in the order that their boosts make of them; the others behind them as they were."""
     scored = [
-        Hit(hit.image_id, hit.score + abs(hit.score) * sum(gained.get(hit.image_id, {}).values()))
+        Hit(hit.image_id, hit.score + abs(hit.score) * sum(boosted.get(hit.image_id, {}).values()))
         for hit in hits[:WINDOW]
     ]
     scored.sort(key=lambda hit: -hit.score)  # stable: equal scores stay as the engines had them

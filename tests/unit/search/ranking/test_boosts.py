@@ -23,7 +23,7 @@ WANTED = BoostTerms(frozenset({"blue"}), frozenset({"nature"}), frozenset({"blue
 MOST = POPULAR + FRESH + EXACT_TAG + COLOUR + CATEGORY
 
 
-def test_gains_have_names_and_add_up_to_less_than_a_half() -> None:
+def test_boosts_have_names_and_add_up_to_less_than_a_half() -> None:
     best = document(tags=("Ocean", "blue"), colours=("blue",), categories=("nature",), popularity=1e9)
     assert boosts(best, WANTED, FIRST_DAY) == pytest.approx(
         {"popularity": POPULAR, "freshness": FRESH, "exact_tag": EXACT_TAG, "color": COLOUR, "category": CATEGORY}
@@ -36,17 +36,17 @@ def test_gains_have_names_and_add_up_to_less_than_a_half() -> None:
 
 
 @given(st.floats(0, 1e12), st.integers(0, 5000), st.lists(st.sampled_from(["ocean", "blue", "sky"]), unique=True))
-def test_gains_are_bounded_whatever_the_picture(popularity: float, days: int, tags: list[str]) -> None:
+def test_boosts_are_bounded_whatever_the_image(popularity: float, days: int, tags: list[str]) -> None:
     found = boosts(document(popularity=popularity, tags=tuple(tags)), WANTED, FIRST_DAY + timedelta(days=days))
-    assert all(gain > 0 for gain in found.values())
+    assert all(boost > 0 for boost in found.values())
     assert sum(found.values()) <= MOST + 1e-9
 
 
 @given(st.lists(st.floats(-1, 1), max_size=WINDOW + 30), st.data())
-def test_lifting_loses_nothing_and_never_passes_a_much_better_match(scores: list[float], data: Any) -> None:
+def test_boosting_loses_nothing_and_never_passes_a_much_better_match(scores: list[float], data: Any) -> None:
     hits = [Hit(UUID(int=place), score) for place, score in enumerate(sorted(scores, reverse=True), 1)]
-    gained = {hit.image_id: {"color": data.draw(st.floats(0, MOST))} for hit in hits}
-    after = apply_boosts(hits, gained)
+    boosted = {hit.image_id: {"color": data.draw(st.floats(0, MOST))} for hit in hits}
+    after = apply_boosts(hits, boosted)
     assert {hit.image_id for hit in after} == {hit.image_id for hit in hits}
     assert [hit.image_id for hit in after[WINDOW:]] == [hit.image_id for hit in hits[WINDOW:]]
     before = {hit.image_id: hit.score for hit in hits}
@@ -54,7 +54,7 @@ def test_lifting_loses_nothing_and_never_passes_a_much_better_match(scores: list
         assert before[upper.image_id] * (1 + MOST) >= before[lower.image_id] or before[upper.image_id] < 0
 
 
-def test_a_colour_in_the_words_lifts_pictures_of_that_colour() -> None:
+def test_a_colour_in_the_words_boosts_images_of_that_colour() -> None:
     engine = MemorySearch()
     plain = document("Blue boat", colours=("red",))
     blue = document("Blue boat", colours=("blue",))
