@@ -36,7 +36,7 @@ from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.query import synonyms
 from imagemarket.search.query.parser import ParsedQuery, ParseOptions, QueryParser
 from imagemarket.search.query.spelling import MOST_WORDS, Speller
-from imagemarket.search.query.words import Words
+from imagemarket.search.query.syntax import Words
 from imagemarket.search.ranking.boosts import apply_boosts, boosts
 from imagemarket.search.ranking.fusion import Fusion
 from imagemarket.search.request import MAX_RESULTS, VECTOR_CANDIDATES, Filters, SearchQuery, Sort

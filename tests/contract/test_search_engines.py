@@ -36,7 +36,7 @@ from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.indexing.reindex import Differences, IndexMaintenance
 from imagemarket.search.query.parser import QueryParser
 from imagemarket.search.query.spelling import Speller
-from imagemarket.search.query.words import Words, read
+from imagemarket.search.query.syntax import Words, read
 from imagemarket.search.request import Filters, SearchQuery, Sort
 from local.layout import free_port
 from tests.integration.rows import a_contributor

@@ -27,7 +27,7 @@ from imagemarket.search.pages import (
     PageCache,
     TakeDowns,
 )
-from imagemarket.search.query.words import Words
+from imagemarket.search.query.syntax import Words
 from imagemarket.search.request import Filters, Mode, SearchQuery, SimilarQuery
 from imagemarket.search.run import Timeouts
 from local.layout import free_port

@@ -23,7 +23,8 @@ from imagemarket.search.document import DIMENSIONS, DocumentRendition, Removal, 
 from imagemarket.search.engines.ports import Hit
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.facets import FACET_SAMPLE, FacetCounts, Facets, ordered
-from imagemarket.search.query.words import ACCENT, STOP_WORDS, Clause, Words, read, searchable
+from imagemarket.search.query.syntax import Clause, Words, read
+from imagemarket.search.query.words import ACCENT, STOP_WORDS, searchable
 from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 MODEL = "lite-1"

@@ -30,7 +30,8 @@ from imagemarket.search.engines.ports import Hit, QueryRefused
 from imagemarket.search.engines.shuffle import beginning_of, place_of, shuffled
 from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.facets import MONTHS, MOST_CONTRIBUTORS, FacetCounts, counted, ordered
-from imagemarket.search.query.words import Words, read, searchable
+from imagemarket.search.query.syntax import Words, read
+from imagemarket.search.query.words import searchable
 from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 if TYPE_CHECKING:

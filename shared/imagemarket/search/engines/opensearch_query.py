@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from imagemarket.search.engines.colours import cells_near
-from imagemarket.search.query.words import STOP_WORDS, Clause, Form, Words, read
+from imagemarket.search.query.syntax import Clause, Form, Words, read
+from imagemarket.search.query.words import STOP_WORDS
 from imagemarket.search.request import Filters
 
 _MOST_CLAUSES = 1000

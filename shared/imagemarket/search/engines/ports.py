@@ -12,7 +12,7 @@ from uuid import UUID
 
 from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.facets import FacetCounts
-from imagemarket.search.query.words import Words
+from imagemarket.search.query.syntax import Words
 from imagemarket.search.request import Filters, Sort
 
 
@@ -84,7 +84,7 @@ class KeywordEngine(SearchIndex, Protocol):
     def search_text(self, text: str | Words, filters: Filters, *, sort: Sort, limit: int, seed: int = 0) -> list[Hit]:
         """At most `limit` documents, in the same order every time while nothing is written.
 
-        All words must be there, each in any of its forms (`words.Clause.forms`); when no document has them all, any
+        All words must be there, each in any of its forms (`syntax.Clause.forms`); when no document has them all, any
         word is enough. The very word counts more than its stem. An image's id matches that image. No text matches
         every document, words without a group none. `seed` chooses among the orders of `Sort.RANDOM`, see `shuffle`.
         """

@@ -19,7 +19,7 @@ from imagemarket.search.engines.postgres_query import LEXEME, TermsSql, conditio
 from imagemarket.search.engines.postgres_rows import DIFFERING, REMOVE, WRITE, Vector, columns_of, register_vectors
 from imagemarket.search.engines.shuffle import beginning_of, shuffled
 from imagemarket.search.facets import FACET_SAMPLE, FacetCounts
-from imagemarket.search.query.words import Words, read
+from imagemarket.search.query.syntax import Words, read
 from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 if TYPE_CHECKING:

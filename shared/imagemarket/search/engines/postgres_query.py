@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagemarket.search.engines.colours import cells_near
-from imagemarket.search.query.words import STOP_WORDS, Clause, Words
+from imagemarket.search.query.syntax import Clause, Words
+from imagemarket.search.query.words import STOP_WORDS
 from imagemarket.search.request import Filters
 
 _ASPECT_RATIO = "d.width / nullif(d.height, 0)::float8"

@@ -27,16 +27,8 @@ from typing import Literal, NamedTuple
 
 from imagemarket.search.query.spelling import PARTICLES, english_words
 from imagemarket.search.query.synonyms import singulars
-from imagemarket.search.query.words import (
-    NEVER_ALONE,
-    STOP_WORDS,
-    Words,
-    alike,
-    other_numbers,
-    read,
-    signs_apart,
-    with_quotes_closed,
-)
+from imagemarket.search.query.syntax import Words, read, signs_apart, with_quotes_closed
+from imagemarket.search.query.words import NEVER_ALONE, STOP_WORDS, alike, other_numbers
 from imagemarket.search.result import Interpretation
 
 _DATA = Path(__file__).with_name("data")

@@ -12,7 +12,8 @@ from imagemarket.search.query import synonyms as lists
 from imagemarket.search.query.interpretation import COLOURS, SHAPES, BoostTerms, bare_word, interpret
 from imagemarket.search.query.negation import MARKS
 from imagemarket.search.query.spelling import PARTICLES, Speller, words_of
-from imagemarket.search.query.words import Clause, Words, alike, read, signs_apart
+from imagemarket.search.query.syntax import Clause, Words, read, signs_apart
+from imagemarket.search.query.words import alike
 from imagemarket.search.request import Filters, SearchQuery
 from imagemarket.search.result import Interpretation, Spelling, Synonyms
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from imagemarket.search.engines.ports import EncodedQuery, Hit, KeywordEngine, QueryEncoder, VectorEngine
-from imagemarket.search.query.words import Words
+from imagemarket.search.query.syntax import Words
 from imagemarket.search.ranking.fusion import Fusion
 from imagemarket.search.request import MAX_RESULTS, VECTOR_CANDIDATES, Filters, Mode, SearchQuery, Sort
 from imagemarket.search.result import AnsweredBy

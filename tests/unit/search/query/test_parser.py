@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemarket.imaging.hashes import colour_name
-from imagemarket.search.query import synonyms, words
+from imagemarket.search.query import synonyms, syntax
 from imagemarket.search.query.offence import offends
 from imagemarket.search.query.parser import MOST_LOOK_UPS, ParsedQuery, ParseOptions, QueryParser
 from imagemarket.search.query.spelling import Speller
@@ -689,7 +689,7 @@ def test_each_part_of_the_reading_can_be_left_out() -> None:
 @given(st.text(max_size=80))
 def test_any_query_can_be_read(text: str) -> None:
     understood = read(text)
-    assert understood.words == words.read(understood.text).with_synonyms(
+    assert understood.words == syntax.read(understood.text).with_synonyms(
         {each.word: tuple(each.instead) for each in understood.synonyms}
     )
     assert bool(understood.text) == bool(understood.words.groups or understood.words.image_id)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemarket.search.query.words import Clause, read
+from imagemarket.search.query.syntax import Clause, read
 
 
 @pytest.mark.parametrize(
