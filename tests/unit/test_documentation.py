@@ -98,7 +98,7 @@ def test_the_pages_name_only_files_that_are_there() -> None:
 def test_the_floors_of_the_page_are_those_that_the_linter_holds() -> None:
     """And every room stands on one, of functions too: what the linter is not told of it lets pass."""
     told = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    floors, apart = told["contracts"]
+    floors, apart, *within = told["contracts"]
     held = [{room.removeprefix("imagemarket.") for room in floor.split(" | ")} for floor in floors["layers"]]
     page = (REPOSITORY / "docs" / "how-it-works.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d \| (.+?) \|", page, flags=re.MULTILINE)
@@ -107,6 +107,7 @@ def test_the_floors_of_the_page_are_those_that_the_linter_holds() -> None:
     assert set().union(*held) == there | {"functions"}
     assert set(told["root_packages"]) == {"imagemarket", "functions"}
     assert (apart["type"], apart["modules"]) == ("independence", ["functions.*"])
+    assert all(each["containers"] and each["exhaustive"] for each in within), "the order within a room"
 
 
 def _room(said: str) -> str:
