@@ -177,7 +177,7 @@ class Chaos:
                 self._retry_failed(sent)
                 self._wait(sent)
                 self._wait_for_index()
-            with step("Reading everything back, and mending it once"):
+            with step("Checking consistency, and repairing once"):
                 self._outcome.mended = self._verify("--repair")
                 self._wait(sent)
                 self._wait_for_index()

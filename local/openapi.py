@@ -41,7 +41,7 @@ _TAGS = {
     "Catalogue": "What pictures are filed under.",
     "Upload": "From announcing a picture to seeing it published or refused.",
     "Notifications": "What happened to a contributor's pictures.",
-    "Webhooks": "Being told by signed HTTP calls, as Standard Webhooks 1.0 has them.",
+    "Webhooks": "Notifications by signed HTTP calls, as Standard Webhooks 1.0 has them.",
     "Search": "Finding approved pictures, by words, by meaning or by both.",
     "Delivery": "Renditions of a picture.",
     "Documentation": "The API on itself.",
