@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import pytest
 
-from imagemarket.app import App, use
+from imagemarket.app import App, app, use
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.http import Caller
 from imagemarket.platform.ratelimits import RateLimiter
 from local import openapi
 from local.layout import REPOSITORY
 from tests.api.events import LambdaContext, http_event
+from tests.provided import provide
 
 Json = dict[str, Any]
 
@@ -80,5 +81,7 @@ class _Broken:
 
 
 def break_every_engine() -> None:
-    """From now on the app of this test has nothing to work with."""
+    """From now on the app of this test has nothing to work with, and knows of accounts alone what it was told."""
+    directory = app().identity.directory
     use(App(cast("Any", _Broken())))
+    provide("identity.directory", directory)
