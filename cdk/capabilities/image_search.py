@@ -16,8 +16,8 @@ class ImageSearch(Capability):
     def make(self) -> None:
         market, edge = self.market, self.stage.edge
         self.function(
-            "picture_api",
-            "finding pictures by a picture",
+            "image_search_api",
+            "search by image",
             seconds=HTTP_SECONDS,
             memory_mb=1769,
             load=Load.INTERACTIVE,

@@ -60,7 +60,7 @@ class Search(Capability):
             ],
         )
         self.job(
-            "gather_search_events",
+            "collect_search_events",
             "takes what was searched and looked at into its table",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             seconds=50,

@@ -161,7 +161,7 @@ def test_public_operations_are_the_ones_meant(document: Json) -> None:
         *("register", "login", "refresh", "logout", "getJwks"),
         *("confirmEmail", "forgotPassword", "resetPassword"),
         *("listCategories", "searchImages", "suggestQueries", "getImage", "findSimilarImages"),
-        *("offerPicture", "searchByImage"),
+        *("createQueryImageUpload", "searchByImage"),
         *("getImagePreview", "getIndex", "getHealth", "getOpenApi", "getDocs", "getProblemType"),
     }
 

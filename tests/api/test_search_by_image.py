@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from functions.picture_api import handler as module
-from functions.picture_api.handler import handler
+from functions.image_search_api import handler as module
+from functions.image_search_api.handler import handler
 from imagemarket.imaging.confinement import DecoderError, Inspector
 from imagemarket.imaging.errors import DECODE_REFUSALS
 from imagemarket.platform.cache import Cache
@@ -24,7 +24,7 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.gateway import MAX_BODY_BYTES
 from imagemarket.platform.ratelimits import RateLimiter
 from imagemarket.search import by_image as pictures
-from imagemarket.search.by_image import MAX_DIRECT_BYTES, MAX_PICTURE_BYTES, ImageSearch
+from imagemarket.search.by_image import MAX_DIRECT_BYTES, MAX_QUERY_IMAGE_BYTES, ImageSearch
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis
 from local import openapi
@@ -295,7 +295,7 @@ def test_a_body_of_json_is_refused_as_on_every_route(body: Any, field: str, deta
     assert errors[field]["detail"].startswith(detail)
 
 
-@pytest.mark.parametrize("size", [0, MAX_PICTURE_BYTES + 1, "many"])
+@pytest.mark.parametrize("size", [0, MAX_QUERY_IMAGE_BYTES + 1, "many"])
 def test_a_form_names_its_limit(size: Any) -> None:
     told = json_of(send({"content_type": "image/jpeg", "size_bytes": size}, path=f"{PATH}/upload"))
     assert told["errors"][0]["field"] == "size_bytes"
@@ -318,7 +318,7 @@ def test_the_largest_picture_is_the_same_wherever_it_is_said_or_held() -> None:
         told = json_of(send(b"x" * (MAX_DIRECT_BYTES + more), "image/jpeg"))
         assert (told["status"], told["title"]) == (413, "Content Too Large")
         assert "at most 4194304 bytes" in told["detail"]
-        assert f"up to {MAX_PICTURE_BYTES} bytes" in told["detail"]
+        assert f"up to {MAX_QUERY_IMAGE_BYTES} bytes" in told["detail"]
     document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
     operation = document["paths"][PATH]["post"]
     kinds = operation["requestBody"]["content"]

@@ -347,7 +347,7 @@ def test_the_reading_of_a_function_sees_late_imports_through_several_floors() ->
     assert {"psycopg_pool", "pyvips", "rawpy", "boto3"} <= _needed("inspect_image", postgres), "a process of its own"
     assert "cv2" in _needed("publish_image", postgres)
     assert "pyvips" not in _needed("publish_image", postgres)
-    assert "symspellpy" in _needed("gather_search_events", postgres)
+    assert "symspellpy" in _needed("collect_search_events", postgres)
     assert "bcrypt" in _needed("auth_api", postgres)
     assert "qdrant_client" not in _needed("search_api", postgres)
     assert "qdrant_client" in _needed("search_api", SearchEngines(vector="qdrant"))

@@ -70,7 +70,7 @@ def test_functions_that_search_may_reach_the_engines_of_their_stage(stage: Stage
     for name, properties in deployment.functions().items():
         statements = deployment.statements(name)
         actions = {action: statement["resources"] for statement in statements for action in statement["actions"]}
-        searches = name in {"search_api", "picture_api", "index_images"}
+        searches = name in {"search_api", "image_search_api", "index_images"}
         compares = searches or name == "publish_image"  # by meaning only
         assert actions.get("aoss:APIAccessAll") == ([engines.opensearch_arn] if searches else None), name
         secrets = {

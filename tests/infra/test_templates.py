@@ -233,7 +233,7 @@ def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
         "{OperationsRelayOutbox": "rate(1 minute)",
         "{OperationsRemediateDeadLetters": "rate(10 minutes)",
         "{RecoverySweepUploads": "rate(1 minute)",
-        "{SearchGatherSearchEvents": "rate(1 minute)",
+        "{SearchCollectSearchEvents": "rate(1 minute)",
         "{OperationsRunMaintenance": "cron(20 3 * * ? *)",
     }
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi import APIRouter
 
 from functions.auth_api.handler import handler as auth_handler
-from functions.picture_api.handler import handler as picture_handler
+from functions.image_search_api.handler import handler as picture_handler
 from functions.search_api.handler import handler as search_handler
 from imagemarket.identity.models import NEW_PASSWORD_COST
 from imagemarket.platform.cache import Cache

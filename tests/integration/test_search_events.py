@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.gather_search_events.handler import handler
+from functions.collect_search_events.handler import handler
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.engines
 
 
 @pytest.fixture
-def gatherer(valkey_url: str, database: Database) -> SearchEventCollector:
+def collector(valkey_url: str, database: Database) -> SearchEventCollector:
     indexer = InRole(database, DatabaseRole.INDEXER)
     return SearchEventCollector(Cache(valkey_url), indexer, SuggestionTable(indexer))
 
 
 def test_a_search_and_a_look_are_told_by_the_search_id(
-    valkey_url: str, database: Database, gatherer: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str, database: Database, collector: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = MemorySearch()
     engine.write(random_documents(60), [])
@@ -49,9 +49,9 @@ def test_a_search_and_a_look_are_told_by_the_search_id(
     page = search.search(SearchQuery(q=" Boat ", mode=Mode.KEYWORD, color=["red"], limit=3))
     following = search.search(SearchQuery(q="boat", mode=Mode.KEYWORD, color=["red"], limit=3, cursor=page.next_cursor))
     search.viewed(page.results[1].id, page.search_id)
-    provide("search.events", gatherer)
-    assert handler(golden("scheduler/every_minute.json"), LambdaContext()) == {"gathered": 3}
-    assert gatherer.drain() == 0
+    provide("search.events", collector)
+    assert handler(golden("scheduler/every_minute.json"), LambdaContext()) == {"collected": 3}
+    assert collector.drain() == 0
     rows = database.fetch_all("SELECT kind, search_id, event FROM search_events ORDER BY place")
     assert [(row["kind"], row["search_id"]) for row in rows] == [
         ("searched", page.search_id),
@@ -87,14 +87,14 @@ def suggested(database: Database, beginning: str) -> list[str]:
 
 
 def test_what_many_networks_search_becomes_a_suggestion_and_what_finds_nothing_does_not(
-    valkey_url: str, database: Database, gatherer: SearchEventCollector
+    valkey_url: str, database: Database, collector: SearchEventCollector
 ) -> None:
     search = asking(valkey_url)
     for number in range(OFTEN):
         address = f"203.0.{number}.7"
         search.search(SearchQuery(q="Forest lake", mode=Mode.KEYWORD), address=address)
         search.search(SearchQuery(q="forest zzzz", mode=Mode.KEYWORD, color=["purple"]), address=address)
-    gatherer.drain()
+    collector.drain()
     assert suggested(database, "fore") == ["forest lake"]
 
 
@@ -111,12 +111,12 @@ def test_what_many_networks_search_becomes_a_suggestion_and_what_finds_nothing_d
     ],
 )
 def test_one_visitor_or_odd_words_write_into_nobodys_suggestions(
-    valkey_url: str, database: Database, gatherer: SearchEventCollector, asked: str, addresses: list[str]
+    valkey_url: str, database: Database, collector: SearchEventCollector, asked: str, addresses: list[str]
 ) -> None:
     search = asking(valkey_url)
     for address in addresses:
         search.search(SearchQuery(q=asked, mode=Mode.KEYWORD), address=address)
-    gatherer.drain()
+    collector.drain()
     assert suggested(database, "fore") == []
 
 
@@ -132,7 +132,7 @@ def test_a_visitors_name_lasts_a_day_and_says_no_address() -> None:
 
 
 def test_looks_make_pictures_popular_once_a_network_and_day(
-    valkey_url: str, database: Database, gatherer: SearchEventCollector
+    valkey_url: str, database: Database, collector: SearchEventCollector
 ) -> None:
     search, often, seldom, never = (
         asking(valkey_url),
@@ -143,11 +143,11 @@ def test_looks_make_pictures_popular_once_a_network_and_day(
     for _ in range(30):
         search.viewed(seldom, new_id(), address="203.0.113.1")
         search.viewed(new_id(), None, address="203.0.113.1")
-    gatherer.drain()
+    collector.drain()
     with database.transaction() as connection:
         connection.execute("DELETE FROM outbox")
     search.viewed(seldom, None, address="203.0.113.2")
-    gatherer.drain()
+    collector.drain()
     assert database.fetch_all("SELECT image_id FROM outbox") == [], "nothing new, nothing indexed"
     documents, _ = DocumentBuilder(database).build([often, seldom, never])
     by_id = {each.image_id: each.popularity for each in documents}
@@ -164,20 +164,20 @@ def test_looks_make_pictures_popular_once_a_network_and_day(
 
 
 def test_a_picture_that_gains_looks_is_indexed_again(
-    valkey_url: str, database: Database, gatherer: SearchEventCollector
+    valkey_url: str, database: Database, collector: SearchEventCollector
 ) -> None:
     search, image = asking(valkey_url), an_approved_image(database, a_contributor(database))
     with database.transaction() as connection:
         connection.execute("DELETE FROM outbox")
     search.viewed(image, None, address="203.0.113.1")
-    gatherer.drain()
+    collector.drain()
     assert [row["image_id"] for row in database.fetch_all("SELECT image_id FROM outbox WHERE topic = 'index'")] == [
         image
     ]
 
 
 def test_an_event_that_comes_again_counts_once(
-    valkey_url: str, database: Database, gatherer: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str, database: Database, collector: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = MemorySearch()
     engine.write(random_documents(20), [])
@@ -189,8 +189,8 @@ def test_an_event_that_comes_again_counts_once(
     with monkeypatch.context() as broken:
         # Taken into the table, and then the stream could not be told.
         broken.setattr(Cache, "remove", _away)
-        assert gatherer.drain() == 1
-    assert gatherer.drain() == 0
+        assert collector.drain() == 1
+    assert collector.drain() == 0
     assert database.fetch_one("SELECT count(*) AS number FROM search_events") == {"number": 1}
     (document,) = DocumentBuilder(database).build([image])[0]
     assert looks(document.popularity, CLOCK.now()) == pytest.approx(1)

@@ -1,6 +1,6 @@
-"""Searching by a picture of one's own: looked at once, and not kept.
+"""Search by image: the query image is looked at once, and not kept.
 
-A picture comes by a presigned form into `queries/` of the work bucket, up to 10 MB, or in the request
+A query image comes by a presigned form into `queries/` of the work bucket, up to 10 MB, or in the request
 itself, up to 4 MiB: API Gateway takes 10 MB, but Lambda's own limit is 6 MiB of JSON, in which a binary body
 is base64 and a third longer.
 """
@@ -33,7 +33,7 @@ from imagemarket.vision.models import AnalyseResponse, Refusal
 if TYPE_CHECKING:
     from imagemarket.imaging.models import Inspection
 
-MAX_PICTURE_BYTES = 10 * 1000 * 1000
+MAX_QUERY_IMAGE_BYTES = 10 * 1000 * 1000
 MAX_DIRECT_BYTES = 4 * 1024 * 1024
 FORM_SECONDS = 600
 FOLDER = "queries"
@@ -51,7 +51,7 @@ _MODEL_SECONDS = 15.0
 _LOOKING_SECONDS = 20.0
 
 _EVERYBODY = "everybody"
-PictureType = Literal["image/jpeg", "image/png", "image/tiff"]
+QueryImageType = Literal["image/jpeg", "image/png", "image/tiff"]
 _ACCEPTED = "JPEG, PNG or TIFF"
 
 
@@ -73,12 +73,14 @@ class Decoder(Protocol):
 
 
 class QueryImageUploadRequest(BaseModel):
-    """A picture that is to be searched by."""
+    """A query image that is going to be uploaded."""
 
     model_config = ConfigDict(extra="forbid")
 
-    content_type: PictureType
-    size_bytes: int = Field(ge=1, le=MAX_PICTURE_BYTES, strict=True, description="Exactly as many bytes as will come.")
+    content_type: QueryImageType
+    size_bytes: int = Field(
+        ge=1, le=MAX_QUERY_IMAGE_BYTES, strict=True, description="Exactly as many bytes as will come."
+    )
 
 
 class QueryImageUpload(BaseModel):
@@ -91,7 +93,7 @@ class QueryImageUpload(BaseModel):
 
 
 class ByUpload(BaseModel):
-    """A picture that was sent by its form."""
+    """A query image that was uploaded."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -112,7 +114,7 @@ class ImageQuery(Filters):
 
 
 class ImageSearch:
-    """The use cases of searching by a picture."""
+    """The use cases of searching by image."""
 
     def __init__(
         self, *, search: Search, work: ObjectStore, decoder: Decoder, model: ImageAnalyser, forms: RateLimiter
@@ -127,10 +129,10 @@ class ImageSearch:
             "model", seconds=_MODEL_SECONDS, workers=2, waiting=4, passthrough_errors=(ModelNotReady,)
         )
 
-    def offer(self, offered: QueryImageUploadRequest, *, address: str) -> QueryImageUpload:
+    def create_upload(self, requested: QueryImageUploadRequest, *, address: str) -> QueryImageUpload:
         """A form that takes exactly this picture for ten minutes. Raises `TooManyRequests` where the network of
         `address`, or everybody together, was given forms enough."""
-        megabytes = -(-offered.size_bytes // _UNIT_BYTES)
+        megabytes = -(-requested.size_bytes // _UNIT_BYTES)
         verdict = self._forms.take(address=address, account=_EVERYBODY, cost=megabytes)
         if not verdict.allowed:
             raise TooManyRequests(
@@ -142,8 +144,8 @@ class ImageSearch:
         upload = uuid4()  # not to be guessed: who knows it may search by the picture
         form = self._work.presign_post(
             _key(upload),
-            fields={"Content-Type": offered.content_type},
-            size_bytes=offered.size_bytes,
+            fields={"Content-Type": requested.content_type},
+            size_bytes=requested.size_bytes,
             expires_in=FORM_SECONDS,
         )
         return QueryImageUpload(upload=upload, url=form["url"], fields=form["fields"], expires_in=FORM_SECONDS)
@@ -156,8 +158,8 @@ class ImageSearch:
         key = _key(upload)
         try:
             stored = self._work.head(key)
-            if stored.size_bytes > MAX_PICTURE_BYTES:
-                detail = f"names a picture of more than {MAX_PICTURE_BYTES} bytes"
+            if stored.size_bytes > MAX_QUERY_IMAGE_BYTES:
+                detail = f"names a picture of more than {MAX_QUERY_IMAGE_BYTES} bytes"
                 told = {"in": "body", "field": "upload", "detail": detail}
                 raise InvalidRequest(f"upload: {detail}.", errors=[told])
             data = self._work.get(key)

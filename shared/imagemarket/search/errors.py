@@ -15,9 +15,9 @@ class InvalidCursor(InvalidRequest):
 
 
 class QueryImageNotFound(NotFound):
-    """No picture to search by came by this form, or it was used already."""
+    """No query image came by this form, or it was used already."""
 
-    slug, title, status = "query-image-not-found", "There is no such picture to search by", 404
+    slug, title, status = "query-image-not-found", "There is no such query image", 404
 
 
 class PicturesMissing(Conflict):

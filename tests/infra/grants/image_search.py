@@ -6,7 +6,7 @@ from imagemarket.platform.roles import DatabaseRole
 from tests.infra.grants.common import Grants, connecting
 
 EXPECTED: dict[str, Grants] = {
-    "picture_api": connecting(DatabaseRole.READER)
+    "image_search_api": connecting(DatabaseRole.READER)
     | {
         "s3:PutObject": {"Work/queries"},
         "s3:GetObject": {"Work/queries"},

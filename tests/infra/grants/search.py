@@ -12,5 +12,5 @@ EXPECTED: dict[str, Grants] = {
         "lambda:InvokeFunction": {"EncodeText"},
     },
     "index_images": connecting(DatabaseRole.INDEXER) | consuming("Index"),
-    "gather_search_events": connecting(DatabaseRole.INDEXER) | {"sqs:SendMessage": {"DeadRuns"}},
+    "collect_search_events": connecting(DatabaseRole.INDEXER) | {"sqs:SendMessage": {"DeadRuns"}},
 }

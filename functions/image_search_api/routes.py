@@ -1,4 +1,4 @@
-"""`/v1/search/by-image` and the form by which a picture comes."""
+"""`/v1/search/by-image` and the upload of its query image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from imagemarket.search.by_image import (
     MAX_DIRECT_BYTES,
     ByUpload,
     ImageQuery,
-    PictureType,
+    QueryImageType,
     QueryImageUpload,
     QueryImageUploadRequest,
 )
@@ -36,7 +36,7 @@ from imagemarket.vision.errors import ModelNotReady
 
 router = APIRouter(route_class=StrictRoute)
 
-_TYPES: tuple[str, ...] = get_args(PictureType)
+_TYPES: tuple[str, ...] = get_args(QueryImageType)
 _PICTURE = {"schema": {"type": "string", "format": "binary", "maxLength": MAX_DIRECT_BYTES}}
 _BODY: dict[str, Any] = {
     "required": True,
@@ -49,24 +49,24 @@ _BODY: dict[str, Any] = {
 
 @router.post(
     "/v1/search/by-image/upload",
-    operation_id="offerPicture",
-    summary="Get a form to send a picture that is searched by",
+    operation_id="createQueryImageUpload",
+    summary="Create an upload for a query image",
     tags=["Search"],
     status_code=201,
     responses=problem_responses(InvalidRequest, TooManyRequests),
 )
-def offer_picture(body: QueryImageUploadRequest, request: Request, response: Response) -> QueryImageUpload:
+def create_upload(body: QueryImageUploadRequest, request: Request, response: Response) -> QueryImageUpload:
     """Up to 10000000 bytes, straight to the object store, for ten minutes. The picture is deleted once it was searched
     by, and within a day in any case. Forms for 100 MB in ten minutes are given to one network, and for 3000 MB to all
     together."""
     response.headers["Cache-Control"] = "no-store"
-    return app().search.by_image.offer(body, address=client_address(request))
+    return app().search.by_image.create_upload(body, address=client_address(request))
 
 
 @router.post(
     "/v1/search/by-image",
     operation_id="searchByImage",
-    summary="Find pictures that look like one of yours",
+    summary="Search images by image",
     tags=["Search"],
     response_model=SearchPage,
     openapi_extra={"requestBody": _BODY},

@@ -1,4 +1,4 @@
-"""HTTP: finding pictures by a picture."""
+"""HTTP: search by image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BODY_INSTEAD = "a larger picture, of up to 10000000 bytes, goes by the form of P
 
 
 def _build() -> FastAPI:
-    from functions.picture_api.routes import build_api
+    from functions.image_search_api.routes import build_api
 
     return build_api()
 

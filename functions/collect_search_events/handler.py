@@ -9,7 +9,7 @@ from imagemarket.platform.telemetry import scheduled
 
 
 def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:
-    return {"gathered": app().search.events.drain()}
+    return {"collected": app().search.events.drain()}
 
 
 handler = scheduled(_run, lambda: app().resources.failure_log)
