@@ -24,8 +24,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, NotFound
 from imagemarket.platform.ids import new_id
 from imagemarket.search.document import DocumentRendition, Removal, SearchDocument
-from imagemarket.search.engines import opensearch as opensearch_engine
-from imagemarket.search.engines import postgres
+from imagemarket.search.engines import opensearch_query, postgres, postgres_query
 from imagemarket.search.engines.opensearch import OpenSearchEngine, connect
 from imagemarket.search.engines.opensearch_index import definition
 from imagemarket.search.engines.ports import DocumentReader, Hit, KeywordEngine, QueryRefused, VectorEngine
@@ -1352,7 +1351,8 @@ def test_postgresql_refuses_a_question_that_it_cannot_take(
 ) -> None:
     engine = PostgresSearch(database)
     engine.write([document("Red boat")], [])
-    monkeypatch.setattr(postgres, "tsquery_of", lambda *_: asked)
+    for module in (postgres, postgres_query):
+        monkeypatch.setattr(module, "tsquery_of", lambda *_: asked)
     for ask in (
         lambda: engine.search_text("boat", Filters(), sort=Sort.RELEVANCE, limit=1),
         lambda: engine.count_facets("boat", Filters()),
@@ -1368,7 +1368,7 @@ def test_opensearch_refuses_a_question_that_it_cannot_take(
     opensearch: Refreshed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opensearch.write([document("Red boat")], [])
-    monkeypatch.setattr(opensearch_engine, "_MOST_CLAUSES", 100_000)
+    monkeypatch.setattr(opensearch_query, "_MOST_CLAUSES", 100_000)
     many = " ".join(f"w{number}" for number in range(100))
     with pytest.raises(QueryRefused):
         opensearch.search_text(f"{many} boat-house", Filters(), sort=Sort.RELEVANCE, limit=1)
