@@ -17,9 +17,9 @@ from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from benchmarks.material.edge import EdgeClient
+from imagemarket.catalog.images import publish_listing
 from imagemarket.catalog.models import ImageType, LicenseType
 from imagemarket.imaging.models import PaletteColour
-from imagemarket.platform import outbox
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, NotFound
 from imagemarket.platform.ids import new_id
@@ -1140,8 +1140,9 @@ def test_what_is_wrong_with_an_image_is_told_in_words_and_mended_by_a_later_vers
     wrong = [outdated, newer, other_vector, missing, rejected, orphan.image_id]
     maintenance.repair(wrong)
     rows = database.fetch_all(
-        "SELECT image_id, (payload->>'version')::int AS version FROM outbox WHERE topic = %s AND image_id = ANY(%s)",
-        (outbox.INDEX_TOPIC, wrong),
+        "SELECT subject AS image_id, (payload->>'version')::int AS version FROM outbox"
+        " WHERE type = %s AND subject = ANY(%s)",
+        ("ImageListingChanged", wrong),
     )
     Indexer(DocumentBuilder(database), [index]).index([Removal(row["image_id"], row["version"]) for row in rows])
     assert maintenance.differences(images) == {}
@@ -1159,7 +1160,7 @@ def test_an_index_is_made_anew_while_changes_go_on(kept: Any, database: Database
     def change(image: UUID, status: str) -> None:
         with database.transaction() as connection:
             connection.execute("UPDATE images SET status = %s, version = 3 WHERE id = %s", (status, image))
-            outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={})
+            publish_listing(connection, image, 1)
         Indexer(DocumentBuilder(database), [index]).index([Removal(image, 3)])
 
     write, caught_up = maintenance._write, maintenance._catch_up

@@ -6,8 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
 
+from imagemarket.catalog.events import ImageStatusChanged, Reason
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.platform.database import Database
+from imagemarket.platform.events import publish
 from imagemarket.platform.ids import new_id
 
 UPLOAD_COLUMNS = {
@@ -71,6 +75,31 @@ def _insert(connection: Connection[Any], table: str, columns: dict[str, Any]) ->
         ),
         columns,
     )
+
+
+def bring_to(database: Database, image_id: UUID, status: str, rejection: dict[str, Any] | None = None) -> None:
+    """Brings an image from whichever status to another, and publishes that it changed."""
+    with database.transaction() as connection:
+        row = connection.execute(
+            "UPDATE images i SET status = %s, rejection = %s, version = i.version + 1, updated_at = now()"
+            "  FROM (SELECT id, status FROM images WHERE id = %s FOR UPDATE) AS old"
+            "  LEFT JOIN uploads u ON u.image_id = old.id WHERE i.id = old.id"
+            " RETURNING i.version, i.contributor_id, i.title, old.status AS before, i.updated_at, u.request_id",
+            (status, Jsonb(rejection) if rejection else None, image_id),
+        ).fetchone()
+        assert row is not None
+        if row["before"] != status:
+            changed = ImageStatusChanged(
+                image_id=image_id,
+                version=row["version"],
+                contributor_id=row["contributor_id"],
+                title=row["title"],
+                before=ImageStatus(row["before"]),
+                after=ImageStatus(status),
+                reason=Reason.model_validate(rejection) if rejection else None,
+                at=row["updated_at"],
+            )
+            publish(connection, changed, request_id=row["request_id"])
 
 
 def image_with_upload(database: Database, image_id: UUID) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from imagemarket.ingestion.saga import (
     model_input_key,
 )
 from imagemarket.platform.database import Database
-from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal, Tag
@@ -126,7 +126,7 @@ class Saga:
         )
 
     def _relay(self) -> OutboxRelay:
-        return OutboxRelay(self._ingestion, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
+        return OutboxRelay(self._ingestion, {"ImageListingChanged": cast("Queue", MemoryQueue())})
 
     def end(self, job: IngestionJob, error: Exception) -> dict[str, Any]:
         self.compensation().run(job, FailedStep(Error=type(error).__name__))

@@ -16,7 +16,7 @@ from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.search.document import Removal
 from imagemarket.search.indexing.documents import DocumentBuilder
 from tests.fakes import MemoryObjectStore, MemoryQueue
@@ -39,7 +39,7 @@ class Room:
             originals=self.originals,
             work=self.work,
             renditions=self.renditions,
-            relay=OutboxRelay(database, {NOTIFICATIONS_TOPIC: cast("Any", self.news)}),
+            relay=OutboxRelay(database, {"ImageStatusChanged": cast("Any", self.news)}),
         )
 
     def a_job(self) -> IngestionJob:
@@ -226,7 +226,7 @@ def test_the_search_engines_hear_of_a_published_image_when_it_goes_back_into_pro
         repository.next_requested_run(connection, job.image_id)
     room.compensation.run(job.model_copy(update={"run": 2}), FAILED)
     told = room.database.fetch_all(
-        "SELECT payload FROM outbox WHERE image_id = %s AND topic = 'index'", (job.image_id,)
+        "SELECT payload FROM outbox WHERE subject = %s AND type = 'ImageListingChanged'", (job.image_id,)
     )
     assert [row["payload"]["version"] for row in told] == [6]
     assert DocumentBuilder(room.database).build([job.image_id]) == ([], [Removal(job.image_id, 7)])

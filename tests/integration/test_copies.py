@@ -19,7 +19,7 @@ from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
 from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage, DetectDuplicate, PublishImage, analysis_key
 from imagemarket.platform.database import Database
-from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import Analysis
@@ -117,7 +117,7 @@ class Market:
         analysis = Analysis(embedding=vector, tags=[], categories=[], nsfw_score=0.0, description="", people=None)
         work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
         ingestion, maker = InRole(database, DatabaseRole.INGESTION), InRole(database, DatabaseRole.MAKER)
-        relay = OutboxRelay(ingestion, {INDEX_TOPIC: cast("Queue", MemoryQueue())})
+        relay = OutboxRelay(ingestion, {"ImageListingChanged": cast("Queue", MemoryQueue())})
         copies = _Interrupted(database=ingestion, renditions=self.renditions, nearest=self._nearest)
         copies.then = compared
         publishing = PublishImage(

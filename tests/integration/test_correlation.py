@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -16,20 +17,22 @@ from functions.call_webhooks.handler import handler as call_handler
 from functions.index_images.handler import handler as index_handler
 from functions.start_ingestion.handler import handler as start_handler
 from functions.upload_api.handler import handler as upload_handler
+from imagemarket.catalog.images import PUBLISH, change_status, publish_listing
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import Uploads
-from imagemarket.platform import outbox
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import batch_handler, logger
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from tests.api.events import http_event, json_of
-from tests.fakes import MemoryObjectStore, MemoryStepFunctions
+from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
 from tests.integration.receiver import receiving
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.test_notifications import Room, hooked
@@ -73,13 +76,11 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, m
     assert (line["request_id"], line["image_id"]) == (request, image)
 
     with database.transaction() as connection:
-        connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
-        outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"image_id": image, "version": 2})
-    rows = database.fetch_all("SELECT topic, payload FROM outbox ORDER BY id")
-    assert [(row["topic"], row["payload"]["request_id"]) for row in rows] == [
-        ("notifications", request),
-        ("index", request),
-    ]
+        change_status(connection, UUID(image), PUBLISH, ImageStatus.APPROVED, actor="ingestion", reason="It passed.")
+    queue = MemoryQueue()
+    kinds = ("ImageStatusChanged", "ImageListingChanged")
+    assert OutboxRelay(database, {kind: cast("Any", queue) for kind in kinds}).drain() == 2
+    assert [message["request_id"] for message in queue.sent] == [request, request]
 
     def work(_: Any) -> None:
         logger.info("at work")
@@ -87,7 +88,7 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, m
     def no_journal() -> Any:
         raise AssertionError
 
-    records = [{"messageId": "m", "body": json.dumps(row["payload"]), "attributes": {}} for row in rows]
+    records = [{"messageId": "m", "body": json.dumps(message), "attributes": {}} for message in queue.sent]
     assert batch_handler(work, no_journal)({"Records": records}, None) == {"batchItemFailures": []}
     found = [line for line in _lines(log) if line["message"] == "at work"]
     assert [(line["request_id"], line["image_id"]) for line in found] == [(request, image)] * 2
@@ -185,7 +186,7 @@ def test_the_trace_goes_on_in_the_saga_and_in_the_messages(database: Database) -
         originals.put(key, b"a picture", content_type="image/jpeg")
         assert starter.begin(image, key) == "started"
         with database.transaction() as connection:
-            outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"image_id": str(image)})
+            publish_listing(connection, image, 1)
     assert list(states.trace_headers.values()) == [TRACE, None]
 
     sent: list[dict[str, Any]] = []
@@ -195,7 +196,7 @@ def test_the_trace_goes_on_in_the_saga_and_in_the_messages(database: Database) -
             sent.extend(Entries)
             return {}
 
-    relay = outbox.OutboxRelay(database, {outbox.INDEX_TOPIC: Queue(cast("Any", Sqs()), "https://sqs.test/index")})
+    relay = OutboxRelay(database, {"ImageListingChanged": Queue(cast("Any", Sqs()), "https://sqs.test/index")})
     assert relay.drain() == 2
     told = {json.loads(each["MessageBody"])["image_id"]: each.get("MessageSystemAttributes") for each in sent}
     assert told == {
@@ -207,6 +208,7 @@ def test_the_trace_goes_on_in_the_saga_and_in_the_messages(database: Database) -
 def test_an_image_from_before_has_no_request(database: Database) -> None:
     image = an_image(database, a_contributor(database))
     with database.transaction() as connection:
-        outbox.add(connection, topic=outbox.INDEX_TOPIC, image_id=image, payload={"version": 1})
-    (row,) = database.fetch_all("SELECT payload FROM outbox")
-    assert row["payload"] == {"version": 1}
+        publish_listing(connection, image, 1)
+    queue = MemoryQueue()
+    OutboxRelay(database, {"ImageListingChanged": cast("Any", queue)}).drain()
+    assert [sorted(message) for message in queue.sent] == [["event_id", "image_id", "version"]]

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from psycopg.types.json import Jsonb
 
+from imagemarket.catalog.events import ImageListingChanged, ImageStatusChanged
 from imagemarket.catalog.images import (
     DELETE,
     FAIL,
@@ -25,6 +26,7 @@ from imagemarket.catalog.images import (
 )
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.platform.database import Database
+from imagemarket.platform.events import published
 from imagemarket.platform.ids import new_id
 from tests.integration.rows import a_contributor, an_image
 
@@ -55,10 +57,15 @@ def audit_of(database: Database, image: UUID) -> list[tuple[str, ...]]:
 
 
 def told_of(database: Database, image: UUID) -> list[int]:
-    rows = database.fetch_all(
-        "SELECT payload ->> 'version' AS version FROM outbox WHERE image_id = %s AND topic = 'index'", (image,)
-    )
-    return [int(row["version"]) for row in rows]
+    with database.transaction() as connection:
+        return [event.version for _, event in published(connection, ImageListingChanged, image)]
+
+
+def changes_of(database: Database, image: UUID) -> list[tuple[str, str, int]]:
+    with database.transaction() as connection:
+        events = [event for _, event in published(connection, ImageStatusChanged, image)]
+    assert all(event.title == "A picture" for event in events)
+    return [(event.before.value, event.after.value, event.version) for event in events]
 
 
 ALLOWED = [
@@ -69,7 +76,7 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("transition", "before", "after"), ALLOWED, ids=lambda each: getattr(each, "name", str(each)))
-def test_a_change_leaves_version_time_audit_and_message(
+def test_a_change_leaves_version_time_audit_and_events(
     database: Database, transition: Transition, before: ImageStatus, after: ImageStatus
 ) -> None:
     image = an_image(database, a_contributor(database), status=before.value, version=4)
@@ -81,6 +88,7 @@ def test_a_change_leaves_version_time_audit_and_message(
     assert (row["published_at"] is not None) == (after is ImageStatus.APPROVED)
     assert audit_of(database, image) == [(transition.name, "ada", "Because.", before.value, after.value)]
     assert told_of(database, image) == ([5] if {before.value, after.value} & SEARCHABLE else [])
+    assert changes_of(database, image) == [(before.value, after.value, 5)]
 
 
 @pytest.mark.parametrize("transition", TRANSITIONS, ids=lambda transition: transition.name)
@@ -94,6 +102,7 @@ def test_a_change_from_another_status_does_nothing(database: Database, transitio
         assert (row["status"], row["version"]) == (before.value, 1)
         assert audit_of(database, image) == []
         assert told_of(database, image) == []
+        assert changes_of(database, image) == []
 
 
 def test_a_tombstone_is_the_end_and_every_status_has_a_way_in_and_out() -> None:

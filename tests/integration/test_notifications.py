@@ -14,9 +14,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from functions.notifications_api.handler import handler
+from imagemarket.catalog.images import PUBLISH, change_status
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.notifications.delivery import (
     ACCOUNT_IN_FLIGHT,
     CHALLENGES_IN_FLIGHT,
@@ -44,12 +45,12 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
-from imagemarket.platform.outbox import NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import http_event, json_of
 from tests.integration.receiver import Receiver, receiving
-from tests.integration.rows import a_contributor, an_image
+from tests.integration.rows import a_contributor, an_image, bring_to
 from tests.provided import provide
 from tests.roles import InRole
 
@@ -107,14 +108,10 @@ class Room:
             clock=self.clock,
         )
         self.digests = Digests(database=upkeep, queue=self.events, clock=self.clock)
-        self.relay = OutboxRelay(upkeep, {NOTIFICATIONS_TOPIC: self.events})
+        self.relay = OutboxRelay(upkeep, {"ImageStatusChanged": self.events, "NotificationAdded": self.events})
 
     def change(self, image: UUID, status: str, rejection: Any = None) -> None:
-        with self.database.transaction() as connection:
-            connection.execute(
-                "UPDATE images SET status = %s, rejection = %s WHERE id = %s",
-                (status, Jsonb(rejection) if rejection else None, image),
-            )
+        bring_to(self.database, image, status, rejection)
 
     def tell(self) -> None:
         self.relay.drain()
@@ -205,17 +202,47 @@ def test_a_message_that_comes_twice_or_late_tells_nothing_twice_and_nothing_out_
     assert len(list((tmp_path / "mail").iterdir())) == 1, "only what asks something of the contributor"
 
 
+def test_an_event_that_overtakes_others_takes_them_along_and_each_tells_once(
+    room: Room, owner: UUID, database: Database
+) -> None:
+    image = an_image(database, owner)
+    for status in ("processing_failed", "processing", "approved", "processing", "approved", "taken_down", "approved"):
+        room.change(image, status)
+    room.relay.drain()
+    (*earlier, last) = room.events.take()
+    room.teller.tell(last)
+    expected = ["image.processing_failed", "image.approved", "image.taken_down", "image.approved"]
+    assert [row["type"] for row in database.fetch_all("SELECT type FROM notifications ORDER BY seq")] == expected
+    for message in [*earlier, last]:
+        room.teller.tell(message)
+    assert [row["type"] for row in database.fetch_all("SELECT type FROM notifications ORDER BY seq")] == expected
+
+
+def test_an_event_that_the_outbox_has_forgotten_is_told_by_its_message(
+    room: Room, owner: UUID, database: Database
+) -> None:
+    image = an_image(database, owner)
+    room.change(image, "approved")
+    room.relay.drain()
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM outbox")
+    for message in room.events.take() * 2:
+        room.teller.tell(message)
+    assert [row["type"] for row in database.fetch_all("SELECT type FROM notifications")] == ["image.approved"]
+
+
 def test_a_status_that_did_not_change_is_no_news(room: Room, owner: UUID, database: Database) -> None:
     image = an_image(database, owner, status="approved")
     room.change(image, "approved")
     room.change(image, "processing")
-    assert room.relay.drain() == 0
+    room.tell()
+    assert database.fetch_all("SELECT 1 FROM notifications") == []
 
 
 def test_a_change_that_is_rolled_back_was_never_told(room: Room, owner: UUID, database: Database) -> None:
     image = an_image(database, owner)
     with contextlib.suppress(ZeroDivisionError), database.transaction() as connection:
-        connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (image,))
+        change_status(connection, image, PUBLISH, ImageStatus.APPROVED, actor="ingestion", reason="It passed.")
         raise ZeroDivisionError
     assert room.relay.drain() == 0
 
@@ -415,8 +442,10 @@ def test_notifications_are_paged_counted_and_read(call: Call, room: Room, databa
     for image in images:
         room.change(image, "approved")
     room.change(an_image(database, a_contributor(database)), "approved")
+    room.tell()
     _, first = call("GET", "/v1/notifications", query="limit=2")
     room.change(an_image(database, owner), "rejected")  # comes in between the pages
+    room.tell()
     _, second = call("GET", "/v1/notifications", query=f"limit=2&cursor={first['next_cursor']}")
     _, third = call("GET", "/v1/notifications", query=f"limit=2&cursor={second['next_cursor']}")
     walked = [each["image_id"] for page in (first, second, third) for each in page["items"]]

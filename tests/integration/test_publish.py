@@ -13,7 +13,7 @@ from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import PublishImage, analysis_key
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import Analysis, Tag
@@ -72,7 +72,7 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
     analysis = ANALYSIS.model_copy(update={"nsfw_score": nsfw_score})
     work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
     ingestion = InRole(database, DatabaseRole.INGESTION)
-    relay = OutboxRelay(ingestion, {INDEX_TOPIC: cast("Queue", queue)})
+    relay = OutboxRelay(ingestion, {"ImageListingChanged": cast("Queue", queue)})
     copies = CopyFinder(database=ingestion, renditions=MemoryObjectStore(), nearest=lambda *_: [])
     step = PublishImage(records=StepRecords(ingestion), database=ingestion, work=work, relay=relay, copies=copies)
     return step.run(job)
@@ -100,15 +100,16 @@ def test_all_that_is_known_is_written_and_told_once(database: Database, job: Ing
     assert [message["image_id"] for message in queue.sent] == [str(job.image_id)]
     counted = {
         table: database.fetch_one(f"SELECT count(*) AS n FROM {table} WHERE image_id = %s", (job.image_id,))
-        for table in ("image_renditions", "image_tags", "image_categories", "image_embeddings", "outbox")
+        for table in ("image_renditions", "image_tags", "image_categories", "image_embeddings")
     }
     assert {table: row["n"] for table, row in counted.items() if row} == {
         "image_renditions": 2,
         "image_tags": 1,
         "image_categories": 1,
         "image_embeddings": 1,
-        "outbox": 2,  # to the index and to its contributor
     }
+    told = database.fetch_all("SELECT type FROM outbox WHERE subject = %s ORDER BY id", (job.image_id,))
+    assert [row["type"] for row in told] == ["ImageStatusChanged", "ImageListingChanged"]
 
 
 def test_an_image_that_has_ended_is_not_published(database: Database, job: IngestionJob) -> None:
@@ -116,7 +117,7 @@ def test_an_image_that_has_ended_is_not_published(database: Database, job: Inges
         connection.execute("UPDATE images SET status = 'rejected' WHERE id = %s", (job.image_id,))
     with pytest.raises(JobSuperseded):
         publish(database, job, MemoryQueue())
-    assert database.fetch_one("SELECT 1 FROM outbox WHERE image_id = %s AND topic = 'index'", (job.image_id,)) is None
+    assert database.fetch_one("SELECT 1 FROM outbox WHERE subject = %s", (job.image_id,)) is None
 
 
 def test_a_crash_between_publication_and_record_is_healed_by_the_next_try(

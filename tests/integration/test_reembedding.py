@@ -108,7 +108,7 @@ def test_all_pictures_go_over_at_once(database: Database) -> None:
     assert endpoint.asked == [BATCH, 3]
     assert ModelInUse(database).version() == "two"
     assert (_found(database, "one"), _found(database, "two")) == (0, len(images))
-    told = database.fetch_one("SELECT count(DISTINCT image_id) AS n FROM outbox WHERE topic = 'index'")
+    told = database.fetch_one("SELECT count(DISTINCT subject) AS n FROM outbox WHERE type = 'ImageListingChanged'")
     assert told is not None
     assert told["n"] == len(images)
     assert [(s.model_version, s.pictures, s.in_use) for s in _reembedding(database, endpoint).standings()] == [

@@ -121,6 +121,11 @@ def test_what_was_under_way_goes_on(at_0030: str) -> None:
         change_status(
             connection, replayed["id"], FAIL, ImageStatus.PROCESSING_FAILED, actor="ingestion", reason="It failed."
         )
-    told = database.fetch_all("SELECT type FROM notifications WHERE image_id = %s", (replayed["id"],))
-    assert [row["type"] for row in told] == ["image.processing_failed"]
+    told = database.fetch_all(
+        "SELECT type, payload ->> 'after' AS after FROM outbox WHERE subject = %s ORDER BY id", (replayed["id"],)
+    )
+    assert [tuple(row.values()) for row in told] == [
+        ("ImageListingChanged", None),
+        ("ImageStatusChanged", "processing_failed"),
+    ]
     database.close()

@@ -148,7 +148,7 @@ def test_looks_make_pictures_popular_once_a_network_and_day(
         connection.execute("DELETE FROM outbox")
     search.viewed(seldom, None, address="203.0.113.2")
     collector.drain()
-    assert database.fetch_all("SELECT image_id FROM outbox") == [], "nothing new, nothing indexed"
+    assert database.fetch_all("SELECT subject FROM outbox") == [], "nothing new, nothing indexed"
     documents, _ = DocumentBuilder(database).build([often, seldom, never])
     by_id = {each.image_id: each.popularity for each in documents}
     now = CLOCK.now()
@@ -171,9 +171,9 @@ def test_a_picture_that_gains_looks_is_indexed_again(
         connection.execute("DELETE FROM outbox")
     search.viewed(image, None, address="203.0.113.1")
     collector.drain()
-    assert [row["image_id"] for row in database.fetch_all("SELECT image_id FROM outbox WHERE topic = 'index'")] == [
-        image
-    ]
+    assert [
+        row["subject"] for row in database.fetch_all("SELECT subject FROM outbox WHERE type = 'ImageListingChanged'")
+    ] == [image]
 
 
 def test_an_event_that_comes_again_counts_once(

@@ -16,7 +16,7 @@ from imagemarket.ingestion.saga import forget_deleted
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest
 from imagemarket.platform.ids import new_id
-from imagemarket.platform.outbox import INDEX_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.details import ImageDetails
@@ -50,7 +50,7 @@ class Room:
             originals=self.originals,
             renditions=self.renditions,
             cdn=self.cdn,
-            relay=OutboxRelay(operator, {INDEX_TOPIC: cast("Queue", self.queue)}),
+            relay=OutboxRelay(operator, {"ImageListingChanged": cast("Queue", self.queue)}),
             forget=forget_deleted,
         )
         self.owner = a_contributor(database)

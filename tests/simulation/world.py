@@ -68,7 +68,7 @@ from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.messages import MessageJournal
 from imagemarket.platform.objects import ObjectVersion
-from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
+from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.platform.telemetry import batch_handler
 from imagemarket.search.document import Removal
@@ -783,8 +783,9 @@ class Services:
         self.relay = OutboxRelay(
             self.database,
             {
-                INDEX_TOPIC: cast("Any", SimulatedQueueClient(process, world.index)),
-                NOTIFICATIONS_TOPIC: cast("Any", SimulatedQueueClient(process, world.news)),
+                "ImageListingChanged": cast("Any", SimulatedQueueClient(process, world.index)),
+                "ImageStatusChanged": cast("Any", SimulatedQueueClient(process, world.news)),
+                "NotificationAdded": cast("Any", SimulatedQueueClient(process, world.news)),
             },
         )
         self.journal = MessageJournal(self.database)
@@ -1154,12 +1155,16 @@ class World:
     def _is_settled(self) -> bool:
         if any(queue.waiting for queue in self.queues):
             return False
+        # Whoever looks at dead letters and is interrupted hides them from others for a while.
+        now = self.now().timestamp()
+        if any(message.visible_at > now for dead in self.sqs.queues.values() for message in dead):
+            return False
         if any(e.status == "RUNNING" and not e.silent for e in self.executions.values()):
             return False
         ids = [picture.image_id for picture in self.pictures]
         row = self.truth.fetch_one(
             "SELECT (SELECT count(*) FROM images WHERE id = ANY(%(ids)s) AND status = 'processing')"
-            " + (SELECT count(*) FROM outbox WHERE image_id = ANY(%(ids)s) AND dispatched_at IS NULL)"
+            " + (SELECT count(*) FROM outbox WHERE subject = ANY(%(ids)s) AND dispatched_at IS NULL)"
             " + (SELECT count(*) FROM webhook_deliveries WHERE image_id = ANY(%(ids)s) AND status = 'pending')"
             " + (SELECT count(*) FROM processing_steps WHERE image_id = ANY(%(ids)s) AND lease_until IS NOT NULL)"
             " + (SELECT count(*) FROM images i WHERE id = ANY(%(ids)s) AND status IN ('rejected', 'processing_failed')"
@@ -1192,7 +1197,7 @@ class World:
         with self.truth.transaction() as connection:
             for statement in (
                 "DELETE FROM images WHERE id = ANY(%s)",
-                "DELETE FROM outbox WHERE image_id = ANY(%s)",
+                "DELETE FROM outbox WHERE subject = ANY(%s)",
                 "DELETE FROM search_documents WHERE image_id = ANY(%s)",
             ):
                 connection.execute(statement, (ids,))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog.events import ImageListingChanged, ImageStatusChanged, Reason
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.platform import outbox
+from imagemarket.platform import events
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -65,8 +66,8 @@ def change_status(
     """Makes a change of status; None where the image is in none of the transition's sources.
 
     It belongs to the caller's transaction, and everything that a change entails is in it: a new version, the time, an
-    entry of the audit with `actor` and `reason`, and the message to the search index where search may show the image
-    before or after. `columns` are set in the same statement.
+    entry of the audit with `actor` and `reason`, and the events `ImageStatusChanged` and, where search may show the
+    image before or after, `ImageListingChanged`. `columns` are set in the same statement.
 
     Raises `ValueError` where the transition does not lead to `to`: a mistake of the caller.
     """
@@ -88,12 +89,15 @@ def change_status(
                        published_at = CASE found.after WHEN 'approved' THEN coalesce(published_at, now())
                                                        ELSE published_at END{columns}
                   FROM found WHERE i.id = found.id
-                RETURNING i.id, found.before, found.after, i.version
+                RETURNING i.id, found.before, found.after, i.version, i.contributor_id, i.title, i.rejection,
+                          i.updated_at
             ), audited AS (
                 INSERT INTO image_audit (image_id, action, actor, reason, status_before, status_after)
                 SELECT id, %(action)s, %(actor)s, %(reason)s, before, after FROM changed
             )
-            SELECT before, version FROM changed
+            SELECT c.before, c.version, c.contributor_id, c.title, c.rejection, c.updated_at,
+                   u.request_id, u.trace_header
+              FROM changed c LEFT JOIN image_uploads u ON u.image_id = c.id
             """
         ).format(columns=sql.SQL("").join(sql.SQL(", {} = {}").format(*_column(name)) for name in columns)),
         {
@@ -109,8 +113,22 @@ def change_status(
     if row is None:
         return None
     change = StatusChange(ImageStatus(row["before"]), to, row["version"])
+    published: list[events.Event] = [
+        ImageStatusChanged(
+            image_id=image_id,
+            version=change.version,
+            contributor_id=row["contributor_id"],
+            title=row["title"],
+            before=change.before,
+            after=change.after,
+            reason=Reason.model_validate(row["rejection"]) if row["rejection"] else None,
+            at=row["updated_at"],
+        )
+    ]
     if {change.before, change.after} & (_PUBLISHED | _WITHDRAWN):
-        _tell_index(connection, image_id, change.version)
+        published.append(ImageListingChanged(image_id=image_id, version=change.version))
+    for event in published:
+        events.publish(connection, event, request_id=row["request_id"], trace_header=row["trace_header"])
     return change
 
 
@@ -120,13 +138,12 @@ def _column(name: str) -> tuple[Any, Any]:
     return sql.Identifier(name), sql.Placeholder(f"column_{name}")
 
 
-def _tell_index(connection: Connection[Any], image_id: UUID, version: int) -> None:
-    outbox.add(
-        connection,
-        topic=outbox.INDEX_TOPIC,
-        image_id=image_id,
-        payload={"image_id": str(image_id), "version": version},
-    )
+def publish_listing(connection: Connection[Any], image_id: UUID, version: int) -> None:
+    """Publishes `ImageListingChanged`, with the request and the trace that the image began with."""
+    origin = connection.execute(
+        "SELECT request_id, trace_header FROM image_uploads WHERE image_id = %s", (image_id,)
+    ).fetchone()
+    events.publish(connection, ImageListingChanged(image_id=image_id, version=version), **(origin or {}))
 
 
 def renew(connection: Connection[Any], image_id: UUID, *, beyond: int = 0) -> int:
@@ -138,16 +155,16 @@ def renew(connection: Connection[Any], image_id: UUID, *, beyond: int = 0) -> in
         "UPDATE images SET version = greatest(version, %s) + 1 WHERE id = %s RETURNING version", (beyond, image_id)
     ).fetchone()
     version = beyond + 1 if row is None else row["version"]
-    _tell_index(connection, image_id, version)
+    publish_listing(connection, image_id, version)
     return version
 
 
 def renew_all_approved(connection: Connection[Any]) -> None:
     """Renews every approved image's search document, in two statements whatever their number."""
     connection.execute("UPDATE images SET version = version + 1 WHERE status = 'approved'")
-    outbox.add_all(
+    events.publish_all(
         connection,
-        topic=outbox.INDEX_TOPIC,
-        query="SELECT id AS image_id, jsonb_build_object('image_id', id, 'version', version) AS payload FROM images"
-        " WHERE status = 'approved'",
+        ImageListingChanged,
+        "SELECT i.id AS subject, jsonb_build_object('image_id', i.id, 'version', i.version) AS payload, u.request_id,"
+        " u.trace_header FROM images i LEFT JOIN image_uploads u ON u.image_id = i.id WHERE i.status = 'approved'",
     )

@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.notifications.events import NotificationAdded
 from imagemarket.notifications.messages import webhook_body
 from imagemarket.notifications.models import (
     DISABLED_AFTER,
@@ -31,7 +32,7 @@ from imagemarket.notifications.models import (
 )
 from imagemarket.notifications.sender import Answer, WebhookSender
 from imagemarket.notifications.signing import signed_headers
-from imagemarket.platform import outbox
+from imagemarket.platform import events
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.ids import new_id
@@ -487,11 +488,10 @@ class WebhookWorker:
             (leased["account_id"], WEBHOOK_DISABLED, Jsonb(told)),
         ).fetchone()
         assert made is not None
-        outbox.add(
+        events.publish(
             connection,
-            topic=outbox.NOTIFICATIONS_TOPIC,
-            image_id=leased["image_id"],
-            payload={"notification_id": str(made["id"]), "image_id": str(leased["image_id"])},
+            NotificationAdded(notification_id=made["id"], image_id=leased["image_id"]),
+            request_id=leased["request_id"],
         )
         count("WebhooksDisabled")
         logger.warning("webhook disabled", endpoint_id=str(leased["endpoint_id"]), because=because)

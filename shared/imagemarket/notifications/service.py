@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from imagemarket.catalog.events import ImageStatusChanged
 from imagemarket.notifications.delivery import Deliveries
+from imagemarket.notifications.listener import note
 from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
 from imagemarket.notifications.messages import digest_of, mail_of
 from imagemarket.notifications.models import (
@@ -88,15 +91,17 @@ class Teller:
         self._base_url = public_base_url
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Handles one message of the topic `notifications`; safe to repeat, in any order.
+        """Handles one message of `ImageStatusChanged` or `NotificationAdded`; safe to repeat, in any order.
 
         A message is only the occasion: everything of its image that was not passed on yet is, oldest first, so
         that a message which overtakes an earlier one takes its notification along. Raises
         `DependencyUnavailable`.
         """
-        image_id = UUID(message["image_id"])
-        which = {"image": image_id, "notification": UUID(message["notification_id"])}
+        image_id, notification_id = UUID(message["image_id"]), message.get("notification_id")
+        which = {"image": image_id, "notification": UUID(notification_id) if notification_id else None}
         with self._database.transaction() as connection:
+            if notification_id is None:
+                note(connection, UUID(message["event_id"]), ImageStatusChanged.model_validate(message))
             rows = connection.execute(
                 "SELECT id, seq, type, account_id, image_id, data FROM notifications"
                 " WHERE (image_id = %(image)s OR id = %(notification)s) AND told_at IS NULL ORDER BY seq FOR UPDATE",
@@ -110,7 +115,7 @@ class Teller:
             count("NotificationsTold", len(rows))
             logger.info("contributor told", image_id=str(image_id), types=[row["type"] for row in rows])
 
-    def _mail(self, which: dict[str, UUID]) -> None:
+    def _mail(self, which: Mapping[str, UUID | None]) -> None:
         """Mails what was told and not mailed, to confirmed addresses and up to `NEWS_MAILS_PER_DAY`; the rest waits for
         a digest. A crash between sending and writing it down sends the same mail, with the same Message-ID, again."""
         now = self._clock.now()
@@ -178,7 +183,7 @@ class Digests:
     """Which accounts are due a digest."""
 
     def __init__(self, *, database: Database, queue: Queue, clock: Clock) -> None:
-        """`queue` is the one of the topic `notifications`."""
+        """`queue` is the one that `Teller` hears from."""
         self._database = database
         self._queue = queue
         self._clock = clock

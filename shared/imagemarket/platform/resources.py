@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from imagemarket.platform.queue import Queue
     from imagemarket.platform.ratelimits import RateLimiter
 
+LISTENERS = {
+    "ImageListingChanged": "index_queue_url",
+    "ImageStatusChanged": "notifications_queue_url",
+    "NotificationAdded": "notifications_queue_url",
+}
+"""By type of event: the setting with the queue of whoever hears of it."""
+
 
 class Resources:
     """Those that the settings name, but for what is handed in, such as `Resources(clock=clock, database=database)`."""
@@ -123,14 +130,11 @@ class Resources:
 
     @cached_property
     def outbox_relay(self) -> OutboxRelay:
-        from imagemarket.platform.outbox import INDEX_TOPIC, NOTIFICATIONS_TOPIC, OutboxRelay
+        from imagemarket.platform.outbox import OutboxRelay
 
         return OutboxRelay(
             self.database,
-            {
-                INDEX_TOPIC: self.queue(self.settings.index_queue_url),
-                NOTIFICATIONS_TOPIC: self.queue(self.settings.notifications_queue_url),
-            },
+            {kind: self.queue(getattr(self.settings, setting)) for kind, setting in LISTENERS.items()},
         )
 
     @cached_property

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from imagemarket.platform import outbox
+from imagemarket.catalog.images import publish_listing
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -80,12 +80,7 @@ def _add(connection: Connection[Any], image_id: UUID, number: int, now: datetime
     indexed = row["indexed"]
     if popularity - indexed >= REINDEXED_AFTER:
         indexed = popularity
-        outbox.add(
-            connection,
-            topic=outbox.INDEX_TOPIC,
-            image_id=image_id,
-            payload={"image_id": str(image_id), "version": row["version"]},
-        )
+        publish_listing(connection, image_id, row["version"])
     connection.execute(
         "UPDATE image_popularity SET popularity = %s, indexed = %s WHERE image_id = %s", (popularity, indexed, image_id)
     )

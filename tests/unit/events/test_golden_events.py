@@ -25,7 +25,10 @@ from functions.remediate_dead_letters.handler import handler as remediate_dead_l
 from functions.status_api.handler import handler as status
 from functions.tell_contributors.handler import handler as tell_contributors
 from functions.upload_api.handler import handler as upload
+from imagemarket.catalog.events import ImageStatusChanged
+from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.models import IngestionJob, UploadRequest
+from imagemarket.notifications.events import NotificationAdded
 from imagemarket.platform import custom_resource
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ratelimits import RateLimiter
@@ -174,8 +177,10 @@ def test_queues_wake_those_who_tell_contributors(monkeypatch: pytest.MonkeyPatch
     provide("notifications.webhook_worker", Worker())
     assert tell_contributors(golden("sqs/notifications.json"), CONTEXT) == {"batchItemFailures": []}
     assert call_webhooks(golden("sqs/webhooks.json"), CONTEXT) == {"batchItemFailures": []}
-    assert handled[0]["image_id"] == str(IMAGE)
-    assert handled[1] == {"delivery_id": "7e1f0a9b-8c6d-4e5f-b3a2-90817263544f"}
+    changed, added, due = handled
+    assert ImageStatusChanged.model_validate(changed).after is ImageStatus.APPROVED
+    assert NotificationAdded.model_validate(added).subject == IMAGE
+    assert due == {"delivery_id": "7e1f0a9b-8c6d-4e5f-b3a2-90817263544f"}
 
 
 def test_the_same_queue_brings_mails_and_digests_that_are_due(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ _NOTIFY = """
         RETURN NULL;
     END $$
 """
-_OF_THE_UPLOAD = "(SELECT request_id FROM uploads WHERE image_id = NEW.id)"
+NOTIFY = _NOTIFY.replace("__REQUEST__", "(SELECT request_id FROM uploads WHERE image_id = NEW.id)")
 
 # A writer locks the image's row first, then the upload's.
 _UPGRADE = (
@@ -56,7 +56,7 @@ _UPGRADE = (
     )
     """,
     f"INSERT INTO uploads (image_id, {_COLUMNS}) SELECT id, {_COLUMNS} FROM images",
-    _NOTIFY.replace("__REQUEST__", _OF_THE_UPLOAD),
+    NOTIFY,
     f"ALTER TABLE images {', '.join(f'DROP COLUMN {name}' for name in _TYPES)}",
     # What other rooms may know of an upload.
     """

@@ -9,7 +9,8 @@ from itertools import islice
 from uuid import UUID
 
 from imagemarket.catalog import images
-from imagemarket.platform import outbox
+from imagemarket.catalog.events import ImageListingChanged
+from imagemarket.platform import events
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import NotFound
 from imagemarket.platform.telemetry import logger
@@ -23,9 +24,6 @@ _BATCH = 500
 _APPROVED = "SELECT id, version FROM images WHERE status = 'approved' AND id > %s ORDER BY id LIMIT %s"
 
 # A minute before, for a change that was under way and had its time already.
-_CHANGED = """
-    SELECT DISTINCT image_id FROM outbox WHERE topic = %s AND created_at >= %s - interval '1 minute' ORDER BY image_id
-"""
 
 
 @dataclass
@@ -173,7 +171,7 @@ class IndexMaintenance:
             after = rows[-1]["id"]
 
     def _catch_up(self, index: SearchIndex, since: datetime) -> None:
-        changed = (row["image_id"] for row in self._database.fetch_all(_CHANGED, (outbox.INDEX_TOPIC, since)))
+        changed = events.subjects_since(self._database, ImageListingChanged, since)
         for batch in _batches(changed):
             self._write(index, batch)
 
