@@ -46,14 +46,27 @@ def _python_packages() -> set[str]:
     }
 
 
+def _left_out() -> set[str]:
+    """What the file beside the Dockerfile keeps from every COPY; each of its lines is a file."""
+    lines = (DOCKERFILE.parent / "Dockerfile.dockerignore").read_text().splitlines()
+    files = {line for line in lines if line and not line.startswith("#")}
+    assert all((REPOSITORY / file).is_file() for file in files)
+    return files
+
+
 def _copied(root: Path) -> None:
     """As COPY does: a folder's content into the folder named, a file under the name or into the folder named."""
+    left_out = _left_out()
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if str((Path(folder) / name).relative_to(REPOSITORY)) in left_out}
+
     for line in _all("COPY"):
         *sources, target = shlex.split(line)
         for source in sources:
             path, to = REPOSITORY / source, root / target.lstrip("/")
             if path.is_dir():
-                shutil.copytree(path, to, dirs_exist_ok=True)
+                shutil.copytree(path, to, dirs_exist_ok=True, ignore=ignored)
             else:
                 to = to / path.name if target.endswith("/") else to
                 to.parent.mkdir(parents=True, exist_ok=True)

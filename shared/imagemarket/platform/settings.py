@@ -69,4 +69,4 @@ def settings_classes() -> list[type[RoomSettings]]:
     for room in pkgutil.iter_modules(imagemarket.__path__):
         if room.ispkg and find_spec(f"imagemarket.{room.name}.settings"):
             import_module(f"imagemarket.{room.name}.settings")
-    return RoomSettings.__subclasses__()
+    return sorted(RoomSettings.__subclasses__(), key=lambda each: (each is not PlatformSettings, each.__module__))

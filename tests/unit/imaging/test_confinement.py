@@ -127,7 +127,7 @@ def _peak_mb(path: Path) -> tuple[str, float]:
     program = (
         "import sys, pathlib\n"
         "from imagemarket.imaging.inspection import inspect\n"
-        "from imagemarket.platform.errors import ImageRejected\n"
+        "from imagemarket.imaging.errors import ImageRejected\n"
         "try:\n    found = inspect(pathlib.Path(sys.argv[1])); print(found.width, found.height, end='|')\n"
         "except ImageRejected as error:\n    print(type(error).__name__, error.detail, end='|')\n"
         "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])\n"
@@ -326,7 +326,7 @@ def test_a_nested_exif_loop_ends(landscape: Path, tmp_path: Path) -> None:
     ("fields", "refusal"),
     [
         ({256: (4, [60_000]), 257: (4, [60_000])}, "60000 by 60000"),
-        ({322: (3, [65_520]), 323: (3, [65_520]), 324: (4, [8]), 325: (4, [100])}, "640 MB"),
+        ({322: (3, [65_520]), 323: (3, [65_520])}, "640 MB"),
         ({34675: (2, [65] * 9_000_000)}, "colour profile has 9 MB"),
         ({259: (3, [50_001])}, "method 50001"),
         ({259: (3, [6])}, "method 6"),
@@ -339,7 +339,8 @@ def test_a_nested_exif_loop_ends(landscape: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_tiff_that_lies_is_refused(tmp_path: Path, fields: dict[int, tuple[int, list[int]]], refusal: str) -> None:
-    write_tiff(tmp_path / "a.tif", np.full((80, 100, 3), 120, np.uint8), fields=fields)
+    tile = 16 if 322 in fields else None
+    write_tiff(tmp_path / "a.tif", np.full((80, 100, 3), 120, np.uint8), fields=fields, tile=tile)
     assert refusal in _refused(tmp_path / "a.tif").detail
 
 
