@@ -281,6 +281,8 @@ class Cloud:
 
     def environment(self) -> dict[str, str]:
         """The variables with which `aws`, boto3, `psql` and the product's command line reach the stack."""
+        from imagemarket.cli.stage import SETTINGS_OUTPUT  # half a second, which the other commands do without
+
         layout = self.layout
         ports = layout.ports()
         outputs = layout.outputs()
@@ -307,18 +309,9 @@ class Cloud:
         }
         if layout.uses_opensearch:
             named |= {"MARKET_KEYWORD_ENGINE": "opensearch", "MARKET_OPENSEARCH_ENDPOINT": url_of(ports["opensearch"])}
-        from_outputs = {
-            "MARKET_DATABASE_SECRET_ARN": "DatabaseSecretArn",
-            "MARKET_ORIGINALS_BUCKET": "OriginalsBucket",
-            "MARKET_WORK_BUCKET": "WorkBucket",
-            "MARKET_RENDITIONS_BUCKET": "RenditionsBucket",
-            "MARKET_INDEX_QUEUE_URL": "IndexQueueUrl",
-            "MARKET_NOTIFICATIONS_QUEUE_URL": "NotificationsQueueUrl",
-            "MARKET_WEBHOOKS_QUEUE_URL": "WebhooksQueueUrl",
-            "MARKET_STATE_MACHINE_ARN": "StateMachineArn",
-        }
-        named |= {name: outputs[output] for name, output in from_outputs.items() if output in outputs}
-        return aws_environment(layout) | named
+        told = json.loads(outputs.get(SETTINGS_OUTPUT, "{}"))
+        settings = {f"MARKET_{name.upper()}": value for name, value in told.items() if value}
+        return aws_environment(layout) | settings | named
 
     def post(self, path: str, body: dict[str, object]) -> tuple[int, dict[str, object]]:
         """POST JSON to the API through the front door: the status and the answer."""
