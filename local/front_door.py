@@ -41,7 +41,7 @@ API_IN_FLIGHT = 12
 """API calls at once. Each holds a function process, and two cores serve no more than these in good time."""
 STATUS_IN_FLIGHT = 6
 """Requests for an image's status at once, which may be held: they have a function of their own, which runs for no more
-(`status_api` in `cdk/stages.py`), and wait in none of the others' places."""
+(`Load.LONG_POLL` in `cdk/stages/local.py`), and wait in none of the others' places."""
 _STATUS = re.compile(rb"/v1/images/[^/]+/status/?")
 _API_QUEUE_SECONDS = 20.0
 BODY_SECONDS = 20.0

@@ -15,7 +15,7 @@ class Use:
     """One way of using a resource. Uses are added up: `originals.read(Folder.CLEAN) + queue.send()`."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Fields of `Settings` by name."""
+    """Fields of the rooms' settings by name."""
     permissions: tuple[iam.PolicyStatement, ...] = ()
     layers: tuple[str, ...] = ()
     """Folders of `layers/`."""
