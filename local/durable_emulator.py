@@ -41,15 +41,16 @@ def _keep_saving() -> None:
     home = _identity(folder)
     while True:
         began = time.monotonic()
-        if _identity(folder) != home:
-            # The clone was moved or removed. Whatever is written from here on would make its folder again.
-            logging.getLogger("saving").error("the folder that this emulator keeps its state in is gone; it ends")
-            os._exit(1)
         try:
             let_go()
         except Exception:  # it is another's; what is kept on disk is worth more
             logging.getLogger("memory").exception("what is not needed any more stays in memory")
-        save_all(app._build_persistence_save_dict())  # noqa: SLF001 - what its own shutdown saves
+        for service, state in app._build_persistence_save_dict().items():  # noqa: SLF001 - what its own shutdown saves
+            if _identity(folder) != home:
+                # The clone was moved or removed, and each save makes the folder again where there is none.
+                logging.getLogger("saving").error("the folder that this emulator keeps its state in is gone; it ends")
+                os._exit(1)
+            save_all({service: state})
         time.sleep(max(_EVERY_S, _REST_PER_WORK * (time.monotonic() - began)))
 
 
