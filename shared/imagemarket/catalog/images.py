@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from imagemarket.catalog.events import ImageListingChanged, ImageStatusChanged, Reason
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.platform import events
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from imagemarket.platform.database import Connection
 
 _PROCESSING = frozenset({ImageStatus.PROCESSING})
 _PUBLISHED = frozenset({ImageStatus.APPROVED, ImageStatus.PENDING_REVIEW})
@@ -54,7 +52,7 @@ class StatusChange:
 
 
 def change_status(
-    connection: Connection[Any],
+    connection: Connection,
     image_id: UUID,
     transition: Transition,
     to: ImageStatus,
@@ -138,7 +136,7 @@ def _column(name: str) -> tuple[Any, Any]:
     return sql.Identifier(name), sql.Placeholder(f"column_{name}")
 
 
-def publish_listing(connection: Connection[Any], image_id: UUID, version: int) -> None:
+def publish_listing(connection: Connection, image_id: UUID, version: int) -> None:
     """Publishes `ImageListingChanged`, with the request and the trace that the image began with."""
     origin = connection.execute(
         "SELECT request_id, trace_header FROM image_uploads WHERE image_id = %s", (image_id,)
@@ -146,7 +144,7 @@ def publish_listing(connection: Connection[Any], image_id: UUID, version: int) -
     events.publish(connection, ImageListingChanged(image_id=image_id, version=version), **(origin or {}))
 
 
-def renew(connection: Connection[Any], image_id: UUID, *, beyond: int = 0) -> int:
+def renew(connection: Connection, image_id: UUID, *, beyond: int = 0) -> int:
     """Gives the image's search document a version above `beyond` and has it written again; returns that version.
 
     An image that has no row any more is told of all the same, so that its document goes.
@@ -159,7 +157,7 @@ def renew(connection: Connection[Any], image_id: UUID, *, beyond: int = 0) -> in
     return version
 
 
-def renew_all_approved(connection: Connection[Any]) -> None:
+def renew_all_approved(connection: Connection) -> None:
     """Renews every approved image's search document, in two statements whatever their number."""
     connection.execute("UPDATE images SET version = version + 1 WHERE status = 'approved'")
     events.publish_all(

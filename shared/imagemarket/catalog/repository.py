@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from imagemarket.catalog.models import ImageType, LicenseType
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from imagemarket.platform.database import Connection
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class NewImage:
     """Where its original will lie."""
 
 
-def add(connection: Connection[Any], image: NewImage) -> None:
+def add(connection: Connection, image: NewImage) -> None:
     """Writes an announced image, with the tags and categories that its contributor gave it."""
     connection.execute(
         "INSERT INTO images (id, contributor_id, title, description, image_type, license_types, s3_original_key)"
@@ -55,7 +53,7 @@ def add(connection: Connection[Any], image: NewImage) -> None:
     )
 
 
-def pin_version(connection: Connection[Any], image_id: UUID, version: str) -> None:
+def pin_version(connection: Connection, image_id: UUID, version: str) -> None:
     """Decides which version of its original the image is made of; a reason that other bytes were to mend is void."""
     connection.execute(
         "UPDATE images SET object_version = %s, updated_at = now(), rejection = NULL WHERE id = %s",
@@ -63,17 +61,17 @@ def pin_version(connection: Connection[Any], image_id: UUID, version: str) -> No
     )
 
 
-def touch(connection: Connection[Any], image_id: UUID) -> None:
+def touch(connection: Connection, image_id: UUID) -> None:
     """The image has been heard of."""
     connection.execute("UPDATE images SET updated_at = now() WHERE id = %s", (image_id,))
 
 
-def remove_unsent(connection: Connection[Any], image_id: UUID) -> bool:
+def remove_unsent(connection: Connection, image_id: UUID) -> bool:
     """Removes an image whose original never came; False where it came meanwhile, or there is no such image."""
     return connection.execute("DELETE FROM images WHERE id = %s AND object_version IS NULL", (image_id,)).rowcount == 1
 
 
-def write_renditions(connection: Connection[Any], image_id: UUID, renditions: Sequence[Mapping[str, Any]]) -> None:
+def write_renditions(connection: Connection, image_id: UUID, renditions: Sequence[Mapping[str, Any]]) -> None:
     """Writes renditions by their columns kind, long_edge, format, width, height (pixels), bytes and key."""
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -86,7 +84,7 @@ def write_renditions(connection: Connection[Any], image_id: UUID, renditions: Se
 
 
 def add_model_words(
-    connection: Connection[Any], image_id: UUID, tags: Sequence[tuple[str, float]], categories: Sequence[str]
+    connection: Connection, image_id: UUID, tags: Sequence[tuple[str, float]], categories: Sequence[str]
 ) -> None:
     """Adds the tags, each with its confidence, and categories that a model found; what the contributor said stands."""
     with connection.cursor() as cursor:
@@ -103,7 +101,7 @@ def add_model_words(
 
 
 def write_embeddings(
-    connection: Connection[Any],
+    connection: Connection,
     model_version: str,
     vectors: Sequence[tuple[UUID, Sequence[float]]],
     *,
@@ -122,7 +120,7 @@ def write_embeddings(
         )
 
 
-def compare_vectors_of(connection: Connection[Any], model_version: str, *, unless_decided: bool = False) -> None:
+def compare_vectors_of(connection: Connection, model_version: str, *, unless_decided: bool = False) -> None:
     """Searches compare this model's vectors from now on; with `unless_decided` where none is in use yet."""
     connection.execute(
         "INSERT INTO model_in_use (version) VALUES (%s)"
@@ -135,7 +133,7 @@ def compare_vectors_of(connection: Connection[Any], model_version: str, *, unles
     )
 
 
-def forget_made(connection: Connection[Any], image_id: UUID) -> None:
+def forget_made(connection: Connection, image_id: UUID) -> None:
     """Takes away what processing made of an image; what its contributor said stays."""
     connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
     connection.execute("DELETE FROM image_renditions WHERE image_id = %s", (image_id,))
@@ -143,7 +141,7 @@ def forget_made(connection: Connection[Any], image_id: UUID) -> None:
     connection.execute("DELETE FROM image_categories WHERE image_id = %s AND source = 'ai'", (image_id,))
 
 
-def forget_shown(connection: Connection[Any], image_id: UUID) -> None:
+def forget_shown(connection: Connection, image_id: UUID) -> None:
     """Takes away what finding and showing an image needed; what licences need stays."""
     connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
     connection.execute("DELETE FROM image_renditions WHERE image_id = %s AND kind <> 'clean'", (image_id,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog import repository
@@ -12,14 +11,11 @@ from imagemarket.catalog.images import DELETE, RESTORE, TAKE_DOWN, Transition, c
 from imagemarket.catalog.keys import PUBLIC, Folder, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.platform.cdn import Cdn
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.telemetry import logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 _MAX_REASON = 1000
 
@@ -39,7 +35,7 @@ class Takedowns:
         renditions: ObjectStore,
         cdn: Cdn,
         relay: OutboxRelay,
-        forget: Callable[[Connection[Any], UUID], None],
+        forget: Callable[[Connection, UUID], None],
     ) -> None:
         """`forget` deletes, in the transaction that deletes the image, what another room keeps of it."""
         self._forget = forget

@@ -6,13 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imagemarket.catalog.settings import CatalogSettings
+from imagemarket.platform.database import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
     from uuid import UUID
-
-    from psycopg import Connection
 
     from imagemarket.catalog.takedowns import Takedowns
     from imagemarket.platform.cdn import Cdn
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 class CatalogRoom:
     """The catalogue's services."""
 
-    def __init__(self, resources: Resources, *, forget: Callable[[Connection[Any], UUID], None]) -> None:
+    def __init__(self, resources: Resources, *, forget: Callable[[Connection, UUID], None]) -> None:
         """`forget` deletes, in the transaction that deletes an image, what another room keeps of it."""
         self._resources = resources
         self._forget = forget

@@ -5,20 +5,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from imagemarket.identity.models import MAIL_TOKEN_LIFETIMES, MailPurpose
 from imagemarket.identity.ports import IdentityStore
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 MAILBOX = "regexp_replace(u.email, '\\+[^@]*@', '@')"
 """The address of a user `u` without what stands behind a plus, as the index `users_mailbox` has it."""
@@ -65,7 +61,7 @@ class AccountMailRequests:
         return len(rows)
 
 
-def take_request(connection: Connection[Row], request_id: UUID, now: datetime) -> Row | None:
+def take_request(connection: Connection, request_id: UUID, now: datetime) -> Row | None:
     """The purpose of a request for mail, and the id, email, email_confirmed_at and mailbox of its account, null where
     nobody has the address. It counts as handled once the transaction has ended; None where it was already."""
     row = connection.execute(

@@ -6,14 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from imagemarket.identity.models import Account, Credentials, MailPurpose, RefreshToken, Role
-from imagemarket.platform.database import Database, Row
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from imagemarket.platform.database import Connection, Database, Row
 
 _ADD = (
     "INSERT INTO refresh_tokens (token_sha256, family_id, user_id, issued_at, expires_at, parent_sha256)"
@@ -61,7 +58,7 @@ def _digest(network: str) -> bytes:
 
 
 class PostgresFamily:
-    def __init__(self, connection: Connection[Row], account: Account, presented: RefreshToken) -> None:
+    def __init__(self, connection: Connection, account: Account, presented: RefreshToken) -> None:
         self._connection = connection
         self._account = account
         self._presented = presented

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from imagemarket.ingestion.errors import TooManyOpenUploads, UploadAllowanceUsed
-from imagemarket.platform.database import Row
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from imagemarket.platform.database import Connection
 
 GIB = 1024**3
 
@@ -35,7 +31,7 @@ class UploadAllowance:
     open_uploads: int = 1000
     gib_a_day: int = 200
 
-    def take(self, connection: Connection[Row], account_id: UUID, size_bytes: int) -> None:
+    def take(self, connection: Connection, account_id: UUID, size_bytes: int) -> None:
         """Counts one more upload of `size_bytes` in the caller's transaction, which opens it. The account's other
         announcements wait until that has ended, so that no two find the same place free.
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.imaging.hashes import ODD_COLUMNS, ODD_ROWS, transposed
+from imagemarket.platform.database import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from psycopg import Connection
 
 PHASH_MAX_DISTANCE = 8
 """Two perceptual hashes this many bits apart or fewer (of 64), in any of the eight ways to lay a picture, may show
@@ -180,7 +180,7 @@ _LOOKALIKES = f"""
 """
 
 
-def claim(connection: Connection[Any], image_id: UUID, fingerprint: Fingerprint) -> Claim:
+def claim(connection: Connection, image_id: UUID, fingerprint: Fingerprint) -> Claim:
     """Enters the image among the live ones, unless one of them is made of the same file.
 
     Within the caller's transaction; claims take turns until it ends.
@@ -200,7 +200,7 @@ def claim(connection: Connection[Any], image_id: UUID, fingerprint: Fingerprint)
     return Claim(same_file=None, lookalikes=found)
 
 
-def lookalikes(connection: Connection[Any], image_id: UUID, phash: int) -> tuple[Lookalike, ...]:
+def lookalikes(connection: Connection, image_id: UUID, phash: int) -> tuple[Lookalike, ...]:
     """The other live images whose hash is near that of the picture in any of the eight ways to lay it."""
     # Starting parallel workers takes longer than the search.
     connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
@@ -211,7 +211,7 @@ def lookalikes(connection: Connection[Any], image_id: UUID, phash: int) -> tuple
 
 
 def published_meanwhile(
-    connection: Connection[Any], image_id: UUID, phash: int, compared: Iterable[UUID]
+    connection: Connection, image_id: UUID, phash: int, compared: Iterable[UUID]
 ) -> tuple[Lookalike, ...]:
     """The published lookalikes beside those that the picture was compared with.
 
@@ -227,12 +227,12 @@ def published_meanwhile(
     return tuple(others[row["id"]] for row in rows)
 
 
-def forget(connection: Connection[Any], image_id: UUID) -> None:
+def forget(connection: Connection, image_id: UUID) -> None:
     """Takes the image out of the live ones."""
     connection.execute("DELETE FROM image_fingerprints WHERE image_id = %s", (image_id,))
 
 
-def keep(connection: Connection[Any], image_id: UUID, evidence: list[Evidence]) -> None:
+def keep(connection: Connection, image_id: UUID, evidence: list[Evidence]) -> None:
     """Keeps why the image is refused or held, for whoever decides; again is once."""
     with connection.cursor() as cursor:
         cursor.executemany(

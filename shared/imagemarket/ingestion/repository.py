@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog.repository import touch
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from imagemarket.ingestion.models import IngestionJob
 
 _UPLOAD = (
@@ -40,7 +38,7 @@ class NewUpload:
     trace_header: str | None
 
 
-def add(connection: Connection[Row], upload: NewUpload) -> None:
+def add(connection: Connection, upload: NewUpload) -> None:
     """Writes the upload of an image that was added in the same transaction."""
     connection.execute(
         "INSERT INTO uploads (image_id, filename, content_type, announced_bytes, announced_sha256, multipart_id,"
@@ -59,7 +57,7 @@ def add(connection: Connection[Row], upload: NewUpload) -> None:
 
 
 def lock(
-    connection: Connection[Row], image_id: UUID, *, contributor_id: UUID | None = None, key: str | None = None
+    connection: Connection, image_id: UUID, *, contributor_id: UUID | None = None, key: str | None = None
 ) -> Row | None:
     """The rows of an image and its upload, locked until the transaction ends, and when that `began`; None where there
     is none of this contributor, or with this key of an original."""
@@ -87,7 +85,7 @@ def announced(database: Database, image_id: UUID) -> Row | None:
 
 
 def wait_for_other_bytes(
-    connection: Connection[Row],
+    connection: Connection,
     image_id: UUID,
     *,
     refused_version: str,
@@ -121,7 +119,7 @@ def next_run(database: Database, job: IngestionJob) -> bool:
         return True
 
 
-def next_requested_run(connection: Connection[Row], image_id: UUID, *, trace_header: str | None = None) -> None:
+def next_requested_run(connection: Connection, image_id: UUID, *, trace_header: str | None = None) -> None:
     """Numbers a run that somebody asked for, in the trace of the request if one is given: replays are counted anew."""
     connection.execute(
         "UPDATE uploads SET run = run + 1, replays = 0, trace_header = coalesce(%s, trace_header) WHERE image_id = %s",
@@ -129,7 +127,7 @@ def next_requested_run(connection: Connection[Row], image_id: UUID, *, trace_hea
     )
 
 
-def write_suggestions(connection: Connection[Row], image_id: UUID, suggestions: dict[str, Any] | None) -> None:
+def write_suggestions(connection: Connection, image_id: UUID, suggestions: dict[str, Any] | None) -> None:
     """Keeps what the file says of itself, for its contributor."""
     from psycopg.types.json import Jsonb
 
@@ -204,7 +202,7 @@ def progress(database: Database, image_id: UUID, *, contributor_id: UUID | None)
 
 
 def claim_step(
-    connection: Connection[Row], job: IngestionJob, step: str, *, open_in: Sequence[str], lease_seconds: int
+    connection: Connection, job: IngestionJob, step: str, *, open_in: Sequence[str], lease_seconds: int
 ) -> int | None:
     """The number of the claim on a step, leased for so long; None where the step is not to be done, or not now."""
     claimed = connection.execute(
@@ -228,7 +226,7 @@ def claim_step(
     return None if claimed is None else claimed["attempts"]
 
 
-def unclaimed_step(connection: Connection[Row], job: IngestionJob, step: str, *, open_in: Sequence[str]) -> Row | None:
+def unclaimed_step(connection: Connection, job: IngestionJob, step: str, *, open_in: Sequence[str]) -> Row | None:
     """Why a step could not be claimed: whether the image is still `ours`, whether the step is `done`, its `output`."""
     return connection.execute(
         """
@@ -252,6 +250,6 @@ def _of_job(job: IngestionJob, step: str, open_in: Sequence[str]) -> dict[str, A
     }
 
 
-def delete_steps(connection: Connection[Row], image_id: UUID, *, but: str | None = None) -> None:
+def delete_steps(connection: Connection, image_id: UUID, *, but: str | None = None) -> None:
     """Forgets what the steps of earlier runs found, but for the record of one step."""
     connection.execute("DELETE FROM processing_steps WHERE image_id = %s AND step IS DISTINCT FROM %s", (image_id, but))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from imagemarket.catalog.errors import ImageNotFound
@@ -21,14 +20,11 @@ from imagemarket.ingestion.models import (
 )
 from imagemarket.ingestion.originals import keep_original
 from imagemarket.ingestion.uploads import Uploads
-from imagemarket.platform.database import Row
+from imagemarket.platform.database import Connection, Row
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, NotFound
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import current_trace_header, logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 BYTES_AT_FAULT = {OriginalMismatch.slug, UnreadableImage.slug, ImageNotProcessable.slug}
 """Rejections that other bytes of the same picture can mend: it was cut short, is not the file that was meant, or is
@@ -61,7 +57,7 @@ class Retries:
         """
         made: list[tuple[RetryTicket, IngestionJob | None]] = []
 
-        def work(connection: Connection[Row]) -> dict[str, object]:
+        def work(connection: Connection) -> dict[str, object]:
             ticket, job, run = self._again(connection, contributor_id, image_id, request)
             made.append((ticket, job))
             return {"image_id": str(image_id), "run": run}  # a form is signed anew: the first lasts for an hour
@@ -104,7 +100,7 @@ class Retries:
             logger.warning("the sweeper starts it", image_id=str(job.image_id))
 
     def _again(
-        self, connection: Connection[Row], contributor_id: UUID, image_id: UUID, request: RetryRequest
+        self, connection: Connection, contributor_id: UUID, image_id: UUID, request: RetryRequest
     ) -> tuple[RetryTicket, IngestionJob | None, int]:
         """The ticket, what is to be started now, and the number of the run."""
         image = self._may_be_tried_again(connection, contributor_id, image_id)
@@ -150,7 +146,7 @@ class Retries:
         )
 
     @staticmethod
-    def _retried(connection: Connection[Row], contributor_id: UUID, image: Row, columns: dict[str, object]) -> None:
+    def _retried(connection: Connection, contributor_id: UUID, image: Row, columns: dict[str, object]) -> None:
         change = change_status(
             connection,
             image["id"],
@@ -164,7 +160,7 @@ class Retries:
         repository.next_requested_run(connection, image["id"], trace_header=current_trace_header())
 
     @staticmethod
-    def _may_be_tried_again(connection: Connection[Row], contributor_id: UUID, image_id: UUID) -> Row:
+    def _may_be_tried_again(connection: Connection, contributor_id: UUID, image_id: UUID) -> Row:
         image = repository.lock(connection, image_id, contributor_id=contributor_id)
         if image is None:
             raise ImageNotFound("None of your images has this id.")

@@ -26,15 +26,13 @@ from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, S
 from imagemarket.ingestion.originals import let_original_expire, real_version
 from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database
 from imagemarket.platform.errors import DependencyUnavailable, error_classes
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.telemetry import count, logger
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
     from imagemarket.imaging.confinement import Inspector
     from imagemarket.imaging.models import Inspection, Rendition
     from imagemarket.imaging.rights import Rights
@@ -421,7 +419,7 @@ def _columns(facts: StepOutput, analysis: Any, model_version: str) -> dict[str, 
 
 
 def _write_details(
-    connection: Connection[Row],
+    connection: Connection,
     image_id: UUID,
     stored: list[dict[str, Any]],
     analysis: Any,
@@ -568,13 +566,13 @@ class CompensateImage:
         return ended, image["began"]
 
 
-def _forget(connection: Connection[Row], image_id: UUID) -> None:
+def _forget(connection: Connection, image_id: UUID) -> None:
     """Takes the rows away that the steps wrote; what the contributor said stays."""
     duplicates.forget(connection, image_id)
     catalog.forget_made(connection, image_id)
 
 
-def forget_deleted(connection: Connection[Row], image_id: UUID) -> None:
+def forget_deleted(connection: Connection, image_id: UUID) -> None:
     """Deletes what ingestion keeps of an image that is deleted: its fingerprint, so that the same picture may be
     uploaded again, and who made it, as its file has it."""
     duplicates.forget(connection, image_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from imagemarket.catalog.keys import image_of_original
@@ -10,13 +10,10 @@ from imagemarket.catalog.repository import pin_version
 from imagemarket.ingestion import repository
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import InvalidRequest, NotFound
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import annotate, count, logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 Outcome = Literal["started", "ignored", "discarded"]
 """`discarded`: the bytes belong to no image any more, and were deleted."""
@@ -85,7 +82,7 @@ class IngestionStarter:
         # "null" is S3's own name for the version of an object in a bucket without versioning.
         return self._originals.head(key).version_id or "null"
 
-    def _pin(self, connection: Connection[Row], row: Row) -> str | None:
+    def _pin(self, connection: Connection, row: Row) -> str | None:
         """Decides on the version that is current; None where that is the one that was refused."""
         version = self._current(row["s3_original_key"])
         if version == row["refused_version"]:

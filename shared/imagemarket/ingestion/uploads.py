@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from imagemarket.catalog import repository as catalog
@@ -25,16 +24,12 @@ from imagemarket.ingestion.models import (
     UploadRequest,
     UploadTicket,
 )
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import Conflict, NotFound
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import annotate, count, current_request_id, current_trace_header
-
-if TYPE_CHECKING:
-    from psycopg import Connection
-
 
 _ABORTED = "The multipart upload was aborted"
 
@@ -66,7 +61,7 @@ class Uploads:
         """
         made: list[UploadTicket] = []
 
-        def work(connection: Connection[Row]) -> dict[str, object]:
+        def work(connection: Connection) -> dict[str, object]:
             made.append(self._create(connection, contributor_id, request))
             return {"image_id": str(made[-1].image_id)}  # the form is signed anew: the first lasts for an hour
 
@@ -82,7 +77,7 @@ class Uploads:
         count("UploadsAnnounced")
         return ticket
 
-    def _create(self, connection: Connection[Row], contributor_id: UUID, request: UploadRequest) -> UploadTicket:
+    def _create(self, connection: Connection, contributor_id: UUID, request: UploadRequest) -> UploadTicket:
         self.allowance.take(connection, contributor_id, request.size_bytes)
         image_id = new_id()
         key = original_key(contributor_id, image_id, request.extension)
@@ -292,7 +287,7 @@ def _arrived(status: str) -> Conflict:
     return Conflict(f"The upload has arrived already, and the image {stands}.")
 
 
-def refuse_again(connection: Connection[Row], image_id: UUID, *, actor: str) -> None:
+def refuse_again(connection: Connection, image_id: UUID, *, actor: str) -> None:
     """The other bytes that a refused image waited for do not come: it is refused for the reason it was."""
     waits = repository.lock(connection, image_id)
     if waits is not None and waits["object_version"] is None and waits["refused_version"] is not None:

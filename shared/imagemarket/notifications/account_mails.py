@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from imagemarket.identity.mails import MAILBOX, take_request
@@ -15,11 +15,8 @@ from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_writte
 from imagemarket.notifications.messages import request_and_page
 from imagemarket.notifications.ports import Mail, Mailer
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Database
+from imagemarket.platform.database import Connection, Database
 from imagemarket.platform.telemetry import count, logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 TokenPurpose = Literal["confirm_email", "reset_password"]
 UNCONFIRMED_PER_DAY = {"confirm_email": 3, "reset_password": 1, "password_changed": 1}
@@ -90,7 +87,7 @@ class AccountMails:
         logger.info("an account's mail was sent", account_id=str(row["id"]), purpose=row["purpose"])
 
 
-def _mailbox_is_full(connection: Connection[Any], mailbox: str, now: datetime) -> bool:
+def _mailbox_is_full(connection: Connection, mailbox: str, now: datetime) -> bool:
     one_mail_at_a_time(connection, mailbox)
     found = connection.execute(
         "SELECT count(*) AS sent FROM users u JOIN mails_sent s ON s.user_id = u.id"

@@ -18,7 +18,7 @@ import json
 import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from imagemarket.notifications.events import NotificationAdded
@@ -34,13 +34,10 @@ from imagemarket.notifications.sender import Answer, WebhookSender
 from imagemarket.notifications.signing import signed_headers
 from imagemarket.platform import events
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import annotate, count, duration, logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 MAX_DELAY_SECONDS = 900
 """The longest that SQS keeps a message back."""
@@ -361,7 +358,7 @@ class WebhookWorker:
                 )
             return leased
 
-    def _begin(self, connection: Connection[Row], leased: Row, now: datetime) -> int | None:
+    def _begin(self, connection: Connection, leased: Row, now: datetime) -> int | None:
         """Writes the attempt down before it is made, and when the next would be due if it breaks off; its number."""
         connection.execute(
             "UPDATE webhook_attempts SET error = 'the attempt broke off'"
@@ -439,14 +436,14 @@ class WebhookWorker:
         self._deliveries.wake_challenges()
         self._deliveries.wake_slow()
 
-    def _end(self, connection: Connection[Row], leased: Row, status: str, now: datetime) -> None:
+    def _end(self, connection: Connection, leased: Row, status: str, now: datetime) -> None:
         connection.execute(
             "UPDATE webhook_deliveries SET status = %s, finished_at = %s, leased_until = NULL"
             " WHERE id = %s AND status = 'pending' AND attempts = %s",
             (status, now, leased["id"], leased["attempts"]),
         )
 
-    def _blame(self, connection: Connection[Row], leased: Row, answer: Answer, now: datetime) -> None:
+    def _blame(self, connection: Connection, leased: Row, answer: Answer, now: datetime) -> None:
         """Remembers since when nothing came through; lets a webhook that does not answer rest, the longer the oftener;
         disables one that is gone or has failed for days."""
         row = connection.execute(
@@ -470,7 +467,7 @@ class WebhookWorker:
         elif now - row["failing_since"] >= DISABLED_AFTER:
             self._disable(connection, leased, f"every delivery failed for {DISABLED_AFTER.days} days", now)
 
-    def _disable(self, connection: Connection[Row], leased: Row, because: str, now: datetime) -> None:
+    def _disable(self, connection: Connection, leased: Row, because: str, now: datetime) -> None:
         from psycopg.types.json import Jsonb
 
         connection.execute(
@@ -501,7 +498,7 @@ def _found_by(delivery: Row) -> None:
     annotate(image_id=str(delivery["image_id"]), request_id=delivery["request_id"])
 
 
-def _lock_webhooks_beside(connection: Connection[Row], webhook_id: UUID) -> None:
+def _lock_webhooks_beside(connection: Connection, webhook_id: UUID) -> None:
     """All of the account's webhooks: side by side, two workers would both find a place that is free."""
     connection.execute(
         "SELECT id FROM webhook_endpoints WHERE account_id ="
@@ -510,12 +507,12 @@ def _lock_webhooks_beside(connection: Connection[Row], webhook_id: UUID) -> None
     )
 
 
-def _lock_shared_places(connection: Connection[Row]) -> None:
+def _lock_shared_places(connection: Connection) -> None:
     """Before any webhook is locked: who has them goes on to those of whatever account has its turn."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('shared webhook places'))")
 
 
-def _take_place(connection: Connection[Row], account_id: UUID, now: datetime, *, challenge: bool) -> UUID:
+def _take_place(connection: Connection, account_id: UUID, now: datetime, *, challenge: bool) -> UUID:
     """A place of the account, until it is given back or whoever took it must have died."""
     call = new_id()
     connection.execute("DELETE FROM webhook_calls WHERE account_id = %s AND leased_until < %s", (account_id, now))
@@ -526,7 +523,7 @@ def _take_place(connection: Connection[Row], account_id: UUID, now: datetime, *,
     return call
 
 
-def _remember_how_quick(connection: Connection[Row], call: UUID, answer: Answer, now: datetime) -> bool:
+def _remember_how_quick(connection: Connection, call: UUID, answer: Answer, now: datetime) -> bool:
     """Whether the account of a call that ended is a slow one, if need be from now on."""
     if timedelta(milliseconds=answer.milliseconds) > QUICK:
         connection.execute(
@@ -543,7 +540,7 @@ def _remember_how_quick(connection: Connection[Row], call: UUID, answer: Answer,
     return row is not None
 
 
-def _give_place_back(connection: Connection[Row], call: UUID) -> None:
+def _give_place_back(connection: Connection, call: UUID) -> None:
     connection.execute("DELETE FROM webhook_calls WHERE id = %s", (call,))
 
 

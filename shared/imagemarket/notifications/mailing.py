@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.notifications.ports import Mail, Mailer, UndeliverableMail
+from imagemarket.platform.database import Connection
 from imagemarket.platform.telemetry import count, logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 _TURN = "20s"
 """Longer than one mail takes by the time limits of the client that `NotificationsRoom` makes."""
@@ -29,7 +26,7 @@ def sent_or_written_off(mailer: Mailer, mail: Mail, account_id: UUID) -> bool:
     return True
 
 
-def one_mail_at_a_time(connection: Connection[Any], to: UUID | str) -> None:
+def one_mail_at_a_time(connection: Connection, to: UUID | str) -> None:
     """Waits until no other worker sends a mail to the account or mailbox, and keeps others waiting until the
     transaction ends, so that the limits hold and none is sent twice. Not by a lock on the account's row, which a
     sign-in needs: the mail service may be slow.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from imagemarket.catalog.events import ImageStatusChanged
@@ -26,12 +26,9 @@ from imagemarket.notifications.models import (
 )
 from imagemarket.notifications.ports import Mailer
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import count, logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 _AT_ONCE = 500
 
@@ -206,7 +203,7 @@ class Digests:
         return len(rows)
 
 
-def fan_out(connection: Connection[Row], notification: Row) -> None:
+def fan_out(connection: Connection, notification: Row) -> None:
     """Makes a delivery for each active webhook that wants news of an image, within the caller's transaction."""
     connection.execute(
         "INSERT INTO webhook_deliveries (endpoint_id, notification_id, image_id)"

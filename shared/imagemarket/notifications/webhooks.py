@@ -6,7 +6,7 @@ import hmac
 import math
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from imagemarket.notifications.delivery import Deliveries
@@ -30,14 +30,11 @@ from imagemarket.notifications.models import (
 from imagemarket.notifications.signing import new_secret
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest, NotFound, TooManyRequests
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import logger
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 _LOGGED_ATTEMPTS = 20
 _COLUMNS = (
@@ -75,7 +72,7 @@ class Webhooks:
         self._rules.parse(request.url)
         secret: str | None = None
 
-        def work(connection: Connection[Row]) -> dict[str, Any]:
+        def work(connection: Connection) -> dict[str, Any]:
             nonlocal secret
             # one account's requests side by side take turns, so that the limit holds
             connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
@@ -111,7 +108,7 @@ class Webhooks:
             raise Conflict("The webhook that this Idempotency-Key made was deleted; send a new key.") from None
         return NewWebhook.model_validate({**view.model_dump(), "secret": secret})
 
-    def _request_challenge(self, connection: Connection[Row], account_id: UUID, webhook_id: UUID) -> None:
+    def _request_challenge(self, connection: Connection, account_id: UUID, webhook_id: UUID) -> None:
         """Makes a new challenge, to be sent after the commit. Raises `TooManyRequests`."""
         now, hour = self._clock.now(), timedelta(hours=1)
         found = connection.execute(
@@ -255,7 +252,7 @@ class Webhooks:
         """
         secret: str | None = None
 
-        def work(connection: Connection[Row]) -> dict[str, Any]:
+        def work(connection: Connection) -> dict[str, Any]:
             nonlocal secret
             until = self._clock.now() + OLD_SECRET_VALID_FOR
             row = _found(

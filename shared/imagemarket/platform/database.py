@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, cast
 
 from imagemarket.platform.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    import psycopg
     from psycopg_pool import ConnectionPool
 
 Row = dict[str, Any]
+Connection: TypeAlias = "psycopg.Connection[Row]"
+"""One that a `Database` hands out; the driver itself is imported when the first is asked for."""
 
 _PING_AFTER_IDLE_SECONDS = 15.0
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -80,22 +82,22 @@ class Database:
         self._statement_timeout_ms = statement_timeout_ms
         self._max_connections = max_connections
         self._application_name = application_name
-        self._pool: ConnectionPool[Connection[Row]] | None = None
+        self._pool: ConnectionPool[Connection] | None = None
         self._last_used: dict[int, float] = {}
         self._opening = threading.Lock()
 
-    def _open(self) -> ConnectionPool[Connection[Row]]:
+    def _open(self) -> ConnectionPool[Connection]:
         with self._opening:  # a search asks for its first connections side by side
             return self._pool or self._open_pool()
 
-    def _open_pool(self) -> ConnectionPool[Connection[Row]]:
-        from psycopg import Connection
+    def _open_pool(self) -> ConnectionPool[Connection]:
+        import psycopg
         from psycopg.rows import dict_row
         from psycopg_pool import ConnectionPool
 
         self._pool = ConnectionPool(
             self._dsn(),
-            connection_class=cast("type[Connection[Row]]", Connection),
+            connection_class=cast("type[Connection]", psycopg.Connection),
             kwargs={
                 "row_factory": dict_row,
                 "application_name": self._application_name,
@@ -117,14 +119,14 @@ class Database:
         atexit.register(self._pool.close)  # from Python 3.13 on its threads cannot be waited for after this
         return self._pool
 
-    def _ping_if_idle(self, connection: Connection[Row]) -> None:
+    def _ping_if_idle(self, connection: Connection) -> None:
         idle_since = self._last_used.get(id(connection))
         if idle_since is None or time.monotonic() - idle_since > _PING_AFTER_IDLE_SECONDS:
             from psycopg_pool import ConnectionPool
 
             ConnectionPool.check_connection(cast("Any", connection))
 
-    def transaction(self) -> AbstractContextManager[Connection[Row]]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """A connection in a transaction: committed at the end, rolled back on any exception.
 
         Raises `DependencyUnavailable` when the database cannot be reached, breaks off, or a
@@ -132,14 +134,14 @@ class Database:
         """
         return self._connected(autocommit=False)
 
-    def session(self) -> AbstractContextManager[Connection[Row]]:
+    def session(self) -> AbstractContextManager[Connection]:
         """A connection on which every statement is a transaction of its own, and every pipeline one: what a statement
         sets for its transaction holds for those behind it. Spares the round trips of BEGIN and COMMIT; raises as
         `transaction` does."""
         return self._connected(autocommit=True)
 
     @contextmanager
-    def _connected(self, *, autocommit: bool) -> Iterator[Connection[Row]]:
+    def _connected(self, *, autocommit: bool) -> Iterator[Connection]:
         from psycopg import OperationalError
         from psycopg.errors import DeadlockDetected, QueryCanceled, SerializationFailure
         from psycopg_pool import PoolTimeout

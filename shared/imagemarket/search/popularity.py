@@ -10,13 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.catalog.images import publish_listing
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from imagemarket.platform.database import Connection
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HALF_LIFE_DAYS = 14
@@ -44,7 +41,7 @@ def with_looks(popularity: float, number: int, at: datetime) -> float:
     return most + math.log2(1 + 2 ** (least - most))
 
 
-def count_looks(connection: Connection[Any], seen: Iterable[tuple[UUID, date, str]], now: datetime) -> int:
+def count_looks(connection: Connection, seen: Iterable[tuple[UUID, date, str]], now: datetime) -> int:
     """Counts looks at pictures, each by whom (`Visitors`) and on which day; returns how many were new. What is told
     again counts once, and a picture that is not approved does not count."""
     distinct = sorted(set(seen))
@@ -67,7 +64,7 @@ def count_looks(connection: Connection[Any], seen: Iterable[tuple[UUID, date, st
     return len(rows)
 
 
-def _add(connection: Connection[Any], image_id: UUID, number: int, now: datetime) -> None:
+def _add(connection: Connection, image_id: UUID, number: int, now: datetime) -> None:
     connection.execute("INSERT INTO image_popularity (image_id) VALUES (%s) ON CONFLICT DO NOTHING", (image_id,))
     row = connection.execute(
         "SELECT p.popularity, p.indexed, i.version FROM image_popularity p JOIN images i ON i.id = p.image_id"

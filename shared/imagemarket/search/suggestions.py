@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from imagemarket.platform.database import Database
+from imagemarket.platform.database import Connection, Database
 from imagemarket.platform.resilience import Dependency, DependencyError
 from imagemarket.platform.text import without_invisible
 from imagemarket.search.document import Removal, SearchDocument
@@ -22,9 +22,6 @@ from imagemarket.search.query.confidential import confidential
 from imagemarket.search.query.offence import offends
 from imagemarket.search.query.spelling import Speller, english_words, words_of
 from imagemarket.search.query.words import alike, folded, other_spellings
-
-if TYPE_CHECKING:
-    from psycopg import Connection
 
 MOST_SUGGESTIONS = 20
 OFTEN = 5
@@ -243,7 +240,7 @@ def _words(document: SearchDocument) -> set[str]:
     return {word for word in words_of(text) if len(word) in _WORD_LETTERS}
 
 
-def _lock(connection: Connection[Any], image_ids: list[UUID]) -> dict[UUID, tuple[int, list[str], list[str]]]:
+def _lock(connection: Connection, image_ids: list[UUID]) -> dict[UUID, tuple[int, list[str], list[str]]]:
     """What the images added so far, each row locked; those never seen get a row."""
     connection.execute(
         "INSERT INTO suggestion_sources (image_id, version, phrases, words)"
@@ -259,7 +256,7 @@ def _lock(connection: Connection[Any], image_ids: list[UUID]) -> dict[UUID, tupl
     return {row["image_id"]: (row["version"], row["phrases"], row["words"]) for row in rows}
 
 
-def _add(connection: Connection[Any], phrases: Counter[str], words: Counter[str], shown: Mapping[str, str]) -> None:
+def _add(connection: Connection, phrases: Counter[str], words: Counter[str], shown: Mapping[str, str]) -> None:
     phrases = Counter({phrase: change for phrase, change in phrases.items() if change})
     words = Counter({word: change for word, change in words.items() if change})
     if phrases:

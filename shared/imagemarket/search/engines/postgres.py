@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from uuid import UUID
 
-from imagemarket.platform.database import Database, Row
+from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.ports import Hit, QueryRefused
@@ -23,7 +23,6 @@ from imagemarket.search.query.syntax import Words, read
 from imagemarket.search.request import MAX_RESULTS, Filters, Sort
 
 if TYPE_CHECKING:
-    from psycopg import Connection
     from pydantic import TypeAdapter
 
 EXACT_UP_TO, WIDE_EXACT_UP_TO = 10_000, 3_000
@@ -159,9 +158,7 @@ class PostgresSearch:
             )
 
     @staticmethod
-    def _circle(
-        connection: Connection[Row], condition: str, parameters: dict[str, Any], score: str, seed: int
-    ) -> list[Hit]:
+    def _circle(connection: Connection, condition: str, parameters: dict[str, Any], score: str, seed: int) -> list[Hit]:
         """The `MAX_RESULTS` documents that follow the seed's beginning on the circle."""
         half = (
             f"SELECT image_id, {score} AS score, place, place < %(beginning)s AS again FROM search_documents d"
@@ -233,7 +230,7 @@ class PostgresSearch:
 
     @staticmethod
     def _matching(
-        connection: Connection[Row], text: str | Words, condition: str, parameters: dict[str, Any]
+        connection: Connection, text: str | Words, condition: str, parameters: dict[str, Any]
     ) -> tuple[str, str]:
         """SQL of what matches a text, and of its score: all its words, or any of them when nothing has them all. Adds
         its values to the `parameters` of the filters' `condition`."""
@@ -312,7 +309,7 @@ class PostgresSearch:
             )
 
     @staticmethod
-    def _expected(connection: Connection[Row], condition: str, parameters: dict[str, Any]) -> float:
+    def _expected(connection: Connection, condition: str, parameters: dict[str, Any]) -> float:
         """How many the planner expects to pass the filters; counting them would take longer than most answers. It
         decides which way is tried first, and never what is found."""
         sql = f"EXPLAIN (FORMAT JSON) SELECT FROM search_documents d WHERE {condition}"
@@ -321,9 +318,7 @@ class PostgresSearch:
         return row["QUERY PLAN"][0]["Plan"]["Plan Rows"]
 
     @staticmethod
-    def _walk(
-        connection: Connection[Row], condition: str, parameters: dict[str, Any], limit: int, steps: int
-    ) -> list[Hit]:
+    def _walk(connection: Connection, condition: str, parameters: dict[str, Any], limit: int, steps: int) -> list[Hit]:
         breadth = min(max(_LEAST_BREADTH, round(_BREADTH_FOR_EACH * limit)), _EF_SEARCH_LIMIT)
         return _hits(
             connection,
@@ -403,7 +398,7 @@ def _asking() -> Iterator[None]:
 _BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true)"
 
 
-def _hits(connection: Connection[Row], sql: str, parameters: dict[str, Any], before: str = _BY_INDEX) -> list[Hit]:
+def _hits(connection: Connection, sql: str, parameters: dict[str, Any], before: str = _BY_INDEX) -> list[Hit]:
     """What a statement finds, in its order, after `before`, which goes in the same round trip and transaction.
 
     It comes as two arrays in binary form: reading a thousand rows costs several times as much. Arrays are made in the

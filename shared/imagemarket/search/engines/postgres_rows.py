@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from imagemarket.platform.database import Row
+from imagemarket.platform.database import Connection
 from imagemarket.search.document import SearchDocument
 from imagemarket.search.engines.colours import cells_of
 from imagemarket.search.engines.postgres_query import exact_lexeme
@@ -16,7 +16,6 @@ from imagemarket.search.engines.shuffle import place_of
 from imagemarket.search.query.words import searchable
 
 if TYPE_CHECKING:
-    from psycopg import Connection
     from psycopg.adapt import Dumper
 
 _GAP = "'.':2"
@@ -143,7 +142,7 @@ class Vector:
     values: Sequence[float]
 
 
-def register_vectors(connection: Connection[Row]) -> None:
+def register_vectors(connection: Connection) -> None:
     """Lets the connection send `Vector` in pgvector's binary form: writing 768 numbers out costs 20 times as much."""
     connection.adapters.register_dumper(Vector, _vector_dumper())
 
