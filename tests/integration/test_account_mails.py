@@ -14,7 +14,7 @@ import pytest
 
 from imagemarket.identity.errors import InvalidMailToken
 from imagemarket.identity.mails import AccountMailRequests, MailTokens
-from imagemarket.identity.postgres import PostgresIdentityStore
+from imagemarket.identity.repository import PostgresIdentityStore
 from imagemarket.notifications.account_mails import MAILBOX_PER_DAY, PER_DAY, PER_HOUR, AccountMails
 from imagemarket.notifications.files import FileMailer
 from imagemarket.notifications.ports import Mail

@@ -10,7 +10,7 @@ from imagemarket.identity.attempts import STRANGERS_PER_ACCOUNT, neighbourhood_o
 from imagemarket.identity.errors import EmailTaken, InvalidCredentials, InvalidRefreshToken
 from imagemarket.identity.memory import MemoryIdentityStore
 from imagemarket.identity.ports import IdentityStore
-from imagemarket.identity.postgres import PostgresIdentityStore
+from imagemarket.identity.repository import PostgresIdentityStore
 from imagemarket.identity.service import MAX_LIVE_IN_FAMILY, REFRESH_GRACE
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import TooManyRequests

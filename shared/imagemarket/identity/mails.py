@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
+from imagemarket.identity import repository
 from imagemarket.identity.models import MAIL_TOKEN_LIFETIMES, MailPurpose
 from imagemarket.identity.ports import IdentityStore
 from imagemarket.platform.clock import Clock
-from imagemarket.platform.database import Connection, Database, Row
+from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import logger
-
-MAILBOX = "regexp_replace(u.email, '\\+[^@]*@', '@')"
-"""The address of a user `u` without what stands behind a plus, as the index `users_mailbox` has it."""
 
 _TOKEN_BYTES = 32
 _AT_ONCE = 500
@@ -37,11 +35,7 @@ class AccountMailRequests:
         the answer nor its time tells."""
         request_id = new_id()
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO account_mails (id, user_id, purpose, requested_at)"
-                " VALUES (%s, (SELECT id FROM users WHERE email = %s), %s, %s)",
-                (request_id, email, purpose, self._clock.now()),
-            )
+            repository.add_mail_request(connection, request_id, purpose, email, self._clock.now())
         try:
             self._queue.send([{"account_mail_id": str(request_id)}])
         except DependencyUnavailable:
@@ -52,27 +46,11 @@ class AccountMailRequests:
         """Wakes the sender for what has waited for half a minute and up to a day, after which nobody waits for the
         mail any more; how many that was."""
         now = self._clock.now()
-        rows = self._database.fetch_all(
-            "SELECT id FROM account_mails WHERE handled_at IS NULL AND requested_at BETWEEN %s AND %s"
-            f" ORDER BY requested_at LIMIT {_AT_ONCE}",
-            (now - _MADE_UP_FOR_UNTIL, now - _MADE_UP_FOR_AFTER),
+        waiting = repository.waiting_mail_requests(
+            self._database, since=now - _MADE_UP_FOR_UNTIL, until=now - _MADE_UP_FOR_AFTER, limit=_AT_ONCE
         )
-        self._queue.send([{"account_mail_id": str(row["id"])} for row in rows])
-        return len(rows)
-
-
-def take_request(connection: Connection, request_id: UUID, now: datetime) -> Row | None:
-    """The purpose of a request for mail, and the id, email, email_confirmed_at and mailbox of its account, null where
-    nobody has the address. It counts as handled once the transaction has ended; None where it was already."""
-    row = connection.execute(
-        f"SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at, {MAILBOX} AS mailbox"
-        " FROM account_mails m LEFT JOIN users u ON u.id = m.user_id"
-        " WHERE m.id = %s AND m.handled_at IS NULL FOR UPDATE OF m",
-        (request_id,),
-    ).fetchone()
-    if row is not None:
-        connection.execute("UPDATE account_mails SET handled_at = %s WHERE id = %s", (now, request_id))
-    return row
+        self._queue.send([{"account_mail_id": str(request_id)} for request_id in waiting])
+        return len(waiting)
 
 
 class MailTokens:

@@ -10,7 +10,7 @@ from imagemarket.identity.settings import IdentitySettings
 if TYPE_CHECKING:
     from imagemarket.identity.directory import AccountDirectory
     from imagemarket.identity.mails import AccountMailRequests, MailTokens
-    from imagemarket.identity.postgres import PostgresIdentityStore
+    from imagemarket.identity.repository import PostgresIdentityStore
     from imagemarket.identity.service import Identity
     from imagemarket.identity.signing_keys import SigningKeyProvisioner
     from imagemarket.identity.tokens import PublicKeys, TokenVerifier
@@ -48,7 +48,7 @@ class IdentityRoom:
 
     @cached_property
     def _store(self) -> PostgresIdentityStore:
-        from imagemarket.identity.postgres import PostgresIdentityStore
+        from imagemarket.identity.repository import PostgresIdentityStore
 
         return PostgresIdentityStore(self._resources.database)
 

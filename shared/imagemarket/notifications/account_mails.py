@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from imagemarket.identity.mails import MAILBOX, take_request
+from imagemarket.identity.repository import MAILBOX, take_mail_request
 from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
 from imagemarket.notifications.messages import request_and_page
 from imagemarket.notifications.ports import Mail, Mailer
@@ -59,7 +59,7 @@ class AccountMails:
         """
         now = self._clock.now()
         with self._database.transaction() as connection:
-            row = take_request(connection, request_id, now)
+            row = take_mail_request(connection, request_id, now)
             if row is None:
                 return
             if row["id"] is None or (row["purpose"] == "confirm_email" and row["email_confirmed_at"] is not None):

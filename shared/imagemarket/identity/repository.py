@@ -1,4 +1,4 @@
-"""Accounts and refresh tokens in PostgreSQL."""
+"""The rows of accounts, their tokens and networks, and of the mail that they asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from uuid import UUID
 
 from imagemarket.identity.models import Account, Credentials, MailPurpose, RefreshToken, Role
 from imagemarket.platform.database import Connection, Database, Row
+
+MAILBOX = "regexp_replace(u.email, '\\+[^@]*@', '@')"
+"""The address of a user `u` without what stands behind a plus, as the index `users_mailbox` has it."""
 
 _ADD = (
     "INSERT INTO refresh_tokens (token_sha256, family_id, user_id, issued_at, expires_at, parent_sha256)"
@@ -262,3 +265,36 @@ class PostgresIdentityStore:
                     revoked_at=row["revoked_at"],
                 ),
             )
+
+
+def add_mail_request(connection: Connection, request_id: UUID, purpose: MailPurpose, email: str, at: datetime) -> None:
+    """Writes a request for mail to the account of an address, or to nobody where no account has it."""
+    connection.execute(
+        "INSERT INTO account_mails (id, user_id, purpose, requested_at)"
+        " VALUES (%s, (SELECT id FROM users WHERE email = %s), %s, %s)",
+        (request_id, email, purpose, at),
+    )
+
+
+def waiting_mail_requests(database: Database, *, since: datetime, until: datetime, limit: int) -> list[UUID]:
+    """Requests of a span of time that were not handled, the oldest first."""
+    rows = database.fetch_all(
+        "SELECT id FROM account_mails WHERE handled_at IS NULL AND requested_at BETWEEN %s AND %s"
+        " ORDER BY requested_at LIMIT %s",
+        (since, until, limit),
+    )
+    return [row["id"] for row in rows]
+
+
+def take_mail_request(connection: Connection, request_id: UUID, now: datetime) -> Row | None:
+    """The purpose of a request for mail, and the id, email, email_confirmed_at and mailbox of its account, null where
+    nobody has the address. It counts as handled once the transaction has ended; None where it was already."""
+    row = connection.execute(
+        f"SELECT m.purpose, m.requested_at, u.id, u.email, u.email_confirmed_at, {MAILBOX} AS mailbox"
+        " FROM account_mails m LEFT JOIN users u ON u.id = m.user_id"
+        " WHERE m.id = %s AND m.handled_at IS NULL FOR UPDATE OF m",
+        (request_id,),
+    ).fetchone()
+    if row is not None:
+        connection.execute("UPDATE account_mails SET handled_at = %s WHERE id = %s", (now, request_id))
+    return row
