@@ -42,5 +42,5 @@ class Notifications(Capability):
             load=Load.OUTBOUND,
             batch=1,  # so that a slow receiver keeps nobody else's deliveries waiting
             batches=notifications.webhooks_in_flight,
-            uses=[notifies, addresses, webhooks.send()],
+            uses=[layer("webhooks"), notifies, addresses, webhooks.send()],
         )

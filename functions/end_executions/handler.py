@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from imagemarket.app import app
-from imagemarket.platform.telemetry import batch_handler
+from imagemarket.platform.handlers import batch_handler
 
 
 def _end(record: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from imagemarket.app import app
-from imagemarket.platform.telemetry import bulk_handler
+from imagemarket.platform.handlers import bulk_handler
 
 
 def _index(records: Sequence[dict[str, Any]]) -> list[str]:

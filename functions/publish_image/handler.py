@@ -6,7 +6,7 @@ from typing import Any
 
 from imagemarket.app import app
 from imagemarket.ingestion.models import IngestionJob
-from imagemarket.platform.telemetry import saga_step
+from imagemarket.platform.handlers import saga_step
 
 
 @saga_step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagemarket.app import app
-from imagemarket.platform.telemetry import scheduled
+from imagemarket.platform.handlers import scheduled
 
 
 def _run(_event: dict[str, Any], _context: Any) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from imagemarket.app import app
-from imagemarket.platform.telemetry import batch_handler
+from imagemarket.platform.handlers import batch_handler
 
 
 def _tell(record: dict[str, Any]) -> None:

@@ -24,12 +24,13 @@ from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
+from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
-from imagemarket.platform.telemetry import batch_handler, logger
+from imagemarket.platform.telemetry import logger
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from tests.api.events import http_event, json_of
 from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions

@@ -22,9 +22,9 @@ from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest, NotFound
+from imagemarket.platform.handlers import batch_handler, bulk_handler, scheduled
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, MessageJournal
 from imagemarket.platform.roles import DatabaseRole
-from imagemarket.platform.telemetry import batch_handler, bulk_handler, scheduled
 from tests.api.events import LambdaContext
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole

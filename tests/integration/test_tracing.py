@@ -20,7 +20,7 @@ ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 ANNOUNCED = "1-5759e987-bd862e3fe1be46a994272794"
 
 _STEP = """
-from imagemarket.platform.telemetry import saga_step
+from imagemarket.platform.handlers import saga_step
 
 @saga_step
 def handler(event, context):
@@ -98,7 +98,7 @@ kept[0].run(telemetry.annotate, image_id="0190c0de")
 """
 
 _MESSAGES = """
-from imagemarket.platform.telemetry import batch_handler, bulk_handler
+from imagemarket.platform.handlers import batch_handler, bulk_handler
 
 def work(record):
     if record["messageId"] == "m-2":

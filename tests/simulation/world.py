@@ -64,13 +64,13 @@ from imagemarket.operations.dead_letters.replays import Replays
 from imagemarket.operations.dead_letters.service import DeadLetters
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError
+from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.messages import MessageJournal
 from imagemarket.platform.objects import ObjectVersion
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
-from imagemarket.platform.telemetry import batch_handler
 from imagemarket.search.document import Removal
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from imagemarket.platform.database import Database
+from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.messages import MessageJournal
-from imagemarket.platform.telemetry import batch_handler
 from local.cloud import Cloud
 from local.emulator import aws_client
 from local.layout import REPOSITORY

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from imagemarket.catalog.models import ImageType, LicenseType
-from imagemarket.platform.database import Connection
+from imagemarket.platform.database import Connection, half_vector
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def write_embeddings(
                 if replace
                 else " ON CONFLICT (image_id, model_version) DO NOTHING"
             ),
-            [(image_id, model_version, json.dumps(list(vector))) for image_id, vector in vectors],
+            [(image_id, model_version, half_vector(vector)) for image_id, vector in vectors],
         )
 
 

@@ -17,7 +17,7 @@ from imagemarket.imaging.confinement import raised
 from imagemarket.imaging.picture_faults import picture_work
 from imagemarket.ingestion.duplicates import Evidence, FoundBy, Lookalike, Verdict
 from imagemarket.ingestion.models import Step
-from imagemarket.platform.database import Database
+from imagemarket.platform.database import Database, half_vector
 from imagemarket.platform.errors import MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import logger
@@ -173,7 +173,7 @@ class CopyFinder:
               FROM unlisted JOIN image_embeddings e ON e.image_id = unlisted.id AND e.model_version = %s
              ORDER BY cosine DESC LIMIT %s
             """,
-            (str(list(subject.embedding)), subject.model_version, NEIGHBOURS),
+            (half_vector(subject.embedding), subject.model_version, NEIGHBOURS),
         )
         return [(row["image_id"], row["cosine"]) for row in rows]
 

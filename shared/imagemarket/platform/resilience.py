@@ -7,7 +7,6 @@ budget has room for it.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import deque
@@ -276,7 +275,6 @@ def retried(
     errors: tuple[type[Exception], ...],
     delays: Sequence[float] = RETRY_DELAYS,
     sleep: Callable[[float], None] = time.sleep,
-    jitter: Callable[[], float] = random.random,
 ) -> T:
     """`work`, tried again after `errors`: for idempotent work alone.
 
@@ -284,13 +282,21 @@ def retried(
     Jitter, 2015), so that those who failed together do not come back together. Gives up, raising the last
     error, where the budget would be over before the next try.
     """
-    for delay in delays:
-        try:
-            return work()
-        except errors as error:
-            wait = delay * (0.5 + 0.5 * jitter())
-            if wait >= budget.left():
-                raise
-            logger.info("trying again", error=type(error).__name__, seconds=round(wait, 2))
-            sleep(wait)
-    return work()
+    import tenacity
+
+    def over(state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number > len(delays) or state.upcoming_sleep >= budget.left()
+
+    def note(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        logger.info("trying again", error=type(error).__name__, seconds=round(state.upcoming_sleep, 2))
+
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(errors),
+        wait=tenacity.wait_chain(*(tenacity.wait_random(delay / 2, delay) for delay in delays or (0,))),
+        stop=over,
+        sleep=sleep,
+        before_sleep=note,
+        reraise=True,
+    )
+    return attempts(work)

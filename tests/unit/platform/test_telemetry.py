@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from imagemarket.platform.telemetry import about, logger, scheduled
+from imagemarket.platform.handlers import scheduled
+from imagemarket.platform.telemetry import about, logger
 from local.layout import REPOSITORY
 
 

@@ -10,13 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 from uuid import UUID
 
-from imagemarket.platform.database import Connection, Database, Row
+from imagemarket.platform.database import Connection, Database, Row, half_vector
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.ports import Hit, QueryRefused
 from imagemarket.search.engines.postgres_facets import count_facets
 from imagemarket.search.engines.postgres_query import LEXEME, TermsSql, condition_of, tsquery_of, typed_words, unordered
-from imagemarket.search.engines.postgres_rows import DIFFERING, REMOVE, WRITE, Vector, columns_of, register_vectors
+from imagemarket.search.engines.postgres_rows import DIFFERING, REMOVE, WRITE, columns_of
 from imagemarket.search.engines.shuffle import beginning_of, shuffled
 from imagemarket.search.facets import FACET_SAMPLE, FacetCounts
 from imagemarket.search.query.syntax import Words, read
@@ -80,7 +80,6 @@ class PostgresSearch:
             *((gone.image_id, REMOVE, {"image_id": gone.image_id, "version": gone.version}) for gone in removals),
         ]
         with self._database.transaction() as connection, connection.pipeline():
-            register_vectors(connection)
             cursors = [
                 connection.execute(cast("LiteralString", sql), parameters)
                 for _, sql, parameters in sorted(changes, key=lambda change: change[0])
@@ -97,7 +96,6 @@ class PostgresSearch:
     def differing(self, documents: Sequence[SearchDocument]) -> set[UUID]:
         """See `SearchIndex.differing`. PostgreSQL makes each row anew and compares all that is in it."""
         with self._database.session() as connection, connection.pipeline():
-            register_vectors(connection)
             cursors = [
                 connection.execute(cast("LiteralString", DIFFERING), columns_of(document)) for document in documents
             ]
@@ -283,12 +281,11 @@ class PostgresSearch:
         """
         condition, parameters = condition_of(filters)
         condition += " AND d.model_version = %(model_version)s"
-        parameters |= {"model_version": model_version, "vector": Vector(vector), "limit": limit}
+        parameters |= {"model_version": model_version, "vector": half_vector(vector), "limit": limit}
         if exclude is not None:
             condition += " AND d.image_id <> %(exclude)s"
             parameters["exclude"] = exclude
         with _asking(), self._database.session() as connection:
-            register_vectors(connection)
             survivors = self._expected(connection, condition, parameters)
             exact_up_to = EXACT_UP_TO if filters.narrow else WIDE_EXACT_UP_TO
             if survivors > exact_up_to:

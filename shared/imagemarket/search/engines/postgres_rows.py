@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from imagemarket.platform.database import Connection
+from imagemarket.platform.database import half_vector
 from imagemarket.search.document import SearchDocument
 from imagemarket.search.engines.colours import cells_of
 from imagemarket.search.engines.postgres_query import exact_lexeme
 from imagemarket.search.engines.shuffle import place_of
 from imagemarket.search.query.words import searchable
-
-if TYPE_CHECKING:
-    from psycopg.adapt import Dumper
 
 _GAP = "'.':2"
 """A word that nobody can ask for stands between two texts, so that no phrase begins in one and ends in the next."""
@@ -106,7 +99,7 @@ def columns_of(document: SearchDocument) -> dict[str, Any]:
         "palette_cells": list(cells_of(document.palette)),
         "place": place_of(document.image_id),
         "renditions": Jsonb([rendition.model_dump() for rendition in document.renditions]),
-        "embedding": None if document.embedding is None else Vector(document.embedding),
+        "embedding": None if document.embedding is None else half_vector(document.embedding),
         "gap": _GAP,
         "very_words": _very_words(document),
         "title_words": searchable(document.title),
@@ -133,29 +126,3 @@ def _very_words(document: SearchDocument) -> str:
                 entries.append(f"{exact_lexeme(word)}:{min(place, _LAST_PLACE)}{weight}")
             place += 1
     return " ".join(entries)
-
-
-@dataclass(frozen=True)
-class Vector:
-    """A parameter that PostgreSQL reads as `halfvec`."""
-
-    values: Sequence[float]
-
-
-def register_vectors(connection: Connection) -> None:
-    """Lets the connection send `Vector` in pgvector's binary form: writing 768 numbers out costs 20 times as much."""
-    connection.adapters.register_dumper(Vector, _vector_dumper())
-
-
-@cache
-def _vector_dumper() -> type[Dumper]:
-    from psycopg.adapt import Dumper
-    from psycopg.pq import Format
-
-    class HalfVector(Dumper):
-        format = Format.BINARY
-
-        def dump(self, obj: Vector) -> bytes:
-            return struct.pack(f">hh{len(obj.values)}e", len(obj.values), 0, *obj.values)
-
-    return HalfVector
