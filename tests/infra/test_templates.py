@@ -12,7 +12,7 @@ from cdk.foundation.api import routes
 from cdk.foundation.assets import FUNCTIONS, function_names
 from functions.docs_api.handler import handler as answer_for_the_rest
 from imagemarket.ingestion.models import ENDED_TAG, RETRY_WINDOW_DAYS
-from imagemarket.notifications.delivery import ACCOUNT_IN_FLIGHT, SHARED_IN_FLIGHT
+from imagemarket.notifications.models import ACCOUNT_IN_FLIGHT, SHARED_IN_FLIGHT
 from imagemarket.platform.roles import DatabaseRole
 from local.front_door import STATUS_IN_FLIGHT
 from local.layout import REPOSITORY

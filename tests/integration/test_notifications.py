@@ -18,17 +18,14 @@ import pytest
 from functions.notifications_api.handler import handler
 from imagemarket.catalog.images import PUBLISH, change_status
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.notifications.delivery import (
-    ACCOUNT_IN_FLIGHT,
-    CHALLENGES_IN_FLIGHT,
-    ENDPOINT_IN_FLIGHT,
-    Deliveries,
-    WebhookWorker,
-)
+from imagemarket.notifications.delivery import Deliveries, WebhookWorker
 from imagemarket.notifications.files import FileMailer
 from imagemarket.notifications.models import (
+    ACCOUNT_IN_FLIGHT,
+    CHALLENGES_IN_FLIGHT,
     CHALLENGES_PER_HOUR,
     DISABLED_AFTER,
+    ENDPOINT_IN_FLIGHT,
     MAX_WEBHOOKS,
     NEWS_MAILS_PER_DAY,
     REDELIVERIES_PER_MINUTE,

@@ -12,13 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from imagemarket.notifications.delivery import (
-    ACCOUNT_IN_FLIGHT,
-    QUICK,
-    SHARED_IN_FLIGHT,
-    SLOW_FOR,
-)
-from imagemarket.notifications.models import WebhookRequest
+from imagemarket.notifications.models import ACCOUNT_IN_FLIGHT, QUICK, SHARED_IN_FLIGHT, SLOW_FOR, WebhookRequest
 from imagemarket.notifications.sender import Answer, WebhookSender
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.platform.database import Database

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from imagemarket.identity.repository import MAILBOX, take_mail_request
-from imagemarket.notifications.mailing import one_mail_at_a_time, sent_or_written_off
+from imagemarket.identity.repository import take_mail_request
+from imagemarket.notifications.mailing import sent_or_written_off
 from imagemarket.notifications.messages import request_and_page
 from imagemarket.notifications.ports import Mail, Mailer
+from imagemarket.notifications.repository import mails
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Connection, Database
 from imagemarket.platform.telemetry import count, logger
@@ -64,13 +65,10 @@ class AccountMails:
                 return
             if row["id"] is None or (row["purpose"] == "confirm_email" and row["email_confirmed_at"] is not None):
                 return
-            one_mail_at_a_time(connection, row["id"])
-            sent = connection.execute(
-                "SELECT at FROM mails_sent WHERE user_id = %s AND at > %s AND purpose = %s",
-                (row["id"], now - timedelta(days=1), row["purpose"]),
-            ).fetchall()
+            mails.one_mail_at_a_time(connection, row["id"])
+            sent = mails.sent_since(connection, row["id"], row["purpose"], now - timedelta(days=1))
             purpose, confirmed = row["purpose"], row["email_confirmed_at"] is not None
-            held_back = _held_back(purpose, [each["at"] for each in sent], confirmed=confirmed, now=now)
+            held_back = _held_back(purpose, sent, confirmed=confirmed, now=now)
             if held_back or (not confirmed and _mailbox_is_full(connection, row["mailbox"], now)):
                 count("AccountMailsHeldBack")
                 logger.info("an account's mail was held back", account_id=str(row["id"]), purpose=row["purpose"])
@@ -80,21 +78,14 @@ class AccountMails:
             mail = account_mail_of(request_id, purpose, token, to=row["email"], base_url=self._base_url, holds=holds)
             if not sent_or_written_off(self._mailer, mail, row["id"]):
                 return
-            connection.execute(
-                "INSERT INTO mails_sent (user_id, purpose, at) VALUES (%s, %s, %s)", (row["id"], row["purpose"], now)
-            )
+            mails.add(connection, row["id"], row["purpose"], now)
         count("AccountMailsSent")
         logger.info("an account's mail was sent", account_id=str(row["id"]), purpose=row["purpose"])
 
 
 def _mailbox_is_full(connection: Connection, mailbox: str, now: datetime) -> bool:
-    one_mail_at_a_time(connection, mailbox)
-    found = connection.execute(
-        "SELECT count(*) AS sent FROM users u JOIN mails_sent s ON s.user_id = u.id"
-        f" WHERE {MAILBOX} = %s AND u.email_confirmed_at IS NULL AND s.at > %s",
-        (mailbox, now - timedelta(days=1)),
-    ).fetchone()
-    return found is not None and found["sent"] >= MAILBOX_PER_DAY
+    mails.one_mail_at_a_time(connection, mailbox)
+    return mails.sent_to_unconfirmed(connection, mailbox, now - timedelta(days=1)) >= MAILBOX_PER_DAY
 
 
 def _held_back(purpose: str, sent: Sequence[datetime], *, confirmed: bool, now: datetime) -> bool:

@@ -49,6 +49,24 @@ REDELIVERY_AGAIN_AFTER = timedelta(minutes=1)
 REDELIVERIES_PER_MINUTE = 20
 """Deliveries of one webhook that can be sent again by hand."""
 
+ENDPOINT_IN_FLIGHT = 2
+"""Deliveries of one webhook under way side by side; one alone while nothing comes through."""
+ACCOUNT_IN_FLIGHT = 3
+"""Calls of one account under way side by side, whatever their webhooks; one of them at most is a challenge."""
+SHARED_IN_FLIGHT = 2
+"""Challenges and deliveries of slow accounts under way side by side, of all accounts together: no more than half of the
+workers, so that the other half is left to accounts whose receivers answer quickly."""
+CHALLENGES_IN_FLIGHT = 1
+"""Challenges among them, since anybody may open an account; one goes before a second delivery of slow accounts."""
+QUICK = timedelta(seconds=2)
+"""A receiver whose answer takes longer makes its account a slow one, whether it takes the delivery or not."""
+LONG_IN_FLIGHT = 2
+"""Calls of an account that is not known as slow after which none is begun, once each of them takes longer than that."""
+SLOW_FOR = timedelta(hours=1)
+"""How long an account is slow after such an answer."""
+MAX_CALL = timedelta(seconds=60)
+"""Longer than a worker lives for one delivery."""
+
 
 class ListQuery(BaseModel):
     """Which part of a list."""

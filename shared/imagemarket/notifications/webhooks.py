@@ -27,6 +27,8 @@ from imagemarket.notifications.models import (
     WebhookView,
     message_id,
 )
+from imagemarket.notifications.repository import deliveries
+from imagemarket.notifications.repository import webhooks as repository
 from imagemarket.notifications.signing import new_secret
 from imagemarket.notifications.targets import TargetRules
 from imagemarket.platform.clock import Clock
@@ -36,11 +38,6 @@ from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.telemetry import logger
 
-_LOGGED_ATTEMPTS = 20
-_COLUMNS = (
-    "id, url, event_types, description, enabled, disabled_because, failing_since, created_at, verification_error,"
-    " CASE WHEN NOT enabled THEN 'disabled' WHEN verified_at IS NULL THEN 'pending' ELSE 'active' END AS state"
-)
 _CHALLENGE_BYTES = 32
 
 
@@ -74,23 +71,14 @@ class Webhooks:
 
         def work(connection: Connection) -> dict[str, Any]:
             nonlocal secret
-            # one account's requests side by side take turns, so that the limit holds
-            connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
-            row = connection.execute(
-                "SELECT count(*) AS number FROM webhook_endpoints WHERE account_id = %s", (account_id,)
-            ).fetchone()
-            assert row is not None
-            if row["number"] >= MAX_WEBHOOKS:
+            repository.lock_account(connection, account_id)
+            if repository.number(connection, account_id) >= MAX_WEBHOOKS:
                 raise Conflict(f"An account has {MAX_WEBHOOKS} webhooks at most; delete one first.")
             secret = new_secret()
-            made = connection.execute(
-                "INSERT INTO webhook_endpoints (id, account_id, url, description, event_types, secret)"
-                f" VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
-                (new_id(), account_id, request.url, request.description, request.event_types, secret),
-            ).fetchone()
-            view = WebhookView.model_validate(made)
-            self._request_challenge(connection, account_id, view.id)
-            return {"id": str(view.id)}
+            webhook_id = new_id()
+            repository.add(connection, account_id, webhook_id, request, secret)
+            self._request_challenge(connection, account_id, webhook_id)
+            return {"id": str(webhook_id)}
 
         answer = self._idempotency.run(
             account_id=account_id,
@@ -111,21 +99,10 @@ class Webhooks:
     def _request_challenge(self, connection: Connection, account_id: UUID, webhook_id: UUID) -> None:
         """Makes a new challenge, to be sent after the commit. Raises `TooManyRequests`."""
         now, hour = self._clock.now(), timedelta(hours=1)
-        found = connection.execute(
-            "SELECT count(*) AS number, min(at) AS first FROM webhook_challenges WHERE account_id = %s AND at > %s",
-            (account_id, now - hour),
-        ).fetchone()
-        assert found is not None
-        if found["number"] >= CHALLENGES_PER_HOUR:
-            raise _too_many(
-                f"At most {CHALLENGES_PER_HOUR} webhooks are challenged in an hour", found["first"] + hour - now
-            )
-        connection.execute("INSERT INTO webhook_challenges (account_id, at) VALUES (%s, %s)", (account_id, now))
-        connection.execute(
-            "UPDATE webhook_endpoints SET verified_at = NULL, challenge = %s, challenge_requested_at = %s,"
-            " challenge_sent_at = NULL, verification_error = NULL WHERE id = %s",
-            (secrets.token_urlsafe(_CHALLENGE_BYTES), now, webhook_id),
-        )
+        number, first = repository.challenges_since(connection, account_id, now - hour)
+        if first is not None and number >= CHALLENGES_PER_HOUR:
+            raise _too_many(f"At most {CHALLENGES_PER_HOUR} webhooks are challenged in an hour", first + hour - now)
+        repository.request_challenge(connection, account_id, webhook_id, secrets.token_urlsafe(_CHALLENGE_BYTES), now)
 
     def _wake_challenge(self, webhook_id: UUID) -> None:
         try:
@@ -142,14 +119,8 @@ class Webhooks:
         """
         now = self._clock.now()
         with self._database.transaction() as connection:
-            connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
-            row = _found(
-                connection.execute(
-                    "SELECT enabled, verified_at, challenge, challenge_requested_at FROM webhook_endpoints"
-                    " WHERE id = %s AND account_id = %s FOR NO KEY UPDATE",
-                    (webhook_id, account_id),
-                ).fetchone()
-            )
+            repository.lock_account(connection, account_id)
+            row = _found(repository.lock_own(connection, account_id, webhook_id))
             if not row["enabled"]:
                 raise Conflict("The webhook is disabled; enable it first.")
             send = row["verified_at"] is None and challenge is None
@@ -159,11 +130,7 @@ class Webhooks:
                     raise InvalidRequest(
                         f"challenge: {detail}.", errors=[{"in": "body", "field": "challenge", "detail": detail}]
                     )
-                connection.execute(
-                    "UPDATE webhook_endpoints SET verified_at = %s, verification_error = NULL, updated_at = %s"
-                    " WHERE id = %s",
-                    (now, now, webhook_id),
-                )
+                repository.answer_challenge(connection, webhook_id, challenge, error=None, at=now)
             elif send:
                 asked = row["challenge_requested_at"]
                 if asked is not None and now - asked < CHALLENGE_AGAIN_AFTER:
@@ -174,21 +141,11 @@ class Webhooks:
         return self.get(account_id, webhook_id)
 
     def all(self, account_id: UUID) -> list[WebhookView]:
-        rows = self._database.fetch_all(
-            f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE account_id = %s ORDER BY id", (account_id,)
-        )
-        return [WebhookView.model_validate(row) for row in rows]
+        return [WebhookView.model_validate(row) for row in repository.all_of(self._database, account_id)]
 
     def get(self, account_id: UUID, webhook_id: UUID) -> WebhookView:
         """Raises `NotFound`."""
-        return WebhookView.model_validate(
-            _found(
-                self._database.fetch_one(
-                    f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = %s AND account_id = %s",
-                    (webhook_id, account_id),
-                )
-            )
-        )
+        return WebhookView.model_validate(_found(repository.own(self._database, account_id, webhook_id)))
 
     def change(self, account_id: UUID, webhook_id: UUID, change: WebhookChange) -> WebhookView:
         """Replaces all that can be changed. Another URL makes the webhook pending again, and is challenged; what was
@@ -198,38 +155,18 @@ class Webhooks:
         """
         self._rules.parse(change.url)
         with self._database.transaction() as connection:
-            connection.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", (account_id,))
-            before = _found(
-                connection.execute(
-                    "SELECT url, enabled, verified_at FROM webhook_endpoints WHERE id = %s AND account_id = %s"
-                    " FOR NO KEY UPDATE",
-                    (webhook_id, account_id),
-                ).fetchone()
-            )
+            repository.lock_account(connection, account_id)
+            before = _found(repository.lock_own(connection, account_id, webhook_id))
             moved = change.url != before["url"]
-            connection.execute(
-                "UPDATE webhook_endpoints SET url = %(url)s, description = %(description)s,"
-                " event_types = %(event_types)s, enabled = %(enabled)s, disabled_because = NULL,"
-                " failing_since = CASE WHEN enabled THEN failing_since END, rests_until = NULL, unanswered = 0,"
-                " verified_at = %(verified)s, updated_at = now()"
-                " WHERE id = %(id)s",
-                {**change.model_dump(), "verified": None if moved else before["verified_at"], "id": webhook_id},
-            )
+            repository.replace(connection, webhook_id, change, verified_at=None if moved else before["verified_at"])
             challenged = change.enabled and (moved or (before["verified_at"] is None and not before["enabled"]))
             if challenged:
                 self._request_challenge(connection, account_id, webhook_id)
             elif moved:
                 # Whoever received the old one must not speak for the new URL.
-                connection.execute(
-                    "UPDATE webhook_endpoints SET challenge = NULL, challenge_requested_at = NULL WHERE id = %s",
-                    (webhook_id,),
-                )
+                repository.forget_challenge(connection, webhook_id)
             if not change.enabled:
-                connection.execute(
-                    "UPDATE webhook_deliveries SET status = 'cancelled', finished_at = now(), leased_until = NULL"
-                    " WHERE endpoint_id = %s AND status = 'pending'",
-                    (webhook_id,),
-                )
+                deliveries.cancel_pending(connection, webhook_id, self._clock.now())
         if challenged:
             self._wake_challenge(webhook_id)
         return self.get(account_id, webhook_id)
@@ -237,12 +174,8 @@ class Webhooks:
     def delete(self, account_id: UUID, webhook_id: UUID) -> None:
         """Deletes a webhook with its log. Raises `NotFound`."""
         with self._database.transaction() as connection:
-            _found(
-                connection.execute(
-                    "DELETE FROM webhook_endpoints WHERE id = %s AND account_id = %s RETURNING id",
-                    (webhook_id, account_id),
-                ).fetchone()
-            )
+            if not repository.delete(connection, account_id, webhook_id):
+                raise _not_found()
 
     def rotate_secret(self, account_id: UUID, webhook_id: UUID, *, idempotency_key: str | None = None) -> NewSecret:
         """A new secret; for `OLD_SECRET_VALID_FOR` deliveries carry a signature by the old one too, and from now on
@@ -255,14 +188,9 @@ class Webhooks:
         def work(connection: Connection) -> dict[str, Any]:
             nonlocal secret
             until = self._clock.now() + OLD_SECRET_VALID_FOR
-            row = _found(
-                connection.execute(
-                    "UPDATE webhook_endpoints SET previous_secret = secret, previous_secret_until = %s, secret = %s,"
-                    " updated_at = now() WHERE id = %s AND account_id = %s RETURNING secret",
-                    (until, new_secret(), webhook_id, account_id),
-                ).fetchone()
-            )
-            secret = row["secret"]
+            secret = new_secret()
+            if not repository.rotate_secret(connection, account_id, webhook_id, secret, previous_until=until):
+                raise _not_found()
             return {"id": str(webhook_id), "previous_valid_until": until.isoformat()}
 
         answer = self._idempotency.run(
@@ -277,18 +205,7 @@ class Webhooks:
     def deliveries(self, account_id: UUID, webhook_id: UUID, *, cursor: UUID | None, limit: int) -> DeliveryPage:
         """Newest first, from behind the delivery that `cursor` names. Raises `NotFound`."""
         self.get(account_id, webhook_id)
-        rows = self._database.fetch_all(
-            "SELECT d.id, d.notification_id, n.type, d.image_id, d.status, d.attempts, d.created_at,"
-            "  CASE WHEN d.status = 'pending' THEN d.due_at END AS next_attempt_at,"
-            "  (SELECT json_agg(a ORDER BY a.number DESC) FROM"
-            "     (SELECT number, at, milliseconds, status, error, response FROM webhook_attempts"
-            f"       WHERE delivery_id = d.id ORDER BY number DESC LIMIT {_LOGGED_ATTEMPTS}) a) AS log"
-            " FROM webhook_deliveries d JOIN notifications n ON n.id = d.notification_id"
-            " WHERE d.endpoint_id = %(webhook)s AND (%(cursor)s::uuid IS NULL OR d.seq <"
-            "   (SELECT seq FROM webhook_deliveries WHERE id = %(cursor)s AND endpoint_id = %(webhook)s))"
-            " ORDER BY d.seq DESC LIMIT %(limit)s",
-            {"webhook": webhook_id, "cursor": cursor, "limit": limit + 1},
-        )
+        rows = deliveries.page(self._database, webhook_id, cursor=cursor, limit=limit + 1)
         page = rows[:limit]
         return DeliveryPage(
             items=[_view(row) for row in page],
@@ -307,34 +224,18 @@ class Webhooks:
             raise Conflict(f"The webhook is {state}; {way_out} before anything is sent to it.")
         now, minute = self._clock.now(), timedelta(minutes=1)
         with self._database.transaction() as connection:
-            # One request at a time for each webhook, so that the limits hold.
-            connection.execute("SELECT 1 FROM webhook_endpoints WHERE id = %s FOR NO KEY UPDATE", (webhook_id,))
-            row = _found(
-                connection.execute(
-                    "SELECT redelivered_at FROM webhook_deliveries WHERE id = %s AND endpoint_id = %s",
-                    (delivery_id, webhook_id),
-                ).fetchone()
-            )
+            repository.lock(connection, webhook_id)  # one request at a time, so that the limits hold
+            row = _found(deliveries.of_webhook(connection, webhook_id, delivery_id))
             last = row["redelivered_at"]
             if last is not None and now - last < REDELIVERY_AGAIN_AFTER:
                 raise _too_many("A delivery is sent again once a minute", last + REDELIVERY_AGAIN_AFTER - now)
-            recent = connection.execute(
-                "SELECT count(*) AS number, min(redelivered_at) AS first FROM webhook_deliveries"
-                " WHERE endpoint_id = %s AND redelivered_at > %s",
-                (webhook_id, now - minute),
-            ).fetchone()
-            assert recent is not None
-            if recent["number"] >= REDELIVERIES_PER_MINUTE:
+            number, first = deliveries.redelivered_since(connection, webhook_id, now - minute)
+            if first is not None and number >= REDELIVERIES_PER_MINUTE:
                 raise _too_many(
                     f"At most {REDELIVERIES_PER_MINUTE} of a webhook's deliveries are sent again in a minute",
-                    recent["first"] + minute - now,
+                    first + minute - now,
                 )
-            connection.execute(
-                "UPDATE webhook_deliveries SET redelivered = redelivered OR status <> 'pending',"
-                " attempts = CASE WHEN status = 'pending' THEN attempts ELSE 0 END, status = 'pending',"
-                " due_at = %s, finished_at = NULL, redelivered_at = %s WHERE id = %s",
-                (now, now, delivery_id),
-            )
+            deliveries.redeliver(connection, delivery_id, now)
         self._deliveries.wake_delivery(delivery_id)
 
 
@@ -345,8 +246,12 @@ def _too_many(what: str, wait: timedelta) -> TooManyRequests:
 
 def _found(row: Row | None) -> Row:
     if row is None:
-        raise NotFound("None of your webhooks or deliveries has this id.")
+        raise _not_found()
     return row
+
+
+def _not_found() -> NotFound:
+    return NotFound("None of your webhooks or deliveries has this id.")
 
 
 def _view(row: Row) -> DeliveryView:

@@ -89,7 +89,7 @@ class NotificationsRoom:
             from botocore.config import Config
 
             # Others of the same account wait for one mail: two tries of 8 seconds, within
-            # `notifications.mailing._TURN`.
+            # `notifications.repository.mails._TURN`.
             config = Config(connect_timeout=2, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 2})
             return SesMailer(self._resources.aws.client("sesv2", config=config), place)
         raise ValueError(f"MARKET_MAIL begins with ses: or file:, not {kind!r}")

@@ -193,3 +193,8 @@ class Database:
             atexit.unregister(self._pool.close)
             self._pool.close()
             self._pool = None
+
+
+def allow_seconds(connection: Connection, seconds: int) -> None:
+    """Lets each statement of the transaction run for so long, in place of the database's own limit; 0 is no limit."""
+    connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{seconds}s",))

@@ -1,0 +1,1 @@
+"""The rows of notifications, mails, webhooks and deliveries: notifications' SQL."""
