@@ -16,5 +16,5 @@ class Docs(Capability):
             "health, the OpenAPI document, the docs page",
             seconds=HTTP_SECONDS,
             load=Load.INTERACTIVE,
-            uses=[layer("api"), setting(public_base_url=self.stage.edge.public_base_url)],
+            uses=[layer("api", "pages"), setting(public_base_url=self.stage.edge.public_base_url)],
         )

@@ -19,7 +19,7 @@ class Pages(Capability):
             seconds=HTTP_SECONDS,
             load=Load.INTERACTIVE,
             uses=[
-                layer("api"),
+                layer("api", "pages"),
                 setting(public_base_url=edge.public_base_url, media_base_url=edge.media_base_url),
                 market.database.connect(DatabaseRole.READER),
                 market.valkey.counters(),

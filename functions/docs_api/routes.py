@@ -14,7 +14,6 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from starlette.routing import Route
 
-from functions.docs_api.page import CONTENT_SECURITY_POLICY, docs_page, problem_page
 from imagemarket.app import app
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound, error_classes
 from imagemarket.platform.http import (
@@ -79,6 +78,9 @@ def _document() -> tuple[bytes, str]:
 @cache
 def _docs_html() -> tuple[str, str]:
     """The page and its ETag; made once, since neither document nor address changes in a process."""
+    # Here, since most of what this function answers is no page: preflights, and paths that are not there.
+    from functions.docs_api.page import docs_page
+
     html = docs_page(json.loads(_document()[0]), base_url=app().resources.public_base_url)
     return html, etag_of(html.encode())
 
@@ -88,11 +90,13 @@ def _unchanged(etag: str) -> Response:
 
 
 def _page(html: str, **headers: str) -> HTMLResponse:
+    from functions.docs_api.page import PAGES
+
     return HTMLResponse(
         html,
         headers={
             "Cache-Control": _CACHE,
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Content-Security-Policy": PAGES.content_security_policy(),
             "Referrer-Policy": "no-referrer",
             **headers,
         },
@@ -170,7 +174,9 @@ def get_problem_type(
         explanation=" ".join((error.__doc__ or "").split()),
     )
     if "text/html" in accept.lower():
-        page: Any = _page(problem_page(**kind.model_dump()), Vary="Accept")
+        from functions.docs_api.page import problem_page
+
+        page: Any = _page(problem_page(kind.model_dump()), Vary="Accept")
         return page
     response.headers["Cache-Control"] = _CACHE
     response.headers["Vary"] = "Accept"

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, Response
 
-from functions.image_pages.page import content_security_policy, image_page, missing_page, terms_page
+from functions.image_pages.page import PAGES, image_page, missing_page, terms_page
 from imagemarket.app import app
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.platform.errors import NotFound
@@ -55,7 +55,7 @@ def _page(
 ) -> Response:
     headers = {
         "Cache-Control": cache_control,
-        "Content-Security-Policy": content_security_policy(pictures or []),
+        "Content-Security-Policy": PAGES.content_security_policy(pictures or ()),
         "Referrer-Policy": "strict-origin-when-cross-origin",
     }
     if status != 200:

@@ -15,10 +15,9 @@ import pytest
 
 from functions.docs_api import routes
 from functions.docs_api.handler import handler
-from functions.docs_api.markup import prose
+from functions.docs_api.markup import inline, json_code, prose
 from functions.docs_api.page import docs_page
 from imagemarket.platform.errors import error_classes
-from imagemarket.platform.markup import Html, element
 from local import openapi
 from tests.api.events import LambdaContext, http_event, json_of
 from tests.api.routes import break_every_engine
@@ -240,6 +239,16 @@ def test_a_path_that_is_no_utf8_is_told_so(path: str) -> None:
     assert error == {"in": "path", "field": "path", "detail": "must be UTF-8, percent-encoded as in caf%C3%A9"}
 
 
-def test_markup_escapes_what_is_not_markup() -> None:
-    assert element("p", "<b> & ", Html("<i></i>"), title='"<') == '<p title="&quot;&lt;">&lt;b&gt; &amp; <i></i></p>'
-    assert prose("a `<b>` c\n\n**d**") == "<p>a <code>&lt;b&gt;</code> c</p><p><strong>d</strong></p>"
+def test_descriptions_are_commonmark_without_html() -> None:
+    assert prose("a `<b>` c\n\n**d** <i>") == (
+        "<p>a <code>&lt;b&gt;</code> c</p>\n<p><strong>d</strong> &lt;i&gt;</p>\n"
+    )
+    assert inline("`a` [x](javascript:alert(1)) <b>") == "<code>a</code> [x](javascript:alert(1)) &lt;b&gt;"
+
+
+def test_an_example_is_text_but_for_the_spans_of_its_tokens() -> None:
+    assert json_code({"a<": "</code>&", "b": -1.5, "c": [None]}) == (
+        '{\n  <span class="key">"a&lt;"</span>: <span class="text">"&lt;/code&gt;&amp;"</span>,'
+        '\n  <span class="key">"b"</span>: <span class="word">-1.5</span>,'
+        '\n  <span class="key">"c"</span>: [\n    <span class="word">null</span>\n  ]\n}'
+    )

@@ -41,6 +41,16 @@ def test_code_is_the_function_and_the_library_and_nothing_else() -> None:
     assert sum(path.stat().st_size for path in files) < 5 * 2**20
 
 
+@pytest.mark.parametrize("name", ["docs_api", "image_pages"])
+def test_code_holds_the_templates_of_its_pages(name: str) -> None:
+    folder = stage_function(name, interpreter=None)
+    held = {path.relative_to(folder / "functions" / name) for path in (folder / "functions" / name).rglob("*.html")}
+    assert held == {path.relative_to(assets.FUNCTIONS / name) for path in (assets.FUNCTIONS / name).rglob("*.html")}
+    assert held
+    frame = folder / "imagemarket" / "platform" / "templates"
+    assert sorted(path.name for path in frame.iterdir()) == ["frame.css", "frame.html"]
+
+
 def test_code_for_aws_has_no_bootstrap() -> None:
     folder = stage_function("auth_api", interpreter=None)
     assert sorted(path.name for path in folder.iterdir()) == ["functions", "imagemarket"]

@@ -15,7 +15,7 @@ FUNCTIONS = sorted(path.parent.name for path in (REPOSITORY / "functions").glob(
 HEAVY = {
     *("fastapi", "mangum", "starlette", "boto3", "botocore.session", "psycopg", "valkey", "bcrypt"),
     *("PIL", "pyvips", "rawpy", "numpy", "onnxruntime", "tokenizers", "alembic", "sqlalchemy"),
-    *("opensearchpy", "qdrant_client", "grpc"),
+    *("opensearchpy", "qdrant_client", "grpc", "jinja2", "markdown_it"),
 }
 _PROGRAM = "import json, sys; import functions.{name}.handler; print(json.dumps(sorted(sys.modules)))"
 
