@@ -150,7 +150,7 @@ def built_market(
 
 
 @pytest.fixture
-def whole_market(built_market: Market, monkeypatch: pytest.MonkeyPatch) -> Market:
+def whole_market(built_market: Market) -> Market:
     """The whole API, wired."""
     built_market.wire()
     return built_market

@@ -27,7 +27,7 @@ BASE_URL = "http://market.test"
 
 
 @pytest.fixture(autouse=True)
-def _at_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def _at_an_address() -> None:
     provide("resources.public_base_url", BASE_URL)
     routes._docs_html.cache_clear()
 

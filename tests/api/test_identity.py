@@ -28,7 +28,7 @@ SIGN_IN = {"email": EMAIL, "password": PASSWORD}
 
 
 @pytest.fixture
-def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
+def kit() -> Kit:
     kit = Kit()
     provide("identity.service", kit.identity)
     # Only the attempts at signing in are looked at here.

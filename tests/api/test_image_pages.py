@@ -26,7 +26,7 @@ BASE, MEDIA = "https://market.test", "https://cdn.test/media"
 
 
 @pytest.fixture(autouse=True)
-def _market(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def _market(database: Database) -> None:
     details = ImageDetails(database=database, media_base_url=MEDIA, public_base_url=BASE)
     provide("search.image_details", details)
     provide("resources.public_base_url", BASE)

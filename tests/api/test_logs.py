@@ -45,7 +45,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 @pytest.mark.parametrize("route", every_route())
 def test_a_request_is_logged_without_its_secrets(
-    route: Route, log: io.StringIO, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    route: Route, log: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
     break_every_engine()
     body = route.body()

@@ -24,7 +24,7 @@ PAGES_FOR_PEOPLE = {"getDocs"}
 
 
 @pytest.fixture(autouse=True)
-def _no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_engines() -> None:
     """What is refused is refused before any of them is asked."""
     break_every_engine()
 

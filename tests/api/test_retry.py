@@ -86,7 +86,7 @@ class Room:
 
 
 @pytest.fixture
-def room(database: Database, monkeypatch: pytest.MonkeyPatch) -> Room:
+def room(database: Database) -> Room:
     room = Room(database)
     provide("ingestion.retries", room.retries)
     provide("ingestion.uploads", room.uploads)

@@ -37,7 +37,7 @@ SIGNED_IN: dict[str, set[Role]] = {
 
 
 @pytest.fixture(autouse=True)
-def _no_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_engines() -> None:
     """A request that gets past the roles ends in 500, or is answered without any engine."""
     break_every_engine()
 

@@ -41,7 +41,7 @@ def engine(database: Database) -> PostgresSearch:
 
 
 @pytest.fixture(autouse=True)
-def _wired(database: Database, engine: PostgresSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+def _wired(database: Database, engine: PostgresSearch) -> None:
     media, api = "https://cdn.test/media", "https://api.test"
     search = Search(
         keyword=engine,
@@ -339,7 +339,7 @@ def test_similar_pictures_take_the_same_filters(engine: PostgresSearch) -> None:
     assert problem(f"/v1/images/{new_id()}/similar")[:2] == (404, "/v1/problems/image-not-found")
 
 
-def test_a_look_is_kept_of_pictures_that_exist_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_is_kept_of_pictures_that_exist_alone(database: Database) -> None:
     looks: list[UUID] = []
 
     class Looks:

@@ -48,7 +48,7 @@ def store() -> MemoryObjectStore:
 
 
 @pytest.fixture
-def call(database: Database, store: MemoryObjectStore, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(database: Database, store: MemoryObjectStore, valkey_url: str) -> Call:
     service = Uploads(
         database=database,
         originals=store,

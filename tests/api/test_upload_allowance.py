@@ -141,7 +141,7 @@ def test_a_next_try_with_other_bytes_counts_as_an_announcement(database: Databas
         retries.retry(contributor, refused[1], request, idempotency_key=None)
 
 
-def test_a_client_is_told_which_limit_and_when(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_is_told_which_limit_and_when(database: Database) -> None:
     contributor = Caller(a_contributor(database), "contributor")
     answers = []
     for limits in ({"open_uploads": 0}, {"gib_a_day": 0}):

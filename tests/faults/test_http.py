@@ -305,9 +305,7 @@ def test_json_is_compressed_where_it_is_asked_for(door: httpx.Client) -> None:
         assert "content-encoding" not in door.get("/v1/search?limit=100", headers={"Accept-Encoding": asked}).headers
 
 
-def test_a_token_of_an_account_that_is_gone_is_refused_everywhere(
-    door: httpx.Client, market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_of_an_account_that_is_gone_is_refused_everywhere(door: httpx.Client, market: Market) -> None:
     document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
     directory = market.directory()  # one that has seen nobody yet
     provide("identity.directory", directory)
@@ -329,9 +327,7 @@ def test_a_token_of_an_account_that_is_gone_is_refused_everywhere(
     assert asked > 15
 
 
-def test_nothing_is_written_for_an_account_that_was_there_a_moment_ago(
-    door: httpx.Client, market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_for_an_account_that_was_there_a_moment_ago(door: httpx.Client, market: Market) -> None:
     """A process remembers whom it has seen, which will do for what is read alone."""
     held = {UUID(int=98)}
     directory = AccountDirectory(held.__contains__)

@@ -60,7 +60,7 @@ def _lines(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO) -> None:
     service = Uploads(
         database=database,
         originals=MemoryObjectStore("originals"),
@@ -102,9 +102,7 @@ def _handled(handler: Any, bodies: Sequence[dict[str, Any]]) -> None:
     assert handler({"Records": records}, None) == {"batchItemFailures": []}
 
 
-def test_the_start_of_a_saga_is_found_by_its_image_and_by_its_request(
-    database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_start_of_a_saga_is_found_by_its_image_and_by_its_request(database: Database, log: io.StringIO) -> None:
     """S3's event names no request: the image's row does. An event that comes again starts nothing."""
     owner = a_contributor(database)
     image = an_image(database, owner, request_id="request-1")
@@ -128,9 +126,7 @@ def test_the_start_of_a_saga_is_found_by_its_image_and_by_its_request(
     assert (last["image_id"], "request_id" in last) == (str(gone), False), "and not the request of the image before"
 
 
-def test_every_image_and_request_of_a_batch_is_found_where_it_is_indexed(
-    database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_image_and_request_of_a_batch_is_found_where_it_is_indexed(database: Database, log: io.StringIO) -> None:
     indexer = Indexer(DocumentBuilder(database), [MemorySearch()])
     provide("search.indexer", indexer)
     told = [{"image_id": str(new_id()), "version": 2, "request_id": f"request-{number}"} for number in range(100)]
@@ -144,7 +140,7 @@ def test_every_image_and_request_of_a_batch_is_found_where_it_is_indexed(
 
 
 def test_a_call_of_a_webhook_is_found_by_its_image_and_by_its_request(
-    database: Database, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    database: Database, log: io.StringIO, tmp_path: Path
 ) -> None:
     """Also the line of a message that finds nothing to do, and of a call that is another's turn."""
     room, owner = Room(database, tmp_path), a_contributor(database)

@@ -55,7 +55,6 @@ NOTHING = {"title": None, "description": None, "keywords": [], "creator": None, 
 def test_it_is_suggested_to_the_contributor_and_not_published(
     database: Database,
     decoder: Inspector,
-    monkeypatch: pytest.MonkeyPatch,
     picture: bytes,
     said: dict[str, Any],
 ) -> None:

@@ -54,7 +54,7 @@ class Functions:
 
 
 @pytest.fixture(autouse=True)
-def towers(monkeypatch: pytest.MonkeyPatch) -> TextTowers:
+def towers() -> TextTowers:
     made = TextTowers([str(lite_bundle())], lambda place: TextEncoder(Path(place)))
     provide("search.text_towers", made)
     return made

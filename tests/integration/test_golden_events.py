@@ -62,9 +62,7 @@ def contributor(database: Database, originals: MemoryObjectStore) -> UUID:
 
 
 @pytest.fixture
-def step_functions(
-    database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> RecordingStepFunctions:
+def step_functions(database: Database, originals: MemoryObjectStore) -> RecordingStepFunctions:
     client: Any = RecordingStepFunctions()
     starter = IngestionStarter(
         database=database, originals=originals, executions=Executions(client, "arn:aws:states:test")
@@ -78,7 +76,6 @@ def test_a_batch_starts_one_saga_and_deletes_the_bytes_of_a_stranger(
     step_functions: RecordingStepFunctions,
     originals: MemoryObjectStore,
     database: Database,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Three messages: an upload, an object that nobody announced, the first upload's event again; and one that is no
     event."""
@@ -154,7 +151,7 @@ def _ended(database: Database) -> tuple[str, dict[str, Any]]:
 
 
 def test_what_a_catch_hands_over_ends_the_image(
-    compensation: CompensateImage, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+    compensation: CompensateImage, database: Database, originals: MemoryObjectStore
 ) -> None:
     provide("ingestion.compensate_image", compensation)
     event = golden("step_functions/compensate_image.json")
@@ -166,7 +163,7 @@ def test_what_a_catch_hands_over_ends_the_image(
 
 
 def test_an_execution_that_no_catch_saw_ends_in_the_same_place(
-    compensation: CompensateImage, database: Database, originals: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+    compensation: CompensateImage, database: Database, originals: MemoryObjectStore
 ) -> None:
     provide("ingestion.endings", ExecutionEndings(compensation))
     event = golden("sqs/endings.json")
@@ -179,7 +176,7 @@ def test_an_execution_that_no_catch_saw_ends_in_the_same_place(
     assert JOB["key"] in originals.versions
 
 
-def test_an_ending_of_another_form_comes_back(compensation: CompensateImage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ending_of_another_form_comes_back(compensation: CompensateImage) -> None:
     provide("ingestion.endings", ExecutionEndings(compensation))
     event = golden("sqs/endings.json")
     (record,) = event["Records"]

@@ -88,9 +88,7 @@ def _run(job: IngestionJob, *handlers: Callable[[dict[str, Any], Any], dict[str,
 
 
 @pytest.mark.parametrize("confined", [True, False])
-def test_a_photo_that_passes(
-    database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str], confined: bool
-) -> None:
+def test_a_photo_that_passes(database: Database, lines: Callable[[], str], confined: bool) -> None:
     saga = Saga(database)
     job = saga.a_job(_located())
     with Inspector() as decoder:
@@ -103,9 +101,7 @@ def test_a_photo_that_passes(
     assert [secret for secret in SECRETS if secret in said] == []
 
 
-def test_a_photo_on_its_whole_road(
-    database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str]
-) -> None:
+def test_a_photo_on_its_whole_road(database: Database, lines: Callable[[], str]) -> None:
     saga, states = Saga(database), MemoryStepFunctions(MACHINE)
     job = saga.a_job(_located())
     executions = Executions(cast("Any", states), MACHINE)
@@ -159,7 +155,7 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
     return {"Records": [{"messageId": "m", "body": json.dumps(body), "attributes": {}}]}
 
 
-def test_a_photo_that_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str]) -> None:
+def test_a_photo_that_is_refused(database: Database, lines: Callable[[], str]) -> None:
     saga = Saga(database)
     job = saga.a_job(_located()[:-400])
     provide("ingestion.inspect_image", saga.inspect(_InThisProcess()))
@@ -170,9 +166,7 @@ def test_a_photo_that_is_refused(database: Database, monkeypatch: pytest.MonkeyP
     assert [secret for secret in SECRETS if secret in said] == []
 
 
-def test_a_library_that_says_what_it_failed_on(
-    database: Database, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], str]
-) -> None:
+def test_a_library_that_says_what_it_failed_on(database: Database, lines: Callable[[], str]) -> None:
     saga = Saga(database)
     job = saga.a_job(_located())
     provide("ingestion.inspect_image", saga.inspect(_Failing()))

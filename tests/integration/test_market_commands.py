@@ -164,9 +164,7 @@ def test_after_the_clone_was_moved_under_its_stack_a_command_says_so_in_a_line(
     assert said.count("\n") == 1
 
 
-def test_a_state_that_another_path_leads_to_was_not_moved(
-    whole_stack: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_state_that_another_path_leads_to_was_not_moved(whole_stack: Path, tmp_path: Path) -> None:
     link = tmp_path.with_name(f"{tmp_path.name}-link")
     link.symlink_to(whole_stack)
     assert not Supervisor(Layout(made=link, state=link, port=1)).moved()

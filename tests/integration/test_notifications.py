@@ -422,7 +422,7 @@ Call = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def call(room: Room, database: Database, monkeypatch: pytest.MonkeyPatch, owner: UUID) -> Call:
+def call(room: Room, database: Database, owner: UUID) -> Call:
     provide("notifications.inbox", Inbox(database))
     provide("notifications.webhooks", room.webhooks)
 

@@ -39,7 +39,7 @@ FIRST, SECOND = b"the picture", b"the picture, sent again"
 class Harness:
     """An image whose form may be posted, and the function that hears of it."""
 
-    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
         self.states: Any = MemoryStepFunctions(MACHINE)
         self.originals = MemoryObjectStore("originals")

@@ -98,9 +98,7 @@ def _left(answer: Any) -> int:
     return int(found[1])
 
 
-def test_a_search_that_is_computed_costs_more_than_a_kept_page(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_is_computed_costs_more_than_a_kept_page(valkey_url: str) -> None:
     cache = Cache(valkey_url)
     limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * COMPUTED_COST, 6000))
     engine = MemorySearch()
@@ -128,9 +126,7 @@ class _NobodyNeedsToLook:
         raise AssertionError("nobody needs to look")
 
 
-def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(valkey_url: str) -> None:
     cache = Cache(valkey_url)
     limiter = RateLimiter(lambda: cache, address=Policy("address", 2 * BY_IMAGE_COST + 3, 6000))
     provide("resources.rate_limiter", limiter)
@@ -143,9 +139,7 @@ def test_a_search_by_a_picture_costs_most_whatever_becomes_of_it(
 
 
 @pytest.mark.parametrize("asked", ["register", "password/reset", "password"])
-def test_what_sets_a_password_costs_more_than_a_request_whatever_becomes_of_it(
-    asked: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_sets_a_password_costs_more_than_a_request_whatever_becomes_of_it(asked: str, valkey_url: str) -> None:
     cache, kit = Cache(valkey_url), Kit()
     kit.registered()
     account = kit.login().account
@@ -171,9 +165,7 @@ def test_what_sets_a_password_costs_more_than_a_request_whatever_becomes_of_it(
     assert ask()["statusCode"] == 429
 
 
-def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(valkey_url: str) -> None:
     cache = Cache(valkey_url)
     forms = RateLimiter(lambda: cache, address=Policy("forms", 20, 600), account=Policy("all-forms", 50, 600))
     none = cast("Any", None)

@@ -83,7 +83,7 @@ def set_status(database: Database, image: UUID, status: str, version: int) -> No
 
 
 @pytest.fixture
-def index(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+def index(database: Database) -> Callable[..., list[str]]:
     """Sends messages through the handler; returns the ids of those that failed."""
     of_indexer = InRole(database, DatabaseRole.INDEXER)
     indexer = Indexer(DocumentBuilder(of_indexer), [PostgresSearch(of_indexer)])
@@ -239,7 +239,7 @@ def test_only_the_messages_at_fault_come_again(database: Database, index: Any) -
     assert listed(database) == {image}
 
 
-def test_nothing_is_lost_while_the_database_is_away(index: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lost_while_the_database_is_away(index: Any) -> None:
     class Away:
         def index(self, told: Any) -> int:
             raise DependencyUnavailable("The database is not answering; try again.")
@@ -248,9 +248,7 @@ def test_nothing_is_lost_while_the_database_is_away(index: Any, monkeypatch: pyt
     assert index((new_id(), 1), (new_id(), 1)) == ["0", "1"]
 
 
-def test_only_images_that_an_engine_did_not_take_come_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_images_that_an_engine_did_not_take_come_again(database: Database) -> None:
     images = [an_approved_image(database, a_contributor(database)) for _ in range(3)]
 
     class Choosy(MemorySearch):
@@ -271,9 +269,7 @@ def test_only_images_that_an_engine_did_not_take_come_again(
     assert set(sound.listed()) == set(images), "the other engine has what it can have"
 
 
-def test_a_batch_is_not_tried_image_by_image_while_an_engine_is_away(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_is_not_tried_image_by_image_while_an_engine_is_away(database: Database) -> None:
     images = [an_approved_image(database, a_contributor(database)) for _ in range(3)]
     asked: list[int] = []
 

@@ -41,7 +41,7 @@ def collector(valkey_url: str, database: Database) -> SearchEventCollector:
 
 
 def test_a_search_and_a_look_are_told_by_the_search_id(
-    valkey_url: str, database: Database, collector: SearchEventCollector, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str, database: Database, collector: SearchEventCollector
 ) -> None:
     engine = MemorySearch()
     engine.write(random_documents(60), [])

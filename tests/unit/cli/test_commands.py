@@ -154,7 +154,7 @@ def test_a_refused_value_is_told_with_what_it_must_be(words: list[str], told: st
     assert told in " ".join(done.output.replace("\u2502", " ").split())
 
 
-def test_what_may_be_repeated_may_have_commas_between(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_may_be_repeated_may_have_commas_between(tmp_path: Path) -> None:
     service = Calls(look=[])
     provide("operations.dead_letters", service)
     assert run("dlq", "list", "--error", "TimedOut, NoRow", "--error", "Unrecorded").exit_code == 0
@@ -235,7 +235,7 @@ def test_a_file_named_like_an_option_steers_no_terminal() -> None:
     assert "\\x1b[31m" in done.output
 
 
-def test_a_dead_letter_with_bytes_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_letter_with_bytes_is_shown() -> None:
     letter = DeadMessage(
         id="abc",
         queue="uploads",
@@ -254,7 +254,7 @@ def test_a_dead_letter_with_bytes_is_shown(monkeypatch: pytest.MonkeyPatch) -> N
         assert set(told) & {"\x1b", "\u202e", "\x9b"} == set()
 
 
-def test_removing_dead_letters_without_a_terminal_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removing_dead_letters_without_a_terminal_says_how() -> None:
     view = SimpleNamespace(messages=[1])
     service = Calls(look=[view])
     provide("operations.dead_letters", service)
@@ -272,7 +272,7 @@ def test_a_time_beyond_counting_is_refused(time: str) -> None:
     assert (done.exit_code, "longer than any time" in " ".join(done.output.split())) == (2, True), done.output
 
 
-def test_an_empty_file_holds_no_dead_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_file_holds_no_dead_letter(tmp_path: Path) -> None:
     provide("operations.dead_letters", Calls())
     (tmp_path / "empty").write_bytes(b"\n")
     assert "There is no dead letter in" in run("dlq", "import", str(tmp_path / "empty")).output
@@ -299,7 +299,7 @@ def test_the_version_is_told() -> None:
     ],
 )
 def test_verify_lists_what_differs_and_its_status_says_what_is_left(
-    monkeypatch: pytest.MonkeyPatch, found: list[Difference], status: int, words: str
+    found: list[Difference], status: int, words: str
 ) -> None:
     service = Calls(run=found)
     provide("operations.consistency_check", service)
@@ -313,7 +313,7 @@ def test_verify_lists_what_differs_and_its_status_says_what_is_left(
 # --- images --------------------------------------------------------------------------------------
 
 
-def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody() -> None:
     service = Calls(restore=ImageStatus.APPROVED)
     provide("catalog.takedowns", service)
     said = ["--reason", "asked for", "--by", "ada"]
@@ -326,14 +326,14 @@ def test_what_is_done_to_an_image_is_done_with_a_reason_by_somebody(monkeypatch:
     ]
 
 
-def test_an_image_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_is_not_there_is_one_line() -> None:
     provide("catalog.takedowns", Calls(take_down=ImageNotFound("There is no such image.")))
     done = run("images", "takedown", str(IMAGE), "--reason", "x")
     assert isinstance(done.exception, CliError)
     assert str(done.exception) == "There is no such image."
 
 
-def test_an_images_history_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_images_history_is_a_table() -> None:
     row = {
         "at": datetime(2026, 1, 2, tzinfo=UTC),
         "action": "take_down",
@@ -350,7 +350,7 @@ def test_an_images_history_is_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(word in shown for word in ("2026-01-02", "take_down", "ada", "asked for", "taken_down"))
 
 
-def test_what_is_stuck_is_listed_and_settled_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_stuck_is_listed_and_settled_when_asked() -> None:
     stuck = SimpleNamespace(
         job=SimpleNamespace(image_id=IMAGE, run=2),
         last_heard=datetime(2026, 1, 2, tzinfo=UTC),
@@ -372,7 +372,7 @@ def test_what_is_stuck_is_listed_and_settled_when_asked(monkeypatch: pytest.Monk
 # --- models --------------------------------------------------------------------------------------
 
 
-def test_models_are_listed_with_the_one_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_are_listed_with_the_one_in_use() -> None:
     standings = [
         SimpleNamespace(model_version="lite-1", pictures=7, in_use=True),
         SimpleNamespace(model_version="clip-2", pictures=3, in_use=False),
@@ -382,9 +382,7 @@ def test_models_are_listed_with_the_one_in_use(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(("words", "name"), [([], "run"), (["--no-switch"], "fill")])
-def test_going_over_to_a_model_switches_unless_told_not_to(
-    monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
-) -> None:
+def test_going_over_to_a_model_switches_unless_told_not_to(words: list[str], name: str) -> None:
     service, relay = Calls(run=5, fill=5), Calls()
     asked: list[str | None] = []
     provide("search.reembedding", lambda endpoint: asked.append(endpoint) or service)

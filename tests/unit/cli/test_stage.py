@@ -79,7 +79,7 @@ def test_a_stage_is_found_by_its_stacks() -> None:
     assert "MARKET_OPENSEARCH_ENDPOINT" not in os.environ
 
 
-def test_what_is_set_for_this_stage_wins_and_nothing_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_set_for_this_stage_wins_and_nothing_is_looked_up() -> None:
     os.environ.update({"MARKET_STAGE": "growth", "MARKET_DATABASE_SECRET_ARN": "mine"})
     use_stage("growth")
     assert PlatformSettings().database_secret_arn == "mine"

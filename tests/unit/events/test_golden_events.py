@@ -43,7 +43,7 @@ CONTRIBUTOR = UUID("019af9c2-7a31-7c0e-9d0a-3d2f6f1b8e55")
 
 
 @pytest.fixture(autouse=True)
-def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_cache() -> None:
     """The events come from a stranger's address, and there is no cache to count it in: requests go through."""
 
     def away() -> Any:
@@ -53,7 +53,7 @@ def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
+def kit() -> Kit:
     kit = Kit()
     provide("identity.service", kit.identity)
     provide("identity.token_verifier", kit.verifier)
@@ -77,7 +77,7 @@ def test_the_authorizer_reads_the_token_that_the_gateway_passes(kit: Kit) -> Non
     assert authorize(event, CONTEXT)["context"]["role"] == "contributor"
 
 
-def test_an_announcement_is_the_callers_of_the_authorizer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_announcement_is_the_callers_of_the_authorizer() -> None:
     announced: list[tuple[Any, ...]] = []
 
     class Uploads:
@@ -97,7 +97,7 @@ def test_an_expired_token_is_answered_by_the_application() -> None:
     assert json_of(answer)["instance"] == answer["headers"]["x-request-id"] == "Kb1xqhJ5FiAEPjg="
 
 
-def test_a_preview_is_asked_for_in_the_browsers_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_is_asked_for_in_the_browsers_formats() -> None:
     asked: list[tuple[UUID, str]] = []
 
     class Delivery:
@@ -118,7 +118,7 @@ def test_a_browser_that_follows_a_problems_type_gets_a_page() -> None:
     assert b"<h1>The picture is in the catalogue already</h1>" in gzip.decompress(base64.b64decode(answer["body"]))
 
 
-def test_a_step_gets_exactly_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_gets_exactly_the_job() -> None:
     jobs: list[IngestionJob] = []
 
     class InspectImage:
@@ -139,7 +139,7 @@ def test_the_job_is_what_the_state_machine_passes() -> None:
     assert {name.removesuffix(".$") for name in passed} == set(golden("step_functions/inspect_image.json"))
 
 
-def test_the_schedule_relays_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schedule_relays_the_outbox() -> None:
     class Relay:
         def drain(self) -> int:
             return 3
@@ -155,7 +155,7 @@ def test_the_schedule_relays_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None
     assert answer == {"sent": 3, "webhooks_due": 2, "mails_due": 4}
 
 
-def test_the_schedule_remedies_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schedule_remedies_dead_letters() -> None:
     class Remediation:
         def run(self) -> dict[str, int]:
             return {"replayed": 1}
@@ -164,7 +164,7 @@ def test_the_schedule_remedies_dead_letters(monkeypatch: pytest.MonkeyPatch) -> 
     assert remediate_dead_letters(golden("scheduler/every_minute.json"), CONTEXT) == {"replayed": 1}
 
 
-def test_queues_wake_those_who_tell_contributors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queues_wake_those_who_tell_contributors() -> None:
     handled: list[dict[str, Any]] = []
 
     class Worker:
@@ -183,7 +183,7 @@ def test_queues_wake_those_who_tell_contributors(monkeypatch: pytest.MonkeyPatch
     assert due == {"delivery_id": "7e1f0a9b-8c6d-4e5f-b3a2-90817263544f"}
 
 
-def test_the_same_queue_brings_mails_and_digests_that_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_queue_brings_mails_and_digests_that_are_due() -> None:
     done: list[tuple[str, UUID]] = []
 
     class Mails:

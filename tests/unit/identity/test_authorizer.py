@@ -17,7 +17,7 @@ from tests.unit.identity.test_tokens import ACCOUNT, FORGERIES, claims, signed
 
 
 @pytest.fixture
-def kit(monkeypatch: pytest.MonkeyPatch) -> Kit:
+def kit() -> Kit:
     kit = Kit()
     provide("identity.token_verifier", kit.verifier)
     return kit
