@@ -12,6 +12,10 @@ from local.tooling import INTERRUPTED, home_for_tools, install_node_tools, node_
 
 _PATHS = ("shared", "functions", "cdk", "local", "sagemaker", "benchmarks", "tests")
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}
+"""Two processes of tests use both cores. With a thread for each core in both, those that wait for another spin: reading
+a watermark takes ten times the processor's time."""
+
 
 def _run(title: str, command: Sequence[str], environment: dict[str, str]) -> int:
     print(f"\n=== {title}", flush=True)
@@ -29,6 +33,7 @@ def environment_of_checks(layout: Layout) -> dict[str, str]:
     make_private(tests)
     return (
         {"PYTEST_DEBUG_TEMPROOT": str(tests)}
+        | _ONE_THREAD
         | node_environment(layout)
         | {
             "HOME": home_for_tools(layout),
