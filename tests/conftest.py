@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,28 +20,14 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.resources import Resources
 from imagemarket.platform.telemetry import logger
 from local import opensearch
-from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
-from local.postgres import dsn_of, make_cluster, make_database, postgres_part
+from local.layout import REPOSITORY, Layout, free_port
+from local.postgres import make_cluster, make_database, postgres_part
 from local.processes import Supervisor
 from local.valkey import COUNTERS, url_of, valkey_part
+from tests.databases import EmptiedDatabase, PostgresServer, new_database
 from tests.provided import provide
 
 _TEMPLATE = "template_imagemarket"
-_numbers = itertools.count()
-
-
-@dataclass(frozen=True)
-class PostgresServer:
-    """A running PostgreSQL of this test process alone."""
-
-    port: int
-    password: str
-
-    def dsn(self, database: str) -> str:
-        return dsn_of(self.port, self.password, database)
-
-    def address(self, database: str) -> str:
-        return f"{LOOPBACK}:{self.port}/{database}"
 
 
 class _Everyone:
@@ -99,24 +82,17 @@ def migrated_template(postgres_server: PostgresServer) -> str:
     return _TEMPLATE
 
 
-@contextmanager
-def new_database(server: PostgresServer, template: str) -> Iterator[str]:
-    """DSN of a database with the schema and no rows, until it is left."""
-    import psycopg
-    from psycopg import sql
-
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
-        names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
-        connection.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy").format(**names))
-        yield server.dsn(name)
-        connection.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
+@pytest.fixture(scope="session")
+def emptied_database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[EmptiedDatabase]:
+    kept = EmptiedDatabase(postgres_server, migrated_template)
+    yield kept
+    kept.drop()
 
 
 @pytest.fixture
-def database_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+def database_url(emptied_database: EmptiedDatabase) -> Iterator[str]:
     """DSN of a database of this test's own, with the schema and no rows."""
-    with new_database(postgres_server, migrated_template) as url:
+    with emptied_database.lent() as url:
         yield url
 
 

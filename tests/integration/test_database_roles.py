@@ -13,7 +13,7 @@ from imagemarket.operations.retention import Retention
 from imagemarket.operations.wiring import expired_rows
 from imagemarket.platform.database import Database, dsn_of
 from imagemarket.platform.roles import DatabaseRole, give_logins
-from tests.conftest import PostgresServer
+from tests.databases import PostgresServer
 from tests.roles import as_role
 
 pytestmark = pytest.mark.engines

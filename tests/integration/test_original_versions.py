@@ -98,8 +98,8 @@ class Harness:
 
 
 @pytest.fixture
-def harness(database: Database, monkeypatch: pytest.MonkeyPatch) -> Harness:
-    return Harness(database, monkeypatch)
+def harness(database: Database) -> Harness:
+    return Harness(database)
 
 
 ORDERS: dict[str, list[list[int]]] = {

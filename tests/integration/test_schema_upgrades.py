@@ -17,7 +17,7 @@ from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import repository
 from imagemarket.platform.database import Database
 from local.postgres import make_database
-from tests.conftest import PostgresServer
+from tests.databases import PostgresServer
 from tests.integration.rows import a_contributor, an_image_in_one_row
 
 pytestmark = pytest.mark.engines
