@@ -118,6 +118,12 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where processes keep what Python compiled, so that each package is compiled once and not for every function."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="session")
 def stage() -> Stage:
     return local_stage(ENVIRONMENT)
 

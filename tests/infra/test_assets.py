@@ -62,7 +62,7 @@ def test_a_function_that_is_not_there_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", function_names())
-def test_a_handler_is_imported_from_its_code_alone(name: str, tmp_path: Path) -> None:
+def test_a_handler_is_imported_from_its_code_alone(name: str, compiled: Path, tmp_path: Path) -> None:
     folder = stage_function(name, interpreter=sys.executable)
     program = (
         "import importlib, imagemarket\n"
@@ -71,7 +71,7 @@ def test_a_handler_is_imported_from_its_code_alone(name: str, tmp_path: Path) ->
         "print(imagemarket.__file__, module.__file__)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-B", "-c", program],
+        [sys.executable, "-X", f"pycache_prefix={compiled}", "-c", program],
         env={"PYTHONPATH": str(folder), "POWERTOOLS_SERVICE_NAME": name},
         cwd=tmp_path,
         capture_output=True,

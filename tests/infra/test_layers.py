@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -152,6 +152,22 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, str, str]]:
             yield (alias.asname or alias.name, where, there)
 
 
+@cache
+def _names_of(source: Path) -> tuple[dict[str, ast.AST], dict[str, tuple[str, str]]]:
+    """What a module defines, and what it binds by imports: the module that each comes from, and its name there."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    bound = {name: (where, there) for node in _below(tree, functions) for name, where, there in _imports(node)}
+    defined: dict[str, ast.AST] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            defined[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined |= {each.id: node for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+    return defined, bound
+
+
 class _Reader:
     """Follows what a function may come to run: modules as they are imported, definitions as they are named."""
 
@@ -185,18 +201,7 @@ class _Reader:
     def _run(self, module: str, source: Path) -> None:
         if module in self._modules:
             return
-        tree = ast.parse(source.read_text(encoding="utf-8"))
-        functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-        bound = {name: (where, there) for node in _below(tree, functions) for name, where, there in _imports(node)}
-        defined: dict[str, ast.AST] = {}
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                defined[node.name] = node
-            elif isinstance(node, ast.Assign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                defined |= {
-                    each.id: node for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)
-                }
+        defined, bound = _names_of(source)
         self._modules[module] = (defined, bound)
         for where, _ in bound.values():
             inner = _source(where)
@@ -297,17 +302,20 @@ def _links(room: str) -> dict[str, ast.AST]:
     }
 
 
-def _needed(function: str, engines: SearchEngines) -> set[str]:
+def _needed(function: str, engines: SearchEngines) -> frozenset[str]:
     """Every module that is not ours and that a function may come to import, also late."""
     reader = _Reader(engines)
     reader.use(f"functions.{function}.handler")
-    return {name for name in reader.strangers if name.partition(".")[0] not in sys.stdlib_module_names}
+    return frozenset(name for name in reader.strangers if name.partition(".")[0] not in sys.stdlib_module_names)
 
 
-def _as_this_machine_has_it(kind: Kind, folder: Path) -> Path:
-    """A layer's packages, and nothing else that is installed here, as links."""
-    folder.mkdir(parents=True)
-    for layer in kind:
+@pytest.fixture(scope="session")
+def packages_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """By a name of `layers/`, a folder with its packages as this machine has them, and nothing else, as links."""
+
+    @cache
+    def linked(layer: str) -> Path:
+        folder = tmp_path_factory.mktemp(layer)
         for name in _pins(LAYERS / layer / "requirements.txt"):
             try:
                 installed = distribution(name)
@@ -318,28 +326,38 @@ def _as_this_machine_has_it(kind: Kind, folder: Path) -> Path:
                 link = folder / top
                 if top not in {"..", "__pycache__"} and not link.exists():
                     link.symlink_to(Path(str(installed.locate_file(top))))
-    return folder
+        return folder
+
+    return linked
 
 
 @pytest.mark.parametrize("function", function_names())
 def test_a_function_finds_in_its_layer_what_it_may_import(
-    function: str, carried: dict[SearchEngines, dict[str, Kind]], tmp_path: Path
+    function: str,
+    carried: dict[SearchEngines, dict[str, Kind]],
+    packages_of: Callable[[str], Path],
+    compiled: Path,
+    tmp_path: Path,
 ) -> None:
     code = stage_function(function, interpreter=None)
-    for engines, packages in carried.items():
-        needed = sorted(_needed(function, engines))
+    questions = {(packages[function], _needed(function, engines)) for engines, packages in carried.items()}
+    for kind, needed in questions:
         assert needed
-        layer = _as_this_machine_has_it(packages[function], tmp_path / engines.keyword)
+        folders = [str(folder) for folder in (code, *map(packages_of, kind))]
         program = (
             "import importlib, sys\n"
-            f"sys.path[:0] = [{str(code)!r}, {str(layer)!r}]\n"
-            f"for name in ['functions.{function}.handler', *{needed!r}]:\n"
+            f"sys.path[:0] = {folders!r}\n"
+            f"for name in ['functions.{function}.handler', *{sorted(needed)!r}]:\n"
             "    importlib.import_module(name)\n"
         )
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-B", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "-I", "-S", "-X", f"pycache_prefix={compiled}", "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert done.returncode == 0, f"with {packages[function]}: {done.stderr[-2000:]}"
+        assert done.returncode == 0, f"with {kind}: {done.stderr[-2000:]}"
 
 
 def test_the_reading_of_a_function_sees_late_imports_through_several_floors() -> None:
