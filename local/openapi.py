@@ -1,10 +1,10 @@
-"""The one OpenAPI 3.1 document of the whole API, made from the apps of its functions.
+"""The one OpenAPI 3.1 document of the whole API, of one app that has the routes of all functions.
 
     PYTHONPATH=shared .market/venv/bin/python -m local.openapi          # writes openapi.json and routes.json
     PYTHONPATH=shared .market/venv/bin/python -m local.openapi --check  # says whether they are up to date
 
-Each app describes its own routes. Added here is what no app knows: who else answers (the gateway, in
-its own short form), what every answer carries, and the examples of `local/openapi_examples.json`.
+Added here is what no app knows: whom a route takes, who else answers (the gateway, in its own short form), what every
+answer carries, and the examples of `local/openapi_examples.json`.
 Beside it, in `functions/docs_api/routes.json`, stands which function serves each route and for whom: what the gateway
 is made of, pages for people included.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,9 @@ from imagemarket.platform import gateway
 from local.layout import REPOSITORY
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter, FastAPI
+    from fastapi import APIRouter
     from fastapi.dependencies.models import Dependant
+    from fastapi.routing import APIRoute
 
 Json = dict[str, Any]
 
@@ -83,45 +84,49 @@ _HEADERS: Json = {
 }
 
 
-def build() -> Json:
-    """The document. Raises ValueError when two apps claim one path or describe one name differently."""
-    document: Json = {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "imagemarket",
-            "version": "",
-            "description": _DESCRIPTION,
-            "contact": {"name": "imagemarket"},
-        },
-        "servers": [{"url": "/", "description": "Wherever this document came from."}],
-        "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
-        "paths": {},
-        "components": {
-            "schemas": {
-                "GatewayMessage": {
-                    "type": "object",
-                    "description": "What the gateway answers by itself, before or instead of the application.",
-                    "required": ["message"],
-                    "properties": {"message": {"type": "string"}},
-                }
-            },
-            "headers": _HEADERS,
-            "examples": {},
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "An RS256 access token of `POST /v1/auth/login`; its keys are in the JWKS.",
-                }
-            },
+def routers() -> dict[str, APIRouter]:
+    """The routes of each function that serves HTTP."""
+    names = sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/routes.py"))
+    return {name: importlib.import_module(f"functions.{name}.routes").router for name in names}
+
+
+def build(routers: Mapping[str, APIRouter]) -> Json:
+    """The document. Raises ValueError when two functions claim one path or call two models the same."""
+    from imagemarket.platform.http import create_api
+
+    table = {(route["path"], route["method"]): route for route in route_table(routers)}
+    api = create_api("imagemarket", *routers.values())
+    api.description, api.contact = _DESCRIPTION, {"name": "imagemarket"}
+    api.servers = [{"url": "/", "description": "Wherever this document came from."}]
+    api.openapi_tags = [{"name": name, "description": description} for name, description in _TAGS.items()]
+    document = api.openapi()
+    schemas = document["components"]["schemas"]
+    if alike := [name for name in schemas if "__" in name]:  # FastAPI puts their modules before such names
+        raise ValueError(f"models of different functions have the same name: {', '.join(alike)}")
+    for path, method, operation in operations(document):
+        route = table[path, method.upper()]
+        if route["roles"]:
+            operation["x-roles"] = route["roles"]
+        if "requestBody" in operation:
+            operation["responses"]["413"] = _too_large(route["function"], operation["requestBody"]["content"])
+    schemas["GatewayMessage"] = {
+        "type": "object",
+        "description": "What the gateway answers by itself, before or instead of the application.",
+        "required": ["message"],
+        "properties": {"message": {"type": "string"}},
+    }
+    document["components"] |= {
+        "headers": _HEADERS,
+        "examples": {},
+        "securitySchemes": {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An RS256 access token of `POST /v1/auth/login`; its keys are in the JWKS.",
+            }
         },
     }
-    for function in sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*_api/routes.py")):
-        routes = importlib.import_module(f"functions.{function}.routes")
-        handler = importlib.import_module(f"functions.{function}.handler")
-        larger = {(handler.MAX_BODY_BYTES, handler.BODY_INSTEAD)} if hasattr(handler, "MAX_BODY_BYTES") else set()
-        _add(document, routes.build_api(), dict(_roles(routes.router)), larger)
     _finish(document)
     return document
 
@@ -131,64 +136,34 @@ def text(document: Json) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def routes_text() -> str:
-    """The table of routes as it is committed: one line each, by function. Whom a route takes are the roles; none are
-    everybody."""
+def route_table(routers: Mapping[str, APIRouter]) -> list[Json]:
+    """Each route with the function that serves it and the roles it takes, of which an empty list is everybody; by
+    function. Raises ValueError when two claim one."""
     from fastapi.routing import APIRoute
 
-    lines: list[str] = []
-    for function in sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/routes.py")):
-        router = importlib.import_module(f"functions.{function}.routes").router
-        roles = dict(_roles(router))
-        lines += [
-            json.dumps(
-                {
-                    "method": method,
-                    "path": route.path,
-                    "function": function,
-                    "roles": roles.get(route.operation_id or "", []),
-                }
-            )
-            for route in router.routes
-            if isinstance(route, APIRoute)
-            for method in sorted(route.methods or ())
-        ]
-    return "[\n " + ",\n ".join(lines) + "\n]\n"
+    table: dict[tuple[str, str], Json] = {}
+    for function, router in routers.items():
+        for route in (each for each in router.routes if isinstance(each, APIRoute)):
+            for method in sorted(route.methods or ()):
+                line = {"method": method, "path": route.path, "function": function, "roles": _roles(route)}
+                if (other := table.setdefault((method, route.path), line)) is not line:
+                    raise ValueError(f"{function}: {method} {route.path} is {other['function']}'s already")
+    return list(table.values())
 
 
-def _add(document: Json, api: FastAPI, roles: dict[str, list[str]], larger: set[tuple[int, str]]) -> None:
-    """`larger` are the bytes that the function takes of what is no JSON, and where more go."""
-    part = api.openapi()
-    document["info"]["version"] = part["info"]["version"]
-    for path, item in part["paths"].items():
-        for method, operation in item.items():
-            if method in document["paths"].setdefault(path, {}):
-                raise ValueError(f"{api.title}: {method.upper()} {path} is another function's already")
-            if operation["operationId"] in roles:
-                operation["x-roles"] = roles[operation["operationId"]]
-            if "requestBody" in operation:
-                kinds = set(operation["requestBody"]["content"])
-                json_body = {(gateway.MAX_BODY_BYTES, gateway.BODY_INSTEAD)}
-                operation["responses"]["413"] = _too_large(
-                    json_body | (larger if kinds > {"application/json"} else set())
-                )
-            document["paths"][path][method] = operation
-    for name, schema in part.get("components", {}).get("schemas", {}).items():
-        if document["components"]["schemas"].setdefault(name, schema) != schema:
-            raise ValueError(f"{api.title}: another function describes a different {name}")
+def routes_text(routers: Mapping[str, APIRouter]) -> str:
+    """The table of routes as it is committed: one line each."""
+    return "[\n " + ",\n ".join(map(json.dumps, route_table(routers))) + "\n]\n"
 
 
-def _roles(router: APIRouter) -> Iterator[tuple[str, list[str]]]:
-    """Each operation that asks who is calling, with the roles it takes."""
-    from fastapi.routing import APIRoute
-
+def _roles(route: APIRoute) -> list[str]:
+    """Empty where a route does not ask who is calling."""
     from imagemarket.platform.http import current_caller
 
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            for call in _dependencies(route.dependant):
-                if call is current_caller or hasattr(call, "roles"):
-                    yield route.operation_id or "", sorted(getattr(call, "roles", ("admin", "buyer", "contributor")))
+    for call in _dependencies(route.dependant):
+        if call is current_caller or hasattr(call, "roles"):
+            return sorted(getattr(call, "roles", ("admin", "buyer", "contributor")))
+    return []
 
 
 def _dependencies(dependant: Dependant) -> Iterator[Any]:
@@ -286,8 +261,12 @@ def _share_standard_problems(shared: Json, slugs: set[str]) -> None:
             shared.update(response["content"][_PROBLEM]["examples"])
 
 
-def _too_large(limits: set[tuple[int, str]]) -> Json:
+def _too_large(function: str, content: Json) -> Json:
     """What a function answers by itself, before its app is asked: for each number of bytes, where more go."""
+    limits = {(gateway.MAX_BODY_BYTES, gateway.BODY_INSTEAD)}
+    handler = importlib.import_module(f"functions.{function}.handler")
+    if set(content) > {"application/json"} and hasattr(handler, "MAX_BODY_BYTES"):
+        limits.add((handler.MAX_BODY_BYTES, handler.BODY_INSTEAD))
     examples = {
         f"content-over-{max_body_bytes}-bytes": {
             "summary": "Content Too Large",
@@ -372,7 +351,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; the status is 1 when it would change")
     check = parser.parse_args().check
     stale = False
-    for target, made in ((TARGET, text(build())), (ROUTES, routes_text())):
+    for target, made in ((TARGET, text(build(routers()))), (ROUTES, routes_text(routers()))):
         name = target.relative_to(REPOSITORY)
         if target.exists() and target.read_text(encoding="utf-8") == made:
             print(f"{name} is up to date")

@@ -20,7 +20,6 @@ from uuid import uuid4
 from imagemarket.platform import cors
 from local import openapi
 from local.durable_emulator import is_utf8
-from local.layout import REPOSITORY
 from tests.api.events import LambdaContext
 
 Json = dict[str, Any]
@@ -159,17 +158,7 @@ def _message(status: int, message: str) -> Json:
 
 
 def _routes() -> list[_Route]:
-    document = json.loads(openapi.TARGET.read_text(encoding="utf-8"))
-    functions = {
-        route.operation_id: source.parent.name
-        for source in sorted((REPOSITORY / "functions").glob("*_api/routes.py"))
-        for route in importlib.import_module(f"functions.{source.parent.name}.routes").router.routes
-    }
-    pages: list[Any] = importlib.import_module("functions.image_pages.routes").router.routes
     return [
-        *(
-            _Route(method.upper(), path, functions[operation["operationId"]], bool(operation["security"]))
-            for path, method, operation in openapi.operations(document)
-        ),
-        *(_Route("GET", page.path, "image_pages", secured=False) for page in pages),
+        _Route(line["method"], line["path"], line["function"], secured=bool(line["roles"]))
+        for line in json.loads(openapi.ROUTES.read_text(encoding="utf-8"))
     ]

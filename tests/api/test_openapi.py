@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
 
 from imagemarket.ingestion.models import MAX_UPLOAD_BYTES, MIB, MULTIPART_ABOVE_BYTES
 from local import openapi
@@ -41,13 +43,13 @@ def resolve(document: Json, value: Json) -> Json:
 
 
 def test_the_committed_document_is_the_one_the_apps_describe() -> None:
-    assert openapi.text(openapi.build()) == openapi.TARGET.read_text(encoding="utf-8"), (
+    assert openapi.text(openapi.build(openapi.routers())) == openapi.TARGET.read_text(encoding="utf-8"), (
         f"a route changed and its document did not; run: {openapi.COMMAND}"
     )
 
 
 def test_the_committed_table_of_routes_is_the_one_that_the_apps_make() -> None:
-    assert openapi.routes_text() == openapi.ROUTES.read_text(encoding="utf-8"), (
+    assert openapi.routes_text(openapi.routers()) == openapi.ROUTES.read_text(encoding="utf-8"), (
         f"a route changed and the table of routes did not; run: {openapi.COMMAND}"
     )
 
@@ -232,15 +234,25 @@ def test_every_example_belongs_to_an_operation(document: Json) -> None:
 
 
 def test_two_functions_cannot_claim_one_path() -> None:
-    from fastapi import APIRouter
-
-    from imagemarket.platform.http import create_api
-
     router = APIRouter()
 
     @router.get("/v1/health", operation_id="second", tags=["Documentation"])
     def second() -> None:
         """Another function's health."""
 
-    with pytest.raises(ValueError, match="GET /v1/health is another function's already"):
-        openapi._add(openapi.build(), create_api("second", router), {}, set())
+    with pytest.raises(ValueError, match="second_api: GET /v1/health is docs_api's already"):
+        openapi.build({**openapi.routers(), "second_api": router})
+
+
+def test_two_functions_cannot_call_their_models_the_same() -> None:
+    router = APIRouter()
+
+    class Health(BaseModel):
+        """Another function's."""
+
+    @router.get("/v1/second", operation_id="second", tags=["Documentation"], response_model=Health)
+    def second() -> None:
+        """Another function's health."""
+
+    with pytest.raises(ValueError, match=r"have the same name: .*docs_api__routes__Health"):
+        openapi.build({**openapi.routers(), "second_api": router})
