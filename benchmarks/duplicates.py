@@ -33,11 +33,11 @@ from PIL.Image import Resampling
 from benchmarks import report
 from benchmarks.material import samples
 from benchmarks.material.postgres import SERVER, own_database
-from imagemarket.imaging import matching
+from imagemarket.imaging import feature_matching
 from imagemarket.imaging.hashes import orientations, perceptual_hash
-from imagemarket.imaging.visible_mark import draw_visible_mark
-from imagemarket.ingestion import copies, duplicates
-from imagemarket.ingestion.duplicates import Verdict
+from imagemarket.imaging.visible_watermark import draw_visible_watermark
+from imagemarket.ingestion import fingerprints, near_duplicates
+from imagemarket.ingestion.fingerprints import Verdict
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
 from imagemarket.vision.analyser import Analyser
@@ -109,7 +109,7 @@ ATTACKS: dict[str, Alter] = {
     "cropped by 30 %": lambda picture, number: _cut(picture, 0.7, number),
     "mirrored": lambda picture, _: ImageOps.mirror(picture),
     "turned by 90°": lambda picture, _: picture.rotate(90, expand=True),
-    "under another's mark": lambda picture, number: draw_visible_mark(picture, uuid.UUID(int=number)),
+    "under another's mark": lambda picture, number: draw_visible_watermark(picture, uuid.UUID(int=number)),
     "in a frame of 8 %": lambda picture, _: ImageOps.expand(picture, round(0.08 * picture.width), "white"),
     "mirrored, cropped by 10 %": lambda picture, number: _cut(ImageOps.mirror(picture), 0.9, number),
 }
@@ -120,7 +120,7 @@ class _Image:
     """What the two stages know of a picture."""
 
     phash: int
-    features: tuple[matching.Features, matching.Features]
+    features: tuple[feature_matching.Features, feature_matching.Features]
     embedding: np.ndarray
 
 
@@ -135,7 +135,7 @@ class _Catalogue:
 
     def look(self, picture: Image.Image) -> _Image:
         small = picture.copy()
-        small.thumbnail((matching.COMPARED_LONG_EDGE, matching.COMPARED_LONG_EDGE), Resampling.LANCZOS)
+        small.thumbnail((feature_matching.COMPARED_LONG_EDGE, feature_matching.COMPARED_LONG_EDGE), Resampling.LANCZOS)
         seen = picture.copy()
         shrink = min(1.0, 300 / min(seen.size))
         seen = seen.resize(
@@ -143,7 +143,7 @@ class _Catalogue:
         )
         return _Image(
             phash=perceptual_hash(picture),
-            features=matching.features(_encoded(small, 82)),
+            features=feature_matching.features(_encoded(small, 82)),
             embedding=np.asarray(self._analyser.analyse([_encoded(seen, 90)])[0].embedding),
         )
 
@@ -155,16 +155,18 @@ class _Catalogue:
             for place, other in enumerate(self.images)
             if place != without
         }
-        lookalikes = {place for place, bits in distances.items() if bits <= duplicates.PHASH_MAX_DISTANCE}
+        lookalikes = {place for place, bits in distances.items() if bits <= fingerprints.PHASH_MAX_DISTANCE}
         order = [int(place) for place in np.argsort(-cosines) if place != without]
-        near = [place for place in order[: copies.NEIGHBOURS] if cosines[place] >= copies.LEAST_COSINE]
+        near = [
+            place for place in order[: near_duplicates.NEIGHBOURS] if cosines[place] >= near_duplicates.LEAST_COSINE
+        ]
         found = {}
         for place in dict.fromkeys([*sorted(lookalikes), *near]):
             began = time.process_time()
-            comparison = matching.compare(image.features, self.images[place].features[0])
+            comparison = feature_matching.compare(image.features, self.images[place].features[0])
             self.compare_ms.append((time.process_time() - began) * 1000)
             distance = distances[place] if place in lookalikes else None
-            verdict = copies.judge(comparison, distance, exposures_differ=False)
+            verdict = near_duplicates.judge(comparison, distance, exposures_differ=False)
             if verdict is not None:
                 found[place] = verdict
         return found
@@ -189,7 +191,7 @@ def _recall() -> Iterator[report.Row]:
             wrongly += len(verdicts) - (place in verdicts)
             found += place in verdicts
             refused += verdicts.get(place) is Verdict.CERTAIN
-            usual += (copy.phash ^ catalogue.images[place].phash).bit_count() <= duplicates.PHASH_MAX_DISTANCE
+            usual += (copy.phash ^ catalogue.images[place].phash).bit_count() <= fingerprints.PHASH_MAX_DISTANCE
         of = len(altered)
         yield report.at_least(
             f"{name}: of {of} copies, found ({refused} refused, {found - refused} held)",
@@ -257,13 +259,13 @@ def _load(database: Database, hashes: np.ndarray) -> None:
             connection.execute(index["indexdef"])
 
 
-def _look_ups(fingerprints: int) -> Iterator[report.Row]:
+def _look_ups(rows: int) -> Iterator[report.Row]:
     dice = np.random.default_rng(20260101)
     with own_database(SERVER) as dsn:
         upgrade(dsn)
         database = Database(lambda: dsn, statement_timeout_ms=600_000)
         try:
-            hashes = _hashes(dice, fingerprints)
+            hashes = _hashes(dice, rows)
             _load(database, hashes)
             with psycopg.connect(dsn, autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE image_fingerprints")
@@ -277,7 +279,7 @@ def _look_ups(fingerprints: int) -> Iterator[report.Row]:
             for number, phash in enumerate([*asked[:50].tolist(), *asked.tolist()]):
                 with database.transaction() as connection:
                     began = time.perf_counter()
-                    answer = duplicates.lookalikes(connection, asker, phash)
+                    answer = fingerprints.lookalikes(connection, asker, phash)
                     if number >= 50:
                         taken.append((time.perf_counter() - began) * 1000)
                         found.append(answer)
@@ -289,7 +291,7 @@ def _look_ups(fingerprints: int) -> Iterator[report.Row]:
                 right += [(each.distance, each.image_id) for each in answer] == near
         finally:
             database.close()
-    size = f"{fingerprints:,} hashes in eight ways to lay"
+    size = f"{rows:,} hashes in eight ways to lay"
     peer = statistics.median(scanned)
     yield report.at_most(f"look-up among {size}: p50", ours=statistics.median(taken), unit="ms", limit=10, peer=peer)
     yield report.at_most(
@@ -309,13 +311,13 @@ def _look_ups(fingerprints: int) -> Iterator[report.Row]:
 
 def _scan(database: Database, phash: int) -> list[tuple[int, uuid.UUID]]:
     """The nearest and their distances, by looking at every row."""
-    laid = [duplicates.signed(each) for each in orientations(phash)]
+    laid = [fingerprints.signed(each) for each in orientations(phash)]
     least = f"least({', '.join('bit_count((phash # %s)::bit(64))' for _ in laid)})"
     rows = database.fetch_all(
         f"SELECT distance, image_id FROM"
         f" (SELECT image_id, {least}::int AS distance FROM image_fingerprints) AS all_of_them"
-        f" WHERE distance <= {duplicates.PHASH_MAX_DISTANCE}"
-        f" ORDER BY distance, image_id LIMIT {duplicates.MOST_LOOKALIKES}",
+        f" WHERE distance <= {fingerprints.PHASH_MAX_DISTANCE}"
+        f" ORDER BY distance, image_id LIMIT {fingerprints.MOST_LOOKALIKES}",
         laid,
     )
     return [(row["distance"], row["image_id"]) for row in rows]

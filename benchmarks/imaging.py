@@ -224,7 +224,7 @@ def _naive_jobs(path: Path, *, tuned: bool) -> Jobs:
     """Four jobs that know nothing of each other."""
     from imagemarket.imaging.hashes import perceptual_hash
     from imagemarket.imaging.renditions import encoder_settings
-    from imagemarket.imaging.watermark import draw_visible_mark
+    from imagemarket.imaging.watermark import draw_visible_watermark
 
     encoders = encoder_settings() if tuned else _PLAIN
     preview_encoders = encoder_settings("preview") if tuned else _PLAIN
@@ -234,7 +234,7 @@ def _naive_jobs(path: Path, *, tuned: bool) -> Jobs:
         return [_encode(_scaled(picture, edge), encoders) for edge in _EDGES]
 
     def watermark() -> object:
-        return _encode(draw_visible_mark(_scaled(_opened(path), _EDGES[0]), _IMAGE_ID), preview_encoders)
+        return _encode(draw_visible_watermark(_scaled(_opened(path), _EDGES[0]), _IMAGE_ID), preview_encoders)
 
     def dedup_hash() -> object:
         return _digest(path), perceptual_hash(_opened(path))
@@ -255,7 +255,7 @@ def _one_decode(path: Path) -> object:
 
     from imagemarket.imaging.hashes import perceptual_hash
     from imagemarket.imaging.renditions import encoder_settings
-    from imagemarket.imaging.watermark import draw_visible_mark, embed_identity
+    from imagemarket.imaging.watermark import draw_visible_watermark, embed_identity
 
     if path.suffix == ".jpg":
         with Image.open(path) as opened:
@@ -268,7 +268,9 @@ def _one_decode(path: Path) -> object:
     for edge in _EDGES:
         picture = _scaled(picture, edge) if edge < max(picture.size) else picture
         made.append(_encode(picture, encoder_settings()))
-    made.append(_encode(embed_identity(draw_visible_mark(largest, _IMAGE_ID), _IMAGE_ID), encoder_settings("preview")))
+    made.append(
+        _encode(embed_identity(draw_visible_watermark(largest, _IMAGE_ID), _IMAGE_ID), encoder_settings("preview"))
+    )
     made.append(_encode(_scaled(largest, 450), {"JPEG": {}}))
     return made
 
@@ -279,7 +281,7 @@ def _cascade(path: Path) -> object:
 
     from imagemarket.imaging.hashes import perceptual_hash
     from imagemarket.imaging.renditions import encoder_settings
-    from imagemarket.imaging.watermark import draw_visible_mark, embed_identity
+    from imagemarket.imaging.watermark import draw_visible_watermark, embed_identity
 
     pyvips.cache_set_max(0)
 
@@ -306,7 +308,7 @@ def _cascade(path: Path) -> object:
     for edge in _EDGES:
         picture = picture.thumbnail_image(edge, height=edge, size="down").copy_memory()
         made.append(encode(picture, encoder_settings()))
-    marked = embed_identity(draw_visible_mark(pillow, _IMAGE_ID), _IMAGE_ID)
+    marked = embed_identity(draw_visible_watermark(pillow, _IMAGE_ID), _IMAGE_ID)
     preview = pyvips.Image.new_from_memory(marked.tobytes(), *marked.size, 3, "uchar").copy(interpretation="srgb")
     made.append(encode(preview, encoder_settings("preview")))
     made.append(largest.thumbnail_image(450, height=450, size="down").jpegsave_buffer())

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks import report
-from imagemarket.imaging.confinement import ADDRESS_SPACE_BYTES, ONE_THREAD
+from imagemarket.imaging.sandbox import ADDRESS_SPACE_BYTES, ONE_THREAD
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

@@ -70,9 +70,9 @@ def inspect_once(path: Path | None) -> dict[str, Any]:
 
     import functions.inspect_image.handler
     from imagemarket.app import app
-    from imagemarket.imaging import confinement
-    from imagemarket.imaging.confinement import _Decoder
+    from imagemarket.imaging import sandbox
     from imagemarket.imaging.errors import ImageRejected
+    from imagemarket.imaging.sandbox import _Decoder
     from imagemarket.ingestion.models import IngestionJob
     from imagemarket.ingestion.saga import InspectImage
     from imagemarket.platform.ids import new_id
@@ -86,13 +86,13 @@ def inspect_once(path: Path | None) -> dict[str, Any]:
                 peaks.append(_peak_mb(self.pid))
             super().close()
 
-    confinement.__dict__["_Decoder"] = Noted
+    sandbox.__dict__["_Decoder"] = Noted
     said = "started"
-    with tempfile.TemporaryDirectory() as folder, confinement.Inspector() as inspector:
+    with tempfile.TemporaryDirectory() as folder, sandbox.Inspector() as inspector:
         if path is not None:
             store, owner, image = cast("Any", _Folder(path, Path(folder))), new_id(), new_id()
             step = InspectImage(
-                records=cast("Any", _Records()),
+                step_runs=cast("Any", _Records()),
                 database=cast("Any", _Row(path)),
                 originals=store,
                 work=store,

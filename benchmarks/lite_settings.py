@@ -36,9 +36,9 @@ from imagemarket.vision.colours import name_colours
 from imagemarket.vision.faces import FaceFinder
 from imagemarket.vision.pictures import decode
 from imagemarket.vision.runtime import Network
+from imagemarket.vision.tagging import Reader, Vocabulary, scale
 from imagemarket.vision.text import SentenceModel
 from imagemarket.vision.towers import Classifier, Sight, above_noise, somewhere
-from imagemarket.vision.understanding import Reader, Vocabulary, scale
 from sagemaker.builders.association import fit
 from sagemaker.builders.lite import SENTENCE_WEIGHT, build, read_classes, sentences
 from sagemaker.builders.vocabulary import open_words

@@ -37,8 +37,8 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.material import samples
-from imagemarket.imaging.identity_mark import MOST_READINGS, embed_identity, read_identity
-from imagemarket.imaging.visible_mark import draw_visible_mark
+from imagemarket.imaging.invisible_watermark import MOST_READINGS, embed_identity, read_identity
+from imagemarket.imaging.visible_watermark import draw_visible_watermark
 
 EVERY = 4
 """Of the photos, one in so many is worn; the libraries take seconds for each."""
@@ -322,7 +322,7 @@ def _print(records: dict[str, Record]) -> None:
 
 def _beside(marked: Sequence[tuple[Image.Image, Bits]], clean: Sequence[Image.Image]) -> tuple[float, float]:
     """Share of photos turned by 4 degrees that are read when laid over their preview, and over the clean picture."""
-    from imagemarket.imaging.matching import align
+    from imagemarket.imaging.feature_matching import align
 
     method, read = Ours(), [0, 0]
     for (picture, bits), original in zip(marked, clean, strict=True):
@@ -339,7 +339,7 @@ def _unknown(marked: Sequence[tuple[Image.Image, Bits]], among: Sequence[Image.I
     embedding of `among`, which holds the marked photos' previews first."""
     from benchmarks.retrieval import BUNDLE
     from imagemarket.cli.watermark import LOOKALIKES
-    from imagemarket.imaging.matching import align
+    from imagemarket.imaging.feature_matching import align
     from imagemarket.vision.analyser import Analyser
     from sagemaker.builders.lite import build
 
@@ -385,7 +385,7 @@ def _rows(paths: Sequence[Path]) -> Iterator[report.Row]:
     marked = []
     for picture in worn:
         bits = np.frombuffer(dice.randbytes(_BITS // 8), dtype=np.uint8)
-        marked.append((draw_visible_mark(picture, uuid.UUID(bytes=bits.tobytes())), np.unpackbits(bits)))
+        marked.append((draw_visible_watermark(picture, uuid.UUID(bytes=bits.tobytes())), np.unpackbits(bits)))
     Ours().embed(*marked[0])  # imports, tables
     records = {method.name: _measured(method, marked) for method in [Ours(), *_peers()]}
     _print(records)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 if TYPE_CHECKING:
-    from imagemarket.imaging.confinement import Inspector
+    from imagemarket.imaging.sandbox import Inspector
     from tests.market import Market
 
 from imagemarket.app import App, use
@@ -106,7 +106,7 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def decoder() -> Iterator[Inspector]:
     """A decoder's process, started by the first picture."""
-    from imagemarket.imaging.confinement import Inspector
+    from imagemarket.imaging.sandbox import Inspector
 
     with Inspector() as decoder:
         yield decoder

@@ -9,7 +9,7 @@ from uuid import UUID
 from imagemarket.identity.directory import AccountDirectory
 from imagemarket.identity.models import Account, Role
 from imagemarket.identity.repository import PostgresIdentityStore
-from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.sandbox import Inspector
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database

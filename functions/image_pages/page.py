@@ -7,7 +7,7 @@ from typing import Any
 
 from imagemarket.catalog.models import LicenseType
 from imagemarket.catalog.taxonomy import CATEGORIES
-from imagemarket.imaging.rights import Rights
+from imagemarket.imaging.xmp_rights import Rights
 from imagemarket.platform.pages import Pages
 from imagemarket.search.details import ImageDetail
 

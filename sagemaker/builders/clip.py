@@ -42,9 +42,9 @@ from imagemarket.vision.bundle import (
     Understanding,
 )
 from imagemarket.vision.runtime import Network
+from imagemarket.vision.tagging import Vocabulary
 from imagemarket.vision.text import ContrastiveTextModel
 from imagemarket.vision.towers import cut_middle
-from imagemarket.vision.understanding import Vocabulary
 from sagemaker.builders.closeness import least_close, made_up_words
 from sagemaker.builders.folder import (
     PackageFile,

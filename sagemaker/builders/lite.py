@@ -42,8 +42,8 @@ from imagemarket.vision.bundle import (
     SentenceTower,
     Understanding,
 )
+from imagemarket.vision.tagging import Vocabulary
 from imagemarket.vision.text import SentenceModel
-from imagemarket.vision.understanding import Vocabulary
 from sagemaker.builders.association import Likeness, associate
 from sagemaker.builders.checkpoint import read_checkpoint
 from sagemaker.builders.efficientnet import efficientnet_lite

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from functions.image_pages.handler import handler
-from imagemarket.imaging.rights import Rights
+from imagemarket.imaging.xmp_rights import Rights
 from imagemarket.platform.database import Database
 from imagemarket.search.details import ImageDetails
 from tests.api.events import LambdaContext, http_event

@@ -13,10 +13,10 @@ from imagemarket.ingestion import retries
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
 from imagemarket.ingestion.progress import ProgressOfImages
-from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.retries import Retries
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
@@ -113,7 +113,7 @@ def test_what_failed_on_our_side_starts_again_from_the_file_that_was_kept(
     )
     assert (progress.status, progress.rejection) == ("processing", None)
     assert {step.status for step in progress.steps[1:]} == {"pending"}
-    assert StepRecords(room.database).once(again, Step.INSPECT, lambda: {"n": 1}) == {"n": 1}
+    assert StepRuns(room.database).run_once(again, Step.INSPECT, lambda: {"n": 1}) == {"n": 1}
 
 
 def test_asked_twice_it_is_one_run(room: Room) -> None:

@@ -17,8 +17,8 @@ from PIL import Image
 
 from functions.image_search_api import handler as module
 from functions.image_search_api.handler import handler
-from imagemarket.imaging.confinement import DecoderError, Inspector
 from imagemarket.imaging.errors import DECODE_REFUSALS
+from imagemarket.imaging.sandbox import DecoderError, Inspector
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.gateway import MAX_BODY_BYTES

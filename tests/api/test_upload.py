@@ -19,7 +19,7 @@ from functions.status_api.handler import handler as status_handler
 from functions.upload_api.handler import handler as upload_handler
 from imagemarket.app import app
 from imagemarket.delivery.service import Delivery
-from imagemarket.ingestion import duplicates
+from imagemarket.ingestion import fingerprints
 from imagemarket.ingestion import progress as progress_module
 from imagemarket.ingestion import uploads as uploads_module
 from imagemarket.ingestion.progress import WAITS_OF_AN_ACCOUNT, ProgressOfImages
@@ -238,9 +238,9 @@ def test_another_contributors_image_is_not_there(call: Call, contributor: Caller
 def test_a_contributor_is_told_why_an_image_is_held(call: Call, database: Database, contributor: Caller) -> None:
     image = an_image(database, contributor.account_id, status="pending_review", nsfw_score=0.02)
     other = an_image(database, a_contributor(database))
-    found = duplicates.Evidence(other, duplicates.FoundBy.EMBEDDING, duplicates.Verdict.PROBABLE, cosine=0.97)
+    found = fingerprints.Evidence(other, fingerprints.FoundBy.EMBEDDING, fingerprints.Verdict.PROBABLE, cosine=0.97)
     with database.transaction() as connection:
-        duplicates.keep(connection, image, [found])
+        fingerprints.keep(connection, image, [found])
     path = f"/v1/images/{image}/status"
     _, progress = call("GET", path, caller=contributor)
     reason = {"code": "probable-duplicate", "detail": "It may be a copy of an image that is here already."}

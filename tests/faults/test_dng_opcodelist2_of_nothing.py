@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.errors import UnreadableImage
+from imagemarket.imaging.sandbox import Inspector
 
 
 def test_an_empty_list_is_refused_and_the_same_picture_without_it_is_always_the_same(folder: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.decoding import decode
 from imagemarket.imaging.errors import UnreadableImage
+from imagemarket.imaging.sandbox import Inspector
 
 
 def test_what_ends_before_its_data_is_refused_after_anothers_picture(folder: Path) -> None:

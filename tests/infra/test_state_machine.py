@@ -14,7 +14,7 @@ from cdk.foundation.saga import DEFINITION, THROTTLED, definition_for, steps_of
 from cdk.stages.model import ThrottleRetry
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.ingestion.models import COMPENSATE, Step
-from imagemarket.ingestion.records import LEASE_SECONDS
+from imagemarket.ingestion.step_runs import LEASE_SECONDS
 from imagemarket.platform.errors import error_classes
 from tests.infra.conftest import Deployment
 
@@ -80,7 +80,7 @@ def test_what_is_retried_by_name_is_an_error_of_ours_that_says_so() -> None:
     retried = {error for state, _ in TASKS.values() for retry in state["Retry"] for error in retry["ErrorEquals"]}
     named = {error for error in retried if not AWS_ERRORS.match(error)}
     errors = {error.__name__: error for error in error_classes()}
-    assert named == {"DependencyUnavailable", "ModelNotReady", "StepUnderWay"}
+    assert named == {"DependencyUnavailable", "ModelNotReady", "StepInProgress"}
     assert all(errors[name].retryable for name in named)
 
 
@@ -126,7 +126,7 @@ def test_the_lease_of_a_killed_delivery_is_waited_out(name: str, deployment: Dep
     step = COMPENSATE if name == "Compensate" else Step(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
     lease = LEASE_SECONDS[step]
     assert deployment.functions()[function]["Timeout"] <= lease <= TASKS[name][0]["TimeoutSeconds"]
-    retry = _retry(name, "States.ALL" if name == "Compensate" else "StepUnderWay")
+    retry = _retry(name, "States.ALL" if name == "Compensate" else "StepInProgress")
     assert sum(_waits(retry)) / 2 >= 2 * lease
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from imagemarket.imaging.confinement import Inspector
-from imagemarket.ingestion.copies import CopyFinder
+from imagemarket.imaging.sandbox import Inspector
 from imagemarket.ingestion.models import FailedStep, IngestionJob
-from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.near_duplicates import NearDuplicateDetector
 from imagemarket.ingestion.saga import (
     CompensateImage,
     DetectDuplicate,
@@ -20,6 +19,7 @@ from imagemarket.ingestion.saga import (
     master_key,
     model_input_key,
 )
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
@@ -64,7 +64,7 @@ class Saga:
         self._decoder, self._maker, self._ingestion = (
             InRole(database, role) for role in (DatabaseRole.DECODER, DatabaseRole.MAKER, DatabaseRole.INGESTION)
         )
-        self.records = StepRecords(self._maker)
+        self.step_runs = StepRuns(self._maker)
         self.originals, self.work, self.renditions = (MemoryObjectStore() for _ in range(3))
         self.rights = RightsOfImages(database=self._maker, public_base_url="https://example.com")
 
@@ -79,7 +79,7 @@ class Saga:
 
     def inspect(self, inspector: object) -> InspectImage:
         return InspectImage(
-            records=StepRecords(self._decoder),
+            step_runs=StepRuns(self._decoder),
             database=self._decoder,
             originals=self.originals,
             work=self.work,
@@ -89,11 +89,11 @@ class Saga:
     def embed(self, kind: str | None = None) -> EmbedAndTag:
         """With a model that refuses every picture in one of its ways; None: with one that sees."""
         endpoint = cast("VisionEndpoint", Seeing() if kind is None else Endpoint(kind))
-        return EmbedAndTag(records=self.records, work=self.work, endpoint=endpoint)
+        return EmbedAndTag(step_runs=self.step_runs, work=self.work, endpoint=endpoint)
 
     def thumbnails(self) -> MakeThumbnails:
         return MakeThumbnails(
-            records=self.records,
+            step_runs=self.step_runs,
             rights=self.rights,
             work=self.work,
             renditions=self.renditions,
@@ -101,15 +101,15 @@ class Saga:
         )
 
     def watermark(self) -> MakeWatermark:
-        return MakeWatermark(records=self.records, rights=self.rights, work=self.work, renditions=self.renditions)
+        return MakeWatermark(step_runs=self.step_runs, rights=self.rights, work=self.work, renditions=self.renditions)
 
     def detect_duplicate(self) -> DetectDuplicate:
-        return DetectDuplicate(records=self.records, database=self._maker)
+        return DetectDuplicate(step_runs=self.step_runs, database=self._maker)
 
     def publish(self) -> PublishImage:
-        copies = CopyFinder(database=self._ingestion, renditions=self.renditions, nearest=lambda *_: [])
+        copies = NearDuplicateDetector(database=self._ingestion, renditions=self.renditions, nearest=lambda *_: [])
         return PublishImage(
-            records=StepRecords(self._ingestion),
+            step_runs=StepRuns(self._ingestion),
             database=self._ingestion,
             work=self.work,
             relay=self._relay(),

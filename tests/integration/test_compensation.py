@@ -9,11 +9,11 @@ import pytest
 
 from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import duplicates, repository
-from imagemarket.ingestion.errors import StepUnderWay
+from imagemarket.ingestion import fingerprints, repository
+from imagemarket.ingestion.errors import StepInProgress
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
-from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
@@ -57,7 +57,7 @@ class Room:
         ):
             store.put(key, b"made", content_type="image/webp")
         with self.database.transaction() as connection:
-            duplicates.claim(connection, image, duplicates.Fingerprint(image.bytes * 2, image.int & (2**64 - 1)))
+            fingerprints.claim(connection, image, fingerprints.Fingerprint(image.bytes * 2, image.int & (2**64 - 1)))
             for tag, source in (("sea", "contributor"), ("boat", "ai")):
                 connection.execute(
                     "INSERT INTO image_tags (image_id, tag, confidence, source) VALUES (%s, %s, 1, %s)",
@@ -134,8 +134,8 @@ def test_broken_off_after_the_status_it_goes_on_at_the_next_try(room: Room, monk
 
 def test_two_do_not_clean_side_by_side(room: Room) -> None:
     job = room.a_job()
-    StepRecords(room.database)._claim(job, COMPENSATE)
-    with pytest.raises(StepUnderWay):
+    StepRuns(room.database)._claim(job, COMPENSATE)
+    with pytest.raises(StepInProgress):
         room.compensation.run(job, FAILED)
 
 
@@ -180,25 +180,25 @@ def test_a_compensation_that_another_run_overtook_does_not_stand_in_for_the_late
 @pytest.mark.parametrize("step", ["publish", COMPENSATE])
 def test_what_died_behind_a_published_image_is_tidied_up(room: Room, step: str) -> None:
     job = room.a_job()
-    records = StepRecords(room.database)
-    records._claim(job, step)
+    step_runs = StepRuns(room.database)
+    step_runs._claim(job, step)
     with room.database.transaction() as connection:
         connection.execute("UPDATE images SET status = 'approved' WHERE id = %s", (job.image_id,))
-    assert records.tidy() == 0, "it may be at work"
+    assert step_runs.reconcile() == 0, "it may be at work"
     with room.database.transaction() as connection:
         connection.execute("UPDATE processing_steps SET lease_until = now()")
-    assert records.tidy() == 1
+    assert step_runs.reconcile() == 1
     row = room.one("SELECT status, lease_until FROM processing_steps WHERE image_id = %s", job)
     assert row == {"status": "succeeded" if step == "publish" else "failed", "lease_until": None}
 
 
 def test_a_step_at_work_undoes_itself_and_one_that_was_killed_is_cleaned_up_after(room: Room) -> None:
     job = room.a_job()
-    records = StepRecords(room.database)
+    step_runs = StepRuns(room.database)
     late = f"thumbnails/{job.image_id}/450-late.webp"
 
     def work() -> dict[str, Any]:
-        records._claim(job, Step.MAKE_WATERMARK)  # a sibling, killed later
+        step_runs._claim(job, Step.MAKE_WATERMARK)  # a sibling, killed later
         room.compensation.run(job, FAILED)
         room.renditions.put(late, b"late", content_type="image/webp")
         return {}
@@ -206,7 +206,7 @@ def test_a_step_at_work_undoes_itself_and_one_that_was_killed_is_cleaned_up_afte
     def remove(key: str) -> None:
         room.renditions.delete([key])
 
-    records.once(job, Step.MAKE_THUMBNAILS, work, undo=lambda: remove(late))
+    step_runs.run_once(job, Step.MAKE_THUMBNAILS, work, undo=lambda: remove(late))
     assert room.objects_of(job) == [job.key]
 
     room.renditions.put(late, b"by the one that was killed", content_type="image/webp")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from functions.status_api.handler import handler as status_handler
-from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging.sandbox import Inspector
 from imagemarket.ingestion.progress import ProgressOfImages
 from imagemarket.platform.database import Database
 from imagemarket.platform.http import Caller

@@ -10,8 +10,8 @@ import pytest
 
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
-from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.ingestion.sweeper import MAX_REPLAYS, ExecutionSweeper
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
@@ -124,9 +124,9 @@ def test_what_was_heard_of_is_left_alone(room: Room) -> None:
     running = room.overdue(minutes=9)
     room.executions.start(running)
     working = room.overdue()
-    StepRecords(room.database).once(working, Step.INSPECT, dict)
+    StepRuns(room.database).run_once(working, Step.INSPECT, dict)
     leased = room.overdue()
-    StepRecords(room.database)._claim(leased, Step.EMBED_AND_TAG)
+    StepRuns(room.database)._claim(leased, Step.EMBED_AND_TAG)
     with room.database.transaction() as connection:
         connection.execute(
             "UPDATE processing_steps SET started_at = now() - interval '1 hour' WHERE image_id = %s",
@@ -144,7 +144,7 @@ def test_a_compensation_that_was_broken_off_is_finished(room: Room) -> None:
     job = room.overdue(minutes=60)
     key = f"thumbnails/{job.image_id}/150-a.webp"
     room.renditions.put(key, b"", content_type="image/webp")
-    StepRecords(room.database)._claim(job, COMPENSATE)
+    StepRuns(room.database)._claim(job, COMPENSATE)
     room.compensation._end(job, FailedStep(Error="DependencyUnavailable"))
     assert room.sweeper.run() == NOTHING, "it may be at work"
     room.age()
@@ -155,7 +155,7 @@ def test_a_compensation_that_was_broken_off_is_finished(room: Room) -> None:
 
 def test_what_a_killed_step_left_behind_an_ended_image_is_removed(room: Room) -> None:
     job = room.overdue()
-    StepRecords(room.database)._claim(job, Step.MAKE_THUMBNAILS)
+    StepRuns(room.database)._claim(job, Step.MAKE_THUMBNAILS)
     room.compensation.run(job, FailedStep(Error="UnreadableImage"))
     key = f"thumbnails/{job.image_id}/150-a.webp"
     room.renditions.put(key, b"", content_type="image/webp")

@@ -15,9 +15,9 @@ from PIL import Image
 from functions.inspect_image.handler import handler as inspect_handler
 from functions.make_thumbnails.handler import handler as thumbnails_handler
 from functions.make_watermark.handler import handler as watermark_handler
-from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.inspection import inspect
+from imagemarket.imaging.sandbox import Inspector
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.ingestion.starter import IngestionStarter

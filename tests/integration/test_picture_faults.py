@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.errors import ImageNotProcessable, ImageTooNarrow
 from imagemarket.imaging.inspection import inspect
-from imagemarket.ingestion.copies import CopyFinder, Subject
-from imagemarket.ingestion.duplicates import Lookalike, Verdict
+from imagemarket.imaging.sandbox import Inspector
+from imagemarket.ingestion.fingerprints import Lookalike, Verdict
 from imagemarket.ingestion.models import IngestionJob
+from imagemarket.ingestion.near_duplicates import NearDuplicateDetector, Subject
 from imagemarket.ingestion.retries import BYTES_AT_FAULT
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
@@ -67,7 +67,7 @@ def test_a_thumbnail_that_cannot_be_compared_refuses_the_picture(saga: Saga) -> 
     owner = a_contributor(saga.database)
     subject, other = (an_image(saga.database, owner, status=status) for status in ("processing", "approved"))
     saga.renditions.put("thumbnail", b"no picture", content_type="image/jpeg")
-    copies = CopyFinder(database=saga.database, renditions=saga.renditions, nearest=lambda *_: [])
+    copies = NearDuplicateDetector(database=saga.database, renditions=saga.renditions, nearest=lambda *_: [])
     asked = Subject(
         image_id=subject,
         thumbnail="thumbnail",
@@ -96,7 +96,7 @@ def test_anothers_broken_thumbnail_is_no_fault_of_the_picture(
                 (image, key),
             )
     saga.renditions.put("broken", path.read_bytes()[:60], content_type="image/jpeg")
-    copies = CopyFinder(database=saga.database, renditions=saga.renditions, nearest=lambda *_: [])
+    copies = NearDuplicateDetector(database=saga.database, renditions=saga.renditions, nearest=lambda *_: [])
     asked = Subject(
         image_id=subject,
         thumbnail="ours",

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from imagemarket.ingestion.copies import CopyFinder
 from imagemarket.ingestion.errors import JobSuperseded
 from imagemarket.ingestion.models import IngestionJob, Step
-from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.near_duplicates import NearDuplicateDetector
 from imagemarket.ingestion.saga import PublishImage, analysis_key
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
@@ -58,12 +58,12 @@ def job(database: Database) -> IngestionJob:
     contributor = a_contributor(database)
     image = an_image(database, contributor, object_version="v1")
     job = IngestionJob(image_id=image, contributor_id=contributor, key="k", version_id="v1")
-    records = StepRecords(database)
-    records.once(job, Step.INSPECT, lambda: FACTS)
-    records.once(job, Step.DETECT_DUPLICATE, lambda: {"lookalikes": []})
-    records.once(job, Step.MAKE_THUMBNAILS, lambda: {"renditions": [a_rendition("thumbnail")]})
-    records.once(job, Step.MAKE_WATERMARK, lambda: {"renditions": [a_rendition("preview")]})
-    records.once(job, Step.EMBED_AND_TAG, lambda: {"model_version": "m1", "nsfw_score": 0.0})
+    step_runs = StepRuns(database)
+    step_runs.run_once(job, Step.INSPECT, lambda: FACTS)
+    step_runs.run_once(job, Step.DETECT_DUPLICATE, lambda: {"lookalikes": []})
+    step_runs.run_once(job, Step.MAKE_THUMBNAILS, lambda: {"renditions": [a_rendition("thumbnail")]})
+    step_runs.run_once(job, Step.MAKE_WATERMARK, lambda: {"renditions": [a_rendition("preview")]})
+    step_runs.run_once(job, Step.EMBED_AND_TAG, lambda: {"model_version": "m1", "nsfw_score": 0.0})
     return job
 
 
@@ -73,8 +73,8 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
     work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
     ingestion = InRole(database, DatabaseRole.INGESTION)
     relay = OutboxRelay(ingestion, {"ImageListingChanged": cast("Queue", queue)})
-    copies = CopyFinder(database=ingestion, renditions=MemoryObjectStore(), nearest=lambda *_: [])
-    step = PublishImage(records=StepRecords(ingestion), database=ingestion, work=work, relay=relay, copies=copies)
+    copies = NearDuplicateDetector(database=ingestion, renditions=MemoryObjectStore(), nearest=lambda *_: [])
+    step = PublishImage(step_runs=StepRuns(ingestion), database=ingestion, work=work, relay=relay, copies=copies)
     return step.run(job)
 
 

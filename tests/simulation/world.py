@@ -31,13 +31,12 @@ from unittest.mock import patch
 from uuid import UUID
 
 from imagemarket.imaging.errors import UnreadableImage
-from imagemarket.imaging.matching import Comparison
+from imagemarket.imaging.feature_matching import Comparison
 from imagemarket.imaging.models import EmbeddedDescription, Inspection, PaletteColour, Rendition, TechnicalMetadata
-from imagemarket.ingestion.copies import CopyFinder
 from imagemarket.ingestion.endings import ExecutionEndings
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import FailedStep, IngestionJob, RetryRequest, UploadRequest
-from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.near_duplicates import NearDuplicateDetector
 from imagemarket.ingestion.retries import Retries
 from imagemarket.ingestion.saga import (
     CompensateImage,
@@ -50,6 +49,7 @@ from imagemarket.ingestion.saga import (
     RightsOfImages,
 )
 from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.notifications.delivery import Deliveries, WebhookWorker
@@ -813,7 +813,7 @@ class Services:
             clock=cast("Any", world),
             public_base_url="http://sim",
         )
-        self.records = StepRecords(self.database)
+        self.step_runs = StepRuns(self.database)
         self.compensation = CompensateImage(
             database=self.database,
             originals=self.originals,
@@ -826,7 +826,7 @@ class Services:
         self._keys = IdempotencyKeys(self.database, cast("Any", world))
         self._rights = RightsOfImages(database=self.database, public_base_url="http://sim")
         vectors = PostgresSearch(self.database)
-        self._copies = CopyFinder(
+        self._copies = NearDuplicateDetector(
             database=self.database,
             renditions=self.renditions,
             nearest=lambda vector, version, limit: [
@@ -836,7 +836,7 @@ class Services:
 
     def step(self, name: str, job: IngestionJob, error: dict[str, str] | None) -> dict[str, Any]:
         """What the function of a state does."""
-        common: dict[str, Any] = {"records": self.records}
+        common: dict[str, Any] = {"records": self.step_runs}
         made: dict[str, Any] = {"work": self.work, "renditions": self.renditions, "rights": self._rights}
         makers = {"DetectDuplicate", "MakeThumbnails", "MakeWatermark", "EmbedAndTag"}
         if name == "Inspect":
@@ -1277,8 +1277,8 @@ def simulated_engines() -> Iterator[None]:
                 _rendition("thumbnail", 450, data, "jpeg"),
                 _rendition("clean", 1000, data),
             ],
-            "imagemarket.imaging.matching.features": _features,
-            "imagemarket.imaging.matching.compare": _compare,
+            "imagemarket.imaging.feature_matching.features": _features,
+            "imagemarket.imaging.feature_matching.compare": _compare,
             "imagemarket.imaging.watermark.make_watermarked": lambda data, *_: [_rendition("preview", 1000, data)],
             "imagemarket.ingestion.saga.ThreadPoolExecutor": _InTurn,
             "imagemarket.platform.telemetry.metrics": _NoMetrics,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
-    from imagemarket.imaging.confinement import Inspector
+    from imagemarket.imaging.sandbox import Inspector
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _EDGE, _GAP, _LINE = 300, 12, 17
@@ -55,7 +55,7 @@ def contact_sheet(
     Nothing is uploaded: the files are processed here as the marketplace would process them.
     """
     from imagemarket.cli.pictures import PassedOver, files_below, readable
-    from imagemarket.imaging.confinement import Inspector
+    from imagemarket.imaging.sandbox import Inspector
 
     if output.suffix.lower() not in _SUFFIXES:
         raise CliError(f"{output}: must end in one of {', '.join(_SUFFIXES)}")
@@ -89,7 +89,7 @@ def contact_sheet(
 def _cell(inspector: Inspector, path: Path, name: str) -> Cell:
     """What there is to see of a file. Whatever it does to those who read it, the others have their cells."""
     from imagemarket.cli.pictures import not_a_file
-    from imagemarket.imaging.confinement import raised
+    from imagemarket.imaging.sandbox import raised
     from imagemarket.platform.errors import MarketError
 
     told = not_a_file(path)

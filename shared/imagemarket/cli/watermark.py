@@ -106,7 +106,7 @@ class _Found:
 
 def _read(picture: Image, against: str | None, address: str | None) -> _Found:
     """Laid over the picture that was named, then blind, then laid over those of the market that look like it."""
-    from imagemarket.imaging.identity_mark import read_identity
+    from imagemarket.imaging.invisible_watermark import read_identity
 
     if against is not None:
         laid = _aligned(picture, _known(against, address))
@@ -187,7 +187,7 @@ def _opened(file: Path) -> Image:
 def _aligned(picture: Image, known: Image) -> Image | None:
     from PIL.Image import Resampling
 
-    from imagemarket.imaging.matching import ALIGNED_LONG_EDGE, align
+    from imagemarket.imaging.feature_matching import ALIGNED_LONG_EDGE, align
 
     known.thumbnail((ALIGNED_LONG_EDGE, ALIGNED_LONG_EDGE), Resampling.LANCZOS)  # as the preview was
     return align(picture, known)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imagemarket.imaging.confinement import raised
 from imagemarket.imaging.errors import ImageNotProcessable
+from imagemarket.imaging.sandbox import raised
 from imagemarket.platform.errors import MarketError
 from imagemarket.platform.telemetry import logger
 

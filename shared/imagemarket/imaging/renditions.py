@@ -12,7 +12,7 @@ from imagemarket.imaging.models import Rendition, RenditionFormat, RenditionKind
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from imagemarket.imaging.rights import Rights
+    from imagemarket.imaging.xmp_rights import Rights
 
 THUMBNAIL_LONG_EDGES = (150, 450)
 CLEAN_LONG_EDGE = 1000

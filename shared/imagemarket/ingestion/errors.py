@@ -42,7 +42,7 @@ class DuplicateImage(ImageRejected):
     slug, title, status = "duplicate-image", "The picture is in the catalogue already", 422
 
 
-class StepUnderWay(DependencyUnavailable):
+class StepInProgress(DependencyUnavailable):
     """Another delivery of this step is at work, or was and has not been heard of since."""
 
-    slug, title, status, retryable = "step-under-way", "Another delivery of this step is at work", 503, True
+    slug, title, status, retryable = "step-in-progress", "Another delivery of this step is at work", 503, True

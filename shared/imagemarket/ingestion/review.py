@@ -52,7 +52,7 @@ def reasons(database: Database, image_id: UUID) -> list[ReviewReason]:
 
 def dossier(database: Database, image_id: UUID) -> dict[str, Any]:
     """All that speaks for or against the image, for the staff: its own columns, and in `evidence` each earlier image
-    that it may be a copy of, with what was measured (see `ingestion.duplicates.Evidence`).
+    that it may be a copy of, with what was measured (see `ingestion.fingerprints.Evidence`).
 
     Raises `ImageNotFound`.
     """

@@ -20,12 +20,12 @@ from imagemarket.catalog.keys import Folder, rendition_key
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.picture_faults import not_processable, picture_work
-from imagemarket.ingestion import duplicates, repository
+from imagemarket.ingestion import fingerprints, repository
 from imagemarket.ingestion.errors import DuplicateImage, JobSuperseded, OriginalMismatch
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput, Suggestions
 from imagemarket.ingestion.originals import let_original_expire, real_version
-from imagemarket.ingestion.records import ENDED, StepRecords
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
+from imagemarket.ingestion.step_runs import ENDED, StepRuns
 from imagemarket.platform.database import Connection, Database
 from imagemarket.platform.errors import DependencyUnavailable, error_classes
 from imagemarket.platform.objects import ObjectStore
@@ -33,10 +33,10 @@ from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.telemetry import count, logger
 
 if TYPE_CHECKING:
-    from imagemarket.imaging.confinement import Inspector
     from imagemarket.imaging.models import Inspection, Rendition
-    from imagemarket.imaging.rights import Rights
-    from imagemarket.ingestion.copies import CopyFinder, Findings
+    from imagemarket.imaging.sandbox import Inspector
+    from imagemarket.imaging.xmp_rights import Rights
+    from imagemarket.ingestion.near_duplicates import Findings, NearDuplicateDetector
     from imagemarket.vision.sagemaker import VisionEndpoint
 
 _ACTOR = "ingestion"
@@ -68,13 +68,13 @@ class InspectImage:
     def __init__(
         self,
         *,
-        records: StepRecords,
+        step_runs: StepRuns,
         database: Database,
         originals: ObjectStore,
         work: ObjectStore,
         inspector: Inspector,
     ) -> None:
-        self._records = records
+        self._step_runs = step_runs
         self._database = database
         self._originals = originals
         self._work = work
@@ -82,7 +82,7 @@ class InspectImage:
 
     def run(self, job: IngestionJob) -> StepOutput:
         """Raises a subclass of `ImageRejected` when the picture is at fault."""
-        return self._records.once(job, Step.INSPECT, lambda: self._inspect(job))
+        return self._step_runs.run_once(job, Step.INSPECT, lambda: self._inspect(job))
 
     def _inspect(self, job: IngestionJob) -> StepOutput:
         announced = repository.announced(self._database, job.image_id)
@@ -121,8 +121,8 @@ def _facts(inspection: Inspection) -> StepOutput:
     }
 
 
-def _needed(records: StepRecords, job: IngestionJob, step: Step) -> StepOutput:
-    output = records.outputs(job).get(step)
+def _needed(step_runs: StepRuns, job: IngestionJob, step: Step) -> StepOutput:
+    output = step_runs.outputs(job).get(step)
     if output is None:
         raise DependencyUnavailable(f"The step {step.value} has no result yet.")
     return output
@@ -131,22 +131,26 @@ def _needed(records: StepRecords, job: IngestionJob, step: Step) -> StepOutput:
 class DetectDuplicate:
     """Refuses a file that the catalogue has already, and tells what looks like the picture."""
 
-    def __init__(self, *, records: StepRecords, database: Database) -> None:
-        self._records = records
+    def __init__(self, *, step_runs: StepRuns, database: Database) -> None:
+        self._step_runs = step_runs
         self._database = database
 
     def run(self, job: IngestionJob) -> StepOutput:
         """Raises `DuplicateImage` naming the earlier image in `duplicate_of`."""
-        return self._records.once(job, Step.DETECT_DUPLICATE, lambda: self._detect(job), undo=lambda: self._forget(job))
+        return self._step_runs.run_once(
+            job, Step.DETECT_DUPLICATE, lambda: self._detect(job), undo=lambda: self._forget(job)
+        )
 
     def _detect(self, job: IngestionJob) -> StepOutput:
-        facts = _needed(self._records, job, Step.INSPECT)
-        fingerprint = duplicates.Fingerprint(bytes.fromhex(facts["sha256"]), int(facts["phash"], 16))
+        facts = _needed(self._step_runs, job, Step.INSPECT)
+        fingerprint = fingerprints.Fingerprint(bytes.fromhex(facts["sha256"]), int(facts["phash"], 16))
         with self._database.transaction() as connection:
-            claim = duplicates.claim(connection, job.image_id, fingerprint)
+            claim = fingerprints.claim(connection, job.image_id, fingerprint)
             if claim.same_file is not None:
-                found = duplicates.Evidence(claim.same_file, duplicates.FoundBy.SHA256, duplicates.Verdict.CERTAIN)
-                duplicates.keep(connection, job.image_id, [found])
+                found = fingerprints.Evidence(
+                    claim.same_file, fingerprints.FoundBy.SHA256, fingerprints.Verdict.CERTAIN
+                )
+                fingerprints.keep(connection, job.image_id, [found])
         if claim.same_file is not None:
             count("Duplicates")
             raise DuplicateImage("The same file is in the catalogue already.", duplicate_of=str(claim.same_file))
@@ -156,7 +160,7 @@ class DetectDuplicate:
 
     def _forget(self, job: IngestionJob) -> None:
         with self._database.transaction() as connection:
-            duplicates.forget(connection, job.image_id)
+            fingerprints.forget(connection, job.image_id)
 
 
 class RightsOfImages:
@@ -168,7 +172,7 @@ class RightsOfImages:
 
     def of(self, image_id: UUID) -> Rights:
         """The contributor as the public knows them, the terms and the image's page."""
-        from imagemarket.imaging.rights import Rights
+        from imagemarket.imaging.xmp_rights import Rights
 
         row = self._database.fetch_one(
             "SELECT u.display_name FROM images i JOIN users u ON u.id = i.contributor_id WHERE i.id = %s", (image_id,)
@@ -183,20 +187,20 @@ class MakeThumbnails:
     def __init__(
         self,
         *,
-        records: StepRecords,
+        step_runs: StepRuns,
         rights: RightsOfImages,
         work: ObjectStore,
         renditions: ObjectStore,
         originals: ObjectStore,
     ) -> None:
-        self._records = records
+        self._step_runs = step_runs
         self._rights = rights
         self._work = work
         self._renditions = renditions
         self._originals = originals
 
     def run(self, job: IngestionJob) -> StepOutput:
-        return self._records.once(
+        return self._step_runs.run_once(
             job, Step.MAKE_THUMBNAILS, lambda: self._make(job), undo=lambda: self._remove(job.image_id)
         )
 
@@ -220,15 +224,15 @@ class MakeWatermark:
     """The public 1000 px preview, marked visibly and invisibly."""
 
     def __init__(
-        self, *, records: StepRecords, rights: RightsOfImages, work: ObjectStore, renditions: ObjectStore
+        self, *, step_runs: StepRuns, rights: RightsOfImages, work: ObjectStore, renditions: ObjectStore
     ) -> None:
-        self._records = records
+        self._step_runs = step_runs
         self._rights = rights
         self._work = work
         self._renditions = renditions
 
     def run(self, job: IngestionJob) -> StepOutput:
-        return self._records.once(
+        return self._step_runs.run_once(
             job, Step.MAKE_WATERMARK, lambda: self._make(job), undo=lambda: self._remove(job.image_id)
         )
 
@@ -274,14 +278,14 @@ def _store(store: ObjectStore, image_id: UUID, made: Sequence[Rendition]) -> lis
 class EmbedAndTag:
     """Asks the model what the picture shows."""
 
-    def __init__(self, *, records: StepRecords, work: ObjectStore, endpoint: VisionEndpoint) -> None:
-        self._records = records
+    def __init__(self, *, step_runs: StepRuns, work: ObjectStore, endpoint: VisionEndpoint) -> None:
+        self._step_runs = step_runs
         self._work = work
         self._endpoint = endpoint
 
     def run(self, job: IngestionJob) -> StepOutput:
         """Raises `ModelNotReady`, which the state machine retries patiently."""
-        return self._records.once(job, Step.EMBED_AND_TAG, lambda: self._analyse(job))
+        return self._step_runs.run_once(job, Step.EMBED_AND_TAG, lambda: self._analyse(job))
 
     def _analyse(self, job: IngestionJob) -> StepOutput:
         from imagemarket.vision.models import Analysis, Refusal
@@ -301,9 +305,15 @@ class PublishImage:
     """Decides the status and writes everything in one transaction."""
 
     def __init__(
-        self, *, records: StepRecords, database: Database, work: ObjectStore, relay: OutboxRelay, copies: CopyFinder
+        self,
+        *,
+        step_runs: StepRuns,
+        database: Database,
+        work: ObjectStore,
+        relay: OutboxRelay,
+        copies: NearDuplicateDetector,
     ) -> None:
-        self._records = records
+        self._step_runs = step_runs
         self._database = database
         self._work = work
         self._relay = relay
@@ -316,12 +326,12 @@ class PublishImage:
         Raises:
             DuplicateImage: It is a copy of an earlier image, named in `duplicate_of`.
         """
-        output = self._records.once(job, Step.PUBLISH, lambda: self._publish(job))
+        output = self._step_runs.run_once(job, Step.PUBLISH, lambda: self._publish(job))
         _send_news(self._relay)
         return output
 
     def _publish(self, job: IngestionJob) -> StepOutput:
-        outputs = self._records.outputs(job)
+        outputs = self._step_runs.outputs(job)
         missing = [step.value for step in Step if step is not Step.PUBLISH and step not in outputs]
         if missing:
             raise DependencyUnavailable(f"These steps have no result yet: {', '.join(missing)}.")
@@ -330,7 +340,7 @@ class PublishImage:
 
         analysis = Analysis.model_validate_json(self._work.get(analysis_key(job)))
         lookalikes = tuple(
-            duplicates.Lookalike(UUID(each["image_id"]), each["distance"])
+            fingerprints.Lookalike(UUID(each["image_id"]), each["distance"])
             for each in outputs[Step.DETECT_DUPLICATE]["lookalikes"]
         )
         while True:
@@ -339,7 +349,7 @@ class PublishImage:
             status = ImageStatus.APPROVED if fit else ImageStatus.PENDING_REVIEW
             with self._database.transaction() as connection:
                 phash = int(outputs[Step.INSPECT]["phash"], 16)
-                meanwhile = duplicates.published_meanwhile(connection, job.image_id, phash, findings.compared)
+                meanwhile = fingerprints.published_meanwhile(connection, job.image_id, phash, findings.compared)
                 if meanwhile:
                     lookalikes += meanwhile
                     continue
@@ -367,10 +377,10 @@ class PublishImage:
         job: IngestionJob,
         outputs: dict[Step, StepOutput],
         embedding: Sequence[float],
-        lookalikes: tuple[duplicates.Lookalike, ...],
+        lookalikes: tuple[fingerprints.Lookalike, ...],
     ) -> Findings:
         """What speaks for a copy, for a person to decide. Raises `DuplicateImage` where it is certain."""
-        from imagemarket.ingestion.copies import COMPARED, Subject
+        from imagemarket.ingestion.near_duplicates import COMPARED, Subject
 
         findings = self._copies.find(
             Subject(
@@ -389,9 +399,9 @@ class PublishImage:
         if not findings.evidence:
             return findings
         with self._database.transaction() as connection:
-            duplicates.keep(connection, job.image_id, findings.evidence)
+            fingerprints.keep(connection, job.image_id, findings.evidence)
         first = findings.evidence[0]
-        if first.verdict is duplicates.Verdict.CERTAIN:
+        if first.verdict is fingerprints.Verdict.CERTAIN:
             count("Duplicates")
             raise DuplicateImage(
                 f"The picture is in the catalogue already: {first.inliers} points of it lie in an earlier image, and"
@@ -408,7 +418,7 @@ def _columns(facts: StepOutput, analysis: Any, model_version: str) -> dict[str, 
     return {
         **{name: facts[name] for name in ("format", "width", "height", "file_size_bytes", "thumbhash", "colours")},
         "sha256": bytes.fromhex(facts["sha256"]),
-        "phash": duplicates.signed(int(facts["phash"], 16)),
+        "phash": fingerprints.signed(int(facts["phash"], 16)),
         "color_palette": Jsonb(facts["palette"]),
         "technical_meta": Jsonb(facts["technical"]),
         "nsfw_score": analysis.nsfw_score,
@@ -461,7 +471,7 @@ class CompensateImage:
         renditions: ObjectStore,
         relay: OutboxRelay,
     ) -> None:
-        self._records = StepRecords(database)
+        self._step_runs = StepRuns(database)
         self._database = database
         self._originals = originals
         self._work = work
@@ -472,15 +482,15 @@ class CompensateImage:
         """`{"status"}` of the image: `rejected` when the picture is at fault, else
         `processing_failed`. The status comes first, so that a step still under way notices.
 
-        An image that is published, or goes on in another run, is left alone. Raises `StepUnderWay`
+        An image that is published, or goes on in another run, is left alone. Raises `StepInProgress`
         while another delivery of the same is at work.
         """
         try:
-            output = self._records.once(job, COMPENSATE, lambda: self._compensate(job, failure))
+            output = self._step_runs.run_once(job, COMPENSATE, lambda: self._compensate(job, failure))
             _send_news(self._relay)
             return output
         except JobSuperseded:
-            self._records.tidy(job.image_id)
+            self._step_runs.reconcile(job.image_id)
             row = self._database.fetch_one("SELECT status FROM images WHERE id = %s", (job.image_id,))
             logger.info("nothing to compensate", status=row["status"] if row else "gone")
             return {"status": row["status"] if row else "gone"}
@@ -488,7 +498,7 @@ class CompensateImage:
     def again(self, job: IngestionJob) -> StepOutput:
         """Removes once more what an ended image must not have, after deliveries that were killed behind the back of
         its compensation. The leases that told of them are given back."""
-        self._records.reopen(job, COMPENSATE)
+        self._step_runs.reset(job, COMPENSATE)
         return self.run(job, FailedStep())
 
     def _compensate(self, job: IngestionJob, failure: FailedStep) -> StepOutput:
@@ -568,14 +578,14 @@ class CompensateImage:
 
 def _forget(connection: Connection, image_id: UUID) -> None:
     """Takes the rows away that the steps wrote; what the contributor said stays."""
-    duplicates.forget(connection, image_id)
+    fingerprints.forget(connection, image_id)
     catalog.forget_made(connection, image_id)
 
 
 def forget_deleted(connection: Connection, image_id: UUID) -> None:
     """Deletes what ingestion keeps of an image that is deleted: its fingerprint, so that the same picture may be
     uploaded again, and who made it, as its file has it."""
-    duplicates.forget(connection, image_id)
+    fingerprints.forget(connection, image_id)
     repository.write_suggestions(connection, image_id, None)
     connection.execute(
         "UPDATE processing_steps SET output = output - 'suggestions' WHERE image_id = %s AND step = 'inspect'",

@@ -11,9 +11,9 @@ from imagemarket.ingestion import repository
 from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
 from imagemarket.ingestion.originals import keep_original
-from imagemarket.ingestion.records import StepRecords
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.ingestion.uploads import refuse_again
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import MarketError, NotFound
@@ -150,7 +150,7 @@ class ExecutionSweeper:
                 except MarketError:
                     logger.exception("the image could not be cleaned up after")
                     done["failed_to"] += 1
-        done["cleaned"] += StepRecords(self._database).tidy()
+        done["cleaned"] += StepRuns(self._database).reconcile()
         for outcome, number in done.items():
             if number:
                 count(f"Swept.{outcome}", number)

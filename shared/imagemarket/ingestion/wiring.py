@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imagemarket.catalog.wiring import CatalogRoom
-    from imagemarket.imaging.confinement import Inspector
-    from imagemarket.ingestion.copies import CopyFinder, NearestImages
+    from imagemarket.imaging.sandbox import Inspector
     from imagemarket.ingestion.endings import ExecutionEndings
     from imagemarket.ingestion.executions import Executions
+    from imagemarket.ingestion.near_duplicates import NearDuplicateDetector, NearestImages
     from imagemarket.ingestion.progress import ProgressOfImages
-    from imagemarket.ingestion.records import StepRecords
     from imagemarket.ingestion.retries import Retries
     from imagemarket.ingestion.saga import (
         CompensateImage,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         RightsOfImages,
     )
     from imagemarket.ingestion.starter import IngestionStarter
+    from imagemarket.ingestion.step_runs import StepRuns
     from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
     from imagemarket.ingestion.uploads import Uploads
     from imagemarket.platform.resources import Resources
@@ -134,16 +134,16 @@ class IngestionRoom:
     # --- steps of the saga
 
     @cached_property
-    def _records(self) -> StepRecords:
-        from imagemarket.ingestion.records import StepRecords
+    def _step_runs(self) -> StepRuns:
+        from imagemarket.ingestion.step_runs import StepRuns
 
-        return StepRecords(self._resources.database)
+        return StepRuns(self._resources.database)
 
     @cached_property
     def _inspector(self) -> Inspector:
         import atexit
 
-        from imagemarket.imaging.confinement import DECODE_SECONDS, Inspector
+        from imagemarket.imaging.sandbox import DECODE_SECONDS, Inspector
 
         confined = Inspector(seconds=DECODE_SECONDS)
         atexit.register(confined.close)
@@ -154,7 +154,7 @@ class IngestionRoom:
         from imagemarket.ingestion.saga import InspectImage
 
         return InspectImage(
-            records=self._records,
+            step_runs=self._step_runs,
             database=self._resources.database,
             originals=self._catalog.originals,
             work=self._catalog.work,
@@ -165,7 +165,7 @@ class IngestionRoom:
     def detect_duplicate(self) -> DetectDuplicate:
         from imagemarket.ingestion.saga import DetectDuplicate
 
-        return DetectDuplicate(records=self._records, database=self._resources.database)
+        return DetectDuplicate(step_runs=self._step_runs, database=self._resources.database)
 
     @cached_property
     def _rights(self) -> RightsOfImages:
@@ -178,7 +178,7 @@ class IngestionRoom:
         from imagemarket.ingestion.saga import MakeThumbnails
 
         return MakeThumbnails(
-            records=self._records,
+            step_runs=self._step_runs,
             rights=self._rights,
             work=self._catalog.work,
             renditions=self._catalog.renditions,
@@ -190,7 +190,7 @@ class IngestionRoom:
         from imagemarket.ingestion.saga import MakeWatermark
 
         return MakeWatermark(
-            records=self._records,
+            step_runs=self._step_runs,
             rights=self._rights,
             work=self._catalog.work,
             renditions=self._catalog.renditions,
@@ -200,13 +200,13 @@ class IngestionRoom:
     def embed_and_tag(self) -> EmbedAndTag:
         from imagemarket.ingestion.saga import EmbedAndTag
 
-        return EmbedAndTag(records=self._records, work=self._catalog.work, endpoint=self._vision.endpoint)
+        return EmbedAndTag(step_runs=self._step_runs, work=self._catalog.work, endpoint=self._vision.endpoint)
 
     @cached_property
-    def _copies(self) -> CopyFinder:
-        from imagemarket.ingestion.copies import CopyFinder
+    def _copies(self) -> NearDuplicateDetector:
+        from imagemarket.ingestion.near_duplicates import NearDuplicateDetector
 
-        return CopyFinder(
+        return NearDuplicateDetector(
             database=self._resources.database, renditions=self._catalog.renditions, nearest=self._nearest()
         )
 
@@ -215,7 +215,7 @@ class IngestionRoom:
         from imagemarket.ingestion.saga import PublishImage
 
         return PublishImage(
-            records=self._records,
+            step_runs=self._step_runs,
             database=self._resources.database,
             work=self._catalog.work,
             relay=self._resources.outbox_relay,

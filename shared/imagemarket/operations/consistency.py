@@ -15,7 +15,7 @@ from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.keys import Folder, content_hash_of, image_of, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.catalog.takedowns import Takedowns
-from imagemarket.ingestion import duplicates, repository
+from imagemarket.ingestion import fingerprints, repository
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import ENDED_TAG, IngestionJob
 from imagemarket.ingestion.originals import keep_original, real_version
@@ -290,9 +290,9 @@ class ConsistencyCheck:
         return True
 
     def _enter_fingerprint(self, image: Row) -> bool:
-        fingerprint = duplicates.Fingerprint(bytes(image["sha256"]), image["phash"] & (2**64 - 1))
+        fingerprint = fingerprints.Fingerprint(bytes(image["sha256"]), image["phash"] & (2**64 - 1))
         with self._database.transaction() as connection:
-            return duplicates.claim(connection, image["id"], fingerprint).same_file is None
+            return fingerprints.claim(connection, image["id"], fingerprint).same_file is None
 
     def _process_again(self, image: Row) -> None:
         with self._database.transaction() as connection:

@@ -210,7 +210,7 @@ class SearchRoom:
     def by_image(self) -> ImageSearch:
         import atexit
 
-        from imagemarket.imaging.confinement import Inspector
+        from imagemarket.imaging.sandbox import Inspector
         from imagemarket.platform.ratelimits import RateLimiter
         from imagemarket.search.by_image import DECODE_SECONDS, IN_ALL, PER_NETWORK, ImageSearch
         from imagemarket.search.events import ValkeyStream

@@ -18,9 +18,9 @@ from imagemarket.vision.faces import FaceFinder
 from imagemarket.vision.models import Analysis
 from imagemarket.vision.pictures import UnreadableImage, decode
 from imagemarket.vision.runtime import Device, DeviceUnavailable, Network, Placement, Wanted, choose_device
+from imagemarket.vision.tagging import Reader, Vocabulary
 from imagemarket.vision.text import padded_unit
 from imagemarket.vision.towers import Pixels, Sight, load_tower
-from imagemarket.vision.understanding import Reader, Vocabulary
 
 __all__ = ["Analyser", "UnreadableImage", "View"]
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from imagemarket.cli import contact_sheet
 from imagemarket.cli.app import app
 from imagemarket.cli.client import CliError
-from imagemarket.imaging import confinement
-from imagemarket.imaging.confinement import DecoderError, Inspector
+from imagemarket.imaging import sandbox
 from imagemarket.imaging.models import Inspection
+from imagemarket.imaging.sandbox import DecoderError, Inspector
 from imagemarket.platform.errors import DependencyUnavailable
 from local.pictures import paint_landscape
 
@@ -81,7 +81,7 @@ def test_whatever_one_file_does_the_others_have_their_cells(
     (folder / "lost.jpg").symlink_to(tmp_path / "nowhere")
     (folder / "round.jpg").symlink_to(folder / "round.jpg")
     told: dict[str, str] = {}
-    monkeypatch.setattr(confinement, "Inspector", _Inspector)
+    monkeypatch.setattr(sandbox, "Inspector", _Inspector)
     monkeypatch.setattr(contact_sheet, "_pages", lambda cells, **_: told.update({c.name: c.told for c in cells}) or [])
     done = CliRunner().invoke(app, ["contact-sheet", str(folder), "-o", str(tmp_path / "sheet.png")])
     assert done.exit_code == 0, done.output
@@ -101,7 +101,7 @@ def test_a_sheet_that_cannot_be_written_is_told_in_a_line(
 ) -> None:
     absent = CliRunner().invoke(app, ["contact-sheet", str(folder), "-o", str(tmp_path / "no" / "sheet.png")])
     assert "there is no such folder" in str(absent.exception)
-    monkeypatch.setattr(confinement, "Inspector", _Inspector)
+    monkeypatch.setattr(sandbox, "Inspector", _Inspector)
     (tmp_path / "sheet.png").mkdir()
     done = CliRunner().invoke(app, ["contact-sheet", str(folder), "-o", str(tmp_path / "sheet.png")])
     assert isinstance(done.exception, CliError)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.errors import UnsupportedFormat
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.other_kinds import HEIC_WAY_OUT
+from imagemarket.imaging.sandbox import Inspector
 
 _SVG = '<?xml version="1.0"?>\n<!-- a remark -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 

@@ -16,13 +16,13 @@ import pytest
 import rawpy
 from PIL import Image
 
-from imagemarket.imaging import confinement, decoding, raw_layout
-from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging import decoding, raw_layout, sandbox
 from imagemarket.imaging.errors import ImageRejected, UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
 from imagemarket.imaging.renditions import open_master
+from imagemarket.imaging.sandbox import Inspector
 from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_linear_dng, write_raw, write_tiled_dng
 
 CUT = "beyond its end: it is damaged or cut short"
@@ -109,7 +109,7 @@ def test_what_a_process_answers_follows_from_the_file_alone(tmp_path: Path, kind
 def test_every_raw_has_processes_that_saw_no_other_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
 
-    class Counted(confinement._Decoder):
+    class Counted(sandbox._Decoder):
         def __init__(self, *arguments: object, **options: object) -> None:
             super().__init__(*arguments, **options)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
             self.asked = 0
@@ -119,7 +119,7 @@ def test_every_raw_has_processes_that_saw_no_other_picture(tmp_path: Path, monke
             self.asked += 1
             return super().inspect(*arguments, **options)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(confinement, "_Decoder", Counted)
+    monkeypatch.setattr(sandbox, "_Decoder", Counted)
     path = write_dng(tmp_path / "a.dng", _scene((0.1, 0.1, 0.8)))
     with Inspector() as inspector:
         inspector.inspect(path)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagemarket.imaging import confinement
-from imagemarket.imaging.confinement import Inspector
+from imagemarket.imaging import sandbox
+from imagemarket.imaging.sandbox import Inspector
 from imagemarket.platform.telemetry import metrics
 from local.negatives import write_dng
 from local.pictures import paint_landscape
@@ -182,12 +182,10 @@ def test_a_kernel_that_cannot_confine_is_said(
         program = 'import sys; print(\'{"unconfined": "seccomp: not there"}\', flush=True); sys.stdin.read()'
         return kept([arguments[0], "-c", program], **options)  # type: ignore[call-overload,no-any-return]
 
-    monkeypatch.setattr(confinement.subprocess, "Popen", lax)
+    monkeypatch.setattr(sandbox.subprocess, "Popen", lax)
     said: list[dict[str, object]] = []
-    monkeypatch.setattr(
-        confinement.logger, "warning", lambda message, **keys: said.append({"message": message, **keys})
-    )
-    process = confinement._Decoder(None)
+    monkeypatch.setattr(sandbox.logger, "warning", lambda message, **keys: said.append({"message": message, **keys}))
+    process = sandbox._Decoder(None)
     process.close()
     assert said == [{"message": "the decoder may do all that this user may", "reason": "seccomp: not there"}]
     assert "DecodersUnconfined" in metrics().metric_set

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from imagemarket.imaging import identity_mark
-from imagemarket.imaging.identity_mark import MOST_READINGS, PSNR_DB, embed_identity, read_identity
+from imagemarket.imaging import invisible_watermark
 from imagemarket.imaging.inspection import inspect
+from imagemarket.imaging.invisible_watermark import MOST_READINGS, PSNR_DB, embed_identity, read_identity
 from imagemarket.imaging.models import Rendition
 from imagemarket.imaging.renditions import open_master
-from imagemarket.imaging.visible_mark import draw_visible_mark
+from imagemarket.imaging.visible_watermark import draw_visible_watermark
 from imagemarket.imaging.watermark import make_watermarked, read_watermark
 from local.pictures import paint_landscape
 
@@ -73,7 +73,7 @@ def _psnr(one: Image.Image, other: Image.Image) -> float:
 @pytest.mark.parametrize("level", [0, 80, 128, 165, 200, 255])
 def test_the_visible_mark_stands_out_on_dark_and_on_light(level: int) -> None:
     plain = Image.new("RGB", (900, 600), (level, level, level))
-    marked = np.asarray(draw_visible_mark(plain, IMAGE_ID), dtype=int)
+    marked = np.asarray(draw_visible_watermark(plain, IMAGE_ID), dtype=int)
     changed = np.abs(marked - level).max(axis=2) > 25
     assert 0.02 < changed.mean() < 0.4
     for part in np.array_split(changed, 4, axis=0):  # no quarter can be cut out unmarked
@@ -83,17 +83,17 @@ def test_the_visible_mark_stands_out_on_dark_and_on_light(level: int) -> None:
 def test_letters_are_light_on_dark_and_dark_on_light() -> None:
     halves = Image.new("RGB", (900, 600), "black")
     halves.paste("white", (450, 0, 900, 600))
-    marked = np.asarray(draw_visible_mark(halves, IMAGE_ID).convert("L"), dtype=int)
+    marked = np.asarray(draw_visible_watermark(halves, IMAGE_ID).convert("L"), dtype=int)
     assert marked[:, :400].max() > 60
     assert marked[:, 500:].min() < 195
 
 
 def test_no_two_images_wear_the_visible_mark_in_one_place() -> None:
     plain = Image.new("RGB", (900, 600), "grey")
-    marked = [np.asarray(draw_visible_mark(plain, each), dtype=int) != 128 for each in (IMAGE_ID, OTHER_ID)]
+    marked = [np.asarray(draw_visible_watermark(plain, each), dtype=int) != 128 for each in (IMAGE_ID, OTHER_ID)]
     overlap = (marked[0] & marked[1]).sum() / marked[0].sum()
     assert overlap < 0.3
-    assert (marked[0] == (np.asarray(draw_visible_mark(plain, IMAGE_ID), dtype=int) != 128)).all()
+    assert (marked[0] == (np.asarray(draw_visible_watermark(plain, IMAGE_ID), dtype=int) != 128)).all()
 
 
 # --- the mark that carries the identity ------------------------------------------------------------
@@ -165,13 +165,13 @@ def test_what_carries_no_mark_is_given_the_stated_number_of_chances(
 ) -> None:
     """The bound on false readings rests on it; so every reading that is tried must be counted here."""
     tried: list[bytes] = []
-    decode = identity_mark._decode
+    decode = invisible_watermark._decode
 
     def counted(soft: np.ndarray) -> bytes:
         tried.append(decode(soft))
         return tried[-1]
 
-    monkeypatch.setattr(identity_mark, "_decode", counted)
+    monkeypatch.setattr(invisible_watermark, "_decode", counted)
     noise = np.random.default_rng(7).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     for clean in (open_master(master), Image.fromarray(noise).resize((900, 600))):
         tried.clear()

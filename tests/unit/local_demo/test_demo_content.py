@@ -10,7 +10,7 @@ from PIL import Image
 from imagemarket.catalog.taxonomy import SLUGS
 from imagemarket.cli.pictures import PictureNotes, find_pictures
 from imagemarket.imaging.hashes import perceptual_hash
-from imagemarket.ingestion.duplicates import PHASH_MAX_DISTANCE
+from imagemarket.ingestion.fingerprints import PHASH_MAX_DISTANCE
 from local.demo.canvas import GALLERY
 from local.demo.content import draw, file_of, make_demo, notes
 from local.demo.photos import PHOTOS

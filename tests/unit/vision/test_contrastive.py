@@ -20,8 +20,8 @@ from imagemarket.vision.bundle import (
     Understanding,
     read_manifest,
 )
+from imagemarket.vision.tagging import Vocabulary
 from imagemarket.vision.text import TextEncoder
-from imagemarket.vision.understanding import Vocabulary
 from sagemaker.builders.folder import copy_heads, describe_parts
 from tests.unit.vision.kit import jpeg, lite_bundle
 

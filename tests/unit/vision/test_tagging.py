@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from imagemarket.vision.bundle import Calibration, Scale, Understanding
+from imagemarket.vision.tagging import Reader, Vocabulary, scale
 from imagemarket.vision.towers import Sight
-from imagemarket.vision.understanding import Reader, Vocabulary, scale
 
 _WIDER = {"beagle": ["hound"], "hound": ["dog"], "dog": ["animal"]}
 _CLAIMS = Understanding(category_from=0.5, people_from=0.75, no_people_below=0.03)

@@ -10,14 +10,14 @@ from uuid import UUID
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from imagemarket.imaging.matching import Comparison
-from imagemarket.ingestion import duplicates
-from imagemarket.ingestion.copies import CopyFinder, Findings, Subject, judge
-from imagemarket.ingestion.duplicates import Lookalike, Verdict
+from imagemarket.imaging.feature_matching import Comparison
+from imagemarket.ingestion import fingerprints
 from imagemarket.ingestion.errors import DuplicateImage
+from imagemarket.ingestion.fingerprints import Lookalike, Verdict
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
-from imagemarket.ingestion.records import StepRecords
+from imagemarket.ingestion.near_duplicates import Findings, NearDuplicateDetector, Subject, judge
 from imagemarket.ingestion.saga import CompensateImage, DetectDuplicate, PublishImage, analysis_key
+from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.queue import Queue
@@ -42,7 +42,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Image.Image:
         return textured(painted.convert("RGB"), 5)
 
 
-class _Interrupted(CopyFinder):
+class _Interrupted(NearDuplicateDetector):
     """Something happens between the first comparisons and the publication."""
 
     then: Callable[[], None] | None = None
@@ -79,7 +79,7 @@ class Market:
         database = self.database
         image = image or an_image(database, self.contributor, object_version="v1")
         job = IngestionJob(image_id=image, contributor_id=self.contributor, key="k", version_id="v1")
-        records = StepRecords(database)
+        step_runs = StepRuns(database)
         facts: dict[str, Any] = {
             "format": "jpeg",
             "width": picture.width,
@@ -92,7 +92,7 @@ class Market:
             "colours": [],
             "technical": {"taken_at": taken_at} if taken_at else {},
         }
-        records.once(job, Step.INSPECT, lambda: facts)
+        step_runs.run_once(job, Step.INSPECT, lambda: facts)
         small = picture.copy()
         small.thumbnail((450, 450), Image.Resampling.LANCZOS)
         out = io.BytesIO()
@@ -108,9 +108,9 @@ class Market:
             "bytes": 1,
             "key": key,
         }
-        records.once(job, Step.MAKE_THUMBNAILS, lambda: {"renditions": [made]})
-        records.once(job, Step.MAKE_WATERMARK, lambda: {"renditions": []})
-        records.once(job, Step.EMBED_AND_TAG, lambda: {"model_version": MODEL, "nsfw_score": 0.0})
+        step_runs.run_once(job, Step.MAKE_THUMBNAILS, lambda: {"renditions": [made]})
+        step_runs.run_once(job, Step.MAKE_WATERMARK, lambda: {"renditions": []})
+        step_runs.run_once(job, Step.EMBED_AND_TAG, lambda: {"model_version": MODEL, "nsfw_score": 0.0})
         vector = [0.0] * 768
         vector[direction] = 1.0
         work = MemoryObjectStore()
@@ -121,10 +121,10 @@ class Market:
         copies = _Interrupted(database=ingestion, renditions=self.renditions, nearest=self._nearest)
         copies.then = compared
         publishing = PublishImage(
-            records=StepRecords(ingestion), database=ingestion, work=work, relay=relay, copies=copies
+            step_runs=StepRuns(ingestion), database=ingestion, work=work, relay=relay, copies=copies
         )
         try:
-            DetectDuplicate(records=StepRecords(maker), database=maker).run(job)
+            DetectDuplicate(step_runs=StepRuns(maker), database=maker).run(job)
             return image, publishing.run(job)["status"]
         except DuplicateImage as error:
             ending = CompensateImage(
@@ -239,7 +239,7 @@ def test_what_was_refused_is_no_obstacle(market: Market, picture: Image.Image) -
     first, _ = market.publish(picture, sha256="12")
     with market.database.transaction() as connection:
         connection.execute("UPDATE images SET status = 'rejected' WHERE id = %s", (first,))
-        duplicates.forget(connection, first)
+        fingerprints.forget(connection, first)
     market.listed = [(first, 0.99)]
     assert market.publish(picture, sha256="13")[1] == "approved"
 
@@ -250,7 +250,7 @@ def test_of_two_lookalikes_on_their_way_the_first_to_be_published_is_the_earlier
     """Were the other held because of the one that it then refuses, neither would be for sale."""
     slow = an_image(market.database, market.contributor, object_version="v1")
     with market.database.transaction() as connection:
-        duplicates.claim(connection, slow, duplicates.Fingerprint(b"t" * 32, 0xABCD))
+        fingerprints.claim(connection, slow, fingerprints.Fingerprint(b"t" * 32, 0xABCD))
     quick, status = market.publish(picture, sha256="14", phash=0xABCD, direction=4)
     assert (status, market.evidence(quick)) == ("approved", [])
     assert market.publish(picture, sha256="15", phash=0xABCE, direction=5, image=slow) == (slow, "rejected")
@@ -298,7 +298,9 @@ def test_what_likeness_amounts_to(
 def test_nothing_is_fetched_for_a_picture_that_is_like_no_live_one(market: Market, database: Database) -> None:
     gone = an_image(database, market.contributor, status="rejected")
     for lookalikes in ((), (Lookalike(gone, 0),)):
-        finder = CopyFinder(database=database, renditions=MemoryObjectStore(), nearest=lambda *_: [(gone, 0.6)])
+        finder = NearDuplicateDetector(
+            database=database, renditions=MemoryObjectStore(), nearest=lambda *_: [(gone, 0.6)]
+        )
         subject = Subject(
             image_id=an_image(database, market.contributor),
             thumbnail="not there",

@@ -1,9 +1,9 @@
 """The second stage against duplicates: pictures that look alike or mean alike are compared point by point.
 
 The nearest neighbours by embedding and the lookalikes of the first stage are candidates. A candidate is compared by
-its public 450 px thumbnail (`imaging.matching`), so crops, frames, overlays, turns and mirrors are found. What agrees
-nearly everywhere is a duplicate; what has a part in common is for a person to decide: an overlay, a collage, another
-exposure of the scene.
+its public 450 px thumbnail (`imaging.feature_matching`), so crops, frames, overlays, turns and mirrors are found. What
+agrees nearly everywhere is a duplicate; what has a part in common is for a person to decide: an overlay, a collage,
+another exposure of the scene.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from imagemarket.imaging.confinement import raised
 from imagemarket.imaging.picture_faults import picture_work
-from imagemarket.ingestion.duplicates import Evidence, FoundBy, Lookalike, Verdict
+from imagemarket.imaging.sandbox import raised
+from imagemarket.ingestion.fingerprints import Evidence, FoundBy, Lookalike, Verdict
 from imagemarket.ingestion.models import Step
 from imagemarket.platform.database import Database, half_vector
 from imagemarket.platform.errors import MarketError, NotFound
@@ -23,7 +23,7 @@ from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import logger
 
 if TYPE_CHECKING:
-    from imagemarket.imaging.matching import Comparison, Features
+    from imagemarket.imaging.feature_matching import Comparison, Features
 
 NEIGHBOURS = 10
 """Nearest images by embedding that are compared."""
@@ -84,7 +84,7 @@ class _Candidate:
     cosine: float | None
 
 
-class CopyFinder:
+class NearDuplicateDetector:
     """Finds the earlier images that one is a copy of."""
 
     def __init__(self, *, database: Database, renditions: ObjectStore, nearest: NearestImages) -> None:
@@ -98,7 +98,7 @@ class CopyFinder:
         candidates = self._candidates(subject)
         if not candidates:
             return Findings([], frozenset())
-        from imagemarket.imaging import matching
+        from imagemarket.imaging import feature_matching
 
         known = {
             row["id"]: row
@@ -113,7 +113,7 @@ class CopyFinder:
             return Findings([], frozenset())
         thumbnail = self._renditions.get(subject.thumbnail)
         with picture_work(Step.PUBLISH):
-            ours = matching.features(thumbnail)
+            ours = feature_matching.features(thumbnail)
         found = []
         for candidate in candidates:
             other = known.get(candidate.image_id)
@@ -123,7 +123,7 @@ class CopyFinder:
             comparison = None
             if theirs is not None:
                 with picture_work(Step.PUBLISH):
-                    comparison = matching.compare(ours, theirs)
+                    comparison = feature_matching.compare(ours, theirs)
             times = subject.taken_at, other["taken_at"]
             exposures_differ = None not in times and len({time[:_CLOCK] for time in times if time}) > 1
             verdict = judge(comparison, candidate.distance, exposures_differ=exposures_differ)
@@ -135,10 +135,10 @@ class CopyFinder:
     def _features(self, image_id: UUID, key: str) -> Features | None:
         """Of another image's thumbnail; None where that is missing or broken, which is our trouble and no fault of the
         picture in question. What stands for likeness without it is then all there is."""
-        from imagemarket.imaging import matching
+        from imagemarket.imaging import feature_matching
 
         try:
-            return matching.features(self._renditions.get(key))[0]
+            return feature_matching.features(self._renditions.get(key))[0]
         except NotFound:
             logger.warning("a thumbnail is missing", other=str(image_id))
         except MarketError:

@@ -152,7 +152,7 @@ class _Decoder:
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
-                    [sys.executable, "-P", "-m", "imagemarket.imaging.confinement", str(address_space_bytes or 0)],
+                    [sys.executable, "-P", "-m", "imagemarket.imaging.sandbox", str(address_space_bytes or 0)],
                     stdin=theirs.fileno(),
                     stdout=subprocess.PIPE,
                     env=environment,

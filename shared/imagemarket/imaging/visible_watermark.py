@@ -29,7 +29,7 @@ _GROUND_CELL = 16
 """Pixels a side over which the ground is judged: a letter keeps its ink across small details."""
 
 
-def draw_visible_mark(picture: Image, image_id: uuid.UUID) -> Image:
+def draw_visible_watermark(picture: Image, image_id: uuid.UUID) -> Image:
     """A copy under tiled text: light on dark ground, dark on light, with an outline of the other ink for the
     grounds between."""
     import PIL.Image

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from imagemarket.imaging.hashes import orientations
-from imagemarket.ingestion import duplicates
-from imagemarket.ingestion.duplicates import Fingerprint, signed
+from imagemarket.ingestion import fingerprints
+from imagemarket.ingestion.fingerprints import Fingerprint, signed
 from imagemarket.platform.database import Database
 from tests.integration.rows import a_contributor, an_image
 
@@ -28,9 +28,9 @@ def flip(random_: random.Random, phash: int, bits: int) -> int:
     return phash
 
 
-def enter(database: Database, image_id: UUID, entered: Fingerprint) -> duplicates.Claim:
+def enter(database: Database, image_id: UUID, entered: Fingerprint) -> fingerprints.Claim:
     with database.transaction() as connection:
-        return duplicates.claim(connection, image_id, entered)
+        return fingerprints.claim(connection, image_id, entered)
 
 
 def distance(one: int, other: int) -> int:
@@ -58,9 +58,9 @@ def test_agrees_with_a_brute_force_search(database: Database) -> None:
     for _ in range(150):
         asked = flip(random_, random_.choice(list(live.values())), random_.randint(0, 12))
         near = sorted((distance(phash, asked), image_id) for image_id, phash in live.items())
-        expected = [pair for pair in near if pair[0] <= duplicates.PHASH_MAX_DISTANCE][: duplicates.MOST_LOOKALIKES]
+        expected = [pair for pair in near if pair[0] <= fingerprints.PHASH_MAX_DISTANCE][: fingerprints.MOST_LOOKALIKES]
         with database.transaction() as connection:
-            found = duplicates.lookalikes(connection, asker, asked)
+            found = fingerprints.lookalikes(connection, asker, asked)
         assert [(each.distance, each.image_id) for each in found] == expected
         found_some += bool(expected)
     assert 20 < found_some < 150
@@ -74,7 +74,7 @@ def test_the_columns_hold_the_hash_as_each_band_lays_it(database: Database) -> N
     rows = database.fetch_all("SELECT * FROM image_fingerprints")
     assert len(rows) == 32
     for row in rows:
-        expected = [signed(as_it_is) for as_it_is, _ in duplicates.laid(row["phash"] & 2**64 - 1)]
+        expected = [signed(as_it_is) for as_it_is, _ in fingerprints.canonical_orientations(row["phash"] & 2**64 - 1)]
         assert [row[f"laid_{number}"] for number in range(3)] == expected
 
 
@@ -84,7 +84,7 @@ def test_the_search_reads_nothing_but_its_indexes(database: Database) -> None:
     with database.transaction() as connection:
         for kind in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):  # so few rows are cheaper to read all
             connection.execute(cast("LiteralString", f"SET LOCAL enable_{kind} = off"))
-        statement = cast("LiteralString", f"EXPLAIN {duplicates._LOOKALIKES}")
+        statement = cast("LiteralString", f"EXPLAIN {fingerprints._LOOKALIKES}")
         parameters = {"image": UUID(int=1)} | {f"laid_{number}": [0, 1] for number in range(3)}
         rows = connection.execute(statement, parameters).fetchall()
     plan = " ".join(row["QUERY PLAN"] for row in rows)
@@ -95,7 +95,7 @@ def test_the_same_file_is_refused_even_with_another_hash(database: Database) -> 
     contributor = a_contributor(database)
     first, second = an_image(database, contributor), an_image(database, contributor)
     assert enter(database, first, Fingerprint(b"f" * 32, 0)).same_file is None
-    assert enter(database, second, Fingerprint(b"f" * 32, 2**64 - 1)) == duplicates.Claim(first, ())
+    assert enter(database, second, Fingerprint(b"f" * 32, 2**64 - 1)) == fingerprints.Claim(first, ())
     third = an_image(database, contributor)
     assert enter(database, third, Fingerprint(b"e" * 32, 2**64 - 1)).lookalikes == (), "a refused claim leaves nothing"
 
@@ -103,7 +103,7 @@ def test_the_same_file_is_refused_even_with_another_hash(database: Database) -> 
 def test_asking_again_for_the_same_image_finds_nothing(database: Database) -> None:
     image = an_image(database, a_contributor(database))
     for _ in range(3):
-        assert enter(database, image, Fingerprint(b"g" * 32, 99)) == duplicates.Claim(None, ())
+        assert enter(database, image, Fingerprint(b"g" * 32, 99)) == fingerprints.Claim(None, ())
 
 
 def test_of_copies_that_arrive_together_each_sees_those_before_it(database: Database) -> None:
@@ -131,17 +131,17 @@ def test_a_forgotten_image_is_no_obstacle(database: Database) -> None:
     first, second = an_image(database, contributor), an_image(database, contributor)
     enter(database, first, Fingerprint(b"h" * 32, 5))
     with database.transaction() as connection:
-        duplicates.forget(connection, first)
-    assert enter(database, second, Fingerprint(b"h" * 32, 5)) == duplicates.Claim(None, ())
+        fingerprints.forget(connection, first)
+    assert enter(database, second, Fingerprint(b"h" * 32, 5)) == fingerprints.Claim(None, ())
 
 
 def test_evidence_is_kept_once(database: Database) -> None:
     contributor = a_contributor(database)
     first, second = an_image(database, contributor), an_image(database, contributor)
-    found = duplicates.Evidence(
+    found = fingerprints.Evidence(
         first,
-        duplicates.FoundBy.EMBEDDING,
-        duplicates.Verdict.PROBABLE,
+        fingerprints.FoundBy.EMBEDDING,
+        fingerprints.Verdict.PROBABLE,
         cosine=0.9,
         inliers=40,
         agreement=0.7,
@@ -149,7 +149,7 @@ def test_evidence_is_kept_once(database: Database) -> None:
     )
     for _ in range(2):
         with database.transaction() as connection:
-            duplicates.keep(connection, second, [found])
+            fingerprints.keep(connection, second, [found])
     rows = database.fetch_all("SELECT * FROM duplicate_evidence WHERE image_id = %s", (second,))
     assert [(row["other_id"], row["found_by"], row["inliers"], row["verdict"]) for row in rows] == [
         (first, "embedding", 40, "probable")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from imagemarket.imaging.feature_matching import Comparison, align, compare, features
 from imagemarket.imaging.inspection import inspect
-from imagemarket.imaging.matching import Comparison, align, compare, features
 from imagemarket.imaging.renditions import make_thumbnails
 from imagemarket.imaging.watermark import make_watermarked
 from local.pictures import paint_landscape

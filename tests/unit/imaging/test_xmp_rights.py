@@ -18,8 +18,8 @@ from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import read_description
 from imagemarket.imaging.models import Rendition
 from imagemarket.imaging.renditions import make_thumbnails
-from imagemarket.imaging.rights import Rights
 from imagemarket.imaging.watermark import make_watermarked
+from imagemarket.imaging.xmp_rights import Rights
 
 IMAGE_ID = uuid.UUID("0192f0c4-7b1a-7cde-8f01-23456789abcd")
 PAGE, TERMS = f"https://market.example/images/{IMAGE_ID}", "https://market.example/terms"

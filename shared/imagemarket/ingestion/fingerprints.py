@@ -1,6 +1,7 @@
 """The first stage against duplicates: fingerprints of live images, and the exact search for those that look alike.
 
-The same file is a duplicate. A picture that looks alike only may be one: the second stage (`copies`) compares them.
+The same file is a duplicate. A picture that looks alike only may be one: the second stage (`near_duplicates`)
+compares them.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ probing each band's value and its neighbours within 2 bits finds every match: th
 
 @dataclass(frozen=True)
 class Band:
-    """Some of a hash's bits, and how a picture is laid so that its mirror images share them.
+    """Some of a hash's bits, and the canonical orientation of a picture that its mirror images share.
 
     A mirror changes `ODD_COLUMNS`, turning upside down `ODD_ROWS`. Of the four hashes that these make of one, the
-    *laid* one has two given bits clear: one that only `ODD_ROWS` has and one that only `ODD_COLUMNS` has. Both belong
-    to the band, so that its bits alone say how to lay the hash.
+    canonical one has two given bits clear: one that only `ODD_ROWS` has and one that only `ODD_COLUMNS` has. Both
+    belong to the band, so that its bits alone say how to turn the hash.
     """
 
     lowest: int
@@ -48,7 +49,7 @@ class Band:
         return (1 << self.bits) - 1 << self.lowest
 
     def turns(self, phash: int) -> int:
-        """The bits by which the hash differs from the laid one."""
+        """The bits by which the hash differs from the canonical one."""
         return (ODD_ROWS if phash >> self.row_bit & 1 else 0) ^ (ODD_COLUMNS if phash >> self.column_bit & 1 else 0)
 
 
@@ -57,30 +58,31 @@ BANDS = (
     Band(lowest=21, bits=21, row_bit=33, column_bit=24),
     Band(lowest=42, bits=22, row_bit=49, column_bit=42),
 )
-"""Column `laid_N` of `image_fingerprints` is the hash as band N lays it, `idx_fingerprints_laid_N` that band of it."""
+"""Column `laid_N` of `image_fingerprints` is the hash in band N's orientation; `idx_fingerprints_laid_N` indexes that
+band of it."""
 
 
 @dataclass(frozen=True)
-class Flip:
-    """A difference of at most `_PROBE_BITS` in a band. Laying a hash is linear over GF(2), so these are the same for
-    every hash."""
+class Probe:
+    """A difference of at most `_PROBE_BITS` in a band. Turning a hash is linear over GF(2), so these are the same
+    for every hash."""
 
     value: int
-    """What it changes of the band as it is laid: where in the index to look."""
+    """What it changes of the turned band: where in the index to look."""
     turns: int
-    """By what the hash is then laid otherwise: what to compare with there."""
+    """By what the hash is then turned otherwise: what to compare with there."""
 
 
-def _flips(band: Band) -> tuple[Flip, ...]:
+def _probes(band: Band) -> tuple[Probe, ...]:
     differences = [
         sum(1 << bit for bit in chosen)
         for count in range(_PROBE_BITS + 1)
         for chosen in combinations(range(band.lowest, band.lowest + band.bits), count)
     ]
-    return tuple(Flip((each ^ band.turns(each)) & band.mask, band.turns(each)) for each in differences)
+    return tuple(Probe((each ^ band.turns(each)) & band.mask, band.turns(each)) for each in differences)
 
 
-FLIPS = tuple(_flips(band) for band in BANDS)
+PROBES = tuple(_probes(band) for band in BANDS)
 
 _CLAIMS_TAKE_TURNS = 0x70686173
 """Advisory lock: of two copies that arrive together, the second must see the first."""
@@ -117,7 +119,7 @@ class Evidence:
     inliers: int | None = None
     agreement: float | None = None
     cells: int | None = None
-    """See `imaging.matching.Comparison`; None where no map brings the pictures together."""
+    """See `imaging.feature_matching.Comparison`; None where no map brings the pictures together."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,8 @@ def signed(unsigned: int) -> int:
     return unsigned - (1 << 64) if unsigned >= 1 << 63 else unsigned
 
 
-def laid(phash: int) -> tuple[tuple[int, int], ...]:
-    """The hash as each band lays it, and the hash of the transposed picture: for all eight ways to lay it."""
+def canonical_orientations(phash: int) -> tuple[tuple[int, int], ...]:
+    """The hash in each band's orientation, and that of the transposed picture: all eight orientations."""
     ways = phash, transposed(phash)
     return tuple((ways[0] ^ band.turns(ways[0]), ways[1] ^ band.turns(ways[1])) for band in BANDS)
 
@@ -166,13 +168,13 @@ _LOOKALIKES = f"""
     SELECT image_id, min(distance)::int AS distance FROM (
         {
     " UNION ALL ".join(
-        f"SELECT image_id, bit_count((laid_{number} # asked.laid # flip.turns)::bit(64)) AS distance"
+        f"SELECT image_id, bit_count((laid_{number} # asked.laid # probe.turns)::bit(64)) AS distance"
         f" FROM unnest(%(laid_{number})s::bigint[]) AS asked (laid)"
-        f" CROSS JOIN unnest({_array(flip.value for flip in flips)}, {_array(flip.turns for flip in flips)})"
-        " AS flip (value, turns)"
+        f" CROSS JOIN unnest({_array(probe.value for probe in probes)}, {_array(probe.turns for probe in probes)})"
+        " AS probe (value, turns)"
         f" JOIN image_fingerprints ON (laid_{number} & {signed(band.mask)})"
-        f" = (asked.laid & {signed(band.mask)} # flip.value)"
-        for number, (band, flips) in enumerate(zip(BANDS, FLIPS, strict=True))
+        f" = (asked.laid & {signed(band.mask)} # probe.value)"
+        for number, (band, probes) in enumerate(zip(BANDS, PROBES, strict=True))
     )
 }
     ) AS near WHERE distance <= {PHASH_MAX_DISTANCE} AND image_id <> %(image)s
@@ -205,7 +207,9 @@ def lookalikes(connection: Connection, image_id: UUID, phash: int) -> tuple[Look
     # Starting parallel workers takes longer than the search.
     connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
     parameters: dict[str, Any] = {"image": image_id}
-    parameters |= {f"laid_{number}": [signed(each) for each in both] for number, both in enumerate(laid(phash))}
+    parameters |= {
+        f"laid_{number}": [signed(each) for each in both] for number, both in enumerate(canonical_orientations(phash))
+    }
     rows = connection.execute(_LOOKALIKES, parameters).fetchall()  # pyright: ignore[reportArgumentType]
     return tuple(Lookalike(row["image_id"], row["distance"]) for row in rows)
 

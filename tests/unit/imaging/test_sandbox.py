@@ -21,9 +21,9 @@ import pyvips
 from PIL import Image
 
 from benchmarks.imaging_fuzz import fuzz, mutated, seeds
-from imagemarket.imaging.confinement import Inspector
 from imagemarket.imaging.errors import ImageRejected, ImageTooLarge, UnreadableImage
 from imagemarket.imaging.inspection import inspect
+from imagemarket.imaging.sandbox import Inspector
 from imagemarket.platform.errors import DependencyUnavailable
 from local.pictures import paint_landscape
 from tests.unit.imaging.tiffs import write_tiff

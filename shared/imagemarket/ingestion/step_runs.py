@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from imagemarket.ingestion import repository
-from imagemarket.ingestion.errors import JobSuperseded, StepUnderWay
+from imagemarket.ingestion.errors import JobSuperseded, StepInProgress
 from imagemarket.ingestion.models import COMPENSATE, IngestionJob, Step, StepOutput
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError
@@ -37,7 +37,7 @@ ENDED = frozenset({"rejected", "processing_failed"})
 """What compensation leaves an image in."""
 
 
-class StepRecords:
+class StepRuns:
     """One row per (image, step): claimed before the work with the object version it is done for, completed with
     its output after it.
 
@@ -49,7 +49,7 @@ class StepRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def once(
+    def run_once(
         self,
         job: IngestionJob,
         step: Step | str,
@@ -62,7 +62,7 @@ class StepRecords:
         When the image has ended meanwhile (a sibling branch failed and it was compensated), `undo` removes what this
         step made after the compensation passed by; what cannot undo itself, or dies before, is found by its lease.
 
-        Raises `StepUnderWay` while another delivery has the step, and `JobSuperseded` when the image is no longer
+        Raises `StepInProgress` while another delivery has the step, and `JobSuperseded` when the image is no longer
         this job's to work on.
         """
         claim, remembered = self._claim(job, step)
@@ -81,7 +81,7 @@ class StepRecords:
             self._give_back(job, step, claim)
         return output
 
-    def reopen(self, job: IngestionJob, step: Step | str) -> None:
+    def reset(self, job: IngestionJob, step: Step | str) -> None:
         """Lets a step that succeeded be done again; nothing while a delivery of it is at work."""
         with self._database.transaction() as connection:
             connection.execute(
@@ -90,7 +90,7 @@ class StepRecords:
                 (job.image_id, str(step)),
             )
 
-    def tidy(self, image_id: UUID | None = None) -> int:
+    def reconcile(self, image_id: UUID | None = None) -> int:
         """Settles what deliveries that died left behind a published image: the record of its publication, and
         compensations that were begun in vain. Of one image, or of all whose lease is over; how many there were."""
         with self._database.transaction() as connection:
@@ -133,7 +133,7 @@ class StepRecords:
             return 0, found["output"]
         if found is None or not found["ours"]:
             raise JobSuperseded("The image has ended, or goes on in another run or with another version.")
-        raise StepUnderWay("Another delivery of this step is at work; try again when it has ended.")
+        raise StepInProgress("Another delivery of this step is at work; try again when it has ended.")
 
     def _complete(self, job: IngestionJob, step: Step | str, claim: int, output: StepOutput) -> bool:
         """Records the output; False when the image has ended and this delivery has to undo what it did."""
