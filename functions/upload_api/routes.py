@@ -50,7 +50,7 @@ class CategoryPage(BaseModel):
 
 @router.post(
     "/v1/images/upload",
-    operation_id="announceUpload",
+    operation_id="createUpload",
     summary="Announce an upload and get a presigned URL for its bytes",
     tags=["Upload"],
     status_code=201,
@@ -65,7 +65,7 @@ class CategoryPage(BaseModel):
         UploadAllowanceUsed,
     ),
 )
-def announce_upload(
+def create_upload(
     body: UploadRequest,
     caller: Contributor,
     response: Response,

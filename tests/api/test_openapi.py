@@ -104,7 +104,7 @@ def test_sizes_are_told_in_the_units_that_are_compared(document: Json) -> None:
     above = f"bove {MULTIPART_ABOVE_BYTES / MIB:g} MiB"
     assert above in document["components"]["schemas"]["MultipartUpload"]["description"]
     described = {operation["operationId"]: operation["description"] for _, operation in operations(document)}
-    assert above in described["announceUpload"]
+    assert above in described["createUpload"]
     told = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
     assert above in told
     assert f"{MAX_UPLOAD_BYTES / MIB:g} MiB are the most" in told

@@ -229,7 +229,7 @@ def test_a_parameter_without_a_name_is_none_of_the_body(name: str, query: str) -
     ids=["digits", "below zero", "lists", "objects", "no letter", "latin"],
 )
 def test_a_body_that_no_parser_takes_says_why(body: str | bytes, detail: str) -> None:
-    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "announceUpload")
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "createUpload")
     answer = route.handle(http_event("POST", route.path, body, caller=caller("contributor")))
     assert answer["statusCode"] == 422
     assert json_of(answer)["errors"] == [{"in": "body", "field": "body", "detail": detail}]
@@ -308,7 +308,7 @@ def test_json_that_is_in_another_encoding_is_refused_whatever_it_says(encoding: 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
 def test_json_that_is_said_to_be_in_utf8_is_read(charset: str) -> None:
-    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "announceUpload")
+    (route,) = (each.values[0] for each in every_route() if each.values[0].name == "createUpload")
     headers = {"content-type": f"application/json; charset={charset}"}
     answer = route.handle(http_event("POST", route.path, "{}", headers=headers, caller=caller("contributor")))
     assert {error["in"] for error in json_of(answer)["errors"]} == {"body"}
@@ -322,12 +322,12 @@ def test_a_password_whose_letters_were_lost_is_none() -> None:
 
 
 BODIES = [
-    ("announceUpload", {"image_type": "video"}, {"allowed": list(ImageType)}),
-    ("announceUpload", {"license_types": []}, {"min_items": 1}),
-    ("announceUpload", {"tags": ["a"] * 51}, {"max_items": 50}),
-    ("announceUpload", {"title": ""}, {"min_characters": 1}),
-    ("announceUpload", {"sha256": "x"}, {"pattern": "^[0-9a-f]{64}$"}),
-    ("announceUpload", {"content_type": "image/png"}, {"allowed": ["image/jpeg"]}),
+    ("createUpload", {"image_type": "video"}, {"allowed": list(ImageType)}),
+    ("createUpload", {"license_types": []}, {"min_items": 1}),
+    ("createUpload", {"tags": ["a"] * 51}, {"max_items": 50}),
+    ("createUpload", {"title": ""}, {"min_characters": 1}),
+    ("createUpload", {"sha256": "x"}, {"pattern": "^[0-9a-f]{64}$"}),
+    ("createUpload", {"content_type": "image/png"}, {"allowed": ["image/jpeg"]}),
     ("login", {"password": "x" * 257}, {"max_characters": 256}),
     ("markNotificationsRead", {"ids": 7}, None),
 ]

@@ -14,7 +14,7 @@ SIGNED_IN: dict[str, set[Role]] = {
     "sendConfirmation": {"admin", "buyer", "contributor"},
     "changePassword": {"admin", "buyer", "contributor"},
     "logoutAll": {"admin", "buyer", "contributor"},
-    "announceUpload": {"contributor"},
+    "createUpload": {"contributor"},
     "completeUpload": {"contributor"},
     "abortUpload": {"contributor"},
     "retryImage": {"contributor"},

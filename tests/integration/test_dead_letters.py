@@ -23,7 +23,7 @@ from imagemarket.platform.clock import ManualClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest, NotFound
 from imagemarket.platform.handlers import batch_handler, bulk_handler, scheduled
-from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, MessageJournal
+from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, FailureLog
 from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import LambdaContext
 from tests.integration.rows import a_contributor, an_image
@@ -58,7 +58,7 @@ class Room:
 
         self.sqs = MemorySqs(UPLOADS, f"{UPLOADS}-dead", INDEX, f"{INDEX}-dead", JOBS, "imagemarket-other-uploads-dead")
         self.lambdas = Lambdas()
-        self.journal = MessageJournal(InRole(database, DatabaseRole.INDEXER))
+        self.journal = FailureLog(InRole(database, DatabaseRole.INDEXER))
         self.replays = Replays(InRole(database, DatabaseRole.UPKEEP))
         self.clock = ManualClock(datetime.fromtimestamp(self.sqs.now, tz=UTC))
         self.slept: list[float] = []
@@ -140,7 +140,7 @@ def test_a_message_whose_consumer_said_nothing_has_a_cause_too(room: Room) -> No
 
 
 def test_a_reason_that_cannot_be_written_down_does_not_change_the_answer() -> None:
-    class Broken(MessageJournal):
+    class Broken(FailureLog):
         def __init__(self) -> None:
             pass
 

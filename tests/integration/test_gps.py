@@ -22,7 +22,7 @@ from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.platform.database import Database
-from imagemarket.platform.messages import MessageJournal
+from imagemarket.platform.messages import FailureLog
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from local.layout import REPOSITORY
@@ -117,7 +117,7 @@ def test_a_photo_on_its_whole_road(database: Database, lines: Callable[[], str])
         "ingestion.publish_image": saga.publish(),
         "ingestion.compensate_image": saga.compensation(),
         "search.indexer": Indexer(DocumentBuilder(database), [PostgresSearch(database)]),
-        "resources.failure_log": MessageJournal(database),
+        "resources.failure_log": FailureLog(database),
     }.items():
         provide(service, use)
     event = golden("eventbridge/object_created.json")

@@ -21,7 +21,7 @@ from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict
 from imagemarket.platform.idempotency import IdempotencyKeys
-from imagemarket.platform.messages import MessageJournal
+from imagemarket.platform.messages import FailureLog
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import LambdaContext
@@ -55,7 +55,7 @@ class Harness:
             public_base_url="http://api.test",
         )
         provide("ingestion.starter", self.starter)
-        provide("resources.failure_log", MessageJournal(InRole(database, DatabaseRole.INGESTION)))
+        provide("resources.failure_log", FailureLog(InRole(database, DatabaseRole.INGESTION)))
         self.owner = a_contributor(database)
         self.image = an_image(database, self.owner)
         self.key = f"originals/{self.owner}/{self.image}.jpg"

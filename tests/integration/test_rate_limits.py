@@ -45,51 +45,51 @@ def limiter(valkey_url: str) -> RateLimiter:
 
 def test_no_place_is_given_twice_however_many_ask_at_once(limiter: RateLimiter) -> None:
     with ThreadPoolExecutor(16) as pool:
-        verdicts = list(pool.map(lambda _: limiter.take(address=STRANGER, account=None), range(120)))
-    allowed = [each for each in verdicts if each.allowed]
+        decisions = list(pool.map(lambda _: limiter.acquire(address=STRANGER, account=None), range(120)))
+    allowed = [each for each in decisions if each.allowed]
     # One place comes back each 12 s, which a slow machine may see once.
     assert 50 <= len(allowed) <= 51
-    assert len({each.standings[0].remaining for each in allowed}) == 50, "each was told another number"
-    assert all(each.standings[0].remaining == 0 and each.retry_after >= 1 for each in verdicts if not each.allowed)
+    assert len({each.limits[0].remaining for each in allowed}) == 50, "each was told another number"
+    assert all(each.limits[0].remaining == 0 and each.retry_after >= 1 for each in decisions if not each.allowed)
 
 
 def test_what_is_told_is_what_happens(valkey_url: str) -> None:
     cache = Cache(valkey_url)
     limiter = RateLimiter(lambda: cache, address=Policy("address", 5, 5))
-    told = [limiter.take(address=STRANGER, account=None) for _ in range(5)]
-    assert [each.standings[0].remaining for each in told] == [4, 3, 2, 1, 0]
+    told = [limiter.acquire(address=STRANGER, account=None) for _ in range(5)]
+    assert [each.limits[0].remaining for each in told] == [4, 3, 2, 1, 0]
     assert told[-1].headers == {"RateLimit-Policy": '"address";q=5;w=5', "RateLimit": '"address";r=0;t=5'}
-    refused = limiter.take(address=STRANGER, account=None)
+    refused = limiter.acquire(address=STRANGER, account=None)
     assert not refused.allowed
     time.sleep(refused.retry_after)
-    assert limiter.take(address=STRANGER, account=None).allowed
+    assert limiter.acquire(address=STRANGER, account=None).allowed
 
 
 def test_each_address_and_each_account_has_its_own(limiter: RateLimiter) -> None:
     ada, bob = str(uuid4()), str(uuid4())
     for _ in range(20):
-        assert limiter.take(address=STRANGER, account=ada).allowed
-    refused = limiter.take(address=STRANGER, account=ada)
+        assert limiter.acquire(address=STRANGER, account=ada).allowed
+    refused = limiter.acquire(address=STRANGER, account=ada)
     assert not refused.allowed
-    assert [each.remaining for each in refused.standings] == [30, 0], "a refusal takes no place anywhere"
-    assert limiter.take(address=STRANGER, account=bob).allowed
-    assert limiter.take(address=STRANGER, account=None).standings[0].remaining == 28
-    assert limiter.take(address="2001:db8::1", account=None).standings[0].remaining == 49
-    assert limiter.take(address="2001:db8::2", account=None).standings[0].remaining == 48, "one host has a /64"
-    assert limiter.take(address="127.0.0.1", account=ada).standings == ()
+    assert [each.remaining for each in refused.limits] == [30, 0], "a refusal takes no place anywhere"
+    assert limiter.acquire(address=STRANGER, account=bob).allowed
+    assert limiter.acquire(address=STRANGER, account=None).limits[0].remaining == 28
+    assert limiter.acquire(address="2001:db8::1", account=None).limits[0].remaining == 49
+    assert limiter.acquire(address="2001:db8::2", account=None).limits[0].remaining == 48, "one host has a /64"
+    assert limiter.acquire(address="127.0.0.1", account=ada).limits == ()
 
 
 def test_a_request_counts_as_much_as_it_costs(limiter: RateLimiter) -> None:
     ada = str(uuid4())
-    assert [each.remaining for each in limiter.take(address=STRANGER, account=ada, cost=15).standings] == [35, 5]
-    refused = limiter.take(address=STRANGER, account=ada, cost=6)
-    assert (refused.allowed, [each.remaining for each in refused.standings]) == (False, [35, 5])
+    assert [each.remaining for each in limiter.acquire(address=STRANGER, account=ada, cost=15).limits] == [35, 5]
+    refused = limiter.acquire(address=STRANGER, account=ada, cost=6)
+    assert (refused.allowed, [each.remaining for each in refused.limits]) == (False, [35, 5])
     assert 1 <= refused.retry_after <= 30, "one place of the account's comes back in 30 seconds"
-    assert limiter.take(address=STRANGER, account=ada, cost=5).allowed
-    assert limiter.take(address="203.0.113.8", account=None, cost=1000).allowed, (
+    assert limiter.acquire(address=STRANGER, account=ada, cost=5).allowed
+    assert limiter.acquire(address="203.0.113.8", account=None, cost=1000).allowed, (
         "once in a window, where it is above all"
     )
-    assert not limiter.take(address="203.0.113.8", account=None).allowed
+    assert not limiter.acquire(address="203.0.113.8", account=None).allowed
 
 
 def _left(answer: Any) -> int:
@@ -189,8 +189,8 @@ def test_forms_for_pictures_are_bounded_for_a_network_and_for_all(valkey_url: st
 
 def test_without_a_cache_requests_go_through() -> None:
     cache = Cache(url_of(free_port()))
-    verdict = RateLimiter(lambda: cache).take(address=STRANGER, account=None)
-    assert (verdict.allowed, verdict.headers) == (True, {})
+    decision = RateLimiter(lambda: cache).acquire(address=STRANGER, account=None)
+    assert (decision.allowed, decision.headers) == (True, {})
 
 
 def test_answers_carry_the_state_and_a_refusal_says_when_to_return(valkey_url: str) -> None:

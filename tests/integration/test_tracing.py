@@ -94,7 +94,7 @@ def handler(event, context):
     return {}
 
 handler({}, None)
-kept[0].run(telemetry.annotate, image_id="0190c0de")
+kept[0].run(telemetry.add_log_context, image_id="0190c0de")
 """
 
 _MESSAGES = """

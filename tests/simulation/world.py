@@ -67,7 +67,7 @@ from imagemarket.platform.errors import DependencyUnavailable, MarketError
 from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
-from imagemarket.platform.messages import MessageJournal
+from imagemarket.platform.messages import FailureLog
 from imagemarket.platform.objects import ObjectVersion
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
@@ -788,7 +788,7 @@ class Services:
                 "NotificationAdded": cast("Any", SimulatedQueueClient(process, world.news)),
             },
         )
-        self.journal = MessageJournal(self.database)
+        self.journal = FailureLog(self.database)
         self.dead_letters = DeadLetters(
             queues=DeadQueues(sqs=cast("Any", SimulatedSqsClient(process)), lambdas=None, events=None, prefix=PREFIX),
             replays=Replays(self.database),

@@ -16,7 +16,7 @@ import pytest
 
 from imagemarket.platform.database import Database
 from imagemarket.platform.handlers import batch_handler
-from imagemarket.platform.messages import MessageJournal
+from imagemarket.platform.messages import FailureLog
 from local.cloud import Cloud
 from local.emulator import aws_client
 from local.layout import REPOSITORY
@@ -102,7 +102,7 @@ def test_a_replay_killed_anywhere_loses_nothing_and_doubles_nothing(market: Visi
     assert not sqs.receive_message(QueueUrl=dead).get("Messages")
 
     database = Database(lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket"))
-    journal, done = MessageJournal(database), Counter[str]()
+    journal, done = FailureLog(database), Counter[str]()
     consume = batch_handler(lambda record: done.update([record["body"]]), lambda: journal)
     while messages := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get(
         "Messages"

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from imagemarket.ingestion.models import FailedStep, IngestionJob
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.platform.errors import InvalidRequest
-from imagemarket.platform.telemetry import annotate
+from imagemarket.platform.telemetry import add_log_context
 
 _ERRORS = {"TIMED_OUT": "States.Timeout", "ABORTED": "States.Aborted"}
 
@@ -32,6 +32,6 @@ class ExecutionEndings:
             status = detail["status"]
         except (KeyError, TypeError, ValidationError):
             raise InvalidRequest("detail.input of the event is not a job of ingest_image.") from None
-        annotate(image_id=str(job.image_id), request_id=job.request_id, execution=detail.get("name"))
+        add_log_context(image_id=str(job.image_id), request_id=job.request_id, execution=detail.get("name"))
         error = detail.get("error") or _ERRORS.get(status, "States.Unknown")
         return self._compensation.run(job, FailedStep(Error=error, Cause=detail.get("cause") or ""))

@@ -118,7 +118,7 @@ class Retries:
         same_file = request.size_bytes is None and image["status"] == "processing_failed"
         sha256 = request.sha256 or (bytes(announced).hex() if announced and same_file else None)
         self._uploads.allowance.take(connection, contributor_id, size)
-        multipart_id = self._uploads.start_parts(key, content_type=image["content_type"], size_bytes=size)
+        multipart_id = self._uploads.start_multipart(key, content_type=image["content_type"], size_bytes=size)
         # The reason stands until other bytes are there; should they never come, it is the reason again.
         self._retried(connection, contributor_id, image, {"object_version": None})
         repository.wait_for_other_bytes(
@@ -129,7 +129,7 @@ class Retries:
             announced_sha256=bytes.fromhex(sha256) if sha256 else None,
             multipart_id=multipart_id,
         )
-        upload = self._uploads.way_up(
+        upload = self._uploads.upload_target(
             image_id,
             key,
             content_type=image["content_type"],

@@ -13,7 +13,7 @@ from imagemarket.ingestion.models import IngestionJob
 from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import InvalidRequest, NotFound
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import annotate, count, logger
+from imagemarket.platform.telemetry import add_log_context, count, logger
 
 Outcome = Literal["started", "ignored", "discarded"]
 """`discarded`: the bytes belong to no image any more, and were deleted."""
@@ -56,14 +56,14 @@ class IngestionStarter:
 
         Raises `NotFound` where an announced object is not there, `DependencyUnavailable`.
         """
-        annotate(image_id=str(image_id), request_id=None)  # of the image before, where one call begins several
+        add_log_context(image_id=str(image_id), request_id=None)  # of the image before, where one call begins several
         with self._database.transaction() as connection:
             # Locked until the store has answered: no retry and no other event decides on a version meanwhile.
             row = repository.lock(connection, image_id, key=key)
             if row is None:
                 self._discard(key, version_id)
                 return "discarded"
-            annotate(request_id=row["request_id"])
+            add_log_context(request_id=row["request_id"])
             arrived = version_id or self._current(key)
             pinned = row["object_version"] or self._pin(connection, row)
             if pinned is not None and arrived != pinned:

@@ -18,7 +18,7 @@ from imagemarket.ingestion.uploads import refuse_again
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import about, count, logger
+from imagemarket.platform.telemetry import count, log_context, logger
 
 ABANDONED_AFTER_HOURS = 24
 """An upload's form and URLs end after an hour, so nothing can arrive any more."""
@@ -45,7 +45,7 @@ class UploadSweeper:
         no event of it came through. At most 500 a run, the oldest first. Safe to repeat and to interrupt."""
         done = {"removed": 0, "started": 0}
         for row in self._waiting():
-            with about(image_id=str(row["id"]), request_id=None):  # which beginning it finds
+            with log_context(image_id=str(row["id"]), request_id=None):  # which beginning it finds
                 self._sweep(row, done)
         for outcome, number in done.items():
             if number:
@@ -133,7 +133,7 @@ class ExecutionSweeper:
         `failed_to` are those that something kept from being settled, which the next run tries again. Safe to repeat."""
         done = {"resumed": 0, "replayed": 0, "failed": 0, "cleaned": 0, "failed_to": 0}
         for stuck in self.stuck():
-            with about(image_id=str(stuck.job.image_id), request_id=stuck.job.request_id):
+            with log_context(image_id=str(stuck.job.image_id), request_id=stuck.job.request_id):
                 try:
                     outcome = self._settle(stuck)
                 except MarketError:
@@ -143,7 +143,7 @@ class ExecutionSweeper:
         for row in repository.uncleaned(
             self._database, compensation=COMPENSATE, overdue_seconds=OVERDUE_AFTER_SECONDS, limit=_AT_ONCE
         ):
-            with about(image_id=str(row["id"]), request_id=row["request_id"]):
+            with log_context(image_id=str(row["id"]), request_id=row["request_id"]):
                 try:
                     self._compensation.again(IngestionJob.of(row))
                     done["cleaned"] += 1

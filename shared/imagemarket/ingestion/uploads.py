@@ -29,7 +29,7 @@ from imagemarket.platform.errors import Conflict, NotFound
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.objects import ObjectStore
-from imagemarket.platform.telemetry import annotate, count, current_request_id, current_trace_header
+from imagemarket.platform.telemetry import add_log_context, count, current_request_id, current_trace_header
 
 _ABORTED = "The multipart upload was aborted"
 
@@ -73,7 +73,7 @@ class Uploads:
             work=work,
         )
         ticket = made[-1] if made else self._announced(contributor_id, UUID(answer["image_id"]), request)
-        annotate(image_id=str(ticket.image_id))
+        add_log_context(image_id=str(ticket.image_id))
         count("UploadsAnnounced")
         return ticket
 
@@ -81,7 +81,7 @@ class Uploads:
         self.allowance.take(connection, contributor_id, request.size_bytes)
         image_id = new_id()
         key = original_key(contributor_id, image_id, request.extension)
-        multipart_id = self.start_parts(key, content_type=request.content_type, size_bytes=request.size_bytes)
+        multipart_id = self.start_multipart(key, content_type=request.content_type, size_bytes=request.size_bytes)
         catalog.add(
             connection,
             catalog.NewImage(
@@ -111,7 +111,7 @@ class Uploads:
         )
         return UploadTicket(
             image_id=image_id,
-            upload=self.way_up(
+            upload=self.upload_target(
                 image_id,
                 key,
                 content_type=request.content_type,
@@ -154,7 +154,7 @@ class Uploads:
                     return None
                 raise Conflict(f"{_ABORTED}; announce it again with a new key.", image_id=str(image_id)) from None
         sha256 = image["announced_sha256"]
-        return self.way_up(
+        return self.upload_target(
             image_id,
             image["s3_original_key"],
             content_type=image["content_type"],
@@ -163,13 +163,13 @@ class Uploads:
             multipart_id=image["multipart_id"],
         )
 
-    def start_parts(self, key: str, *, content_type: str, size_bytes: int) -> str | None:
+    def start_multipart(self, key: str, *, content_type: str, size_bytes: int) -> str | None:
         """Opens a multipart upload for a file that is sent in parts; its id."""
         if size_bytes <= MULTIPART_ABOVE_BYTES:
             return None
         return self._originals.start_multipart(key, content_type=content_type)
 
-    def way_up(
+    def upload_target(
         self,
         image_id: UUID,
         key: str,

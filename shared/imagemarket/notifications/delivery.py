@@ -40,7 +40,7 @@ from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.queue import Queue
-from imagemarket.platform.telemetry import annotate, count, duration, logger
+from imagemarket.platform.telemetry import add_log_context, count, duration, logger
 
 MAX_DELAY_SECONDS = 900
 """The longest that SQS keeps a message back."""
@@ -278,7 +278,7 @@ class WebhookWorker:
 
 
 def _found_by(delivery: Row) -> None:
-    annotate(image_id=str(delivery["image_id"]), request_id=delivery["request_id"])
+    add_log_context(image_id=str(delivery["image_id"]), request_id=delivery["request_id"])
 
 
 def _was_slow(answer: Answer) -> bool:

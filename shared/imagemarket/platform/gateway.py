@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from imagemarket.platform.telemetry import annotate, flush_metrics, logger, traced
+from imagemarket.platform.telemetry import add_log_context, flush_metrics, logger, traced
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -44,7 +44,7 @@ def lambda_handler(
                 text_mime_types=["text/", "application/json", "application/javascript", PROBLEM_MEDIA_TYPE],
             )
         logger.clear_state()
-        annotate(request_id=(event.get("requestContext") or {}).get("requestId"))
+        add_log_context(request_id=(event.get("requestContext") or {}).get("requestId"))
         json_body = is_json((event.get("headers") or {}).get("content-type", ""))
         limit, way_out = (MAX_BODY_BYTES, BODY_INSTEAD) if json_body else (max_body_bytes, instead)
         if _body_bytes(event) > limit:

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from imagemarket.platform.errors import DependencyUnavailable, MarketError
-from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, Failure, MessageJournal
+from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN, Failure, FailureLog
 from imagemarket.platform.metrics import lambda_cost_microdollars
 from imagemarket.platform.telemetry import (
     Event,
     Handler,
-    annotate,
+    add_log_context,
     count,
     flush_metrics,
     logger,
@@ -36,7 +36,9 @@ def saga_step(function: Handler) -> Handler:
 
     def handler(event: Event, context: Any) -> Event:
         logger.clear_state()
-        annotate(image_id=event.get("image_id"), execution=event.get("execution"), request_id=event.get("request_id"))
+        add_log_context(
+            image_id=event.get("image_id"), execution=event.get("execution"), request_id=event.get("request_id")
+        )
         started = time.perf_counter()
         try:
             output = function(event, context)
@@ -60,7 +62,7 @@ def saga_step(function: Handler) -> Handler:
     return traced(handler)
 
 
-def scheduled(function: Handler, journal: Callable[[], MessageJournal]) -> Handler:
+def scheduled(function: Handler, failure_log: Callable[[], FailureLog]) -> Handler:
     """A scheduled job: its counts are logged, metrics are flushed; why it failed is written down by its request id,
     which its dead letter names."""
 
@@ -76,7 +78,7 @@ def scheduled(function: Handler, journal: Callable[[], MessageJournal]) -> Handl
             count(f"JobsFailed.{type(error).__name__}")
             request = getattr(context, "aws_request_id", None)
             if request is not None:
-                _write_down(journal, error, message_id=request, receives=1, context=context)
+                _write_down(failure_log, error, message_id=request, receives=1, context=context)
             raise
         finally:
             flush_metrics()
@@ -85,11 +87,11 @@ def scheduled(function: Handler, journal: Callable[[], MessageJournal]) -> Handl
 
 
 def _write_down(
-    journal: Callable[[], MessageJournal], error: Exception, *, message_id: str, receives: int, context: Any
+    failure_log: Callable[[], FailureLog], error: Exception, *, message_id: str, receives: int, context: Any
 ) -> None:
-    """The log has the reason in any case; whoever looks at dead letters looks into the journal."""
+    """The log has the reason in any case; whoever looks at dead letters looks into the failure_log."""
     try:
-        journal().failed(
+        failure_log().failed(
             Failure.of(
                 error,
                 message_id=message_id,
@@ -124,7 +126,7 @@ def _told_in(body: str) -> dict[str, str]:
 def _at_message(record: Event) -> Iterator[None]:
     """A part of the trace for one message of a batch, found by what the message is about and not by its neighbours."""
     with part_of_trace("## message"):
-        annotate(**_told_in(record["body"]))
+        add_log_context(**_told_in(record["body"]))
         yield
 
 
@@ -149,22 +151,22 @@ def _describe_all(records: Sequence[Event]) -> None:
     )
 
 
-def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJournal]) -> Handler:
+def batch_handler(work: Callable[[Event], None], failure_log: Callable[[], FailureLog]) -> Handler:
     """An SQS consumer that answers with the messages that failed, so that only they come again.
 
-    Why one failed is written to the journal. A replay that was dealt with already is dropped: it was sent twice
+    Why one failed is written to the failure_log. A replay that was dealt with already is dropped: it was sent twice
     because whoever replayed it was interrupted.
     """
 
     def one(record: Event) -> None:
         token = _token(record)
-        if token is not None and journal().is_done(token):
+        if token is not None and failure_log().is_done(token):
             logger.info("dropped the double of a replay")
             count("ReplaysDropped")
             return
         work(record)
         if token is not None:
-            journal().done(token)
+            failure_log().done(token)
 
     def noted(record: Event, context: Any) -> Exception | None:
         _describe(record)
@@ -175,7 +177,7 @@ def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJo
                 logger.exception("message failed")
                 count(f"MessagesFailed.{type(error).__name__}")
                 receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
-                _write_down(journal, error, message_id=record["messageId"], receives=receives, context=context)
+                _write_down(failure_log, error, message_id=record["messageId"], receives=receives, context=context)
                 return error
         return None
 
@@ -195,7 +197,7 @@ def batch_handler(work: Callable[[Event], None], journal: Callable[[], MessageJo
     return traced(handler)
 
 
-def bulk_handler(work: Callable[[Sequence[Event]], Sequence[str]], journal: Callable[[], MessageJournal]) -> Handler:
+def bulk_handler(work: Callable[[Sequence[Event]], Sequence[str]], failure_log: Callable[[], FailureLog]) -> Handler:
     """An SQS consumer that takes a batch as one piece of work.
 
     `work` returns the ids of the messages that are to come again. When it raises, or the batch holds a replay, the
@@ -206,7 +208,7 @@ def bulk_handler(work: Callable[[Sequence[Event]], Sequence[str]], journal: Call
         if work([record]):
             raise DependencyUnavailable("The message is to come again.")
 
-    one_by_one = batch_handler(one, journal)
+    one_by_one = batch_handler(one, failure_log)
 
     def handler(event: Event, context: Any) -> Event:
         if any(_token(record) is not None for record in event["Records"]):

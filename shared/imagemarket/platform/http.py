@@ -50,7 +50,7 @@ from imagemarket.platform.validation import (
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from imagemarket.platform.ratelimits import RateLimiter, Verdict
+    from imagemarket.platform.ratelimits import Decision, RateLimiter
 
 _MAX_IF_NONE_MATCH = 4000
 _COMPRESSED_FROM_BYTES = 1000
@@ -491,7 +491,7 @@ class _Frame:
         try:
             if self._limiter is not None and "aws.event" in scope:
                 allowance = scope[_ALLOWANCE] = _Allowance(self._limiter(), Request(scope))
-                await run_in_threadpool(allowance.take, 1)
+                await run_in_threadpool(allowance.acquire, 1)
             await self._app(scope, receive, stamped)
         except TooManyRequests as refusal:
             await _problem_response(Request(scope), refusal)(scope, receive, stamped)
@@ -529,12 +529,12 @@ class _Allowance:
         self.headers: Mapping[str, str] = {}
         """What the last decision found."""
 
-    def take(self, cost: int) -> None:
+    def acquire(self, cost: int) -> None:
         """Raises `TooManyRequests`."""
-        verdict = self._limiter.take(address=self._address, account=self._account, cost=cost)
-        self.headers = verdict.headers
-        if not verdict.allowed:
-            raise _limited(verdict, cost)
+        decision = self._limiter.acquire(address=self._address, account=self._account, cost=cost)
+        self.headers = decision.headers
+        if not decision.allowed:
+            raise _limited(decision, cost)
 
 
 def spend(request: Request, cost: int) -> None:
@@ -544,16 +544,16 @@ def spend(request: Request, cost: int) -> None:
     """
     allowance: _Allowance | None = request.scope.get(_ALLOWANCE)
     if allowance is not None and cost > 1:
-        allowance.take(cost - 1)
+        allowance.acquire(cost - 1)
 
 
-def _limited(verdict: Verdict, cost: int) -> TooManyRequests:
+def _limited(decision: Decision, cost: int) -> TooManyRequests:
     told = " and ".join(
         f"{each.policy.quota} requests per {each.policy.name} in {each.policy.seconds} seconds"
-        for each in verdict.standings
+        for each in decision.limits
     )
     counts = f", and this one counts as {cost} more" if cost > 1 else ""
-    wait = verdict.retry_after
+    wait = decision.retry_after
     return TooManyRequests(f"At most {told}{counts}; try again in {wait} seconds.", retry_after=wait)
 
 

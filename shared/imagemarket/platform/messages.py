@@ -45,7 +45,7 @@ class Failure:
         )
 
 
-class MessageJournal:
+class FailureLog:
     """Failures by message, and replays that their consumer has dealt with."""
 
     def __init__(self, database: Database) -> None:

@@ -65,7 +65,7 @@ PER_ACCOUNT = Policy("account", 1200, 60)
 
 
 @dataclass(frozen=True)
-class Standing:
+class LimitState:
     """What the limiter found under one policy."""
 
     policy: Policy
@@ -77,33 +77,31 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """Whether a request is let through, and what its answer says."""
 
     allowed: bool
-    standings: tuple[Standing, ...]
+    limits: tuple[LimitState, ...]
 
     @property
     def headers(self) -> dict[str, str]:
         """Structured fields: the policies, and under each what remains and when it is whole again."""
-        if not self.standings:
+        if not self.limits:
             return {}
         return {
             "RateLimit-Policy": ", ".join(
-                f'"{each.policy.name}";q={each.policy.quota};w={each.policy.seconds}' for each in self.standings
+                f'"{each.policy.name}";q={each.policy.quota};w={each.policy.seconds}' for each in self.limits
             ),
-            "RateLimit": ", ".join(
-                f'"{each.policy.name}";r={each.remaining};t={each.full_in}' for each in self.standings
-            ),
+            "RateLimit": ", ".join(f'"{each.policy.name}";r={each.remaining};t={each.full_in}' for each in self.limits),
         }
 
     @property
     def retry_after(self) -> int:
         """Seconds until a request is let through again."""
-        return max(1, *(each.next_in for each in self.standings))
+        return max(1, *(each.next_in for each in self.limits))
 
 
-_THROUGH = Verdict(allowed=True, standings=())
+_THROUGH = Decision(allowed=True, limits=())
 
 
 class RateLimiter:
@@ -117,7 +115,7 @@ class RateLimiter:
         self._address = address
         self._account = account
 
-    def take(self, *, address: str, account: str | None, cost: int = 1) -> Verdict:
+    def acquire(self, *, address: str, account: str | None, cost: int = 1) -> Decision:
         """Counts one request, in one round trip; a refused one costs nothing. Loopback is not counted: no gateway
         reports it of a stranger."""
         network = network_of(address)
@@ -133,17 +131,17 @@ class RateLimiter:
             count("RateLimiterUnavailable")
             return _THROUGH
 
-    def _decide(self, subjects: Sequence[tuple[Policy, str]], cost: int) -> Verdict:
+    def _decide(self, subjects: Sequence[tuple[Policy, str]], cost: int) -> Decision:
         keys = [_key(policy, subject) for policy, subject in subjects]
         arguments = [number for policy, _ in subjects for number in (policy.quota, policy.seconds * 1_000_000)]
         allowed, *numbers = (int(each) for each in self._cache().run(_SCRIPT, keys, [*arguments, cost]))
-        standings = tuple(
-            Standing(policy, numbers[3 * place], _seconds(numbers[3 * place + 1]), _seconds(numbers[3 * place + 2]))
+        limits = tuple(
+            LimitState(policy, numbers[3 * place], _seconds(numbers[3 * place + 1]), _seconds(numbers[3 * place + 2]))
             for place, (policy, _) in enumerate(subjects)
         )
         if not allowed:
             count("RequestsLimited")
-        return Verdict(bool(allowed), standings)
+        return Decision(bool(allowed), limits)
 
 
 def network_of(address: str, *, bits: int = 32, bits_of_six: int = 64) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
     from imagemarket.platform.idempotency import IdempotencyKeys
-    from imagemarket.platform.messages import MessageJournal
+    from imagemarket.platform.messages import FailureLog
     from imagemarket.platform.objects import ObjectStore
     from imagemarket.platform.outbox import OutboxRelay
     from imagemarket.platform.queue import Queue
@@ -138,11 +138,11 @@ class Resources:
         )
 
     @cached_property
-    def failure_log(self) -> MessageJournal:
+    def failure_log(self) -> FailureLog:
         """Why messages failed."""
-        from imagemarket.platform.messages import MessageJournal
+        from imagemarket.platform.messages import FailureLog
 
-        return MessageJournal(self.database)
+        return FailureLog(self.database)
 
     @cached_property
     def idempotency(self) -> IdempotencyKeys:

@@ -59,7 +59,7 @@ worker thread finds the function's segment, which nothing may be written to; a t
 one."""
 
 
-def annotate(**keys: str | None) -> None:
+def add_log_context(**keys: str | None) -> None:
     """What the log lines and the trace of this invocation, or of this message, are found by. Never raises."""
     logger.append_keys(**keys)
     segment = _segment.get()
@@ -74,7 +74,7 @@ def annotate(**keys: str | None) -> None:
 
 
 @contextmanager
-def about(**keys: str | None) -> Iterator[None]:
+def log_context(**keys: str | None) -> Iterator[None]:
     """What the log lines of one turn are found by: those after it are about something else, unless it fails."""
     logger.append_keys(**keys)
     yield
@@ -92,7 +92,7 @@ def current_trace_header() -> str | None:
 
 @contextmanager
 def part_of_trace(name: str) -> Iterator[None]:
-    """A part of the invocation's trace, which `annotate` writes to; nothing where no trace is taken."""
+    """A part of the invocation's trace, which `add_log_context` writes to; nothing where no trace is taken."""
     if (tracer := _tracer()) is None:
         yield
         return

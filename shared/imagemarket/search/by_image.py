@@ -133,13 +133,13 @@ class ImageSearch:
         """A form that takes exactly this picture for ten minutes. Raises `TooManyRequests` where the network of
         `address`, or everybody together, was given forms enough."""
         megabytes = -(-requested.size_bytes // _UNIT_BYTES)
-        verdict = self._forms.take(address=address, account=_EVERYBODY, cost=megabytes)
-        if not verdict.allowed:
+        decision = self._forms.acquire(address=address, account=_EVERYBODY, cost=megabytes)
+        if not decision.allowed:
             raise TooManyRequests(
                 f"Forms for {PER_NETWORK.quota} MB in ten minutes are given to one network and for {IN_ALL.quota} MB to"
-                f" all together; try again in {verdict.retry_after} seconds, or send a picture of up to"
+                f" all together; try again in {decision.retry_after} seconds, or send a picture of up to"
                 f" {MAX_DIRECT_BYTES} bytes as the body of POST /v1/search/by-image.",
-                retry_after=verdict.retry_after,
+                retry_after=decision.retry_after,
             )
         upload = uuid4()  # not to be guessed: who knows it may search by the picture
         form = self._work.presign_post(

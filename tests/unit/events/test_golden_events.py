@@ -86,7 +86,7 @@ def test_an_announcement_is_the_callers_of_the_authorizer() -> None:
             return {"image_id": IMAGE, "upload": {"method": "POST", "url": "https://s3.test/", "fields": {}}}
 
     provide("ingestion.uploads", Uploads())
-    answer = upload(golden("apigateway/announce_upload.json"), CONTEXT)
+    answer = upload(golden("apigateway/create_upload.json"), CONTEXT)
     assert (answer["statusCode"], json_of(answer)["image_id"]) == (201, str(IMAGE))
     assert announced == [(CONTRIBUTOR, "Golden sunset over the Pacific", "6f9f2f0a")]
 

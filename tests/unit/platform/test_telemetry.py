@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from imagemarket.platform.handlers import scheduled
-from imagemarket.platform.telemetry import about, logger
+from imagemarket.platform.telemetry import log_context, logger
 from local.layout import REPOSITORY
 
 
@@ -34,7 +34,7 @@ def log() -> Iterator[io.StringIO]:
 def test_a_line_is_about_the_turn_that_it_belongs_to(log: io.StringIO) -> None:
     def sweep(_event: Any, _context: Any) -> dict[str, Any]:
         for image in ("one", "two"):
-            with about(image_id=image, request_id=None):
+            with log_context(image_id=image, request_id=None):
                 logger.append_keys(request_id=f"of {image}")
                 logger.info("turn")
         logger.info("between")
@@ -54,7 +54,7 @@ def test_a_line_is_about_the_turn_that_it_belongs_to(log: io.StringIO) -> None:
 
 def test_a_job_that_fails_says_at_what(log: io.StringIO) -> None:
     def sweep(_event: Any, _context: Any) -> dict[str, Any]:
-        with about(image_id="one"):
+        with log_context(image_id="one"):
             raise RuntimeError("x")
 
     with pytest.raises(RuntimeError):

@@ -65,7 +65,7 @@ class DeadMessage(BaseModel):
 
     @property
     def known_as(self) -> str:
-        """The id under which its failure stands in the journal, when it is not its own: that of the message it
+        """The id under which its failure stands in the failure log, when it is not its own: that of the message it
         was imported from, or of the asynchronous call."""
         return self.text(ORIGINAL_MESSAGE_ID) or self.text("RequestID") or self.id
 
