@@ -43,6 +43,9 @@ def perceptual_hash(picture: Image) -> int:
     Perceptual Image Hash Functions, 2010), but each bit is a coefficient's sign rather than its side of their
     median: a mirror changes just the signs of the odd frequencies, so the hash of a mirrored or turned picture
     follows from this one (`orientations`).
+
+    By hand, since ImageHash compares with the median, and needs SciPy (113 MB of the 250 that a function may have) for
+    the transform, which is two matrix products; PDQ gives all eight, but of 256 bits each.
     """
     import numpy as np
     from PIL.Image import Resampling
@@ -138,7 +141,8 @@ def thumbhash(picture: Image) -> str:
     """Base64 of the picture's ThumbHash.
 
     Written after the format's description by Evan Wallace (https://evanw.github.io/thumbhash/, MIT): luminance
-    and two colour differences as a few DCT coefficients of four bits each. For pictures without alpha.
+    and two colour differences as a few DCT coefficients of four bits each. For pictures without alpha. By hand, since
+    the packages either go through the pixels one by one in Python or have only just begun.
     """
     import numpy as np
 

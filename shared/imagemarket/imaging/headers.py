@@ -2,6 +2,9 @@
 
 A decoder streams most pictures in little memory and has to hold others whole; which, and how much, follows
 from the headers by arithmetic. So does the size of the metadata that libraries read without asking.
+
+By hand, since no package answers this: imagesize tells width and height alone, and Pillow, libvips and tifffile have
+read the metadata, within bounds that are not ours or none, before they tell more.
 """
 
 from __future__ import annotations

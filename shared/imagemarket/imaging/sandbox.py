@@ -5,6 +5,9 @@ JPEG; LibRaw cannot be asked; a signal's handler in Python waits for the C code 
 at any moment, its memory has a limit of its own, a crash in it is an answer, it is given none of our secrets, and
 the kernel does little for it (`seccomp`). It is started once and asked again and again, so that its start is paid as
 rarely as that of the one that asks; only for camera RAW there are two of its own.
+
+By hand, since the standard library's process pools, and Pebble's on top of them, need semaphores, which Lambda has not
+(it mounts no /dev/shm), and hand their processes our whole environment.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What the decoder's process may still ask of the kernel: to read what it was handed, to answer, and memory.
 
-A filter of system calls (seccomp, Linux 3.17 and later), made here as the kernel takes it: no package is needed, and
-it works as any user, as root, in containers and on Lambda. Files can no longer be opened, by any name, so that a
-picture comes as a descriptor; no socket, no program and no process can be made, none be looked into or signalled, no
-memory become code. What is not on the list fails with EPERM, which libraries answer as they do any failure.
+A filter of system calls (seccomp, Linux 3.17 and later), made here as the kernel takes it, since pyseccomp and
+libseccomp's own bindings need that C library to be installed. It works as any user, as root, in containers and on
+Lambda. Files can no longer be opened, by any name, so that a picture comes as a descriptor; no socket, no program and
+no process can be made, none be looked into or signalled, no memory become code. What is not on the list fails with
+EPERM, which libraries answer as they do any failure.
 
 A call is plain only where no argument of it can name another process or a file, nor change a description that others
 share; else that argument is compared. Where the C library asks `fstat` by way of `newfstatat` (glibc 2.33 to 2.38) it

@@ -3,6 +3,9 @@
 The first request with a key claims it, and completes it in the very transaction that does the work,
 so work and answer exist together or not at all. The same key and body afterwards gets the same
 answer, another body is refused, and a second request while the first is under way is told so.
+
+By hand, since Powertools keeps its records in DynamoDB or in a cache, outside that transaction: a process that died
+between the two would have done the work and remember nothing.
 """
 
 from __future__ import annotations

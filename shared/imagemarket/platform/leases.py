@@ -1,4 +1,7 @@
-"""How many of a kind may be under way at once for somebody, counted in Valkey by leases that end by themselves."""
+"""How many of a kind may be under way at once for somebody, counted in Valkey by leases that end by themselves.
+
+By hand, since the Valkey client's own `Lock` has one holder, and the packages with semaphores are for Redis's client.
+"""
 
 from __future__ import annotations
 

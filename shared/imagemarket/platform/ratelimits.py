@@ -3,6 +3,9 @@
 A request counts as much as it costs. A caller's allowance fills evenly and holds a burst; Lua decides and remembers in
 one step, so that two requests at once never share one place. What is told in `RateLimit` and `RateLimit-Policy`
 (draft-ietf-httpapi-ratelimit-headers-10) is what the decision itself found.
+
+By hand, since the package `limits` counts in windows, takes one limit at a time, and is asked once more for what
+remains: what one limit refuses would have cost the other, and headers could tell of another state.
 """
 
 from __future__ import annotations

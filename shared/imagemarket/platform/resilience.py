@@ -3,6 +3,10 @@
 The numbers are the specification's (8.1): a breaker opens after 5 failures in a row within 30 s and lets one
 call through after 60 s; a retry waits 1, 2 and 4 s, with jitter, and only where the call is idempotent and the
 budget has room for it.
+
+Breakers are by hand: PyBreaker holds its lock while a call runs, so that one call would wait for another, and counts
+failures however far apart they are. Here a call that nobody waits for any more still tells how it went, from its own
+thread.
 """
 
 from __future__ import annotations

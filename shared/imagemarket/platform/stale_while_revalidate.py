@@ -1,4 +1,8 @@
-"""Values that take a while to load and may be a little old: loaded aside, served at once."""
+"""Values that take a while to load and may be a little old: loaded aside, served at once.
+
+By hand, since cachetools forgets a value once it is old, and dogpile.cache, which can go on serving it, leaves the
+thread that loads the next one and how long the first is waited for to its caller, which is all there is here.
+"""
 
 from __future__ import annotations
 
