@@ -10,7 +10,8 @@ these, and most slips are small: what differs in more than a slip usually makes 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice, product
 from pathlib import Path
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 FOREIGN = Path(__file__).with_name("data") / "foreign_words.txt"
 
 MOST_WORDS = 30_000
-"""How many words are offered as corrections, the most frequent ones: about 60 MB of deletes."""
+"""How many words are offered as corrections, the most frequent ones: about 60 MB of deletes. While the
+catalogue has fewer, those of English take as much again in a process."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 MISSPELT_FROM, _TWO_SLIPS_FROM = 4, 9
@@ -70,9 +72,23 @@ class Speller:
     """Knows the catalogue's words, each with the number of pictures that have it. Threads may share one."""
 
     def __init__(self, words: Mapping[str, int]) -> None:
-        """About half a second, however few the words."""
+        """The first of a process takes half a second for English, which all share."""
         self._known = frozenset(words)
-        self._symspell = _deletes(words)
+        said = ((word, images) for word, images in words.items() if _may_be_said(word))
+        frequent = sorted(said, key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
+        # one more than an English word that no picture has
+        self._symspell = _deletes((word, images + 1) for word, images in frequent)
+        self._english_until = self._place_after_english(MOST_WORDS - len(frequent))
+
+    def _place_after_english(self, count: int) -> int:
+        """The place in `_English` before which that many words are not the catalogue's."""
+        if count == 0:
+            return 0
+        places = _english().places
+        until = count
+        for place in sorted(places[word] for word in self._known if word in places):
+            until += place < until
+        return until
 
     def knows(self, word: str) -> bool:
         """Whether a word, or what it is the plural of, is the catalogue's or English, in any spelling, or common in
@@ -137,6 +153,13 @@ class Speller:
 
         slips = 2 if len(word) >= _ANY_SLIP_FROM else 1
         near = self._symspell.lookup(word, Verbosity.ALL, max_edit_distance=slips)
+        if self._english_until:
+            english = _english()
+            near += [
+                each
+                for each in english.deletes.lookup(word, Verbosity.ALL, max_edit_distance=slips)
+                if each.term not in self._known and english.places[each.term] < self._english_until
+            ]
         found = [each for each in near if _may_be_a_slip(word, each.term, each.distance)]
         places = english_words()
         found.sort(
@@ -178,19 +201,28 @@ def _is_usual(typed: str, meant: str) -> bool:
     )
 
 
-def _deletes(words: Mapping[str, int]) -> SymSpell:
+@dataclass(frozen=True)
+class _English:
+    """English words that may be said, the most frequent first."""
+
+    places: Mapping[str, int]
+    deletes: SymSpell
+
+
+@cache
+def _english() -> _English:
+    sayable = (word for word in english_words() if len(word) >= MISSPELT_FROM and _may_be_said(word))
+    places = {word: place for place, word in enumerate(islice(sayable, MOST_WORDS))}
+    return _English(places, _deletes((word, 1) for word in places))
+
+
+def _deletes(words: Iterable[tuple[str, int]]) -> SymSpell:
+    """The words, each with the count by which equally near ones are told apart."""
     from symspellpy import SymSpell
 
     made = SymSpell(max_dictionary_edit_distance=2, prefix_length=_PREFIX)
-    said = ((word, images) for word, images in words.items() if _may_be_said(word))
-    frequent = sorted(said, key=lambda entry: (-entry[1], entry[0]))[:MOST_WORDS]
-    for word, images in frequent:
-        made.create_dictionary_entry(word, images + 1)  # one more than an English word that no picture has
-    others = (
-        word for word in english_words() if len(word) >= MISSPELT_FROM and word not in words and _may_be_said(word)
-    )
-    for word in islice(others, MOST_WORDS - len(frequent)):
-        made.create_dictionary_entry(word, 1)
+    for word, count in words:
+        made.create_dictionary_entry(word, count)
     return made
 
 
