@@ -173,7 +173,7 @@ def opensearch_server(engine_room: Layout) -> Iterator[str]:
         pytest.skip(told)
     engine_room.state.mkdir(parents=True, exist_ok=True)
     installed = opensearch.install_opensearch(engine_room)
-    part = opensearch.opensearch_part(installed, engine_room.data / "opensearch", free_port())
+    part = opensearch.opensearch_part(installed, engine_room.data / "opensearch", free_port(), short_lived=True)
     supervisor = Supervisor(engine_room)
     supervisor.start(part)
     yield opensearch.url_of(part.port)

@@ -82,7 +82,8 @@ class Processes:
                 pytest.fail(told)
             pytest.skip(told)
         installed = opensearch.install_opensearch(self._layout)
-        part = opensearch.opensearch_part(installed, self._layout.data / "opensearch", free_port(), heap_mb=512)
+        data = self._layout.data / "opensearch"
+        part = opensearch.opensearch_part(installed, data, free_port(), heap_mb=512, short_lived=True)
         return self._add("opensearch", part)
 
     def start_python(self, kind: str) -> str:
