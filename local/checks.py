@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from local.layout import REPOSITORY, Layout, make_private
 from local.tooling import INTERRUPTED, home_for_tools, install_node_tools, node_environment, run_interruptibly
 
+_STACK = "tests/stack"
 _PATHS = ("shared", "functions", "cdk", "local", "sagemaker", "benchmarks", "tests")
 
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1"}
@@ -59,8 +60,9 @@ def run_checks(layout: Layout, selection: Sequence[str]) -> int:
         ("format", [f"{tool}/ruff", "format", "--check", *paths]),
         ("imports", [f"{tool}/lint-imports", "--cache-dir", str(cache / "import-linter")]),
         ("types", [f"{tool}/basedpyright", "--level", "error"]),
-        ("tests on two processes", [*pytest, "-n", "2", "--dist", "loadscope", "-m", "not stack"]),
-        ("tests of the whole local cloud", [*pytest, "-m", "stack", "-p", "no:randomly"]),
+        # Each process takes half of the modules, and the one that is through takes half of what the other has left.
+        ("tests on two processes", [*pytest, "-n", "2", "--dist", "worksteal", "--ignore", _STACK]),
+        ("tests of the whole local cloud", [*pytest, _STACK, "-p", "no:randomly"]),
     ]
     failed: list[str] = []
     for title, command in checks:
