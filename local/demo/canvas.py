@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 Array = NDArray[np.float64]
 Random = np.random.Generator
@@ -179,12 +179,6 @@ class Paper:
         box = [(x - radius) * _FINER, (y - radius) * _FINER, (x + radius) * _FINER, (y + radius) * _FINER]
         self._draw.ellipse(box, outline=ink(line, alpha), width=round(width * _FINER))
 
-    def sector(self, centre: Point, radius: float, start: float, end: float, fill: Array, alpha: float = 1.0) -> None:
-        """A slice of pie; angles in degrees, clockwise from the right."""
-        x, y = centre
-        box = [(x - radius) * _FINER, (y - radius) * _FINER, (x + radius) * _FINER, (y + radius) * _FINER]
-        self._draw.pieslice(box, start, end, fill=ink(fill, alpha))
-
     def rectangle(
         self, x: float, y: float, width: float, height: float, fill: Array, *, alpha: float = 1.0, round_by: float = 0
     ) -> None:
@@ -196,11 +190,6 @@ class Paper:
     def line(self, points: Sequence[Point], stroke: Array, width: float, alpha: float = 1.0) -> None:
         at = [(x * _FINER, y * _FINER) for x, y in points]
         self._draw.line(at, fill=ink(stroke, alpha), width=max(1, round(width * _FINER)), joint="curve")
-
-    def soften(self, radius: float) -> None:
-        """Blurs all that was drawn so far."""
-        self._sheet = self._sheet.filter(ImageFilter.GaussianBlur(radius * _FINER))
-        self._draw = ImageDraw.Draw(self._sheet, "RGBA")
 
     def finished(self) -> Image.Image:
         return self._sheet.reduce(_FINER)

@@ -6,63 +6,18 @@ import numpy as np
 from PIL import Image
 
 from local.demo.canvas import (
-    PORTRAIT,
     SQUARE,
-    Array,
     Paper,
-    Point,
     Random,
     colour,
     grid,
     illustration,
-    mix,
     noise,
     picture,
     ramp,
 )
 
 Size = tuple[int, int]
-
-
-@illustration(
-    "Seamless terrazzo pattern",
-    "Irregular stone chips in terracotta, sage, ochre and charcoal on a cream ground; the tile repeats in both ways.",
-    "terrazzo, seamless pattern, stone, chips, texture, floor, tile, terracotta",
-    "backgrounds abstract",
-    SQUARE,
-)
-def terrazzo(size: Size, random: Random) -> Image.Image:
-    width, height = size
-    paper = Paper(size, "f4eee3")
-    tones = ["c8694a", "8fa58b", "d9a441", "3f4450", "e3b7a0", "5f7f86", "b8b0a2"]
-    placed: list[tuple[float, float, float]] = []
-    for radius in np.sort(np.concatenate([random.uniform(34, 78, 70), random.uniform(7, 28, 330)]))[::-1]:
-        for _ in range(40):
-            x, y = random.uniform(0, width), random.uniform(0, height)
-            # distances are taken around the edges, so that chips do not collide with those of the next tile
-            if all(
-                np.hypot(min(abs(x - a), width - abs(x - a)), min(abs(y - b), height - abs(y - b))) > radius + reach
-                for a, b, reach in placed
-            ):
-                break
-        else:
-            continue
-        placed.append((x, y, radius))
-        corners = random.integers(5, 9)
-        angles = (np.arange(corners) + random.uniform(-0.3, 0.3, corners)) * 2 * np.pi / corners
-        reaches = radius * random.uniform(0.62, 1.0, corners)
-        tone = np.clip(colour(str(random.choice(tones))) * random.uniform(0.93, 1.07), 0, 1)
-        for across in (-width, 0, width):
-            for down in (-height, 0, height):
-                if (
-                    abs(x + across - width / 2) < width / 2 + radius
-                    and abs(y + down - height / 2) < height / 2 + radius
-                ):
-                    chip = zip(angles, reaches, strict=True)
-                    paper.polygon(
-                        [(x + across + reach * np.cos(a), y + down + reach * np.sin(a)) for a, reach in chip], tone
-                    )
-    return paper.finished()
 
 
 @illustration(
@@ -125,40 +80,6 @@ def flow_field(size: Size, random: Random) -> Image.Image:
 
 
 @illustration(
-    "Stained glass with a golden centre",
-    "Leaded panes of glass, golden in the middle, through red and violet to deep blue at the edges.",
-    "stained glass, mosaic, window, panes, gold, blue, red, light",
-    "abstract arts religion",
-    PORTRAIT,
-)
-def stained_glass(size: Size, random: Random) -> Image.Image:
-    width, height = size
-    side = 100
-    y, x = np.mgrid[:height, :width].astype(np.float64)
-    rows, columns = height // side + 4, width // side + 4
-    middle_x = (np.arange(columns)[None, :] - 2 + random.uniform(0.12, 0.88, (rows, columns))) * side
-    middle_y = (np.arange(rows)[:, None] - 2 + random.uniform(0.12, 0.88, (rows, columns))) * side
-    first, second = np.full((height, width), np.inf), np.full((height, width), np.inf)
-    pane = np.zeros((height, width), dtype=np.int64)
-    row, column = (y // side).astype(int) + 2, (x // side).astype(int) + 2
-    for down in (-1, 0, 1):
-        for across in (-1, 0, 1):
-            number = (row + down) * columns + column + across
-            distance = np.hypot(x - middle_x.ravel()[number], y - middle_y.ravel()[number])
-            second = np.minimum(second, np.maximum(first, distance))
-            nearer = distance < first
-            first, pane = np.where(nearer, distance, first), np.where(nearer, number, pane)
-    from_centre = np.hypot(middle_x - 0.5 * width, (middle_y - 0.42 * height) * 0.8).ravel() / (0.66 * width)
-    places = np.clip(from_centre + random.normal(0, 0.06, from_centre.size), 0, 1)
-    glass = ramp(places, "fff3b0", "ffc53a", "ee6c2d", "b5213f", "5b2a86", "1d3fa0", "0c1f5c")
-    glass *= random.uniform(0.82, 1.12, (from_centre.size, 1))
-    pixels = glass[pane] * (0.8 + 0.35 * noise(size, random, 24, 4))[..., None]
-    lead = np.clip((second - first - 5) / 3, 0, 1)[..., None]
-    bevel = np.clip((second - first) / 26, 0, 1)[..., None]
-    return picture(pixels * (0.7 + 0.3 * bevel) * lead + colour("15131a") * (1 - lead))
-
-
-@illustration(
     "Halftone ball on yellow",
     "A ball shaded with black halftone dots on a bright yellow ground, in the manner of printed comics.",
     "halftone, dots, pop art, comic, sphere, print, yellow, retro",
@@ -205,58 +126,6 @@ def marbled_paper(size: Size, random: Random) -> Image.Image:
     gold = np.clip((0.09 - vein) * 22, 0, 1)[..., None]
     pixels = tone * (1 - gold) + colour("f6d27c") * gold
     return picture(pixels * (0.93 + 0.1 * noise(size, random, 90, 2))[..., None], random)
-
-
-def _petal(paper: Paper, middle: Point, angle: float, near: float, far: float, half: float, fill: Array) -> None:
-    """A pointed petal around `middle`, from `near` to `far` from it, at most `half` wide to either side."""
-    along = np.linspace(0, 1, 18)
-    side = half * np.sin(np.pi * along**0.8) ** 0.9
-    out = near + (far - near) * along
-    points: list[Point] = []
-    for distances, sides in ((out, side), (out[::-1], -side[::-1])):
-        for distance, offset in zip(distances, sides, strict=True):
-            points.append(
-                (
-                    middle[0] + distance * np.cos(angle) - offset * np.sin(angle),
-                    middle[1] + distance * np.sin(angle) + offset * np.cos(angle),
-                )
-            )
-    paper.polygon(points, fill)
-
-
-@illustration(
-    "Mandala in jewel colours",
-    "A round ornament of nested rings of petals and dots in ruby, teal and gold on plum.",
-    "mandala, ornament, symmetry, petals, circle, meditation, ruby, gold",
-    "abstract arts religion",
-    SQUARE,
-)
-def mandala(size: Size, _random: Random) -> Image.Image:
-    middle = (size[0] / 2, size[1] / 2)
-    paper = Paper(size, "2b1230")
-    rings = (
-        (32, 400, 560, 40, "7d1d3f", "e0a53a"),
-        (24, 320, 500, 46, "d9a441", "7d1d3f"),
-        (16, 240, 430, 62, "0f6f74", "8fd6c4"),
-        (16, 190, 330, 42, "f3e2b3", "c8453b"),
-        (12, 110, 260, 46, "b32d4a", "f5b5a0"),
-        (8, 20, 170, 46, "e6b84c", "6b1f45"),
-    )
-    for number, (count, near, far, half, outer, inner) in enumerate(rings):
-        if number % 2 == 0:
-            paper.ellipse(middle, far * 0.92, fill=mix(colour(outer), colour("2b1230"), 0.62))
-        for petal in range(count):
-            angle = (petal + 0.5 * (number % 2)) * 2 * np.pi / count
-            _petal(paper, middle, angle, near, far, half, colour(outer))
-            _petal(
-                paper, middle, angle, near + 0.14 * (far - near), far - 0.16 * (far - near), half * 0.6, colour(inner)
-            )
-            tip = (middle[0] + (far + 14) * np.cos(angle), middle[1] + (far + 14) * np.sin(angle))
-            paper.ellipse(tip, 7, fill=colour("f3e2b3"))
-    paper.ellipse(middle, 46, fill=colour("0f6f74"))
-    paper.ellipse(middle, 28, fill=colour("f3e2b3"))
-    paper.ellipse(middle, 13, fill=colour("b32d4a"))
-    return paper.finished()
 
 
 @illustration(
