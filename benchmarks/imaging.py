@@ -91,8 +91,8 @@ def _originals(folder: Path) -> list[tuple[str, Path]]:
     import numpy as np
     from PIL import Image
 
-    from local.negatives import write_dng
     from local.pictures import paint_landscape
+    from local.raw_fixtures import write_dng
 
     jpeg = paint_landscape(folder / "24mp.jpg", seed=1, size=(6000, 4000))
     with Image.open(jpeg) as painted:

@@ -104,7 +104,7 @@ def _by_libvips(plane: Any) -> Iterator[bytes]:
 
 
 def _negatives(plane: Any) -> Iterator[bytes]:
-    from local.negatives import RAW_KINDS, write_dng, write_raw, write_tiled_dng
+    from local.raw_fixtures import RAW_KINDS, write_dng, write_raw, write_tiled_dng
 
     scene = plane[:, :56] / 255
     with tempfile.TemporaryDirectory() as folder:

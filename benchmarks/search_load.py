@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 from benchmarks import report
 from benchmarks.material.catalogue import Catalogue
 from benchmarks.material.postgres import filled
-from benchmarks.road_search import Prepared
+from benchmarks.pipeline_search import Prepared
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database

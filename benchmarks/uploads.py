@@ -1,4 +1,4 @@
-"""A contributor's folder through the uploader and the real road, cut off twice: 30 photos of 8 to 40 MB, a TIFF, a RAW.
+"""A contributor's folder uploaded for real, cut off twice: 30 photos of 8 to 40 MB, a TIFF, a RAW.
 
 The first run is interrupted (SIGINT) while the TIFF's parts are under way, the second is killed (SIGKILL) with pictures
 on their way, the third comes through. Runs against a local cloud of its own (state folder `.market/bench`). The photos
@@ -24,16 +24,16 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import report
-from benchmarks.road import own_stack
+from benchmarks.pipeline import own_stack
 from imagemarket.ingestion import review
 from imagemarket.platform.database import Database
+from local.api_client import ApiClient, eventually
 from local.demo.load import ACCOUNTS
 from local.emulator import aws_client
 from local.layout import REPOSITORY
-from local.negatives import write_dng
 from local.pictures import paint_landscape, paint_photo
 from local.postgres import dsn_of
-from local.visitor import Visitor, eventually
+from local.raw_fixtures import write_dng
 
 _PHOTOS = 30
 _TIFF_SIZE = (8000, 6300)
@@ -69,12 +69,12 @@ def make_folder(folder: Path, scratch: Path) -> dict[str, int]:
 
 
 def run_uploader(
-    visitor: Visitor, folder: Path, journal: Path, *, until: Callable[[], bool] | None = None, by: int = signal.SIGINT
+    client: ApiClient, folder: Path, journal: Path, *, until: Callable[[], bool] | None = None, by: int = signal.SIGINT
 ) -> tuple[int, str]:
     """Exit status and stdout of one run of the command; ended by the signal `by` as soon as `until` holds."""
-    environment = os.environ | visitor.cloud.environment()
+    environment = os.environ | client.cloud.environment()
     environment |= {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}"}
-    environment |= {"MARKET_PASSWORD": visitor.cloud.layout.secret("contributor")}
+    environment |= {"MARKET_PASSWORD": client.cloud.layout.secret("contributor")}
     command = [sys.executable, "-m", "imagemarket.cli", "upload", str(folder), "--as", ACCOUNTS["contributor"]]
     command += ["--journal", str(journal)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
@@ -99,7 +99,7 @@ def entries(journal: Path) -> list[dict[str, Any]]:
 def measure() -> list[report.Row]:
     """All rows."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which children of a shell's background job ignore
-    with tempfile.TemporaryDirectory() as place, own_stack() as visitor:
+    with tempfile.TemporaryDirectory() as place, own_stack() as client:
         folder, scratch, journal = Path(place) / "pictures", Path(place) / "scratch", Path(place) / "journal.jsonl"
         folder.mkdir()
         scratch.mkdir()
@@ -113,18 +113,18 @@ def measure() -> list[report.Row]:
             return sum(entry["state"] == "sent" for entry in entries(journal)) >= 10
 
         began = time.monotonic()
-        interrupted, _ = run_uploader(visitor, folder, journal, until=parts_under_way)
+        interrupted, _ = run_uploader(client, folder, journal, until=parts_under_way)
         parts_then = max(len(entry["parts"]) for entry in entries(journal))
-        killed, _ = run_uploader(visitor, folder, journal, until=ten_are_sent, by=signal.SIGKILL)
-        ended, table = run_uploader(visitor, folder, journal)
+        killed, _ = run_uploader(client, folder, journal, until=ten_are_sent, by=signal.SIGKILL)
+        ended, table = run_uploader(client, folder, journal)
         seconds = time.monotonic() - began
-        again, _ = run_uploader(visitor, folder, journal)
-        rows = _images(visitor)
+        again, _ = run_uploader(client, folder, journal)
+        rows = _images(client)
         print(table, file=sys.stderr)
         for row in rows:
             if row["status"] != "approved":
                 print(f"{row['filename']}: {row['status']}, {row['rejection'] or row['review']}", file=sys.stderr)
-        versions, open_uploads = _store(visitor)
+        versions, open_uploads = _store(client)
     statuses = (interrupted, killed, ended, again)
     print(f"cut off with {parts_then} parts of the TIFF sent; exit statuses {statuses}", file=sys.stderr)
     wrong = sum(is_ != due for is_, due in zip(statuses, (130, -signal.SIGKILL, 0, 0), strict=True))
@@ -143,8 +143,8 @@ def measure() -> list[report.Row]:
     ]
 
 
-def _images(visitor: Visitor) -> list[dict[str, Any]]:
-    layout = visitor.cloud.layout
+def _images(client: ApiClient) -> list[dict[str, Any]]:
+    layout = client.cloud.layout
     database = Database(lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket"))
     try:
         unended = "SELECT 1 FROM images WHERE status = 'processing'"
@@ -158,9 +158,9 @@ def _images(visitor: Visitor) -> list[dict[str, Any]]:
         database.close()
 
 
-def _store(visitor: Visitor) -> tuple[Counter[str], int]:
+def _store(client: ApiClient) -> tuple[Counter[str], int]:
     """How many versions each original has, and how many uploads in parts are open."""
-    s3, bucket = aws_client(visitor.cloud.layout, "s3"), visitor.cloud.layout.outputs()["OriginalsBucket"]
+    s3, bucket = aws_client(client.cloud.layout, "s3"), client.cloud.layout.outputs()["OriginalsBucket"]
     versions: Counter[str] = Counter()
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix="originals/"):
         versions.update(each["Key"] for each in page.get("Versions", []))

@@ -33,6 +33,7 @@ import psutil
 from rich.table import Table
 
 from imagemarket.platform.database import Database
+from local.api_client import FINAL, ApiClient, Unexpected
 from local.arguments import at_least, file_to_write
 from local.cloud import Cloud
 from local.demo.load import make_accounts
@@ -42,7 +43,6 @@ from local.pictures import paint_landscape
 from local.postgres import dsn_of
 from local.processes import Part
 from local.progress import console, step
-from local.visitor import FINAL, Unexpected, Visitor
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -430,7 +430,7 @@ def waiting_in(sqs: SQSClient, url: str) -> int:
     return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
-class _Patient(Visitor):
+class _Patient(ApiClient):
     """A client that signs in until it is let in, and says what it wants once."""
 
     def announce_once(self, path: Path, key: str) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from imagemarket.imaging.errors import (
     UnsupportedFormat,
 )
 from local.layout import REPOSITORY
-from local.negatives import write_dng
 from local.pictures import paint_landscape
+from local.raw_fixtures import write_dng
 from tests.textures import textured
 from tests.unit.imaging.colour import rgb_profile, swatches
 from tests.unit.imaging.tiffs import write_tiff

@@ -28,7 +28,7 @@ from imagemarket.search.by_image import MAX_DIRECT_BYTES, MAX_QUERY_IMAGE_BYTES,
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis
 from local import openapi
-from local.negatives import RAW_KINDS, write_raw
+from local.raw_fixtures import RAW_KINDS, write_raw
 from tests.api.events import LambdaContext, http_event, json_of
 from tests.fakes import MemoryObjectStore
 from tests.provided import provide

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from local.api_client import ApiClient
 from local.cloud import Cloud
 from local.layout import REPOSITORY, Layout, free_port, port_is_free
 from local.pictures import paint_landscape
-from local.visitor import Visitor
 
 
 @pytest.hookimpl(trylast=True)
@@ -58,7 +58,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def market(stack_environment: dict[str, str], demo_folder: Path) -> Iterator[Visitor]:
+def market(stack_environment: dict[str, str], demo_folder: Path) -> Iterator[ApiClient]:
     layout = Layout(
         made=REPOSITORY / ".market",
         state=Path(stack_environment["MARKET_STATE"]).resolve(),
@@ -67,8 +67,8 @@ def market(stack_environment: dict[str, str], demo_folder: Path) -> Iterator[Vis
     up = run_market(stack_environment, "up", "--demo", str(demo_folder))
     try:
         assert up.returncode == 0, up.stdout + up.stderr
-        with closing(Visitor(Cloud(layout))) as visitor:
-            yield visitor
+        with closing(ApiClient(Cloud(layout))) as client:
+            yield client
     finally:
         down = run_market(stack_environment, "down")
     assert down.returncode == 0, down.stdout + down.stderr

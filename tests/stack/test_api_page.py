@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from local.api_client import ApiClient
 from local.demo.load import ACCOUNTS
 from local.layout import REPOSITORY
 from local.pictures import paint_landscape, paint_photo
-from local.visitor import Visitor
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
@@ -40,7 +40,7 @@ def block(heading: str) -> str:
     ],
 )
 def test_the_way_from_a_file_to_a_preview(
-    market: Visitor, tmp_path: Path, name: str, content_type: str, sending: str
+    market: ApiClient, tmp_path: Path, name: str, content_type: str, sending: str
 ) -> None:
     for tool in ("curl", "jq"):
         if shutil.which(tool) is None:

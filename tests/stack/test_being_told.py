@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from local.api_client import ApiClient, eventually
 from local.pictures import paint_landscape
-from local.visitor import Visitor, eventually
 from tests.integration.receiver import receiving
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-def test_an_upload_is_told_in_every_way(market: Visitor, tmp_path: Path) -> None:
+def test_an_upload_is_told_in_every_way(market: ApiClient, tmp_path: Path) -> None:
     path = paint_landscape(tmp_path / "told.jpg", seed=404)
     headers = market.headers("contributor")
     with receiving() as receiver:

@@ -17,11 +17,11 @@ import pytest
 from imagemarket.platform.database import Database
 from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.messages import FailureLog
+from local.api_client import ApiClient, eventually
 from local.cloud import Cloud
 from local.emulator import aws_client
 from local.layout import REPOSITORY
 from local.postgres import dsn_of
-from local.visitor import Visitor, eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 _MESSAGES = 30
@@ -50,7 +50,7 @@ def dlq(cloud: Cloud, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_message_dies_of_a_cause_and_is_listed_with_it(market: Visitor) -> None:
+def test_a_message_dies_of_a_cause_and_is_listed_with_it(market: ApiClient) -> None:
     layout = market.cloud.layout
     sqs, url = aws_client(layout, "sqs"), layout.outputs()["UploadsQueueUrl"]
     kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
@@ -64,12 +64,12 @@ def test_a_message_dies_of_a_cause_and_is_listed_with_it(market: Visitor) -> Non
     assert report["counts"] == {"would_replay": 1}
 
 
-def _causes(market: Visitor) -> dict[str, int]:
+def _causes(market: ApiClient) -> dict[str, int]:
     (uploads,) = [each for each in dlq(market.cloud, "list") if each["queue"] == "uploads"]
     return uploads["causes"]
 
 
-def test_a_replay_killed_anywhere_loses_nothing_and_doubles_nothing(market: Visitor) -> None:
+def test_a_replay_killed_anywhere_loses_nothing_and_doubles_nothing(market: ApiClient) -> None:
     """Against the emulator's SQS, by SIGKILL; a pair of queues of its own, so that the messages can be counted."""
     layout = market.cloud.layout
     sqs = aws_client(layout, "sqs")

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local.api_client import ApiClient, eventually
 from local.pictures import paint_landscape
-from local.visitor import Visitor, eventually
 from tests.stack.conftest import run_market
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 PAGE = {"Origin": "http://localhost:5173"}
 
 
-def test_head_is_get_without_a_body(market: Visitor) -> None:
+def test_head_is_get_without_a_body(market: ApiClient) -> None:
     eventually(lambda: market.http.get("/v1/search?q=hills").status_code == 200)  # begun, and kept
     for path in ("/v1/health", "/v1/search?q=hills", "/v1/openapi.json"):
         got, head = market.http.get(path), market.http.head(path)
@@ -29,7 +29,7 @@ def test_head_is_get_without_a_body(market: Visitor) -> None:
         assert len(got.headers.get_list("date")) == len(head.headers.get_list("date")) == 1, path
 
 
-def test_pages_of_other_origins_may_call(market: Visitor) -> None:
+def test_pages_of_other_origins_may_call(market: ApiClient) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,authorization"}
     for path in ("/v1/auth/login", "/v1/images/upload", "/v1/search/by-image"):
         answer = market.http.options(path, headers=PAGE | asked)
@@ -39,14 +39,14 @@ def test_pages_of_other_origins_may_call(market: Visitor) -> None:
         assert "authorization" in answer.headers["access-control-allow-headers"].lower()
 
 
-def test_a_page_may_send_the_bytes_to_where_a_ticket_says(market: Visitor, tmp_path: Path) -> None:
+def test_a_page_may_send_the_bytes_to_where_a_ticket_says(market: ApiClient, tmp_path: Path) -> None:
     announced = market.announce(paint_landscape(tmp_path / "page.jpg", seed=408))
     asked = {"Access-Control-Request-Method": "POST"}
     answer = httpx.options(announced["upload"]["url"], headers=PAGE | asked, timeout=60, trust_env=False)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
 
 
-def test_a_page_may_read_refusals_which_are_problems_but_for_the_gateways_own(market: Visitor) -> None:
+def test_a_page_may_read_refusals_which_are_problems_but_for_the_gateways_own(market: ApiClient) -> None:
     buyer = market.headers("buyer")
     refusals = {
         "no token, by the gateway": (401, market.http.get("/v1/auth/me", headers=PAGE)),
@@ -70,11 +70,11 @@ def test_a_page_may_read_refusals_which_are_problems_but_for_the_gateways_own(ma
     assert refusals["no such method"][1].headers["allow"] == "GET, HEAD"
 
 
-def _with_token(market: Visitor, token: str) -> httpx.Response:
+def _with_token(market: ApiClient, token: str) -> httpx.Response:
     return market.http.get("/v1/auth/me", headers=PAGE | {"Authorization": f"Bearer {token}"})
 
 
-def test_a_slash_at_the_end_leads_to_the_route(market: Visitor) -> None:
+def test_a_slash_at_the_end_leads_to_the_route(market: ApiClient) -> None:
     answer = market.http.get("/v1/search/?q=hills", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (308, "/v1/search?q=hills")
     answer = market.http.get("/terms/", follow_redirects=False)
@@ -82,7 +82,7 @@ def test_a_slash_at_the_end_leads_to_the_route(market: Visitor) -> None:
     assert "documentation" in market.http.get("/v1").json()
 
 
-def test_odd_requests_are_answered(market: Visitor) -> None:
+def test_odd_requests_are_answered(market: ApiClient) -> None:
     long_tags = ", ".join(f'"{"a" * 40}"' for _ in range(30))
     assert market.http.get("/v1/search?q=hills", headers={"If-None-Match": long_tags}).status_code == 200
     agent = {b"User-Agent": "Mein Programm für Bilder".encode("latin-1")}
@@ -98,7 +98,7 @@ def test_odd_requests_are_answered(market: Visitor) -> None:
 
 
 @pytest.mark.parametrize("dots", ["..", "%2e%2e", ".%2E", "%252e%252e"])
-def test_dot_segments_do_not_reach_the_emulator(market: Visitor, dots: str) -> None:
+def test_dot_segments_do_not_reach_the_emulator(market: ApiClient, dots: str) -> None:
     """As bytes on the wire: a client of ours would resolve them itself."""
     layout = market.cloud.layout
     bucket = layout.outputs()["OriginalsBucket"]
@@ -113,7 +113,7 @@ def test_dot_segments_do_not_reach_the_emulator(market: Visitor, dots: str) -> N
         assert b"originals/" not in told
 
 
-def test_a_request_is_found_in_the_logs(market: Visitor, stack_environment: dict[str, str]) -> None:
+def test_a_request_is_found_in_the_logs(market: ApiClient, stack_environment: dict[str, str]) -> None:
     request = market.http.get("/v1/search?q=found+in+the+logs").headers["x-request-id"]
 
     def told() -> str:

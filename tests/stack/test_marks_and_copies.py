@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from local.api_client import ApiClient, Upload, eventually
 from local.pictures import paint_landscape
-from local.visitor import Upload, Visitor, eventually
 from tests.stack.conftest import run_market
 from tests.textures import textured
 
@@ -26,7 +26,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def published(market: Visitor, original: Path) -> Upload:
+def published(market: ApiClient, original: Path) -> Upload:
     uploaded = market.upload(original, title="A ridge that is looked for")
     assert uploaded.status["status"] == "approved", uploaded.status
     eventually(lambda: market.search(q="ridge that is looked for", mode="keyword")["results"])
@@ -34,7 +34,7 @@ def published(market: Visitor, original: Path) -> Upload:
 
 
 def test_a_found_picture_is_told_whose_it_is_without_naming_it(
-    market: Visitor, stack_environment: dict[str, str], published: Upload, tmp_path: Path
+    market: ApiClient, stack_environment: dict[str, str], published: Upload, tmp_path: Path
 ) -> None:
     """Turned by some degrees it is not read blind: a search by it finds what it is laid over."""
     preview = market.http.get(
@@ -50,7 +50,7 @@ def test_a_found_picture_is_told_whose_it_is_without_naming_it(
 
 
 def test_why_a_picture_is_held_is_told_to_its_contributor_and_shown_to_the_staff(
-    market: Visitor, stack_environment: dict[str, str], original: Path, published: Upload, tmp_path: Path
+    market: ApiClient, stack_environment: dict[str, str], original: Path, published: Upload, tmp_path: Path
 ) -> None:
     with Image.open(original) as opened:
         covered = opened.convert("RGB")

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.uploads import entries, run_uploader
+from local.api_client import ApiClient
 from local.emulator import aws_client
 from local.pictures import paint_landscape, paint_photo
-from local.visitor import Visitor
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_cut_off_within_a_file_in_parts_only_the_missing_ones_are_sent(
-    market: Visitor, tmp_path: Path, by: signal.Signals, status: int
+    market: ApiClient, tmp_path: Path, by: signal.Signals, status: int
 ) -> None:
     folder, journal = tmp_path / "pictures", tmp_path / "journal.jsonl"
     folder.mkdir()

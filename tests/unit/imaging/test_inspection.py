@@ -16,8 +16,8 @@ from imagemarket.imaging.hashes import COLOUR_NAMES, colour_name, perceptual_has
 from imagemarket.imaging.inspection import inspect
 from imagemarket.imaging.metadata import read_description
 from imagemarket.imaging.renditions import flattened, open_master
-from local.negatives import write_dng
 from local.pictures import paint_landscape
+from local.raw_fixtures import write_dng
 from tests.edge import MAKERS, make_edge_file, refusals_of, sample_files
 
 

@@ -17,7 +17,7 @@ from imagemarket.imaging.metadata import description_of, read_description
 from imagemarket.imaging.models import EmbeddedDescription
 from imagemarket.imaging.sandbox import Inspector
 from imagemarket.platform.text import clean_line
-from local.negatives import write_tiled_dng
+from local.raw_fixtures import write_tiled_dng
 from tests.described import CAPTION, CREDIT, KEYWORD, TITLE, alternatives, keywords, with_iptc, xmp
 
 

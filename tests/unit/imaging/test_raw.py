@@ -23,7 +23,7 @@ from imagemarket.imaging.raw_layout import check_raw
 from imagemarket.imaging.raw_zeros import check_end, check_jpeg, check_runs
 from imagemarket.imaging.renditions import open_master
 from imagemarket.imaging.sandbox import Inspector
-from local.negatives import RAW_KINDS, mosaic_of, write_dng, write_linear_dng, write_raw, write_tiled_dng
+from local.raw_fixtures import RAW_KINDS, mosaic_of, write_dng, write_linear_dng, write_raw, write_tiled_dng
 
 CUT = "beyond its end: it is damaged or cut short"
 SIDES = (160, 224)

@@ -16,8 +16,8 @@ import pytest
 from imagemarket.imaging import sandbox
 from imagemarket.imaging.sandbox import Inspector
 from imagemarket.platform.telemetry import metrics
-from local.negatives import write_dng
 from local.pictures import paint_landscape
+from local.raw_fixtures import write_dng
 
 _PR_GET_DUMPABLE = 3
 pytestmark = pytest.mark.skipif(

@@ -85,7 +85,7 @@ def test_help_needs_no_environment(clone: Path, arguments: tuple[str, ...]) -> N
 
 def test_what_there_is_not_is_refused_before_anything_is_installed(clone: Path) -> None:
     benchmarks = (HELP / "bench.txt").read_text(encoding="utf-8")
-    for named in ("nosuch", "", " ", "sear", "road road_imports", "NAME", "usage:", "*", "--json"):
+    for named in ("nosuch", "", " ", "sear", "pipeline pipeline_imports", "NAME", "usage:", "*", "--json"):
         done = _run(clone, "bench", named)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"{benchmarks}market: there is no benchmark {named}\n"

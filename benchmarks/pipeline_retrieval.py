@@ -17,28 +17,28 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.material.samples import NOT_HERE, SAMPLES
-from benchmarks.road import own_stack
-from local.visitor import Visitor, eventually
+from benchmarks.pipeline import own_stack
+from local.api_client import ApiClient, eventually
 
 _PAGE = 20
 _GOAL = 0.8
 
 
-def _rank(visitor: Visitor, query: str, image_id: str, mode: str) -> int | None:
+def _rank(client: ApiClient, query: str, image_id: str, mode: str) -> int | None:
     """Place of the image on the first page, from 1; None when it is not there."""
-    hits = [hit["id"] for hit in visitor.search(q=query[:200], mode=mode, limit=_PAGE)["results"]]
+    hits = [hit["id"] for hit in client.search(q=query[:200], mode=mode, limit=_PAGE)["results"]]
     return hits.index(image_id) + 1 if image_id in hits else None
 
 
-def _upload(visitor: Visitor, entries: list[dict[str, Any]]) -> dict[str, str]:
+def _upload(client: ApiClient, entries: list[dict[str, Any]]) -> dict[str, str]:
     """Image ids by file; prints how every photo ended."""
 
     def one(number_and_entry: tuple[int, dict[str, Any]]) -> tuple[str, str, dict[str, Any]]:
         number, entry = number_and_entry
         path = SAMPLES / entry["file"]
-        announced = visitor.announce(path, title=f"Picture {number}", tags=[])
-        visitor.send(announced, path)
-        return entry["file"], announced["image_id"], visitor.wait(announced["image_id"], 900)
+        announced = client.announce(path, title=f"Picture {number}", tags=[])
+        client.send(announced, path)
+        return entry["file"], announced["image_id"], client.wait(announced["image_id"], 900)
 
     with ThreadPoolExecutor(6) as pool:
         ended = list(pool.map(one, enumerate(entries, 1)))
@@ -60,14 +60,14 @@ def measure() -> list[report.Row]:
         return [report.unmeasured(claim, unit="share", goal=f"≥ {_GOAL}", reason=NOT_HERE)]
     entries = [entry for entry in json.loads(manifest.read_text()) if entry["file"].startswith("photos/")]
     captions = {entry["file"]: entry["captions"][0] for entry in entries if entry.get("captions")}
-    with own_stack() as visitor:
-        ids = _upload(visitor, entries)
+    with own_stack() as client:
+        ids = _upload(client, entries)
         total = len(ids)
-        eventually(lambda: visitor.search(q="", limit=1)["estimated_total"] >= total, 120)
+        eventually(lambda: client.search(q="", limit=1)["estimated_total"] >= total, 120)
         ranks: dict[str, dict[str, int | None]] = {mode: {} for mode in ("keyword", "semantic", "hybrid")}
         for file, caption in captions.items():
             for mode, found in ranks.items():
-                found[file] = _rank(visitor, caption, ids[file], mode) if file in ids else None
+                found[file] = _rank(client, caption, ids[file], mode) if file in ids else None
     table = Table("query", "keyword", "semantic", "hybrid", "photo", title="place on the first page", show_edge=False)
     for file, caption in captions.items():
         places = [str(ranks[mode][file] or "-") for mode in ranks]

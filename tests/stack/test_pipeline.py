@@ -15,10 +15,10 @@ from PIL import Image
 
 from imagemarket.ingestion.models import MULTIPART_ABOVE_BYTES
 from imagemarket.platform.database import Database
+from local.api_client import ApiClient, eventually
 from local.emulator import aws_client
 from local.pictures import paint_landscape, paint_photo
 from local.postgres import dsn_of
-from local.visitor import Visitor, eventually
 from tests.described import CREDIT, KEYWORD, TITLE, with_iptc
 from tests.edge import MAKERS, make_edge_file, refusals_of, sample_files
 from tests.stack.conftest import run_market
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def database(market: Visitor):
+def database(market: ApiClient):
     layout = market.cloud.layout
     found = Database(lambda: dsn_of(layout.ports()["postgres"], layout.secret("postgres"), "imagemarket"))
     yield found
@@ -43,7 +43,7 @@ _ON_THE_ROAD = {
 
 
 def test_an_upload_becomes_searchable(
-    market: Visitor, database: Database, stack_environment: dict[str, str], tmp_path: Path
+    market: ApiClient, database: Database, stack_environment: dict[str, str], tmp_path: Path
 ) -> None:
     word = f"zephyr{uuid.uuid4().hex[:8]}"
     uploaded = market.upload(paint_landscape(tmp_path / "hills.jpg", seed=101), title=f"The {word} hills")
@@ -101,7 +101,7 @@ def test_an_upload_becomes_searchable(
     [("stock.jpg", (6000, 4000), 12_000_000), ("scan.tif", (6400, 5600), 100 * 1024 * 1024 + 1)],
 )
 def test_a_file_of_stock_size_comes_through(
-    market: Visitor, tmp_path: Path, name: str, size: tuple[int, int], at_least: int
+    market: ApiClient, tmp_path: Path, name: str, size: tuple[int, int], at_least: int
 ) -> None:
     """A photo above what boto3 fetches in one piece, and a TIFF that is sent in parts."""
     path = paint_photo(tmp_path / name, seed=606 + len(name), size=size)
@@ -115,7 +115,7 @@ def test_a_file_of_stock_size_comes_through(
     assert (shown["width"], shown["height"]) == size
 
 
-def test_a_picture_is_found_by_its_meaning(market: Visitor) -> None:
+def test_a_picture_is_found_by_its_meaning(market: ApiClient) -> None:
     """Through the function that encodes texts; the first search waits for it to start, and may be served without.
 
     Painted hills are near no words by the bundle's own measure, so the floor is the query's: above nothing.
@@ -128,7 +128,7 @@ def test_a_picture_is_found_by_its_meaning(market: Visitor) -> None:
     assert page["results"] == sorted(page["results"], key=lambda hit: -hit["score"])
 
 
-def test_a_word_finds_what_is_close_and_a_made_up_one_nothing(market: Visitor, tmp_path: Path) -> None:
+def test_a_word_finds_what_is_close_and_a_made_up_one_nothing(market: ApiClient, tmp_path: Path) -> None:
     """By the bundle's own measure of what is close. A picture's title says nothing of it."""
     photo("chelsea.png").resize((1804, 1200)).save(tmp_path / "pet.jpg", quality=92)
     uploaded = market.upload(tmp_path / "pet.jpg", title="At home in the afternoon")
@@ -151,8 +151,8 @@ def test_a_word_finds_what_is_close_and_a_made_up_one_nothing(market: Visitor, t
         assert not any(each["count"] for counts in page["facets"].values() for each in counts), mode
 
 
-def test_who_looks_at_a_picture_makes_it_popular(market: Visitor, tmp_path: Path) -> None:
-    """By the look's road alone: the stream, the schedule that gathers it, the index."""
+def test_who_looks_at_a_picture_makes_it_popular(market: ApiClient, tmp_path: Path) -> None:
+    """By the look's way alone: the stream, the schedule that gathers it, the index."""
     word = f"zephyr{uuid.uuid4().hex[:8]}"
     first, second = (
         market.upload(paint_landscape(tmp_path / f"{seed}.jpg", seed=seed), title=f"{word} {seed}").image_id
@@ -168,13 +168,13 @@ def test_who_looks_at_a_picture_makes_it_popular(market: Visitor, tmp_path: Path
     eventually(lambda: order() == [first, second], 360, every_s=5)  # two schedules of a minute, a page kept for two
 
 
-def test_the_demo_is_there(market: Visitor) -> None:
+def test_the_demo_is_there(market: ApiClient) -> None:
     page = eventually(lambda: (found := market.search(q="painted hills"))["estimated_total"] >= 2 and found)
     assert {"Painted hills at dawn", "Painted hills at dusk"} <= {hit["title"] for hit in page["results"]}
 
 
 def test_the_same_event_ten_times_and_an_older_one_give_one_image(
-    market: Visitor, database: Database, tmp_path: Path
+    market: ApiClient, database: Database, tmp_path: Path
 ) -> None:
     path = paint_landscape(tmp_path / "once.jpg", seed=202)
     announced = market.announce(path)
@@ -243,7 +243,7 @@ def test_the_same_event_ten_times_and_an_older_one_give_one_image(
     assert eventually(lambda: rows("search_documents") == 1)
 
 
-def test_what_a_file_says_of_itself_is_suggested_to_its_contributor(market: Visitor, tmp_path: Path) -> None:
+def test_what_a_file_says_of_itself_is_suggested_to_its_contributor(market: ApiClient, tmp_path: Path) -> None:
     path = paint_landscape(tmp_path / "described.jpg", seed=407)
     fields = ((TITLE, b"Painted hills"), (KEYWORD, b"hills"), (KEYWORD, b"painting"), (CREDIT, b"Ada / House"))
     path.write_bytes(with_iptc(path.read_bytes(), *fields))
@@ -254,7 +254,7 @@ def test_what_a_file_says_of_itself_is_suggested_to_its_contributor(market: Visi
 
 
 def test_a_form_posted_twice_gives_one_image_whose_original_is_current_and_intact(
-    market: Visitor, database: Database, tmp_path: Path
+    market: ApiClient, database: Database, tmp_path: Path
 ) -> None:
     path = paint_landscape(tmp_path / "posted.jpg", seed=405)
     announced = market.announce(path)
@@ -277,7 +277,7 @@ def test_a_form_posted_twice_gives_one_image_whose_original_is_current_and_intac
     assert market.wait(announced["image_id"])["status"] == "approved"
 
 
-def test_bytes_that_arrive_after_an_abort_are_deleted(market: Visitor, tmp_path: Path) -> None:
+def test_bytes_that_arrive_after_an_abort_are_deleted(market: ApiClient, tmp_path: Path) -> None:
     path = paint_landscape(tmp_path / "aborted.jpg", seed=406)
     announced = market.announce(path)
     url = f"/v1/images/{announced['image_id']}/upload"
@@ -288,7 +288,7 @@ def test_bytes_that_arrive_after_an_abort_are_deleted(market: Visitor, tmp_path:
     eventually(lambda: not s3.list_object_versions(Bucket=bucket, Prefix=key).get("Versions"), 60)
 
 
-def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(market: Visitor, tmp_path: Path) -> None:
+def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(market: ApiClient, tmp_path: Path) -> None:
     path = paint_landscape(tmp_path / "twice.jpg", seed=303)
     first = market.upload(path)
     assert first.status["status"] == "approved"
@@ -300,15 +300,15 @@ def test_the_same_picture_twice_is_refused_and_named_to_its_own_contributor(mark
     assert second.status["rejection"]["duplicate_of"] == first.image_id
 
 
-def test_every_odd_or_hostile_file_is_taken_or_refused_as_it_should_be(market: Visitor, tmp_path: Path) -> None:
+def test_every_odd_or_hostile_file_is_taken_or_refused_as_it_should_be(market: ApiClient, tmp_path: Path) -> None:
     """Small ones made here, and those beside the clone where they are; of an account that may have its mails of the
     day used up by their refusals."""
-    with closing(Visitor(market.cloud)) as odd:
+    with closing(ApiClient(market.cloud)) as odd:
         odd.sign_up("odd@example.com")
         _take_or_refuse(odd, tmp_path)
 
 
-def _take_or_refuse(market: Visitor, tmp_path: Path) -> None:
+def _take_or_refuse(market: ApiClient, tmp_path: Path) -> None:
     files = [*(make_edge_file(name, tmp_path) for name in MAKERS), *sample_files()]
     announced = {path: market.announce(path) for path in files}
     for path, answer in announced.items():
@@ -327,9 +327,9 @@ def _take_or_refuse(market: Visitor, tmp_path: Path) -> None:
 
 
 def test_what_was_killed_is_repaired_by_the_next_up(
-    market: Visitor, stack_environment: dict[str, str], demo_folder: Path, tmp_path: Path
+    market: ApiClient, stack_environment: dict[str, str], demo_folder: Path, tmp_path: Path
 ) -> None:
-    """A `kill -9` of every part but the front door; nothing that was there is lost, and the road goes on."""
+    """A `kill -9` of every part but the front door; nothing that was there is lost, and work goes on."""
     layout = market.cloud.layout
     before = market.search(q="painted hills", limit=37)["estimated_total"]  # a page that nobody asked for before
     killed = [market.cloud.supervisor.process(name) for name in ("postgres", "valkey", "models", "aws")]

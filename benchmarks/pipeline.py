@@ -1,4 +1,4 @@
-"""The road in figures: imaging, uploads to a searchable image, search, and what each API function's import costs.
+"""The pipeline in figures: imaging, uploads to a searchable image, search, and what each API function's import costs.
 
 Uploads run against a local cloud of their own (state folder `.market/bench`), brought up and stopped here.
 """
@@ -19,14 +19,14 @@ from typing import Any
 
 import httpx
 
-from benchmarks import imaging, report, road_imports, road_search
+from benchmarks import imaging, pipeline_imports, pipeline_search, report
+from local.api_client import ApiClient, eventually
 from local.cloud import Cloud
 from local.demo.load import make_accounts
 from local.emulator import aws_client
 from local.front_door import API_IN_FLIGHT, STATUS_IN_FLIGHT
 from local.layout import LOOPBACK, REPOSITORY, Layout, free_port
 from local.pictures import paint_photo
-from local.visitor import Visitor, eventually
 
 _PHOTOS = 30
 _SIZE = (6300, 4200)
@@ -34,7 +34,7 @@ _SIZE = (6300, 4200)
 
 
 @contextmanager
-def own_stack() -> Iterator[Visitor]:
+def own_stack() -> Iterator[ApiClient]:
     """A local cloud with accounts and no pictures, stopped afterwards."""
     made = REPOSITORY / ".market"
     cloud = Cloud(Layout(made=made, state=made / "bench", port=free_port()))
@@ -42,30 +42,30 @@ def own_stack() -> Iterator[Visitor]:
     try:
         cloud.up()
         make_accounts(cloud)
-        with closing(Visitor(cloud)) as visitor:
-            yield visitor
+        with closing(ApiClient(cloud)) as client:
+            yield client
     finally:
         cloud.down()
 
 
-def _searchable(visitor: Visitor, word: str) -> bool:
-    return bool(visitor.search(q=word, mode="keyword", limit=1)["results"])
+def _searchable(client: ApiClient, word: str) -> bool:
+    return bool(client.search(q=word, mode="keyword", limit=1)["results"])
 
 
-def _road(visitor: Visitor, path: Path) -> dict[str, Any]:
+def _road(client: ApiClient, path: Path) -> dict[str, Any]:
     """Send one picture; seconds from its first byte to approved and to found by search."""
     word = f"w{uuid.uuid4().hex[:10]}"
-    announced = visitor.announce(path, title=f"Hills {word}")
+    announced = client.announce(path, title=f"Hills {word}")
     began = time.monotonic()
-    visitor.send(announced, path)
-    status = visitor.wait(announced["image_id"], 300)["status"]
+    client.send(announced, path)
+    status = client.wait(announced["image_id"], 300)["status"]
     approved = time.monotonic() - began
     if status == "approved":
-        eventually(lambda: _searchable(visitor, word), 120)
+        eventually(lambda: _searchable(client, word), 120)
     return {"status": status, "approved": approved, "searchable": time.monotonic() - began}
 
 
-def _library_alone(visitor: Visitor, path: Path) -> float:
+def _library_alone(client: ApiClient, path: Path) -> float:
     """The peer: the same work in one process, one step after the other, with no cloud around it. Seconds."""
     from imagemarket.imaging.inspection import inspect
     from imagemarket.imaging.renditions import make_thumbnails
@@ -75,26 +75,28 @@ def _library_alone(visitor: Visitor, path: Path) -> float:
     inspection = inspect(path)
     make_thumbnails(inspection.master)
     make_watermarked(inspection.master, uuid.uuid4())
-    port = visitor.cloud.layout.ports()["models"]
+    port = client.cloud.layout.ports()["models"]
     body = {"images": [base64.b64encode(inspection.model_input).decode()]}
     httpx.post(f"http://{LOOPBACK}:{port}/invocations", json=body, timeout=60, trust_env=False).raise_for_status()
     return time.monotonic() - began
 
 
-def _function_processes(visitor: Visitor) -> int:
-    emulator = visitor.cloud.supervisor.process("aws")
+def _function_processes(client: ApiClient) -> int:
+    emulator = client.cloud.supervisor.process("aws")
     return len(emulator.children(recursive=True)) if emulator else 0
 
 
-def _process_limit(visitor: Visitor) -> int:
+def _process_limit(client: ApiClient) -> int:
     """How many may stand: each function's own bound, and for each API call that the front door lets through its
     function and the authorizer. At most 48 of them work; the others stay warm for three minutes."""
-    client = aws_client(visitor.cloud.layout, "lambda")
+    lambda_ = aws_client(client.cloud.layout, "lambda")
     names = [
-        each["FunctionName"] for page in client.get_paginator("list_functions").paginate() for each in page["Functions"]
+        each["FunctionName"]
+        for page in lambda_.get_paginator("list_functions").paginate()
+        for each in page["Functions"]
     ]
     bounds = [
-        client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0) for name in names
+        lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0) for name in names
     ]
     return sum(bounds) + 2 * API_IN_FLIGHT + STATUS_IN_FLIGHT  # an image's status runs in a function with a bound
 
@@ -105,22 +107,22 @@ def _p95(values: list[float]) -> float:
 
 def measure_uploads() -> list[report.Row]:
     """From the first byte sent to approved and searchable, one at a time and thirty at once."""
-    with tempfile.TemporaryDirectory() as folder, own_stack() as visitor:
+    with tempfile.TemporaryDirectory() as folder, own_stack() as client:
         painted = [paint_photo(Path(folder) / f"{seed}.jpg", seed=seed, size=_SIZE) for seed in range(2 * _PHOTOS + 2)]
         warm_up, single, together = painted[:2], painted[2 : 2 + _PHOTOS], painted[2 + _PHOTOS :]
         for path in warm_up:
-            _road(visitor, path)
-        alone = statistics.median(_library_alone(visitor, path) for path in single[:5])
-        one_by_one = [_road(visitor, path) for path in single]
+            _road(client, path)
+        alone = statistics.median(_library_alone(client, path) for path in single[:5])
+        one_by_one = [_road(client, path) for path in single]
         peak = 0
         with ThreadPoolExecutor(_PHOTOS) as pool:
-            running = [pool.submit(_road, visitor, path) for path in together]
+            running = [pool.submit(_road, client, path) for path in together]
             while not all(each.done() for each in running):
-                peak = max(peak, _function_processes(visitor))
+                peak = max(peak, _function_processes(client))
                 time.sleep(0.2)
             at_once = [each.result() for each in running]
-        limit = _process_limit(visitor)
-        memory = sum(standing.memory_mib for standing in visitor.cloud.standings())
+        limit = _process_limit(client)
+        memory = sum(standing.memory_mib for standing in client.cloud.standings())
     singles = [each["searchable"] for each in one_by_one]
     crowd = [each["searchable"] for each in at_once]
     approved = sum(each["status"] == "approved" for each in [*one_by_one, *at_once])
@@ -138,8 +140,8 @@ def measure_uploads() -> list[report.Row]:
 
 
 def measure() -> list[report.Row]:
-    """All rows of the road."""
-    return [*imaging.measure(), *measure_uploads(), *road_search.measure(), *road_imports.measure()]
+    """All rows of the pipeline."""
+    return [*imaging.measure(), *measure_uploads(), *pipeline_search.measure(), *pipeline_imports.measure()]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Import CPU of each function against FastAPI, boto3 and psycopg imported eagerly.
 
-    python -m benchmarks.road_imports
+    python -m benchmarks.pipeline_imports
 
 A cold start pays for what importing the handler pulls in. Each import runs in an interpreter of its
 own; counted is user and system CPU of the import statement alone. The two sides take turns, so that

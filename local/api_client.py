@@ -38,7 +38,7 @@ class Upload:
     status: dict[str, Any]
 
 
-class Visitor:
+class ApiClient:
     """Signs in as the demo's people, uploads, waits and searches."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -60,7 +60,7 @@ class Visitor:
     def sign_up(self, email: str) -> None:
         """Be a contributor of one's own from now on, in place of the demo's."""
         account = {"email": email, "password": secrets.token_urlsafe(12)}
-        opened = {**account, "role": "contributor", "display_name": "Visitor"}
+        opened = {**account, "role": "contributor", "display_name": "ApiClient"}
         _expect(self.http.post("/v1/auth/register", json=opened), 201)
         self._tokens["contributor"] = _expect(self.http.post("/v1/auth/login", json=account), 200).json()[
             "access_token"

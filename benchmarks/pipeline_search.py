@@ -1,6 +1,6 @@
 """Search over 10,000 documents in a real PostgreSQL, in process, by mode, against SQL without search indexes.
 
-    python -m benchmarks.road_search
+    python -m benchmarks.pipeline_search
 
 Each query goes through `Search.search`: engines, fusion, facets, the page, the cursor. The queries are
 the same on both sides; every other one has filters. The peer asks the table as one does without search
