@@ -4,7 +4,8 @@
     PYTHONPATH=shared .market/venv/bin/python -m local.openapi --check  # says whether they are up to date
 
 Added here is what no app knows: whom a route takes, who else answers (the gateway, in its own short form), what every
-answer carries, and the examples of `local/openapi_examples.json`.
+answer carries, and what a function's `openapi_notes.json` says: its tags, and an example
+of each answer.
 Beside it, in `functions/docs_api/routes.json`, stands which function serves each route and for whom: what the gateway
 is made of, pages for people included.
 """
@@ -16,7 +17,6 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagemarket.platform import gateway
@@ -31,22 +31,13 @@ Json = dict[str, Any]
 
 TARGET = REPOSITORY / "functions" / "docs_api" / "openapi.json"
 ROUTES = TARGET.with_name("routes.json")
-EXAMPLES = Path(__file__).with_name("openapi_examples.json")
+NOTES = "openapi_notes.json"
+"""Beside the `routes.py` of a function, which tags it brings (name: description) and, by operation, an example of the
+request, of the answer and of parameters."""
 COMMAND = "PYTHONPATH=shared .market/venv/bin/python -m local.openapi"
 
 _PROBLEM = "application/problem+json"
 _METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
-
-_TAGS = {
-    "Identity": "Accounts and sessions. An access token holds for 15 minutes; a refresh token gets the next one.",
-    "Catalogue": "What pictures are filed under.",
-    "Upload": "From announcing a picture to seeing it published or refused.",
-    "Notifications": "What happened to a contributor's pictures.",
-    "Webhooks": "Notifications by signed HTTP calls, as Standard Webhooks 1.0 has them.",
-    "Search": "Finding approved pictures, by words, by meaning or by both.",
-    "Delivery": "Renditions of a picture.",
-    "Documentation": "The API on itself.",
-}
 
 _DESCRIPTION = """\
 A marketplace of stock images: contributors upload pictures, buyers find them.
@@ -98,7 +89,8 @@ def build(routers: Mapping[str, APIRouter]) -> Json:
     api = create_api("imagemarket", *routers.values())
     api.description, api.contact = _DESCRIPTION, {"name": "imagemarket"}
     api.servers = [{"url": "/", "description": "Wherever this document came from."}]
-    api.openapi_tags = [{"name": name, "description": description} for name, description in _TAGS.items()]
+    tags = sorted(tag for each in map(notes, routers) for tag in each.get("tags", {}).items())
+    api.openapi_tags = [{"name": name, "description": description} for name, description in tags]
     document = api.openapi()
     schemas = document["components"]["schemas"]
     if alike := [name for name in schemas if "__" in name]:  # FastAPI puts their modules before such names
@@ -127,8 +119,14 @@ def build(routers: Mapping[str, APIRouter]) -> Json:
             }
         },
     }
-    _finish(document)
+    _finish(document, {name: example for each in map(notes, routers) for name, example in each["examples"].items()})
     return document
+
+
+def notes(function: str) -> Json:
+    """What stands in the notes of a function that serves HTTP; without examples where it describes nothing."""
+    path = REPOSITORY / "functions" / function / NOTES
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"examples": {}}
 
 
 def text(document: Json) -> str:
@@ -180,20 +178,18 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
                 yield path, method, operation
 
 
-def _finish(document: Json) -> None:
+def _finish(document: Json, examples: Mapping[str, Json]) -> None:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form, which no route answers in
         schemas.pop(name, None)
     for schema in schemas.values():
         _tidy(schema)
 
-    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     shared = document["components"]["examples"]
     for _, _, operation in operations(document):
         _finish_operation(operation, shared, examples.get(operation["operationId"], {}))
-    order = list(_TAGS)
-    ranks = {path: order.index(next(iter(item.values()))["tags"][0]) for path, item in document["paths"].items()}
-    document["paths"] = dict(sorted(document["paths"].items(), key=lambda entry: ranks[entry[0]]))
+    tag_of = {path: next(iter(item.values()))["tags"][0] for path, item in document["paths"].items()}
+    document["paths"] = dict(sorted(document["paths"].items(), key=lambda entry: tag_of[entry[0]]))
     document["components"]["examples"] = dict(sorted(shared.items()))
     document["components"]["schemas"] = dict(sorted(schemas.items()))
 

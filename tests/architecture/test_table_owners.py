@@ -55,6 +55,14 @@ OWNERS: dict[str, set[str]] = {
     "message_replays": {"platform", "operations"},
 }
 
+VERSIONS = LIBRARY / "schema" / "versions"
+OWNERS |= {
+    table: {path.stem.split("_")[1]}
+    for path in VERSIONS.glob("*.py")
+    if int(path.stem[:4]) > 33  # from then on a migration is named after its room
+    for table in re.findall(r"CREATE TABLE (\w+)", path.read_text(encoding="utf-8"))
+}
+
 _WRITES = re.compile(
     r"(?:INSERT INTO|(?<!FOR )(?<!DO )(?<!KEY )UPDATE(?! OF)|DELETE FROM|MERGE INTO|TRUNCATE) (?:ONLY )?(\{?\w*\}?)"
 )
@@ -107,6 +115,11 @@ def test_the_image_is_written_in_two_files() -> None:
         if "images" in written(path.read_text(encoding="utf-8"))
     }
     assert files == {"catalog/images.py", "catalog/repository.py"}
+
+
+def test_every_owner_is_a_room() -> None:
+    rooms = {path.name for path in LIBRARY.iterdir() if path.is_dir()}
+    assert set().union(*OWNERS.values()) <= rooms
 
 
 @pytest.mark.engines

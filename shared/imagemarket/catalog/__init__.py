@@ -1,1 +1,1 @@
-"""What an image is in the catalogue: its row, its taxonomy, its renditions."""
+"""The image: its status and who may change it, renditions, keys, take-downs, categories, audit."""

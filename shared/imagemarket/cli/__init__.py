@@ -1,0 +1,1 @@
+"""The command line `imagemarket`: uploads, dead letters, take-downs, indexes, accounts."""

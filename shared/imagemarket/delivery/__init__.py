@@ -1,1 +1,1 @@
-"""Handing pictures out: watermarked previews to anyone, clean renditions to those with a right."""
+"""Handing images out: watermarked previews to anyone, clean renditions to those with a right."""

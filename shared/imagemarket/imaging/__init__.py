@@ -1,0 +1,1 @@
+"""Pixels: decoding in a sandbox, renditions, watermarks, hashes, metadata."""

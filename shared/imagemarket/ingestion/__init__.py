@@ -1,1 +1,1 @@
-"""From an announced upload to a published image: uploads, the saga's steps, their records."""
+"""From an announced upload to a published image: uploads, the saga's steps and their runs, duplicates."""

@@ -1,1 +1,1 @@
-"""What contributors are told of their pictures, and how it reaches them."""
+"""What contributors are told of their images: in the API, by mail, by webhook."""

@@ -1,1 +1,1 @@
-"""Floor 0: settings, errors, ids, clock, database, object store, queue, HTTP problems, telemetry."""
+"""Mechanism alone: settings, errors, ids, clock, database, objects, queues, events, handlers, telemetry."""

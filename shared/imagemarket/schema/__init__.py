@@ -1,4 +1,4 @@
-"""The schema of PostgreSQL, by Alembic; run at each deploy by a custom resource."""
+"""The tables of PostgreSQL, by Alembic; brought up to date at each deploy."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Finding images: reading queries, the engines, ranking, indexing, suggestions."""
