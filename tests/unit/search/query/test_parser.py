@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -18,21 +19,25 @@ from imagemarket.search.query.spelling import Speller
 from imagemarket.search.request import SearchQuery
 from tests.unit.search.kit import MemorySearch, document
 
-SPELLER = Speller(
-    {
-        "couch": 1,
-        "sea": 5,
-        "waves": 4,
-        "sunset": 40,
-        "mountain": 30,
-        "fountain": 3,
-        "harbour": 9,
-        "boat": 12,
-        "zzyzx": 1,
-        "pantz": 2,
-    }
-)
 SYNONYMS = {"sofa": ("couch",), "ocean": ("sea", "waves")}
+
+
+@cache
+def _speller() -> Speller:
+    return Speller(
+        {
+            "couch": 1,
+            "sea": 5,
+            "waves": 4,
+            "sunset": 40,
+            "mountain": 30,
+            "fountain": 3,
+            "harbour": 9,
+            "boat": 12,
+            "zzyzx": 1,
+            "pantz": 2,
+        }
+    )
 
 
 def interpreted(q: str, **query: Any) -> tuple[str, bool | None]:
@@ -486,7 +491,7 @@ def test_what_is_without_alcohol_is_found_however_it_says_so(asked: str, instead
 
 
 def read(q: str, *, present: Any = lambda _: (), **query: Any) -> ParsedQuery:
-    return QueryParser(lambda: SPELLER, SYNONYMS).parse(SearchQuery(q=q, **query), present)
+    return QueryParser(_speller, SYNONYMS).parse(SearchQuery(q=q, **query), present)
 
 
 @pytest.mark.parametrize(
@@ -681,7 +686,7 @@ def test_synonyms_are_other_ways_of_putting_it() -> None:
 
 def test_each_part_of_the_reading_can_be_left_out() -> None:
     query = SearchQuery(q="vertical sunste sofa")
-    none = QueryParser(lambda: SPELLER, SYNONYMS, ParseOptions(spelling=False, synonyms=False, interpretation=False))
+    none = QueryParser(_speller, SYNONYMS, ParseOptions(spelling=False, synonyms=False, interpretation=False))
     assert none.parse(query, lambda _: ()).text == "vertical sunste sofa"
     assert QueryParser(lambda: None, {}).parse(query, lambda _: ()).text == "sunste sofa", "words still being loaded"
 
