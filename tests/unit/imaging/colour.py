@@ -100,10 +100,10 @@ def difference(one: Image.Image, other: Image.Image) -> tuple[float, float]:
 
 
 def lab(pixels: np.ndarray) -> np.ndarray:
-    """CIE L*a*b* (D65) of 8-bit sRGB."""
-    level = pixels.astype(np.float64) / 255
-    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    """CIE L*a*b* (D65) of 8-bit sRGB, in single precision, which is quicker."""
+    level = np.arange(256) / 255
+    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4).astype(np.float32)[pixels]
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], dtype=np.float32)
     ratio = linear @ to_xyz.T / to_xyz.sum(axis=1)
     cube = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
     x, y, z = np.moveaxis(cube, -1, 0)
@@ -113,8 +113,7 @@ def lab(pixels: np.ndarray) -> np.ndarray:
 def ciede2000(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """CIEDE2000 of L*a*b* arrays, after Sharma, Wu and Dalal (2005)."""
     (l1, a1, b1), (l2, a2, b2) = np.moveaxis(one, -1, 0), np.moveaxis(other, -1, 0)
-    mean = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
-    g = 0.5 * (1 - np.sqrt(mean**7 / (mean**7 + 25.0**7)))
+    g = 0.5 * (1 - _chroma_weight((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2))
     a1, a2 = a1 * (1 + g), a2 * (1 + g)
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
     h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
@@ -129,5 +128,11 @@ def ciede2000(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     )
     sl = 1 + 0.015 * (lm - 50) ** 2 / np.sqrt(20 + (lm - 50) ** 2)
     sc, sh = 1 + 0.045 * cm, 1 + 0.015 * cm * sum(t)
-    rotation = 2 * np.sqrt(cm**7 / (cm**7 + 25.0**7)) * np.sin(np.radians(60 * np.exp(-(((hm - 275) / 25) ** 2))))
+    rotation = 2 * _chroma_weight(cm) * np.sin(np.radians(60 * np.exp(-(((hm - 275) / 25) ** 2))))
     return np.sqrt((dl / sl) ** 2 + (dc / sc) ** 2 + (dh / sh) ** 2 - rotation * (dc / sc) * (dh / sh))
+
+
+def _chroma_weight(chroma: np.ndarray) -> np.ndarray:
+    """sqrt(C^7 / (C^7 + 25^7))"""
+    seventh = (chroma / 25) * (chroma / 25) ** 2 * ((chroma / 25) ** 2) ** 2
+    return np.sqrt(seventh / (seventh + 1))
