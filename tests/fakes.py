@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from imagemarket.platform.bus import EventBus
 from imagemarket.platform.errors import NotFound
+from imagemarket.platform.events import Envelope, Event
 from imagemarket.platform.objects import ObjectStore, ObjectVersion, StoredObject
+from imagemarket.platform.queue import Queue
 
 _MARKER = "a deletion marker"
 
@@ -120,21 +125,91 @@ class MemoryObjectStore(ObjectStore):
         self.uploads.pop(upload_id, None)
 
 
-class MemoryQueue:
-    """Keeps what was sent; `broken` makes the next sends fail."""
+class MemoryEvents:
+    """As much of EventBridge's client as `EventBus` calls; keeps the entries that it took. `broken` makes the next
+    calls fail; an entry that `refuses` is true of is not taken."""
 
     def __init__(self) -> None:
-        self.sent: list[Mapping[str, Any]] = []
-        self.trace_headers: list[str | None] = []
+        self.entries: list[dict[str, Any]] = []
         self.broken = False
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda _: False
 
-    def send(self, messages: Sequence[Mapping[str, Any]], *, trace_headers: Sequence[str | None] = ()) -> None:
-        from imagemarket.platform.errors import DependencyUnavailable
+    def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        from botocore.exceptions import EndpointConnectionError
 
         if self.broken:
-            raise DependencyUnavailable("The queue is not answering; try again.")
-        self.sent.extend(messages)
-        self.trace_headers.extend(trace_headers)
+            raise EndpointConnectionError(endpoint_url="events")
+        results: list[dict[str, str]] = []
+        for entry in Entries:
+            if self.refuses(entry):
+                results.append({"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"})
+            else:
+                self.entries.append(entry)
+                results.append({"EventId": str(uuid4())})
+        return {"FailedEntryCount": sum("ErrorCode" in each for each in results), "Entries": results}
+
+
+class MemoryBus(EventBus):
+    """A bus in memory."""
+
+    def __init__(self) -> None:
+        self.client = MemoryEvents()
+        super().__init__(self.client, "memory")
+
+    def take(self, *kinds: type[Event]) -> list[dict[str, Any]]:
+        """What the rule of a listener to `kinds` has sent to its queue since the last call; the rest is forgotten."""
+        entries, self.client.entries = self.client.entries, []
+        names = {kind.type_name() for kind in kinds}
+        return [message_of(entry) for entry in entries if entry["DetailType"] in names]
+
+    def heard(self, kind: type[Event]) -> list[Any]:
+        """The events of a type that were published."""
+        return [
+            kind.model_validate(json.loads(entry["Detail"])["payload"])
+            for entry in self.client.entries
+            if entry["DetailType"] == kind.type_name()
+        ]
+
+
+def message_with(event: Event) -> dict[str, Any]:
+    """The body of the message that a listener's queue brings of an event."""
+    bus = MemoryBus()
+    bus.publish([Envelope.of(uuid4(), event, datetime.now(UTC))])
+    (message,) = bus.take(type(event))
+    return message
+
+
+def message_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of the message that a rule makes of an entry, as the golden event has it."""
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": entry["DetailType"],
+        "source": entry["Source"],
+        "account": "123456789012",
+        "time": entry["Time"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+class MemoryQueue(Queue):
+    """What was sent and not taken yet; a message with a delay is kept apart."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.delayed: list[tuple[int, dict[str, Any]]] = []
+
+    def send(self, messages: Any, *, delay_seconds: int = 0) -> None:
+        if delay_seconds:
+            self.delayed += [(delay_seconds, dict(message)) for message in messages]
+        else:
+            self.messages += [dict(message) for message in messages]
+
+    def take(self) -> list[dict[str, Any]]:
+        taken, self.messages = self.messages, []
+        return taken
 
 
 class MemoryStepFunctions:

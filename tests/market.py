@@ -144,7 +144,7 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         "notifications.webhooks": Webhooks(
             database=notifier,
             rules=TargetRules(loopback=False, resolve=lambda *_: ["203.0.113.1"]),
-            deliveries=Deliveries(database=notifier, queue=cast("Any", MemoryQueue()), clock=SystemClock()),
+            deliveries=Deliveries(database=notifier, queue=MemoryQueue(), clock=SystemClock()),
             idempotency=IdempotencyKeys(notifier, SystemClock()),
             clock=SystemClock(),
         ),

@@ -59,7 +59,7 @@ class Identity(Capability):
                 market.valkey.counters(),
                 signing_key.read(),
                 self._public_keys("ssm:GetParameter"),
-                market.queue("notifications").send(),
+                market.bus.publish(),
             ],
         )
         CfnOutput(Stack.of(self), "JwksParameter", value=stage.jwks_parameter)

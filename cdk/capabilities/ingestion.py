@@ -87,7 +87,7 @@ class Ingestion(Capability):
                     seconds=55,
                     memory_mb=_WHOLE_CORE_MB,  # comparing pictures is all CPU
                     uses=[
-                        *(layer("matching"), ingests, market.search.by_meaning(), market.outbox()),
+                        *(layer("matching"), ingests, market.search.by_meaning(), market.bus.publish()),
                         work.read(Folder.WORK),
                         renditions.read(Folder.THUMBNAILS),
                         renditions.list(Folder.THUMBNAILS),
@@ -116,7 +116,7 @@ class Ingestion(Capability):
             detail_type=["Object Created"],
             detail={"bucket": {"name": [market.originals.bucket.bucket_name]}, "object": key},
         )
-        self.listen(uploads, "OriginalArrived", "an original arrived", arrived)
+        self.listen_to_aws(uploads, "OriginalArrived", "an original arrived", arrived)
         self.consumer(
             uploads,
             "start_ingestion",
@@ -151,5 +151,5 @@ def compensate(market: Market) -> Use:
         + market.originals.clear(Folder.CLEAN)
         + market.work.clear(Folder.WORK)
         + market.originals.tag(Folder.ORIGINALS)
-        + market.outbox()
+        + market.bus.publish()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdk.foundation.capability import HTTP_SECONDS, Capability
 from cdk.foundation.use import layer, setting
 from cdk.stages.model import Load
+from imagemarket.notifications.listener import LISTENS_TO
 from imagemarket.platform.roles import DatabaseRole
 
 
@@ -24,6 +25,7 @@ class Notifications(Capability):
             load=Load.INTERACTIVE,
             uses=[layer("api"), notifies, addresses, market.valkey.counters(), webhooks.send()],
         )
+        self.listen(news, *LISTENS_TO)
         self.consumer(
             news,
             "tell_contributors",

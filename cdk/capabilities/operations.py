@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_events as events
 
 from cdk.foundation.administration import DeadLetterOperatorPolicy, dead_letter_permissions
+from cdk.foundation.alarms import metric_of
 from cdk.foundation.capability import Capability
 from cdk.foundation.dashboard import Dashboard
 from cdk.foundation.use import Use, setting
@@ -22,10 +23,13 @@ class Operations(Capability):
         sources, dead = [each.queue for each in queues.all.values()], [*queues.dead.values(), dead_runs]
         self.job(
             "relay_outbox",
-            "sends what a crash left in the outbox, wakes webhooks that are due",
+            "publishes what a crash left in the outbox, wakes webhooks and mails that are due",
             schedule=events.Schedule.rate(Duration.minutes(1)),
             seconds=50,
-            uses=[upkeep, market.outbox(), market.queue("webhooks").send()],
+            uses=[
+                *(upkeep, market.bus.publish()),
+                *(market.queue("webhooks").send(), market.queue("notifications").send()),
+            ],
         )
         self.job(
             "run_maintenance",
@@ -42,6 +46,13 @@ class Operations(Capability):
             uses=[upkeep, Use({"stage": self.stage.name}, tuple(dead_letter_permissions(dead, sources)))],
         )
         self.dead_letter_alarm("schedules", dead_runs)
+        self.alarms.add(
+            "events-refused",
+            metric_of("relay_outbox", "EventsRefused"),
+            says="the event bus refuses what waits in the outbox",
+            above=0,
+            periods=2,
+        )
         Dashboard(
             self,
             "Dashboard",
@@ -61,7 +72,7 @@ class Operations(Capability):
         buckets = (market.originals, market.work, market.renditions)
         return (
             market.database.connect(DatabaseRole.OPERATOR)
-            + sum((Use(bucket.settings) for bucket in buckets), market.outbox())
+            + sum((Use(bucket.settings) for bucket in buckets), market.bus.publish())
             + market.queue("webhooks").send()
             + market.search.by_words_and_meaning()
             + market.secrets.signing_key.read()

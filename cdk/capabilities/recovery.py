@@ -32,7 +32,7 @@ class Recovery(Capability):
                 "status": ["FAILED", "TIMED_OUT", "ABORTED"],
             },
         )
-        self.listen(endings, "EndedBadly", "an execution ended badly", ended)
+        self.listen_to_aws(endings, "EndedBadly", "an execution ended badly", ended)
         self.consumer(
             endings,
             "end_executions",

@@ -10,6 +10,7 @@ from cdk.foundation.capability import HTTP_SECONDS, Capability
 from cdk.foundation.use import layer, setting
 from cdk.stages.model import Load
 from imagemarket.platform.roles import DatabaseRole
+from imagemarket.search.indexing.listener import LISTENS_TO
 
 
 class Search(Capability):
@@ -46,8 +47,10 @@ class Search(Capability):
                 encode_text.invoke("encode_text_function"),
             ],
         )
+        index = self.queue("index", consumer_seconds=60)
+        self.listen(index, *LISTENS_TO)
         self.consumer(
-            self.queue("index", consumer_seconds=60),
+            index,
             "index_images",
             "writes search documents",
             batch=100,

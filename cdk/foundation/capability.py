@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_event_sources as sources
@@ -13,12 +14,14 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.foundation.alarms import Alarms
+from cdk.foundation.bus import pattern_of
 from cdk.foundation.function import MarketFunction
 from cdk.foundation.market import Market
 from cdk.foundation.queues import WorkQueue
 from cdk.foundation.rules import acknowledge
 from cdk.foundation.use import Use, total
 from cdk.stages.model import Load
+from imagemarket.platform.events import Event
 
 HTTP_SECONDS = 29
 """How long the gateway waits for a function."""
@@ -87,9 +90,31 @@ class Capability(Construct):
         visible = dead.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum")
         self.alarms.add("dead-letters", visible, says="there are dead letters", about=name, above=0)
 
-    def listen(self, queue: WorkQueue, construct_id: str, description: str, pattern: events.EventPattern) -> None:
-        """Have the events that a pattern matches sent to a queue."""
-        self.market.state.queues.listen(queue, construct_id, description, pattern)
+    def listen(self, queue: WorkQueue, *kinds: type[Event]) -> None:
+        """Have the bus send events of some types to a queue of the capability's own."""
+        bus = self.market.bus.bus
+        description = f"the events that {queue.name} listens to"
+        rule = self.market.state.queues.listen(
+            queue, f"{queue.construct_id}Events", description, pattern_of(*kinds), bus=bus
+        )
+        self._rule_alarm(queue, {"RuleName": rule.rule_name, "EventBusName": bus.event_bus_name})
+
+    def listen_to_aws(
+        self, queue: WorkQueue, construct_id: str, description: str, pattern: events.EventPattern
+    ) -> None:
+        """Have events of AWS's own services that a pattern matches sent to a queue of the capability's own."""
+        rule = self.market.state.queues.listen(queue, construct_id, description, pattern)
+        self._rule_alarm(queue, {"RuleName": rule.rule_name})
+
+    def _rule_alarm(self, queue: WorkQueue, dimensions: Mapping[str, str]) -> None:
+        failed = cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="FailedInvocations",
+            dimensions_map=dimensions,
+            statistic="Sum",
+            period=Duration.minutes(5),
+        )
+        self.alarms.add("rule-failures", failed, says="events do not get into a queue", about=queue.name, above=0)
 
     def consumer(
         self,

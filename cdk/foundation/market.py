@@ -14,7 +14,6 @@ from cdk.foundation.layers import Layers
 from cdk.foundation.queues import WorkQueue
 from cdk.foundation.saga import Executions
 from cdk.foundation.state import StateStack
-from cdk.foundation.use import Use
 from cdk.stages.model import Stage
 
 FIRST = "schema"
@@ -43,6 +42,7 @@ class Market:
         self.work = self.state.storage.work
         self.renditions = self.state.storage.renditions
         self.secrets = self.state.secrets
+        self.bus = self.state.bus
         self.database = Database(stage.database, self.secrets.roles)
         self.valkey = Valkey(stage)
         self.search = Search(stage.search)
@@ -71,10 +71,6 @@ class Market:
     def queue(self, name: str) -> WorkQueue:
         """A queue of a capability that was made before."""
         return self.state.queues.all[name]
-
-    def outbox(self) -> Use:
-        """Send what a transaction wrote into the outbox."""
-        return self.queue("index").send() + self.queue("notifications").send()
 
     def function_arn(self, name: str) -> str:
         """The ARN of a function in any stack, made of its name: by a reference the other stack could not let the

@@ -67,6 +67,10 @@ class DeadRuns(DeadLetters):
         )
 
 
+def _construct_id(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
 class WorkQueue:
     """A queue whose messages a function works through, and where they end that failed each time."""
 
@@ -75,6 +79,11 @@ class WorkQueue:
         self.queue = queue
         self.dead = dead
         self.consumer_seconds = consumer_seconds
+
+    @property
+    def construct_id(self) -> str:
+        """What its construct is called."""
+        return _construct_id(self.name)
 
     def send(self) -> Use:
         """Send messages."""
@@ -94,7 +103,7 @@ class Queues(Construct):
     def add(self, name: str, *, consumer_seconds: int) -> WorkQueue:
         """A queue whose messages stay hidden six times as long as their consumer may take, as AWS advises for event
         sources."""
-        construct_id = "".join(word.capitalize() for word in name.split("-"))
+        construct_id = _construct_id(name)
         dead = DeadLetters(self, f"{construct_id}Dead", name=f"{self._stage.prefix}-{name}-dead").queue
         queue = sqs.Queue(
             self,
@@ -110,16 +119,31 @@ class Queues(Construct):
         self.all[name] = WorkQueue(name, queue, dead, consumer_seconds=consumer_seconds)
         return self.all[name]
 
-    def listen(self, queue: WorkQueue, construct_id: str, description: str, pattern: events.EventPattern) -> None:
-        """Send events to a queue; what EventBridge itself cannot deliver within a day joins its dead letters.
+    def listen(
+        self,
+        queue: WorkQueue,
+        construct_id: str,
+        description: str,
+        pattern: events.EventPattern,
+        *,
+        bus: events.IEventBus | None = None,
+    ) -> events.Rule:
+        """The rule that sends events of a bus to a queue, of AWS's own where none is given; what EventBridge itself
+        cannot deliver within a day joins its dead letters.
 
         The rule lies here and not with its capability, since the queue's policy names it.
         """
         target: Any = targets.SqsQueue(
             queue.queue, dead_letter_queue=queue.dead, retry_attempts=185, max_event_age=Duration.hours(24)
         )
-        description = f"imagemarket: {description}"
-        events.Rule(self, construct_id, description=description, event_pattern=pattern, targets=[target])
+        return events.Rule(
+            self,
+            construct_id,
+            event_bus=bus,
+            description=f"imagemarket: {description}",
+            event_pattern=pattern,
+            targets=[target],
+        )
 
     @property
     def dead(self) -> dict[str, sqs.Queue]:

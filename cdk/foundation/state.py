@@ -1,5 +1,5 @@
-"""What must outlive every deployment: the buckets, the secrets, the queues with what waits in them, and who is told of
-alarms."""
+"""What must outlive every deployment: the buckets, the secrets, the event bus, the queues with what waits in them, and
+who is told of alarms."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from cdk.foundation.alarms import AlarmTopic
+from cdk.foundation.bus import EventBus
 from cdk.foundation.queues import DeadRuns, Queues
 from cdk.foundation.secrets import Secrets
 from cdk.foundation.storage import Storage
@@ -23,12 +24,13 @@ class StateStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description="imagemarket: buckets, secrets, queues, the topic of alarms",
+            description="imagemarket: buckets, secrets, the event bus, queues, the topic of alarms",
             stack_name=construct_id,
             **kwargs,
         )
         self.storage = Storage(self, "Storage", stage=stage)
         self.secrets = Secrets(self, "Secrets", stage=stage)
+        self.bus = EventBus(self, "Events", stage=stage)
         self.queues = Queues(self, "Queues", stage=stage)
         """Filled by the capabilities."""
         self.dead_runs = DeadRuns(self, "DeadRuns", stage=stage)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from imagemarket.app import app
 from imagemarket.platform.handlers import bulk_handler
@@ -13,13 +12,15 @@ from imagemarket.platform.handlers import bulk_handler
 
 def _index(records: Sequence[dict[str, Any]]) -> list[str]:
     """The ids of the messages whose images an engine did not take."""
+    from imagemarket.platform.events import received
     from imagemarket.search.document import Removal
     from imagemarket.search.errors import IndexingIncomplete
+    from imagemarket.search.indexing.listener import LISTENS_TO
 
     told: dict[str, Removal] = {}
     for record in records:
-        message = json.loads(record["body"])
-        told[record["messageId"]] = Removal(UUID(message["image_id"]), int(message["version"]))
+        _, changed = received(json.loads(record["body"]), *LISTENS_TO)
+        told[record["messageId"]] = Removal(changed.image_id, changed.version)
     try:
         app().search.indexer.index(told.values())
     except IndexingIncomplete as error:

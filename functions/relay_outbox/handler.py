@@ -1,4 +1,4 @@
-"""Schedule, every minute: send what a crash left in the outbox, wake webhook deliveries and mails that are due."""
+"""Schedule, every minute: publish what a crash left in the outbox, wake webhook deliveries and mails that are due."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import http_event
-from tests.fakes import MemoryObjectStore, MemoryStepFunctions
+from tests.fakes import MemoryBus, MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image, image_with_upload
 from tests.provided import provide
 
@@ -50,7 +50,7 @@ class Room:
             originals=self.originals,
             work=MemoryObjectStore("work"),
             renditions=MemoryObjectStore("renditions"),
-            relay=OutboxRelay(database, {}),
+            relay=OutboxRelay(database, MemoryBus()),
         )
         self.owner = Caller(a_contributor(database), "contributor")
 

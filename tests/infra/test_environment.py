@@ -99,7 +99,7 @@ def test_a_function_is_given_just_the_settings_that_its_services_read(
 
 def test_services_are_built_with_all_that_they_are_built_of(settings_read: ReadBy) -> None:
     read = settings_read(FUNCTIONS / "publish_image")
-    assert {"database_secret_arn", "work_bucket", "index_queue_url", "stage"} <= read
+    assert {"database_secret_arn", "work_bucket", "event_bus", "stage"} <= read
     assert "signing_key_secret_arn" not in read
 
 

@@ -38,6 +38,7 @@ _PLACES = {
     r"SecretsCursorKey": "CursorKey",
     r"EncodeText": "EncodeText",
     r":execution:imagemarket-local-ingest_image:\*$": "executions",
+    r"EventsBus\w+?Arn": "Bus",
     r"DeadRuns": "DeadRuns",
     r":stateMachine:imagemarket-local-ingest_image$": "Machine",
     r":parameter/imagemarket/local/jwks$": "jwks",

@@ -221,6 +221,70 @@ def test_an_original_that_arrives_is_told_to_the_uploads_queue(deployment: Deplo
     assert "QueuesUploadsDead" in readable(target["DeadLetterConfig"]["Arn"])
 
 
+def _bus_rules(deployment: Deployment) -> dict[str, dict[str, Any]]:
+    """The rules on the event bus, by logical id."""
+    return {
+        name.split("/")[1]: rule["Properties"]
+        for name, rule in deployment.resources("AWS::Events::Rule").items()
+        if "EventBusName" in rule["Properties"]
+    }
+
+
+def test_a_listener_has_a_rule_and_a_queue_of_its_own(deployment: Deployment) -> None:
+    (bus,) = (name.split("/")[1] for name in deployment.resources("AWS::Events::EventBus"))
+    rules = _bus_rules(deployment)
+    heard: dict[str, set[str]] = {}
+    for rule in rules.values():
+        assert rule["EventBusName"] == {"Ref": bus}
+        assert rule["EventPattern"]["source"] == ["imagemarket"]
+        (target,) = rule["Targets"]
+        queue = re.fullmatch(r"{Queues(\w+?)[0-9A-F]{8}\.Arn}", readable(target["Arn"]))
+        assert queue
+        assert f"Queues{queue[1]}Dead" in readable(target["DeadLetterConfig"]["Arn"])
+        assert set(target) == {"Arn", "DeadLetterConfig", "Id", "RetryPolicy"}, "it brings the event as it is"
+        assert queue[1] not in heard
+        heard[queue[1]] = set(rule["EventPattern"]["detail-type"])
+    assert heard == {
+        "Index": {"ImageListingChanged"},
+        "Notifications": {"ImageStatusChanged", "NotificationAdded", "AccountMailRequested"},
+    }
+
+
+def test_a_queue_and_its_dead_letters_take_events_from_its_own_rule_alone(deployment: Deployment) -> None:
+    for name, rule in _bus_rules(deployment).items():
+        (target,) = rule["Targets"]
+        for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"]):
+            (statements,) = (
+                policy["Properties"]["PolicyDocument"]["Statement"]
+                for policy in deployment.resources("AWS::SQS::QueuePolicy").values()
+                if policy["Properties"]["Queues"] == [{"Ref": arn["Fn::GetAtt"][0]}]
+            )
+            (let_in,) = (statement for statement in statements if statement["Effect"] == "Allow")
+            assert let_in["Principal"] == {"Service": "events.amazonaws.com"}
+            assert let_in["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [name, "Arn"]}}}
+
+
+def test_no_producer_sends_to_a_listeners_queue(deployment: Deployment) -> None:
+    """But for the clock, which wakes the sender of digests, and remediation, which sends dead letters back."""
+    listeners = [
+        readable(target["Arn"]).strip("{}").partition(".")[0]
+        for rule in _bus_rules(deployment).values()
+        for target in rule["Targets"]
+    ]
+    publishing: set[str] = set()
+    sending: set[str] = set()
+    for function in function_names():
+        for statement in deployment.statements(function):
+            if "events:PutEvents" in statement["actions"]:
+                publishing.add(function)
+            if "sqs:SendMessage" in statement["actions"] and any(
+                queue in resource for queue in listeners for resource in statement["resources"]
+            ):
+                sending.add(function)
+    assert publishing >= {"publish_image", "compensate_image", "relay_outbox", "auth_api"}
+    assert sending == {"relay_outbox", "remediate_dead_letters"}
+
+
 def test_jobs_run_by_the_clock(deployment: Deployment) -> None:
     schedules = {
         re.sub(r"Function.*", "", readable(rule["Properties"]["Targets"][0]["Arn"])): rule["Properties"][

@@ -22,11 +22,10 @@ from imagemarket.ingestion.saga import (
 from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import OutboxRelay
-from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal, Tag
 from imagemarket.vision.sagemaker import VisionEndpoint
-from tests.fakes import MemoryObjectStore, MemoryQueue
+from tests.fakes import MemoryBus, MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole
 
@@ -126,7 +125,7 @@ class Saga:
         )
 
     def _relay(self) -> OutboxRelay:
-        return OutboxRelay(self._ingestion, {"ImageListingChanged": cast("Queue", MemoryQueue())})
+        return OutboxRelay(self._ingestion, MemoryBus())
 
     def end(self, job: IngestionJob, error: Exception) -> dict[str, Any]:
         self.compensation().run(job, FailedStep(Error=type(error).__name__))

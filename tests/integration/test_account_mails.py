@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from imagemarket.identity.errors import InvalidMailToken
+from imagemarket.identity.events import AccountMailRequested
 from imagemarket.identity.mails import AccountMailRequests, MailTokens
 from imagemarket.identity.repository import PostgresIdentityStore
 from imagemarket.notifications.account_mails import MAILBOX_PER_DAY, PER_DAY, PER_HOUR, AccountMails
@@ -20,8 +21,9 @@ from imagemarket.notifications.files import FileMailer
 from imagemarket.notifications.ports import Mail
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest
+from imagemarket.platform.events import received
 from imagemarket.platform.roles import DatabaseRole
-from tests.integration.test_notifications import MemoryQueue
+from tests.fakes import MemoryBus
 from tests.roles import InRole
 from tests.unit.identity.kit import ADDRESS, EMAIL, PASSWORD, Kit
 
@@ -31,14 +33,14 @@ NEW = "eleven purple bicycles at dawn"
 
 
 class Post:
-    """Identity on a real database, the queue to the one who sends, and the folder that mails are written to."""
+    """Identity on a real database, the bus to the one who sends, and the folder that mails are written to."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
         identity, notifier = InRole(database, DatabaseRole.IDENTITY), InRole(database, DatabaseRole.NOTIFIER)
         self.kit = Kit(store=PostgresIdentityStore(identity))
-        self.queue = MemoryQueue()
-        self.requests = AccountMailRequests(database=identity, queue=self.queue, clock=self.kit.clock)
+        self.bus = MemoryBus()
+        self.requests = AccountMailRequests(database=identity, bus=self.bus, clock=self.kit.clock)
         self.identity = self.kit.identity
         self.identity._mails = self.requests
         self.sender = AccountMails(
@@ -52,10 +54,15 @@ class Post:
     def deliver(self) -> list[Any]:
         """Sends what was asked for; the mails that came of it."""
         before = set(self.folder.glob("*"))
-        for message in self.queue.take():
-            self.sender.send(UUID(message["account_mail_id"]))
+        for request in self.requested():
+            self.sender.send(request)
         new = set(self.folder.glob("*")) - before
         return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in new]
+
+    def requested(self) -> list[UUID]:
+        """The mails that were asked for since the last call."""
+        messages = self.bus.take(AccountMailRequested)
+        return [received(message, AccountMailRequested)[1].account_mail_id for message in messages]
 
 
 @pytest.fixture
@@ -92,7 +99,7 @@ def test_a_forgotten_password_is_set_anew_and_nobody_learns_who_has_an_account(p
     for email in ("nobody@example.com", "nobody", EMAIL):
         post.identity.forgot_password(email, address=ADDRESS)
     rows = post.database.fetch_all("SELECT user_id FROM account_mails WHERE purpose = 'reset_password' ORDER BY id")
-    assert len(rows) == len(post.queue.messages) == 3, "the same is done for each"
+    assert len(rows) == len(post.bus.client.entries) == 3, "the same is done for each"
     assert [row["user_id"] is None for row in rows] == [True, True, False]
     (mail,) = post.deliver()
     post.identity.reset_password(token_in(mail), NEW, address=ADDRESS)
@@ -192,13 +199,10 @@ def test_who_has_taken_an_account_over_does_not_close_its_owners_way_back(post: 
     assert post.kit.login(password=NEW).account.email_confirmed_at is not None
 
 
-def test_a_request_whose_message_was_lost_is_made_up_for_and_one_that_comes_twice_sends_once(post: Post) -> None:
-    def down(*_: Any, **__: Any) -> None:
-        raise DependencyUnavailable("The queue is not answering.")
-
-    post.queue.send, kept = down, post.queue.send
+def test_a_request_whose_event_was_lost_is_made_up_for_and_one_that_comes_twice_sends_once(post: Post) -> None:
+    post.bus.client.broken = True
     post.kit.registered()
-    post.queue.send = kept
+    post.bus.client.broken = False
     assert post.requests.wake() == 0
     post.kit.clock.advance(timedelta(minutes=1))
     assert post.requests.wake() == 1
@@ -209,12 +213,13 @@ def test_a_request_whose_message_was_lost_is_made_up_for_and_one_that_comes_twic
 
 def test_a_mail_that_cannot_be_sent_is_tried_again(post: Post) -> None:
     post.kit.registered()
-    (message,) = post.queue.messages
+    (request,) = post.requested()
     post.folder.write_text("no folder")
     with pytest.raises(DependencyUnavailable):
-        post.sender.send(UUID(message["account_mail_id"]))
+        post.sender.send(request)
     post.folder.unlink()
-    assert len(post.deliver()) == 1
+    post.sender.send(request)
+    assert len(list(post.folder.iterdir())) == 1
 
 
 def test_a_mail_that_nobody_can_be_sent_is_written_off(post: Post) -> None:
@@ -232,13 +237,13 @@ def test_what_waits_longest_is_sent_first_and_what_nobody_waits_for_any_more_not
 ) -> None:
     monkeypatch.setattr("imagemarket.identity.mails._AT_ONCE", 1)
     post.kit.registered()
-    (first,) = post.queue.take()
+    (first,) = post.requested()
     post.kit.clock.advance(timedelta(minutes=1))
     post.kit.registered(email="bob@example.com")
-    post.queue.take()
+    post.requested()
     post.kit.clock.advance(timedelta(minutes=1))
     assert post.requests.wake() == 1
-    assert post.queue.take() == [first]
+    assert post.requested() == [first]
     post.kit.clock.advance(timedelta(days=1))
     assert post.requests.wake() == 0
 
@@ -253,6 +258,6 @@ def test_a_mail_that_takes_long_keeps_nobody_from_signing_in(post: Post) -> None
             signed_in.append(post.kit.login().account.email)
 
     post.sender._mailer = SlowMailer()
-    (message,) = post.queue.take()
-    post.sender.send(UUID(message["account_mail_id"]))
+    (request,) = post.requested()
+    post.sender.send(request)
     assert signed_in == [EMAIL]

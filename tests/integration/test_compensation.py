@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from imagemarket.catalog.events import ImageStatusChanged
 from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion import fingerprints, repository
@@ -19,7 +20,7 @@ from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.search.document import Removal
 from imagemarket.search.indexing.documents import DocumentBuilder
-from tests.fakes import MemoryObjectStore, MemoryQueue
+from tests.fakes import MemoryBus, MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
 
 pytestmark = pytest.mark.engines
@@ -33,13 +34,13 @@ class Room:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.originals, self.work, self.renditions = (MemoryObjectStore(name) for name in ("o", "w", "r"))
-        self.news = MemoryQueue()
+        self.bus = MemoryBus()
         self.compensation = CompensateImage(
             database=database,
             originals=self.originals,
             work=self.work,
             renditions=self.renditions,
-            relay=OutboxRelay(database, {"ImageStatusChanged": cast("Any", self.news)}),
+            relay=OutboxRelay(database, self.bus),
         )
 
     def a_job(self) -> IngestionJob:
@@ -106,14 +107,15 @@ def test_again_it_answers_the_same_and_does_nothing(room: Room) -> None:
 
 
 def test_its_contributor_hears_of_it_at_once_or_by_the_schedule(room: Room) -> None:
-    room.news.broken = True
+    room.bus.client.broken = True
     assert room.compensation.run(room.a_job(), FAILED) == {"status": "processing_failed"}
-    assert room.news.sent == []
-    room.news.broken = False
+    assert room.bus.heard(ImageStatusChanged) == []
+    room.bus.client.broken = False
     job = room.a_job()
     room.compensation.run(job, FAILED)
-    assert [message["image_id"] for message in room.news.sent][-1] == str(job.image_id)
-    assert len(room.news.sent) == 2, "what waited goes along"
+    told = room.bus.heard(ImageStatusChanged)
+    assert told[-1].image_id == job.image_id
+    assert len(told) == 2, "what waited goes along"
 
 
 def test_broken_off_after_the_status_it_goes_on_at_the_next_try(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

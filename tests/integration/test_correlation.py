@@ -17,6 +17,7 @@ from functions.call_webhooks.handler import handler as call_handler
 from functions.index_images.handler import handler as index_handler
 from functions.start_ingestion.handler import handler as start_handler
 from functions.upload_api.handler import handler as upload_handler
+from imagemarket.catalog.events import ImageListingChanged, ImageStatusChanged
 from imagemarket.catalog.images import PUBLISH, change_status, publish_listing
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.ingestion.executions import Executions
@@ -24,16 +25,16 @@ from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.clock import SystemClock
 from imagemarket.platform.database import Database
+from imagemarket.platform.events import publish
 from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.outbox import OutboxRelay
-from imagemarket.platform.queue import Queue
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from tests.api.events import http_event, json_of
-from tests.fakes import MemoryObjectStore, MemoryQueue, MemoryStepFunctions
+from tests.fakes import MemoryBus, MemoryObjectStore, MemoryStepFunctions
 from tests.integration.receiver import receiving
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.test_notifications import Room, hooked
@@ -78,10 +79,10 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO) -
 
     with database.transaction() as connection:
         change_status(connection, UUID(image), PUBLISH, ImageStatus.APPROVED, actor="ingestion", reason="It passed.")
-    queue = MemoryQueue()
-    kinds = ("ImageStatusChanged", "ImageListingChanged")
-    assert OutboxRelay(database, {kind: cast("Any", queue) for kind in kinds}).drain() == 2
-    assert [message["request_id"] for message in queue.sent] == [request, request]
+    bus = MemoryBus()
+    assert OutboxRelay(database, bus).drain() == 2
+    messages = bus.take(ImageStatusChanged, ImageListingChanged)
+    assert [message["detail"]["request_id"] for message in messages] == [request, request]
 
     def work(_: Any) -> None:
         logger.info("at work")
@@ -89,7 +90,7 @@ def test_a_request_is_found_at_every_hop(database: Database, log: io.StringIO) -
     def no_journal() -> Any:
         raise AssertionError
 
-    records = [{"messageId": "m", "body": json.dumps(message), "attributes": {}} for message in queue.sent]
+    records = [{"messageId": "m", "body": json.dumps(message), "attributes": {}} for message in messages]
     assert batch_handler(work, no_journal)({"Records": records}, None) == {"batchItemFailures": []}
     found = [line for line in _lines(log) if line["message"] == "at work"]
     assert [(line["request_id"], line["image_id"]) for line in found] == [(request, image)] * 2
@@ -129,12 +130,17 @@ def test_the_start_of_a_saga_is_found_by_its_image_and_by_its_request(database: 
 def test_every_image_and_request_of_a_batch_is_found_where_it_is_indexed(database: Database, log: io.StringIO) -> None:
     indexer = Indexer(DocumentBuilder(database), [MemorySearch()])
     provide("search.indexer", indexer)
-    told = [{"image_id": str(new_id()), "version": 2, "request_id": f"request-{number}"} for number in range(100)]
-    del told[0]["request_id"]  # announced before requests were kept
-    _handled(index_handler, told)
+    changed = [ImageListingChanged(image_id=new_id(), version=2) for _ in range(100)]
+    with database.transaction() as connection:
+        for number, event in enumerate(changed):
+            # the first was announced before requests were kept
+            publish(connection, event, request_id=f"request-{number}" if number else None)
+    bus = MemoryBus()
+    OutboxRelay(database, bus).drain()
+    _handled(index_handler, bus.take(ImageListingChanged))
     (line,) = _lines(log)
     assert line["message"] == "indexed"
-    assert line["image_ids"] == [each["image_id"] for each in told]
+    assert line["image_ids"] == [str(event.image_id) for event in changed]
     assert line["request_ids"] == [f"request-{number}" for number in range(1, 100)]
     assert line["message_ids"] == [f"m-{number}" for number in range(100)]
 
@@ -186,26 +192,16 @@ def test_the_trace_goes_on_in_the_saga_and_in_the_messages(database: Database) -
             publish_listing(connection, image, 1)
     assert list(states.trace_headers.values()) == [TRACE, None]
 
-    sent: list[dict[str, Any]] = []
-
-    class Sqs:
-        def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-            sent.extend(Entries)
-            return {}
-
-    relay = OutboxRelay(database, {"ImageListingChanged": Queue(cast("Any", Sqs()), "https://sqs.test/index")})
-    assert relay.drain() == 2
-    told = {json.loads(each["MessageBody"])["image_id"]: each.get("MessageSystemAttributes") for each in sent}
-    assert told == {
-        str(traced): {"AWSTraceHeader": {"DataType": "String", "StringValue": TRACE}},
-        str(untraced): None,
-    }
+    bus = MemoryBus()
+    assert OutboxRelay(database, bus).drain() == 2
+    told = {json.loads(each["Detail"])["subject"]: each.get("TraceHeader") for each in bus.client.entries}
+    assert told == {str(traced): TRACE, str(untraced): None}
 
 
 def test_an_image_from_before_has_no_request(database: Database) -> None:
     image = an_image(database, a_contributor(database))
     with database.transaction() as connection:
         publish_listing(connection, image, 1)
-    queue = MemoryQueue()
-    OutboxRelay(database, {"ImageListingChanged": cast("Any", queue)}).drain()
-    assert [sorted(message) for message in queue.sent] == [["event_id", "image_id", "version"]]
+    bus = MemoryBus()
+    OutboxRelay(database, bus).drain()
+    assert [message["detail"]["request_id"] for message in bus.take(ImageListingChanged)] == [None]

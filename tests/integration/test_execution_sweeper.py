@@ -17,7 +17,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
-from tests.fakes import MemoryObjectStore, MemoryStepFunctions
+from tests.fakes import MemoryBus, MemoryObjectStore, MemoryStepFunctions
 from tests.integration.rows import a_contributor, an_image, image_with_upload
 from tests.roles import InRole
 
@@ -41,7 +41,7 @@ class Room:
             originals=originals,
             work=MemoryObjectStore("work"),
             renditions=self.renditions,
-            relay=OutboxRelay(ingestion, {}),
+            relay=OutboxRelay(ingestion, MemoryBus()),
         )
         self.sweeper = ExecutionSweeper(
             database=ingestion,

@@ -20,7 +20,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import LambdaContext
-from tests.fakes import MemoryObjectStore
+from tests.fakes import MemoryBus, MemoryObjectStore
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
 from tests.provided import provide
@@ -140,7 +140,7 @@ def compensation(database: Database, originals: MemoryObjectStore, contributor: 
         originals=originals,
         work=MemoryObjectStore("work"),
         renditions=renditions,
-        relay=OutboxRelay(database, {}),
+        relay=OutboxRelay(database, MemoryBus()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,11 +20,10 @@ from imagemarket.ingestion.saga import CompensateImage, DetectDuplicate, Publish
 from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.outbox import OutboxRelay
-from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import Analysis
 from local.pictures import paint_landscape
-from tests.fakes import MemoryObjectStore, MemoryQueue
+from tests.fakes import MemoryBus, MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole
 from tests.textures import textured
@@ -117,7 +116,7 @@ class Market:
         analysis = Analysis(embedding=vector, tags=[], categories=[], nsfw_score=0.0, description="", people=None)
         work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
         ingestion, maker = InRole(database, DatabaseRole.INGESTION), InRole(database, DatabaseRole.MAKER)
-        relay = OutboxRelay(ingestion, {"ImageListingChanged": cast("Queue", MemoryQueue())})
+        relay = OutboxRelay(ingestion, MemoryBus())
         copies = _Interrupted(database=ingestion, renditions=self.renditions, nearest=self._nearest)
         copies.then = compared
         publishing = PublishImage(

@@ -20,6 +20,7 @@ from imagemarket.catalog.images import PUBLISH, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.notifications.delivery import Deliveries, WebhookWorker
 from imagemarket.notifications.files import FileMailer
+from imagemarket.notifications.listener import LISTENS_TO
 from imagemarket.notifications.models import (
     ACCOUNT_IN_FLIGHT,
     CHALLENGES_IN_FLIGHT,
@@ -40,12 +41,13 @@ from imagemarket.notifications.webhooks import Webhooks
 from imagemarket.platform.clock import ManualClock, SystemClock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.events import received
 from imagemarket.platform.http import Caller
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.outbox import OutboxRelay
-from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import http_event, json_of
+from tests.fakes import MemoryBus, MemoryQueue
 from tests.integration.receiver import Receiver, receiving
 from tests.integration.rows import a_contributor, an_image, bring_to
 from tests.provided import provide
@@ -54,31 +56,13 @@ from tests.roles import InRole
 pytestmark = pytest.mark.engines
 
 
-class MemoryQueue(Queue):
-    """What was sent and not taken yet; a message with a delay is kept apart."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.delayed: list[tuple[int, dict[str, Any]]] = []
-
-    def send(self, messages: Any, *, delay_seconds: int = 0, trace_headers: Any = ()) -> None:
-        if delay_seconds:
-            self.delayed += [(delay_seconds, dict(message)) for message in messages]
-        else:
-            self.messages += [dict(message) for message in messages]
-
-    def take(self) -> list[dict[str, Any]]:
-        taken, self.messages = self.messages, []
-        return taken
-
-
 class Room:
     """Everything between an image's row and a receiver, with queues in memory and a clock that is moved."""
 
     def __init__(self, database: Database, mail: Path) -> None:
         self.database = database
         self.clock = ManualClock(datetime.now(UTC) + timedelta(seconds=5))
-        self.events, self.wakes = MemoryQueue(), MemoryQueue()
+        self.bus, self.due_digests, self.wakes = MemoryBus(), MemoryQueue(), MemoryQueue()
         rules = TargetRules(loopback=True)
         notifier, upkeep = InRole(database, DatabaseRole.NOTIFIER), InRole(database, DatabaseRole.UPKEEP)
         self.deliveries = Deliveries(database=notifier, queue=self.wakes, clock=self.clock)
@@ -104,16 +88,20 @@ class Room:
             idempotency=IdempotencyKeys(notifier, SystemClock()),
             clock=self.clock,
         )
-        self.digests = Digests(database=upkeep, queue=self.events, clock=self.clock)
-        self.relay = OutboxRelay(upkeep, {"ImageStatusChanged": self.events, "NotificationAdded": self.events})
+        self.digests = Digests(database=upkeep, queue=self.due_digests, clock=self.clock)
+        self.relay = OutboxRelay(upkeep, self.bus)
 
     def change(self, image: UUID, status: str, rejection: Any = None) -> None:
         bring_to(self.database, image, status, rejection)
 
     def tell(self) -> None:
         self.relay.drain()
-        for message in self.events.take():
-            self.teller.tell(message)
+        for event in self.events():
+            self.teller.tell(*event)
+
+    def events(self) -> list[tuple[UUID, Any]]:
+        """What was listened to since the last call, and the id of each."""
+        return [received(message, *LISTENS_TO) for message in self.bus.take(*LISTENS_TO)]
 
     def deliver(self) -> None:
         while messages := self.wakes.take():
@@ -191,8 +179,8 @@ def test_a_message_that_comes_twice_or_late_tells_nothing_twice_and_nothing_out_
     for status in ("processing_failed", "processing", "pending_review", "approved"):
         room.change(image, status)
     room.relay.drain()
-    for message in [*reversed(room.events.take())] * 2:
-        room.teller.tell(message)
+    for event in [*reversed(room.events())] * 2:
+        room.teller.tell(*event)
         room.deliver()
     assert receiver.types() == ["image.processing_failed", "image.pending_review", "image.approved"]
     assert len({message_id for message_id, _ in receiver.heard}) == 3
@@ -206,16 +194,16 @@ def test_an_event_that_overtakes_others_takes_them_along_and_each_tells_once(
     for status in ("processing_failed", "processing", "approved", "processing", "approved", "taken_down", "approved"):
         room.change(image, status)
     room.relay.drain()
-    (*earlier, last) = room.events.take()
-    room.teller.tell(last)
+    (*earlier, last) = room.events()
+    room.teller.tell(*last)
     expected = ["image.processing_failed", "image.approved", "image.taken_down", "image.approved"]
     assert [row["type"] for row in database.fetch_all("SELECT type FROM notifications ORDER BY seq")] == expected
-    for message in [*earlier, last]:
-        room.teller.tell(message)
+    for event in [*earlier, last]:
+        room.teller.tell(*event)
     assert [row["type"] for row in database.fetch_all("SELECT type FROM notifications ORDER BY seq")] == expected
 
 
-def test_an_event_that_the_outbox_has_forgotten_is_told_by_its_message(
+def test_an_event_that_the_outbox_has_forgotten_is_told_by_what_the_bus_brings(
     room: Room, owner: UUID, database: Database
 ) -> None:
     image = an_image(database, owner)
@@ -223,8 +211,8 @@ def test_an_event_that_the_outbox_has_forgotten_is_told_by_its_message(
     room.relay.drain()
     with database.transaction() as connection:
         connection.execute("DELETE FROM outbox")
-    for message in room.events.take() * 2:
-        room.teller.tell(message)
+    for event in room.events() * 2:
+        room.teller.tell(*event)
     assert [row["type"] for row in database.fetch_all("SELECT type FROM notifications")] == ["image.approved"]
 
 
@@ -699,7 +687,7 @@ def test_a_day_of_bad_news_is_a_few_mails_and_a_digest(
     room.clock.advance(timedelta(hours=1, seconds=10))
     for _ in range(2):
         assert room.digests.wake() == 1
-    for message in room.events.take():
+    for message in room.due_digests.take():
         room.teller.digest(UUID(message["digest_of"]))
     (digest,) = [mail for mail in mails(tmp_path / "mail") if mail["Subject"] == "News of your pictures"]
     assert "rejected: 7" in digest.get_content()
@@ -717,9 +705,9 @@ def test_workers_at_once_send_no_more_than_the_days_mails_and_none_twice(
     for _ in range(NEWS_MAILS_PER_DAY + 3):
         room.change(an_image(database, owner), "rejected")
     room.relay.drain()
-    messages = room.events.take() * 2
+    events = room.events() * 2
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(room.teller.tell, messages))
+        list(pool.map(lambda event: room.teller.tell(*event), events))
     assert len(mails(tmp_path / "mail")) == NEWS_MAILS_PER_DAY
     sent = database.fetch_one("SELECT count(*) AS number FROM mails_sent WHERE user_id = %s", (owner,))
     assert sent == {"number": NEWS_MAILS_PER_DAY}

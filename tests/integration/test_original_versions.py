@@ -25,7 +25,7 @@ from imagemarket.platform.messages import FailureLog
 from imagemarket.platform.outbox import OutboxRelay
 from imagemarket.platform.roles import DatabaseRole
 from tests.api.events import LambdaContext
-from tests.fakes import MemoryObjectStore, MemoryStepFunctions
+from tests.fakes import MemoryBus, MemoryObjectStore, MemoryStepFunctions
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image, image_with_upload
 from tests.provided import provide
@@ -207,7 +207,7 @@ def test_the_mark_of_the_dead_is_taken_off_whoever_starts_the_next_run(harness: 
             originals=harness.originals,
             work=MemoryObjectStore("work"),
             renditions=MemoryObjectStore("renditions"),
-            relay=OutboxRelay(harness.database, {}),
+            relay=OutboxRelay(harness.database, MemoryBus()),
         ),
         stalled_after_seconds=600,
     )

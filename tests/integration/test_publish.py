@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from imagemarket.catalog.events import ImageListingChanged
 from imagemarket.ingestion.errors import JobSuperseded
 from imagemarket.ingestion.models import IngestionJob, Step
 from imagemarket.ingestion.near_duplicates import NearDuplicateDetector
@@ -14,10 +15,9 @@ from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
-from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.vision.models import Analysis, Tag
-from tests.fakes import MemoryObjectStore, MemoryQueue
+from tests.fakes import MemoryBus, MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole
 
@@ -67,12 +67,12 @@ def job(database: Database) -> IngestionJob:
     return job
 
 
-def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_score: float = 0.0) -> dict[str, Any]:
+def publish(database: Database, job: IngestionJob, bus: MemoryBus, *, nsfw_score: float = 0.0) -> dict[str, Any]:
     work = MemoryObjectStore()
     analysis = ANALYSIS.model_copy(update={"nsfw_score": nsfw_score})
     work.put(analysis_key(job), analysis.model_dump_json().encode(), content_type="application/json")
     ingestion = InRole(database, DatabaseRole.INGESTION)
-    relay = OutboxRelay(ingestion, {"ImageListingChanged": cast("Queue", queue)})
+    relay = OutboxRelay(ingestion, bus)
     copies = NearDuplicateDetector(database=ingestion, renditions=MemoryObjectStore(), nearest=lambda *_: [])
     step = PublishImage(step_runs=StepRuns(ingestion), database=ingestion, work=work, relay=relay, copies=copies)
     return step.run(job)
@@ -80,7 +80,7 @@ def publish(database: Database, job: IngestionJob, queue: MemoryQueue, *, nsfw_s
 
 @pytest.mark.parametrize(("nsfw_score", "status"), [(0.0999, "approved"), (0.1, "pending_review")])
 def test_the_score_decides_who_sees_it(database: Database, job: IngestionJob, nsfw_score: float, status: str) -> None:
-    assert publish(database, job, MemoryQueue(), nsfw_score=nsfw_score) == {"status": status}
+    assert publish(database, job, MemoryBus(), nsfw_score=nsfw_score) == {"status": status}
     row = database.fetch_one(
         "SELECT status, published_at, sha256, phash, suggestions FROM images JOIN uploads ON image_id = id"
         " WHERE id = %s",
@@ -95,9 +95,9 @@ def test_the_score_decides_who_sees_it(database: Database, job: IngestionJob, ns
 
 
 def test_all_that_is_known_is_written_and_told_once(database: Database, job: IngestionJob) -> None:
-    queue = MemoryQueue()
-    assert [publish(database, job, queue) for _ in range(2)] == [{"status": "approved"}] * 2
-    assert [message["image_id"] for message in queue.sent] == [str(job.image_id)]
+    bus = MemoryBus()
+    assert [publish(database, job, bus) for _ in range(2)] == [{"status": "approved"}] * 2
+    assert [event.image_id for event in bus.heard(ImageListingChanged)] == [job.image_id]
     counted = {
         table: database.fetch_one(f"SELECT count(*) AS n FROM {table} WHERE image_id = %s", (job.image_id,))
         for table in ("image_renditions", "image_tags", "image_categories", "image_embeddings")
@@ -116,20 +116,20 @@ def test_an_image_that_has_ended_is_not_published(database: Database, job: Inges
     with database.transaction() as connection:
         connection.execute("UPDATE images SET status = 'rejected' WHERE id = %s", (job.image_id,))
     with pytest.raises(JobSuperseded):
-        publish(database, job, MemoryQueue())
+        publish(database, job, MemoryBus())
     assert database.fetch_one("SELECT 1 FROM outbox WHERE subject = %s", (job.image_id,)) is None
 
 
 def test_a_crash_between_publication_and_record_is_healed_by_the_next_try(
     database: Database, job: IngestionJob
 ) -> None:
-    queue = MemoryQueue()
-    publish(database, job, queue)
+    bus = MemoryBus()
+    publish(database, job, bus)
     with database.transaction() as connection:
         connection.execute("UPDATE processing_steps SET status = 'running', output = NULL WHERE step = 'publish'")
-    assert publish(database, job, queue) == {"status": "approved"}
+    assert publish(database, job, bus) == {"status": "approved"}
     row = database.fetch_one("SELECT version FROM images WHERE id = %s", (job.image_id,))
-    assert (row, len(queue.sent)) == ({"version": 2}, 1)
+    assert (row, len(bus.heard(ImageListingChanged))) == ({"version": 2}, 1)
 
 
 def test_a_step_without_a_result_is_waited_for(database: Database) -> None:
@@ -137,4 +137,4 @@ def test_a_step_without_a_result_is_waited_for(database: Database) -> None:
     image = an_image(database, contributor, object_version="v1")
     job = IngestionJob(image_id=image, contributor_id=contributor, key="k", version_id="v1")
     with pytest.raises(DependencyUnavailable, match="embed_and_tag"):
-        publish(database, job, MemoryQueue())
+        publish(database, job, MemoryBus())

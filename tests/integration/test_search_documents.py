@@ -14,8 +14,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from functions.index_images.handler import handler
+from imagemarket.catalog.events import ImageListingChanged
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.events import received
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.schema import upgrade
@@ -25,6 +27,7 @@ from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.request import Filters, Sort
 from local.postgres import make_database
+from tests.fakes import message_with
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image, an_image_in_one_row
 from tests.provided import provide
@@ -95,7 +98,7 @@ def index(database: Database) -> Callable[..., list[str]]:
                 "messageId": str(place),
                 "body": message
                 if isinstance(message, str)
-                else json.dumps({"id": place, "image_id": str(message[0]), "version": message[1]}),
+                else json.dumps(message_with(ImageListingChanged(image_id=message[0], version=message[1]))),
             }
             for place, message in enumerate(messages)
         ]
@@ -208,11 +211,21 @@ def test_a_batch_is_written_whatever_is_twice_in_it(database: Database, index: A
     assert len(rows) == 3
 
 
-def test_the_golden_event_of_the_index_queue(database: Database, index: Any) -> None:
+@pytest.mark.parametrize("name", ["sqs/index.json", "sqs/index_before_the_bus.json"])
+def test_the_golden_event_of_the_index_queue(database: Database, index: Any, name: str) -> None:
+    """Also of a message that waited in the queue while the bus was deployed."""
     image = UUID("019af9c5-1d44-7a6b-8c21-5b7f0e9a4d10")
     an_approved_image(database, a_contributor(database), id=image)
-    assert handler(golden("sqs/index.json"), None) == {"batchItemFailures": []}
+    assert handler(golden(name), None) == {"batchItemFailures": []}
     assert listed(database) == {image}
+
+
+def test_the_index_queue_carries_the_event_as_eventbridge_sends_it() -> None:
+    bodies = [json.loads(record["body"]) for record in golden("sqs/index.json")["Records"]]
+    assert bodies == [golden("eventbridge/image_listing_changed.json")] * 2
+    _, event = received(bodies[0], ImageListingChanged)
+    assert message_with(event).keys() == bodies[0].keys()
+    assert message_with(event)["detail"].keys() == bodies[0]["detail"].keys()
 
 
 def test_the_truth_decides_and_not_the_message(database: Database, index: Any) -> None:
@@ -235,7 +248,8 @@ def test_an_image_without_a_row_is_taken_out(database: Database, index: Any) -> 
 
 def test_only_the_messages_at_fault_come_again(database: Database, index: Any) -> None:
     image = an_approved_image(database, a_contributor(database))
-    assert index("not json", (image, 2), '{"image_id": "x", "version": 1}', "{}") == ["0", "2", "3"]
+    strange = json.dumps(message_with(ImageListingChanged(image_id=image, version=2)) | {"detail": {"type": "Strange"}})
+    assert index("not json", (image, 2), '{"image_id": "x", "version": 1}', "{}", strange) == ["0", "2", "3", "4"]
     assert listed(database) == {image}
 
 
@@ -260,7 +274,7 @@ def test_only_images_that_an_engine_did_not_take_come_again(database: Database) 
     indexer = Indexer(DocumentBuilder(database), [choosy, sound])
     provide("search.indexer", indexer)
     records = [
-        {"messageId": str(place), "body": json.dumps({"image_id": str(image), "version": 2})}
+        {"messageId": str(place), "body": json.dumps(message_with(ImageListingChanged(image_id=image, version=2)))}
         for place, image in enumerate([*images, images[1]])
     ]
     answer = handler({"Records": records}, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,6 +10,7 @@ from psycopg.errors import RaiseException
 
 from imagemarket.catalog.absence import absence
 from imagemarket.catalog.errors import ImageGone, ImageNotFound
+from imagemarket.catalog.events import ImageListingChanged
 from imagemarket.catalog.takedowns import Takedowns
 from imagemarket.delivery.service import Delivery
 from imagemarket.ingestion.saga import forget_deleted
@@ -17,10 +18,9 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, InvalidRequest
 from imagemarket.platform.ids import new_id
 from imagemarket.platform.outbox import OutboxRelay
-from imagemarket.platform.queue import Queue
 from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.details import ImageDetails
-from tests.fakes import MemoryObjectStore, MemoryQueue
+from tests.fakes import MemoryBus, MemoryObjectStore
 from tests.integration.rows import a_contributor, an_image
 from tests.roles import InRole
 
@@ -43,14 +43,14 @@ class Room:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.originals, self.renditions = MemoryObjectStore("originals"), MemoryObjectStore("renditions")
-        self.cdn, self.queue = RecordingCdn(), MemoryQueue()
+        self.cdn, self.bus = RecordingCdn(), MemoryBus()
         operator = InRole(database, DatabaseRole.OPERATOR)
         self.takedowns = Takedowns(
             database=operator,
             originals=self.originals,
             renditions=self.renditions,
             cdn=self.cdn,
-            relay=OutboxRelay(operator, {"ImageListingChanged": cast("Queue", self.queue)}),
+            relay=OutboxRelay(operator, self.bus),
             forget=forget_deleted,
         )
         self.owner = a_contributor(database)
@@ -95,7 +95,7 @@ def test_taken_down_and_restored_it_is_what_it_was(room: Room, status: str) -> N
     assert room.public(image) == []
     assert len(room.public(neighbour)) == 2
     assert room.cdn.forgotten == [f"/thumbnails/{image}/*", f"/watermarked/{image}/*"]
-    assert [message["image_id"] for message in room.queue.sent] == [str(image)]
+    assert [event.image_id for event in room.bus.heard(ImageListingChanged)] == [image]
     assert isinstance(absence(room.database, image), ImageGone)
 
     assert room.takedowns.restore(image, reason="The claim was withdrawn.", actor="eve").value == status

@@ -28,8 +28,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self, cast
 from unittest.mock import patch
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from imagemarket.identity.events import AccountMailRequested
 from imagemarket.imaging.errors import UnreadableImage
 from imagemarket.imaging.feature_matching import Comparison
 from imagemarket.imaging.models import EmbeddedDescription, Inspection, PaletteColour, Rendition, TechnicalMetadata
@@ -53,6 +54,7 @@ from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.ingestion.sweeper import ExecutionSweeper, UploadSweeper
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.notifications.delivery import Deliveries, WebhookWorker
+from imagemarket.notifications.listener import LISTENS_TO as NEWS_LISTENS_TO
 from imagemarket.notifications.models import MAILED_TYPES, NEWS_MAILS_PER_DAY, message_id
 from imagemarket.notifications.ports import Mail
 from imagemarket.notifications.sender import Answer
@@ -62,8 +64,10 @@ from imagemarket.operations.dead_letters.queues import DeadQueues
 from imagemarket.operations.dead_letters.remediation import Remediation
 from imagemarket.operations.dead_letters.replays import Replays
 from imagemarket.operations.dead_letters.service import DeadLetters
+from imagemarket.platform.bus import EventBus
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError
+from imagemarket.platform.events import Event, received
 from imagemarket.platform.handlers import batch_handler
 from imagemarket.platform.idempotency import IdempotencyKeys
 from imagemarket.platform.ids import new_id
@@ -74,11 +78,12 @@ from imagemarket.platform.roles import DatabaseRole
 from imagemarket.search.document import Removal
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
+from imagemarket.search.indexing.listener import LISTENS_TO as INDEX_LISTENS_TO
 from imagemarket.search.request import Filters
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
 from local.layout import REPOSITORY, digest_of
-from tests.fakes import MemoryObjectStore
+from tests.fakes import MemoryObjectStore, message_of
 from tests.integration.rows import a_contributor
 from tests.sqs import MAX_RECEIVES, MemorySqs, Message, record_of
 
@@ -383,8 +388,29 @@ class SimulatedStore(MemoryObjectStore):
         return self._shared.presign_post(key, fields=fields, size_bytes=size_bytes, expires_in=expires_in)
 
 
+class SimulatedEventsClient:
+    """The bus as one process sees it, and the listeners' rules on it."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """May refuse some of the entries, of which nobody hears then."""
+        world = self._process.world
+        return {"Entries": port(self._process, lambda: [self._put(world, entry) for entry in Entries])}
+
+    @staticmethod
+    def _put(world: World, entry: dict[str, Any]) -> dict[str, str]:
+        if world.happens("refuse"):
+            return {"ErrorCode": "ThrottlingException"}
+        for queue, kinds in world.listeners:
+            if entry["DetailType"] in {kind.type_name() for kind in kinds}:
+                queue.send(message_of(entry))
+        return {"EventId": str(uuid4())}
+
+
 class SimulatedQueueClient:
-    """What the outbox relay sends to."""
+    """A queue as one process sends to it."""
 
     def __init__(self, process: Process, queue: SimulatedQueue) -> None:
         self._process = process
@@ -780,14 +806,7 @@ class Services:
         self.work = SimulatedStore(process, world.work)
         self.renditions = SimulatedStore(process, world.renditions)
         self.executions = Executions(cast("Any", SimulatedStepFunctions(process)), MACHINE)
-        self.relay = OutboxRelay(
-            self.database,
-            {
-                "ImageListingChanged": cast("Any", SimulatedQueueClient(process, world.index)),
-                "ImageStatusChanged": cast("Any", SimulatedQueueClient(process, world.news)),
-                "NotificationAdded": cast("Any", SimulatedQueueClient(process, world.news)),
-            },
-        )
+        self.relay = OutboxRelay(self.database, EventBus(SimulatedEventsClient(process), "simulated"))
         self.journal = FailureLog(self.database)
         self.dead_letters = DeadLetters(
             queues=DeadQueues(sqs=cast("Any", SimulatedSqsClient(process)), lambdas=None, events=None, prefix=PREFIX),
@@ -1017,17 +1036,25 @@ class World:
 
     @staticmethod
     def _index(services: Services, message: Any) -> None:
-        services.indexer().index([Removal(UUID(message["image_id"]), int(message["version"]))])
+        _, changed = received(message, *INDEX_LISTENS_TO)
+        services.indexer().index([Removal(changed.image_id, changed.version)])
 
     @staticmethod
     def _tell(services: Services, message: Any) -> None:
         services.database.role = DatabaseRole.NOTIFIER
-        services.teller.tell(message)
+        event_id, event = received(message, *NEWS_LISTENS_TO)
+        assert not isinstance(event, AccountMailRequested), "accounts are none of this world"
+        services.teller.tell(event_id, event)
 
     @staticmethod
     def _call(services: Services, message: Any) -> None:
         services.database.role = DatabaseRole.NOTIFIER
         services.webhook_worker.handle(message)
+
+    @property
+    def listeners(self) -> tuple[tuple[SimulatedQueue, tuple[type[Event], ...]], ...]:
+        """The rules on the bus."""
+        return (self.index, INDEX_LISTENS_TO), (self.news, NEWS_LISTENS_TO)
 
     @property
     def queues(self) -> tuple[SimulatedQueue, ...]:

@@ -8,13 +8,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from imagemarket.identity import repository
+from imagemarket.identity.events import AccountMailRequested
 from imagemarket.identity.models import MAIL_TOKEN_LIFETIMES, MailPurpose
 from imagemarket.identity.ports import IdentityStore
+from imagemarket.platform.bus import EventBus
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
-from imagemarket.platform.ids import new_id
-from imagemarket.platform.queue import Queue
+from imagemarket.platform.events import Envelope
+from imagemarket.platform.ids import created_at, new_id
 from imagemarket.platform.telemetry import logger
 
 _TOKEN_BYTES = 32
@@ -23,11 +25,12 @@ _MADE_UP_FOR_AFTER, _MADE_UP_FOR_UNTIL = timedelta(seconds=30), timedelta(days=1
 
 
 class AccountMailRequests:
-    """Requests for mail, in the table `account_mails`; the queue `notifications` wakes the one that sends it."""
+    """Requests for mail, in the table `account_mails`. It serves as the outbox of their events: whoever asks would
+    otherwise wait until those of other rooms are published, too."""
 
-    def __init__(self, *, database: Database, queue: Queue, clock: Clock) -> None:
+    def __init__(self, *, database: Database, bus: EventBus, clock: Clock) -> None:
         self._database = database
-        self._queue = queue
+        self._bus = bus
         self._clock = clock
 
     def request(self, purpose: MailPurpose, email: str) -> None:
@@ -37,20 +40,24 @@ class AccountMailRequests:
         with self._database.transaction() as connection:
             repository.add_mail_request(connection, request_id, purpose, email, self._clock.now())
         try:
-            self._queue.send([{"account_mail_id": str(request_id)}])
+            self._bus.publish([_requested(request_id)])
         except DependencyUnavailable:
-            # It is written down; the minute's schedule makes up for the message.
-            logger.warning("a mail waits for the schedule: the queue is not answering")
+            # It is written down; the minute's schedule makes up for the event.
+            logger.warning("a mail waits for the schedule: the event bus is not answering")
 
     def wake(self) -> int:
-        """Wakes the sender for what has waited for half a minute and up to a day, after which nobody waits for the
-        mail any more; how many that was."""
+        """Publishes anew what has waited for half a minute and up to a day, after which nobody waits for the mail any
+        more; how many that was."""
         now = self._clock.now()
         waiting = repository.waiting_mail_requests(
             self._database, since=now - _MADE_UP_FOR_UNTIL, until=now - _MADE_UP_FOR_AFTER, limit=_AT_ONCE
         )
-        self._queue.send([{"account_mail_id": str(request_id)} for request_id in waiting])
+        self._bus.publish([_requested(request_id) for request_id in waiting])
         return len(waiting)
+
+
+def _requested(request_id: UUID) -> Envelope:
+    return Envelope.of(request_id, AccountMailRequested(account_mail_id=request_id), created_at(request_id))
 
 
 class MailTokens:

@@ -58,7 +58,7 @@ class IdentityRoom:
 
         return AccountMailRequests(
             database=self._resources.database,
-            queue=self._resources.queue(self._resources.settings.notifications_queue_url),
+            bus=self._resources.event_bus,
             clock=self._resources.clock,
         )
 

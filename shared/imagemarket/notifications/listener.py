@@ -1,4 +1,4 @@
-"""What contributors are told of their images: decided here, from the events of the catalogue."""
+"""What contributors are told of: decided here, from the events that are listened to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from uuid import UUID
 
 from imagemarket.catalog.events import ImageStatusChanged
 from imagemarket.catalog.models import ImageStatus
+from imagemarket.identity.events import AccountMailRequested
+from imagemarket.notifications.events import NotificationAdded
 from imagemarket.platform import events
 from imagemarket.platform.database import Row
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+LISTENS_TO = (ImageStatusChanged, NotificationAdded, AccountMailRequested)
 
 _NEWS = {
     ImageStatus.APPROVED,

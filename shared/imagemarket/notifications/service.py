@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from imagemarket.catalog.events import ImageStatusChanged
 from imagemarket.notifications.delivery import Deliveries
+from imagemarket.notifications.events import NotificationAdded
 from imagemarket.notifications.listener import note
 from imagemarket.notifications.mailing import sent_or_written_off
 from imagemarket.notifications.messages import digest_of, mail_of
@@ -57,7 +57,7 @@ class Inbox:
 
 
 class Teller:
-    """Takes the outbox's messages and passes each notification on, once and in order per image."""
+    """Takes events and passes each notification on, once and in order per image."""
 
     def __init__(
         self, *, database: Database, deliveries: Deliveries, mailer: Mailer, clock: Clock, public_base_url: str
@@ -68,18 +68,18 @@ class Teller:
         self._clock = clock
         self._base_url = public_base_url
 
-    def tell(self, message: dict[str, Any]) -> None:
-        """Handles one message of `ImageStatusChanged` or `NotificationAdded`; safe to repeat, in any order.
+    def tell(self, event_id: UUID, event: ImageStatusChanged | NotificationAdded) -> None:
+        """Handles one event; safe to repeat, in any order.
 
-        A message is only the occasion: everything of its image that was not passed on yet is, oldest first, so
-        that a message which overtakes an earlier one takes its notification along. Raises
+        An event is only the occasion: everything of its image that was not passed on yet is, oldest first, so
+        that an event which overtakes an earlier one takes its notification along. Raises
         `DependencyUnavailable`.
         """
-        image_id = UUID(message["image_id"])
-        notification_id = UUID(message["notification_id"]) if "notification_id" in message else None
+        image_id = event.image_id
+        notification_id = event.notification_id if isinstance(event, NotificationAdded) else None
         with self._database.transaction() as connection:
-            if notification_id is None:
-                note(connection, UUID(message["event_id"]), ImageStatusChanged.model_validate(message))
+            if isinstance(event, ImageStatusChanged):
+                note(connection, event_id, event)
             rows = repository.lock_untold(connection, image_id, notification_id)
             for row in rows:
                 deliveries.add_for(connection, row)

@@ -8,6 +8,8 @@ from imagemarket.platform.settings import UNSET, RoomSettings
 class NotificationsSettings(RoomSettings):
     """How contributors are told."""
 
+    notifications_queue_url: str = UNSET
+    """SQS queue that `tell_contributors` drains: events that are listened to, and digests that are due."""
     webhooks_queue_url: str = UNSET
     """SQS queue that wakes `call_webhooks` for a delivery."""
     webhook_loopback: bool = False

@@ -112,7 +112,7 @@ class NotificationsRoom:
 
         return Digests(
             database=self._resources.database,
-            queue=self._resources.queue(self._resources.settings.notifications_queue_url),
+            queue=self._resources.queue(self.settings.notifications_queue_url),
             clock=self._resources.clock,
         )
 

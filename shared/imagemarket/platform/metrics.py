@@ -46,6 +46,7 @@ PANELS = (
             Series("StepFailed.*", "step: {}"),
             Series("MessagesFailed.*", "message: {}"),
             Series("JobsFailed.*", "job: {}"),
+            Series("EventsRefused", "events that the bus refused"),
             Series("DecodersUnconfined", "decoders that could not be confined"),
         ),
     ),

@@ -1,54 +1,57 @@
-"""The transactional outbox: events are written with what happened, and sent afterwards.
+"""The transactional outbox: events are written with what happened, and put on the bus afterwards.
 
-A row is added in the transaction that changes the truth (`events.publish`); `OutboxRelay.drain` sends what has been
+A row is added in the transaction that changes the truth (`events.publish`); `OutboxRelay.drain` publishes what has been
 committed, oldest first, at least once. The publishing function drains right after its commit and a
 schedule drains what a crash left behind.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from imagemarket.platform.bus import EventBus
 from imagemarket.platform.database import Database, Row
-from imagemarket.platform.queue import Queue
+from imagemarket.platform.events import Envelope
 
 _BATCH = 100
 
 
 class OutboxRelay:
-    """Sends committed events to the queue of whoever listens to their type, each in its trace."""
+    """Puts committed events on the bus, each in its trace; who listens there it does not know."""
 
-    def __init__(self, database: Database, listeners: dict[str, Queue]) -> None:
+    def __init__(self, database: Database, bus: EventBus) -> None:
         self._database = database
-        self._listeners = listeners
+        self._bus = bus
 
     def drain(self) -> int:
-        """Sends everything that waits and tells how many messages that was.
+        """Publishes everything that waits and tells how many events that was. Those that the bus refuses stay, and are
+        published by the next call.
 
-        Rows are locked while they are sent, so two relays never send the same row side by side; a
-        crash after sending and before the commit sends them again.
+        Rows are locked while they are published, so two relays never publish the same row side by side; a
+        crash after publishing and before the commit publishes them again. Raises `DependencyUnavailable`.
         """
-        return sum(self._drain(kind, queue) for kind, queue in self._listeners.items())
-
-    def _drain(self, kind: str, queue: Queue) -> int:
-        total = 0
+        total = last = 0
         while True:
             with self._database.transaction() as connection:
                 rows = connection.execute(
-                    "SELECT id, event_id, payload, request_id, trace_header FROM outbox"
-                    " WHERE dispatched_at IS NULL AND type = %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-                    (kind, _BATCH),
+                    "SELECT id, event_id, type, subject, payload, created_at, request_id, trace_header FROM outbox"
+                    " WHERE dispatched_at IS NULL AND id > %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+                    (last, _BATCH),
                 ).fetchall()
-                queue.send([_message(row) for row in rows], trace_headers=[row["trace_header"] for row in rows])
-                connection.execute(
-                    "UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)",
-                    ([row["id"] for row in rows],),
-                )
-            total += len(rows)
+                refused = self._bus.publish([_envelope(row) for row in rows])
+                published = [row["id"] for row in rows if row["event_id"] not in refused]
+                connection.execute("UPDATE outbox SET dispatched_at = now() WHERE id = ANY(%s)", (published,))
+            total += len(published)
             if len(rows) < _BATCH:
                 return total
+            last = rows[-1]["id"]
 
 
-def _message(row: Row) -> dict[str, Any]:
-    request = {} if row["request_id"] is None else {"request_id": row["request_id"]}
-    return {"event_id": str(row["event_id"]), **row["payload"], **request}
+def _envelope(row: Row) -> Envelope:
+    return Envelope(
+        id=row["event_id"],
+        type=row["type"],
+        subject=row["subject"],
+        payload=row["payload"],
+        occurred_at=row["created_at"],
+        request_id=row["request_id"],
+        trace_header=row["trace_header"],
+    )

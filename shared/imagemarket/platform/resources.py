@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3 import S3Client
 
+    from imagemarket.platform.bus import EventBus
     from imagemarket.platform.cache import Cache
     from imagemarket.platform.clock import Clock
     from imagemarket.platform.database import Database
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
     from imagemarket.platform.outbox import OutboxRelay
     from imagemarket.platform.queue import Queue
     from imagemarket.platform.ratelimits import RateLimiter
-
-LISTENERS = {
-    "ImageListingChanged": "index_queue_url",
-    "ImageStatusChanged": "notifications_queue_url",
-    "NotificationAdded": "notifications_queue_url",
-}
-"""By type of event: the setting with the queue of whoever hears of it."""
 
 
 class Resources:
@@ -129,13 +123,17 @@ class Resources:
         return Queue(self.aws.client("sqs"), url)
 
     @cached_property
+    def event_bus(self) -> EventBus:
+        """Where events are published."""
+        from imagemarket.platform.bus import EventBus
+
+        return EventBus(self.aws.client("events"), self.settings.event_bus)
+
+    @cached_property
     def outbox_relay(self) -> OutboxRelay:
         from imagemarket.platform.outbox import OutboxRelay
 
-        return OutboxRelay(
-            self.database,
-            {kind: self.queue(getattr(self.settings, setting)) for kind, setting in LISTENERS.items()},
-        )
+        return OutboxRelay(self.database, self.event_bus)
 
     @cached_property
     def failure_log(self) -> FailureLog:

@@ -58,10 +58,8 @@ class PlatformSettings(RoomSettings):
     counters_url: str = UNSET
     """Valkey with `maxmemory-policy noeviction`, for limits on rates and guessing and for marks of what was taken
     down; none of the cache's."""
-    index_queue_url: str = UNSET
-    """SQS queue that the outbox feeds and `index_images` drains."""
-    notifications_queue_url: str = UNSET
-    """SQS queue that the outbox feeds and `tell_contributors` drains."""
+    event_bus: str = UNSET
+    """EventBridge bus that events are published on."""
 
 
 def settings_classes() -> list[type[RoomSettings]]:

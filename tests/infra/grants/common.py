@@ -27,5 +27,5 @@ COMPENSATING: Grants = {
     "s3:PutObjectTagging": {"Originals/originals"},
     "s3:PutObjectVersionTagging": {"Originals/originals"},
     "s3:ListBucket": {"Renditions", "Originals", "Work"},
-    "sqs:SendMessage": {"Index", "Notifications"},
+    "events:PutEvents": {"Bus"},
 }

@@ -16,6 +16,6 @@ EXPECTED: dict[str, Grants] = {
     "auth_api": {
         **connecting(DatabaseRole.IDENTITY, "SigningKey"),
         "ssm:GetParameter": {"jwks"},
-        "sqs:SendMessage": {"Notifications"},
+        "events:PutEvents": {"Bus"},
     },
 }

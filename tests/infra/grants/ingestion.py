@@ -41,7 +41,7 @@ EXPECTED: dict[str, Grants] = {
     | {
         "s3:GetObject": {"Work/work", "Renditions/thumbnails"},
         "s3:ListBucket": {"Renditions"},
-        "sqs:SendMessage": {"Index", "Notifications"},
+        "events:PutEvents": {"Bus"},
     },
     "compensate_image": connecting(DatabaseRole.INGESTION) | COMPENSATING,
 }

@@ -7,7 +7,7 @@ from tests.infra.grants.common import EVERY_DEAD_LETTER_QUEUE, EVERY_QUEUE, Gran
 
 EXPECTED: dict[str, Grants] = {
     "relay_outbox": connecting(DatabaseRole.UPKEEP)
-    | {"sqs:SendMessage": {"Index", "Notifications", "Webhooks", "DeadRuns"}},
+    | {"events:PutEvents": {"Bus"}, "sqs:SendMessage": {"Notifications", "Webhooks", "DeadRuns"}},
     "run_maintenance": connecting(DatabaseRole.UPKEEP) | {"sqs:SendMessage": {"DeadRuns"}},
     "remediate_dead_letters": connecting(DatabaseRole.UPKEEP)
     | {

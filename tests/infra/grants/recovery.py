@@ -17,6 +17,6 @@ EXPECTED: dict[str, Grants] = {
         "states:DescribeExecution": {"executions"},
         "states:GetExecutionHistory": {"executions"},
         "states:StopExecution": {"executions"},
-        "sqs:SendMessage": {"Index", "Notifications", "DeadRuns"},
+        "sqs:SendMessage": {"DeadRuns"},
     },
 }

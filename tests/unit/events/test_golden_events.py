@@ -164,43 +164,46 @@ def test_the_schedule_remedies_dead_letters() -> None:
     assert remediate_dead_letters(golden("scheduler/every_minute.json"), CONTEXT) == {"replayed": 1}
 
 
-def test_queues_wake_those_who_tell_contributors() -> None:
-    handled: list[dict[str, Any]] = []
+@pytest.mark.parametrize("name", ["sqs/notifications.json", "sqs/notifications_before_the_bus.json"])
+def test_queues_wake_those_who_tell_contributors(name: str) -> None:
+    """Also by messages that waited in the queue while the bus was deployed."""
+    handled: list[Any] = []
 
     class Worker:
-        def tell(self, message: dict[str, Any]) -> None:
+        def tell(self, event_id: UUID, event: ImageStatusChanged | NotificationAdded) -> None:
+            handled.append((event_id, event))
+
+        def send(self, request: UUID) -> None:
+            handled.append(request)
+
+        def handle(self, message: dict[str, Any]) -> None:
             handled.append(message)
 
-        handle = tell
-
-    provide("notifications.teller", Worker())
-    provide("notifications.webhook_worker", Worker())
-    assert tell_contributors(golden("sqs/notifications.json"), CONTEXT) == {"batchItemFailures": []}
+    for service in ("teller", "account_mails", "webhook_worker"):
+        provide(f"notifications.{service}", Worker())
+    assert tell_contributors(golden(name), CONTEXT) == {"batchItemFailures": []}
     assert call_webhooks(golden("sqs/webhooks.json"), CONTEXT) == {"batchItemFailures": []}
-    changed, added, due = handled
-    assert ImageStatusChanged.model_validate(changed).after is ImageStatus.APPROVED
-    assert NotificationAdded.model_validate(added).subject == IMAGE
+    (changed_id, changed), (_, added), mail, due = handled
+    assert str(changed_id).startswith("019af9c5-2b")
+    assert isinstance(changed, ImageStatusChanged)
+    assert changed.after is ImageStatus.APPROVED
+    assert isinstance(added, NotificationAdded)
+    assert added.subject == IMAGE
+    assert mail == UUID("019af9c5-4d32-7e33-9f24-8c3b2d5e7f90")
     assert due == {"delivery_id": "7e1f0a9b-8c6d-4e5f-b3a2-90817263544f"}
 
 
-def test_the_same_queue_brings_mails_and_digests_that_are_due() -> None:
-    done: list[tuple[str, UUID]] = []
-
-    class Mails:
-        def send(self, request: UUID) -> None:
-            done.append(("mail", request))
+def test_the_same_queue_brings_digests_that_are_due() -> None:
+    due: list[UUID] = []
 
     class Teller:
         def digest(self, account: UUID) -> None:
-            done.append(("digest", account))
+            due.append(account)
 
-    provide("notifications.account_mails", Mails())
     provide("notifications.teller", Teller())
-    event = golden("sqs/notifications.json")
-    for body in ({"account_mail_id": str(IMAGE)}, {"digest_of": str(IMAGE)}):
-        record = event["Records"][0] | {"body": json.dumps(body)}
-        assert tell_contributors({"Records": [record]}, CONTEXT) == {"batchItemFailures": []}
-    assert done == [("mail", IMAGE), ("digest", IMAGE)]
+    record = golden("sqs/notifications.json")["Records"][0] | {"body": json.dumps({"digest_of": str(IMAGE)})}
+    assert tell_contributors({"Records": [record]}, CONTEXT) == {"batchItemFailures": []}
+    assert due == [IMAGE]
 
 
 @pytest.mark.parametrize("fails", [False, True])
