@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from imagemarket.catalog.models import ImageType, LicenseType
-from imagemarket.platform.database import Connection, half_vector
+from imagemarket.platform.database import Connection, Database, half_vector
 
 
 @dataclass(frozen=True)
@@ -145,3 +145,14 @@ def forget_shown(connection: Connection, image_id: UUID) -> None:
     connection.execute("DELETE FROM image_embeddings WHERE image_id = %s", (image_id,))
     connection.execute("DELETE FROM image_renditions WHERE image_id = %s AND kind <> 'clean'", (image_id,))
     connection.execute("DELETE FROM image_tags WHERE image_id = %s AND source = 'ai'", (image_id,))
+
+
+def contributors(database: Database, image_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Whose images these are, by the image's id."""
+    rows = database.fetch_all("SELECT id, contributor_id FROM images WHERE id = ANY(%s)", (list(image_ids),))
+    return {row["id"]: row["contributor_id"] for row in rows}
+
+
+def open_partitions(connection: Connection, *, months_ahead: int) -> None:
+    """Makes the tables that images of this month and of those ahead go into, where they are missing."""
+    connection.execute("SELECT ensure_image_partitions((now() AT TIME ZONE 'UTC')::date, %s)", (months_ahead,))

@@ -5,7 +5,7 @@ Whoever changes an upload holds the lock of its image: see `lock`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -190,14 +190,42 @@ def progress(database: Database, image_id: UUID, *, contributor_id: UUID | None)
     """How an image fares, with the records of its steps as JSON; of any contributor where None is given."""
     return database.fetch_one(
         """
-        SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, u.suggestions, i.object_version,
-               i.created_at, i.updated_at, earlier.contributor_id AS earlier_contributor_id,
+        SELECT i.id, i.contributor_id, i.status, i.title, i.rejection, i.version, u.suggestions, i.object_version,
+               u.run, i.created_at, i.updated_at, earlier.contributor_id AS earlier_contributor_id,
                (SELECT json_agg(s) FROM processing_steps s WHERE s.image_id = i.id) AS steps
           FROM images i JOIN uploads u ON u.image_id = i.id
           LEFT JOIN images earlier ON earlier.id = (i.rejection ->> 'duplicate_of')::uuid
          WHERE i.id = %s AND (%s::uuid IS NULL OR i.contributor_id = %s)
         """,
         (image_id, contributor_id, contributor_id),
+    )
+
+
+def processed(database: Database, *, after: UUID, limit: int) -> list[Row]:
+    """What is kept of images that are not in processing, in the order of their ids behind `after`: the columns of an
+    `IngestionJob`, the hashes, whether there is a fingerprint, the length of the vector, and the rows of renditions."""
+    return database.fetch_all(
+        """
+        SELECT i.id, i.contributor_id, i.status, i.s3_original_key, u.run, u.request_id, u.trace_header,
+               i.sha256, i.phash, coalesce(i.object_version, 'null') AS object_version, i.model_version,
+               f.image_id IS NOT NULL AS has_fingerprint,
+               (SELECT l2_norm(e.embedding) FROM image_embeddings e
+                 WHERE e.image_id = i.id AND e.model_version = i.model_version) AS vector_length,
+               (SELECT json_agg(r) FROM image_renditions r WHERE r.image_id = i.id) AS renditions
+          FROM images i JOIN uploads u ON u.image_id = i.id LEFT JOIN image_fingerprints f ON f.image_id = i.id
+         WHERE i.id > %s AND i.status <> 'processing' ORDER BY i.id LIMIT %s
+        """,
+        (after, limit),
+    )
+
+
+def objects(database: Database, image_ids: Iterable[UUID]) -> list[Row]:
+    """Which objects belong to images, by their status: the keys of originals and renditions, and versions."""
+    return database.fetch_all(
+        "SELECT i.id, i.status, i.s3_original_key, i.object_version, u.refused_version,"
+        " array(SELECT key FROM image_renditions r WHERE r.image_id = i.id) AS keys"
+        " FROM images i JOIN uploads u ON u.image_id = i.id WHERE i.id = ANY(%s)",
+        (list(image_ids),),
     )
 
 

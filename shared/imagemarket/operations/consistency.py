@@ -108,19 +108,7 @@ class ConsistencyCheck:
     def _images(self) -> Iterator[list[Row]]:
         after = UUID(int=0)
         while True:
-            rows = self._database.fetch_all(
-                "SELECT i.id, i.contributor_id, i.status, i.s3_original_key, u.run, u.request_id, u.trace_header,"
-                " i.sha256, i.phash,"
-                " coalesce(i.object_version, 'null') AS object_version, i.model_version,"
-                " f.image_id IS NOT NULL AS has_fingerprint,"
-                " (SELECT l2_norm(e.embedding) FROM image_embeddings e"
-                "   WHERE e.image_id = i.id AND e.model_version = i.model_version) AS vector_length,"
-                " (SELECT json_agg(r) FROM image_renditions r WHERE r.image_id = i.id) AS renditions"
-                " FROM images i JOIN image_uploads u ON u.image_id = i.id"
-                " LEFT JOIN image_fingerprints f ON f.image_id = i.id"
-                " WHERE i.id > %s AND i.status <> 'processing' ORDER BY i.id LIMIT %s",
-                (after, _AT_ONCE),
-            )
+            rows = repository.processed(self._database, after=after, limit=_AT_ONCE)
             if not rows:
                 return
             after = rows[-1]["id"]
@@ -246,13 +234,7 @@ class ConsistencyCheck:
                 yield Difference(owner, *found, repair or None)
 
     def _known(self, ids: set[UUID]) -> dict[UUID, Row]:
-        rows = self._database.fetch_all(
-            "SELECT i.id, i.status, i.s3_original_key, i.object_version, u.refused_version,"
-            " array(SELECT key FROM image_renditions r WHERE r.image_id = i.id) AS keys"
-            " FROM images i JOIN image_uploads u ON u.image_id = i.id WHERE i.id = ANY(%s)",
-            (list(ids),),
-        )
-        return {row["id"]: row for row in rows}
+        return {row["id"]: row for row in repository.objects(self._database, ids)}
 
     @staticmethod
     def _belongs(folder: Folder, key: str, image: Row | None) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import LiteralString
 
-from imagemarket.platform.database import Database
+from imagemarket.catalog.repository import open_partitions
+from imagemarket.platform.database import Database, allow_seconds
 
 _MONTHS_AHEAD = 6
-
-_STATEMENT_TIMEOUT = "20s"
+_SECONDS = 20
 
 
 class Retention:
@@ -25,8 +25,8 @@ class Retention:
         deleted: dict[str, int] = {}
         with self._database.transaction() as connection:
             # No client waits for it, as for other statements: a deployment does, on a machine that may be busy.
-            connection.execute("SELECT set_config('statement_timeout', %s, true)", (_STATEMENT_TIMEOUT,))
-            connection.execute("SELECT ensure_image_partitions((now() AT TIME ZONE 'UTC')::date, %s)", (_MONTHS_AHEAD,))
+            allow_seconds(connection, _SECONDS)
+            open_partitions(connection, months_ahead=_MONTHS_AHEAD)
             for table, statement in self._expired.items():
                 deleted[table] = connection.execute(statement).rowcount
         return deleted

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from imagemarket.catalog.executions import execution_name
+from imagemarket.ingestion.repository import progress
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 
@@ -62,22 +63,24 @@ class ImageInspector:
 
     def image(self, image_id: UUID) -> ImageDetails | None:
         """The image, or None when there is no row of it. Raises `DependencyUnavailable`."""
-        row = self._database.fetch_one(
-            "SELECT i.id AS image_id, i.contributor_id, i.status, i.title, i.rejection, i.version, i.updated_at,"
-            " i.object_version, u.run FROM images i JOIN image_uploads u ON u.image_id = i.id WHERE i.id = %s",
-            (image_id,),
-        )
+        row = progress(self._database, image_id, contributor_id=None)
         if row is None:
             return None
-        steps = self._database.fetch_all(
-            "SELECT step, status, attempts, error FROM processing_steps WHERE image_id = %s ORDER BY started_at",
-            (image_id,),
+        steps = sorted(row["steps"] or [], key=lambda step: step["started_at"])
+        version = row["object_version"]
+        details = ImageDetails(
+            image_id=image_id,
+            contributor_id=row["contributor_id"],
+            status=row["status"],
+            title=row["title"],
+            rejection=row["rejection"],
+            version=row["version"],
+            updated_at=row["updated_at"],
+            steps=[StepState.model_validate(step) for step in steps],
         )
-        version, run = row.pop("object_version"), row.pop("run")
-        details = ImageDetails(**row, steps=[StepState.model_validate(step) for step in steps])
         if version is None:
             return details
-        name = execution_name(image_id, version, run)
+        name = execution_name(image_id, version, row["run"])
         return details.model_copy(update={"execution": name, **self._execution(name)})
 
     def _execution(self, name: str) -> dict[str, Any]:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
+from imagemarket.catalog.repository import contributors
+from imagemarket.operations import repository
 from imagemarket.operations.dead_letters.models import Cause, DeadMessage, image_of
+from imagemarket.operations.repository import Claim
 from imagemarket.platform.database import Database
-from imagemarket.platform.ids import new_id
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A message's entry in the journal."""
-
-    token: UUID
-    sent_as: str | None
-    """The id it was sent under; None when it was not sent, or nobody lived to write that it was."""
 
 
 class Replays:
@@ -31,28 +22,15 @@ class Replays:
     def describe(self, messages: Sequence[DeadMessage]) -> list[DeadMessage]:
         """The messages with their causes, images, contributors and earlier replays; one round trip for each."""
         images = {message.id: image_of(message.body) for message in messages}
-        owners = {
-            row["id"]: row["contributor_id"]
-            for row in self._database.fetch_all(
-                "SELECT id, contributor_id FROM images WHERE id = ANY(%s)",
-                ([image for image in images.values() if image],),
-            )
-        }
+        owners = contributors(self._database, [image for image in images.values() if image])
         ids = [name for message in messages for name in {message.id, message.known_as}]
-        causes = {
-            row.pop("message_id"): Cause.model_validate(row)
-            for row in self._database.fetch_all(
-                "SELECT message_id, function, error, detail, receives, request_id, last_at FROM message_failures"
-                " WHERE message_id = ANY(%s)",
-                (ids,),
-            )
-        }
+        causes = {row.pop("message_id"): Cause.model_validate(row) for row in repository.failures(self._database, ids)}
         replays = self._replays(messages)
         return [
             message.model_copy(
                 update={
-                    "image_id": images[message.id],
-                    "contributor_id": owners.get(images[message.id]),
+                    "image_id": (image_id := images[message.id]),
+                    "contributor_id": owners.get(image_id) if image_id else None,
                     "cause": causes.get(message.id) or causes.get(message.known_as) or _carried(message),
                     **replays[message.id],
                 }
@@ -65,11 +43,7 @@ class Replays:
         a replay under way."""
         found: dict[str, dict[str, Any]] = {message.id: {"replays": 0, "replayed_by": None} for message in messages}
         origins = {message.id: message.text(ORIGINAL_MESSAGE_ID) or message.id for message in messages}
-        rows = self._database.fetch_all(
-            "SELECT message_id, origin_id, replayed_by FROM message_replays WHERE origin_id = ANY(%s)"
-            " ORDER BY claimed_at",
-            (list(origins.values()),),
-        )
+        rows = repository.replays(self._database, list(origins.values()))
         for message_id, origin in origins.items():
             for row in rows:
                 if row["origin_id"] == origin and row["message_id"] != message_id:
@@ -80,31 +54,17 @@ class Replays:
 
     def claim(self, message: DeadMessage, *, replayed_by: str) -> Claim:
         """Claims a message before it is sent; the same claim as before when there is one."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO message_replays (message_id, queue, token, origin_id, replayed_by)"
-                " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (message_id) DO NOTHING",
-                (
-                    message.id,
-                    message.queue,
-                    new_id(),
-                    message.text(ORIGINAL_MESSAGE_ID) or message.id,
-                    replayed_by,
-                ),
-            )
-            row = connection.execute(
-                "SELECT token, sent_message_id FROM message_replays WHERE message_id = %s", (message.id,)
-            ).fetchone()
-        assert row is not None
-        return Claim(row["token"], row["sent_message_id"])
+        return repository.claim(
+            self._database,
+            message.id,
+            queue=message.queue,
+            origin_id=message.text(ORIGINAL_MESSAGE_ID) or message.id,
+            replayed_by=replayed_by,
+        )
 
     def sent(self, message_id: str, *, sent_as: str) -> None:
         """Writes down that a claimed message was sent."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE message_replays SET sent_at = clock_timestamp(), sent_message_id = %s WHERE message_id = %s",
-                (sent_as, message_id),
-            )
+        repository.mark_sent(self._database, message_id, sent_as=sent_as)
 
 
 def _carried(message: DeadMessage) -> Cause:
