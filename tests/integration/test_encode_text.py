@@ -19,11 +19,11 @@ from imagemarket.search.encoding import (
     EncodedText,
     EncodeRequest,
     FunctionEncoder,
-    ModelInUse,
     QueryEncoders,
     TextTowers,
     fetch_text_tower,
 )
+from imagemarket.search.repository import models
 from imagemarket.vision.bundle import NotABundle
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.text import TextEncoder
@@ -132,7 +132,7 @@ def test_a_version_that_is_not_here_is_refused(towers: TextTowers) -> None:
 
 def test_an_encoder_stays_with_the_model_that_was_in_use_when_it_was_given(database: Database, valkey_url: str) -> None:
     encoders = QueryEncoders(
-        model=ModelInUse(database),
+        model=lambda: models.in_use(database),
         functions=Functions(),  # pyright: ignore[reportArgumentType]
         function_name="encode-text",
         cache=Cache(valkey_url),

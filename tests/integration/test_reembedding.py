@@ -14,11 +14,11 @@ from PIL import Image
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, NotFound
 from imagemarket.search.document import Removal
-from imagemarket.search.encoding import ModelInUse
 from imagemarket.search.engines.postgres import PostgresSearch
 from imagemarket.search.errors import PicturesMissing
 from imagemarket.search.indexing.documents import DocumentBuilder, Indexer
 from imagemarket.search.indexing.reembedding import BATCH, Reembedding
+from imagemarket.search.repository import models
 from imagemarket.search.request import Filters
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis, Refusal
@@ -106,7 +106,7 @@ def test_all_pictures_go_over_at_once(database: Database) -> None:
     endpoint = Endpoint()
     assert _reembedding(database, endpoint).run("two") == len(images)
     assert endpoint.asked == [BATCH, 3]
-    assert ModelInUse(database).version() == "two"
+    assert models.in_use(database) == "two"
     assert (_found(database, "one"), _found(database, "two")) == (0, len(images))
     told = database.fetch_one("SELECT count(DISTINCT subject) AS n FROM outbox WHERE type = 'ImageListingChanged'")
     assert told is not None
@@ -126,7 +126,7 @@ def test_a_run_that_broke_off_goes_on_and_searches_stayed_with_the_old_model(dat
 
     with pytest.raises(KeyboardInterrupt):
         _reembedding(database, Endpoint(before=breaks)).run("two")
-    assert ModelInUse(database).version() == "one"
+    assert models.in_use(database) == "one"
     assert (_found(database, "one"), _found(database, "two")) == (len(images), 0)
     again = Endpoint()
     assert _reembedding(database, again).run("two") == BATCH
@@ -148,7 +148,7 @@ def test_a_rendition_that_is_lost_or_broken_holds_up_no_other(database: Database
     with pytest.raises(PicturesMissing, match=f"{number} approved pictures have no vector of two"):
         _reembedding(database, Endpoint(), read).run("two", lambda made, refused: heard.append((made, refused)))
     assert heard[-1] == (len(images) - number, number)
-    assert ModelInUse(database).version() == "one"
+    assert models.in_use(database) == "one"
     assert _reembedding(database, Endpoint()).run("two") == number, "once the renditions are there again"
 
 
@@ -168,7 +168,7 @@ def test_a_picture_that_cannot_be_looked_at_keeps_the_old_model_in_use(database:
     endpoint.refuses = {1}
     with pytest.raises(PicturesMissing, match="1 approved pictures have no vector of two"):
         _reembedding(database, endpoint).run("two")
-    assert ModelInUse(database).version() == "one"
+    assert models.in_use(database) == "one"
     assert _found(database, "one") == len(images)
 
 
@@ -214,16 +214,16 @@ def test_a_document_made_before_the_switch_and_written_after_it_changes_nothing(
 
 def test_no_search_beside_it_compares_across_models_or_misses_pictures(database: Database) -> None:
     images = _published(database, 40)
-    engine, model = PostgresSearch(database), ModelInUse(database)
+    engine = PostgresSearch(database)
     seen: list[tuple[str, int, float]] = []
     ended = threading.Event()
 
     def search() -> None:
         while not ended.is_set():
-            version = model.version()
+            version = models.in_use(database)
             assert version is not None
             hits = engine.nearest(pointing(_ANGLES[version]), version, Filters(), limit=100)
-            if model.version() == version:  # else the switch came between the two
+            if models.in_use(database) == version:  # else the switch came between the two
                 seen.append((version, len(hits), min((hit.score for hit in hits), default=1.0)))
 
     searchers = [threading.Thread(target=search) for _ in range(2)]

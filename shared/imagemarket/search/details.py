@@ -14,6 +14,7 @@ from imagemarket.imaging.hashes import colour_names
 from imagemarket.imaging.models import PaletteColour
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import NotFound
+from imagemarket.search.repository import images as repository
 from imagemarket.search.result import ContributorView, RenditionView
 
 
@@ -77,26 +78,6 @@ class ImageDetail(BaseModel):
     published_at: datetime
 
 
-# Columns are named one by one: what is not listed here does not get out.
-_DETAIL = """
-    SELECT i.id, i.title, coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
-           i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
-           i.orientation, i.width, i.height, i.format, i.file_size_bytes, i.people,
-           coalesce(i.color_palette, '[]') AS palette,
-           coalesce(i.technical_meta, '{}') AS technical, i.thumbhash, i.published_at,
-           coalesce((SELECT jsonb_agg(jsonb_build_object('tag', tag, 'confidence', confidence, 'source', source)
-                                      ORDER BY (source = 'ai'), confidence DESC, tag)
-                       FROM image_tags WHERE image_id = i.id), '[]') AS tags,
-           coalesce((SELECT jsonb_agg(category ORDER BY (source = 'ai'), category)
-                       FROM image_categories WHERE image_id = i.id), '[]') AS categories,
-           coalesce((SELECT jsonb_agg(jsonb_build_object('width', width, 'height', height, 'format', format,
-                                                         'key', key) ORDER BY long_edge, format)
-                       FROM image_renditions WHERE image_id = i.id AND kind = 'thumbnail'), '[]') AS renditions
-      FROM images i JOIN users u ON u.id = i.contributor_id
-     WHERE i.id = %s AND i.status = 'approved'
-"""
-
-
 class ImageDetails:
     """Reads the public face of an image from the truth."""
 
@@ -107,7 +88,7 @@ class ImageDetails:
 
     def detail(self, image_id: UUID) -> ImageDetail:
         """Raises `ImageNotFound` unless the image is approved, `ImageGone` when it was taken down or deleted."""
-        row = self._database.fetch_one(_DETAIL, (image_id,))
+        row = repository.public_face(self._database, image_id)
         if row is None:
             raise absence(self._database, image_id)
         contributor = ContributorView(id=row.pop("contributor_id"), name=row.pop("contributor_name"))

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from imagemarket.platform.cache import Cache
-from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.engines.ports import EncodedQuery
@@ -170,22 +169,12 @@ class Functions(Protocol):
     def invoke(self, *, FunctionName: str, Payload: bytes) -> Any: ...  # noqa: N803
 
 
-class ModelInUse:
-    """Which model's vectors searches compare."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def version(self) -> str | None:
-        """Its version; None while there is no picture yet."""
-        row = self._database.fetch_one("SELECT version FROM model_in_use")
-        return None if row is None else row["version"]
-
-
 class QueryEncoders:
     """Gives encoders for the model in use."""
 
-    def __init__(self, *, model: ModelInUse, functions: Functions, function_name: str, cache: Cache) -> None:
+    def __init__(
+        self, *, model: Callable[[], str | None], functions: Functions, function_name: str, cache: Cache
+    ) -> None:
         self._model = model
         self._functions = functions
         self._function_name = function_name
@@ -194,7 +183,7 @@ class QueryEncoders:
     def current(self) -> FunctionEncoder:
         """An encoder that stays with the model that is in use now, so that a vector is never compared with
         another model's, whatever is switched meanwhile."""
-        version = self._model.version()
+        version = self._model()
         if version is None:
             raise ModelNotReady("There is no picture yet whose vector a text's could be compared with.")
         return FunctionEncoder(version, self._functions, self._function_name, self._cache)

@@ -23,6 +23,7 @@ from imagemarket.platform.ratelimits import network_of
 from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.popularity import EPOCH, count_looks
 from imagemarket.search.query.confidential import confidential
+from imagemarket.search.repository import events as repository
 from imagemarket.search.request import Paging
 from imagemarket.search.result import SearchPage
 from imagemarket.search.suggestions import SuggestionTable, phrase_of
@@ -193,8 +194,6 @@ class SearchEventCollector:
                 return total  # they come again, and are known
 
     def _insert(self, events: Sequence[tuple[str, SearchEvent]]) -> set[str]:
-        from psycopg.types.json import Jsonb
-
         with self._database.transaction() as connection:
             looked = [event for _, event in events if event.kind == "viewed" and event.visitor]
             count_looks(
@@ -202,16 +201,16 @@ class SearchEventCollector:
                 [(image_id, event.at.date(), event.visitor) for event in looked for image_id in event.images],
                 max((event.at for event in looked), default=EPOCH),
             )
-            rows = connection.execute(
-                "INSERT INTO search_events (place, kind, search_id, at, event)"
-                " SELECT * FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::timestamptz[], %s::jsonb[])"
-                " ON CONFLICT DO NOTHING RETURNING place",
-                (
-                    [place for place, _ in events],
-                    [event.kind for _, event in events],
-                    [event.search_id for _, event in events],
-                    [event.at for _, event in events],
-                    [Jsonb(event.model_dump(mode="json", exclude=_NOT_KEPT)) for _, event in events],
-                ),
-            ).fetchall()
-        return {row["place"] for row in rows}
+            return repository.add(
+                connection,
+                [
+                    (
+                        place,
+                        event.kind,
+                        event.search_id,
+                        event.at,
+                        event.model_dump(mode="json", exclude=_NOT_KEPT),
+                    )
+                    for place, event in events
+                ],
+            )

@@ -8,12 +8,14 @@ while neither is looked at, and nothing has to be indexed again for looks to fad
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from uuid import UUID
 
 from imagemarket.catalog.images import publish_listing
 from imagemarket.platform.database import Connection
+from imagemarket.search.repository import events as repository
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HALF_LIFE_DAYS = 14
@@ -44,33 +46,15 @@ def with_looks(popularity: float, number: int, at: datetime) -> float:
 def count_looks(connection: Connection, seen: Iterable[tuple[UUID, date, str]], now: datetime) -> int:
     """Counts looks at pictures, each by whom (`Visitors`) and on which day; returns how many were new. What is told
     again counts once, and a picture that is not approved does not count."""
-    distinct = sorted(set(seen))
-    rows = connection.execute(
-        """
-        INSERT INTO image_looks (image_id, day, visitor)
-        SELECT n.* FROM unnest(%s::uuid[], %s::date[], %s::text[]) AS n (image_id, day, visitor)
-          JOIN images i ON i.id = n.image_id AND i.status = 'approved'
-         ORDER BY 1, 2, 3
-            ON CONFLICT DO NOTHING RETURNING image_id
-        """,
-        ([each[0] for each in distinct], [each[1] for each in distinct], [each[2] for each in distinct]),
-    ).fetchall()
-    new: dict[UUID, int] = {}
-    for row in rows:
-        new[row["image_id"]] = new.get(row["image_id"], 0) + 1
+    new = Counter(repository.add_looks(connection, sorted(set(seen))))
     for image_id, number in sorted(new.items()):
         _add(connection, image_id, number, now)
-    connection.execute("DELETE FROM image_looks WHERE day < %s::date - 2", (now,))
-    return len(rows)
+    repository.delete_looks(connection, now)
+    return new.total()
 
 
 def _add(connection: Connection, image_id: UUID, number: int, now: datetime) -> None:
-    connection.execute("INSERT INTO image_popularity (image_id) VALUES (%s) ON CONFLICT DO NOTHING", (image_id,))
-    row = connection.execute(
-        "SELECT p.popularity, p.indexed, i.version FROM image_popularity p JOIN images i ON i.id = p.image_id"
-        " WHERE p.image_id = %s FOR UPDATE OF p",
-        (image_id,),
-    ).fetchone()
+    row = repository.lock_popularity(connection, image_id)
     if row is None:
         return
     popularity = with_looks(row["popularity"], number, now)
@@ -78,6 +62,4 @@ def _add(connection: Connection, image_id: UUID, number: int, now: datetime) -> 
     if popularity - indexed >= REINDEXED_AFTER:
         indexed = popularity
         publish_listing(connection, image_id, row["version"])
-    connection.execute(
-        "UPDATE image_popularity SET popularity = %s, indexed = %s WHERE image_id = %s", (popularity, indexed, image_id)
-    )
+    repository.write_popularity(connection, image_id, popularity=popularity, indexed=indexed)

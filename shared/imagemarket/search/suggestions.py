@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from imagemarket.platform.database import Connection, Database
+from imagemarket.platform.database import Database
 from imagemarket.platform.resilience import Dependency, DependencyError
 from imagemarket.platform.text import without_invisible
 from imagemarket.search.document import Removal, SearchDocument
@@ -22,6 +21,7 @@ from imagemarket.search.query.confidential import confidential
 from imagemarket.search.query.offence import offends
 from imagemarket.search.query.spelling import Speller, english_words, words_of
 from imagemarket.search.query.words import alike, folded, other_spellings
+from imagemarket.search.repository import suggestions as repository
 
 MOST_SUGGESTIONS = 20
 OFTEN = 5
@@ -44,25 +44,6 @@ _SPARE = 20
 """Phrases that are read beyond what is asked for, since the lists may have grown after some were written."""
 _MOST_HYPHENS = 3
 """Spaces of a beginning that are tried as a hyphen."""
-
-
-_REMEMBER = """
-    UPDATE suggestion_sources s
-       SET version = n.version, phrases = string_to_array(n.phrases, E'\\n'), words = string_to_array(n.words, E'\\n')
-      FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) AS n (image_id, version, phrases, words)
-     WHERE s.image_id = n.image_id
-"""
-_ADD_PHRASES = """
-    INSERT INTO suggestions (phrase, images, shown)
-    SELECT phrase, images, shown FROM unnest(%s::text[], %s::int[], %s::text[]) AS n (phrase, images, shown)
-     ORDER BY phrase
-    ON CONFLICT (phrase) DO UPDATE SET images = suggestions.images + excluded.images
-"""
-_ADD_WORDS = """
-    INSERT INTO catalogue_words (word, images)
-    SELECT word, images FROM unnest(%s::text[], %s::int[]) AS n (word, images) ORDER BY word
-    ON CONFLICT (word) DO UPDATE SET images = catalogue_words.images + excluded.images
-"""
 
 
 class SuggestQuery(BaseModel):
@@ -124,7 +105,7 @@ class SuggestionTable:
         if not incoming:
             return 0
         with self._database.transaction() as connection:
-            known = _lock(connection, sorted(incoming))
+            known = repository.lock_shares(connection, sorted(incoming))
             phrases: Counter[str] = Counter()
             words: Counter[str] = Counter()
             shown: dict[str, str] = {}
@@ -139,16 +120,9 @@ class SuggestionTable:
                 words.update(new_words)
                 words.subtract(old_words)
                 shown |= new_phrases
-            _add(connection, phrases, words, shown)
-            connection.execute(
-                _REMEMBER,
-                (
-                    changed,
-                    [incoming[each][0] for each in changed],
-                    ["\n".join(sorted(incoming[each][1])) for each in changed],
-                    ["\n".join(sorted(incoming[each][2])) for each in changed],
-                ),
-            )
+            repository.add_phrases(connection, {each: change for each, change in phrases.items() if change}, shown)
+            repository.add_words(connection, {each: change for each, change in words.items() if change})
+            repository.write_shares(connection, {each: incoming[each] for each in changed})
         return len(changed)
 
     def searched(self, found: Collection[tuple[str, date, str]]) -> None:
@@ -159,58 +133,25 @@ class SuggestionTable:
             return
         shown = {(begun(phrase), day): phrase for phrase, day, _ in sorted(told)}
         counted = sorted({(begun(phrase), day, visitor) for phrase, day, visitor in told})
-        phrases, days, visitors = zip(*counted, strict=True)
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO phrase_searches (phrase, day, visitor)"
-                " SELECT * FROM unnest(%s::text[], %s::date[], %s::text[]) ON CONFLICT DO NOTHING",
-                (list(phrases), list(days), list(visitors)),
-            )
-            connection.execute(
-                "INSERT INTO suggestions (phrase, shown, searches)"
-                " SELECT phrase, max(shown), max(searches) FROM"
-                "  (SELECT s.phrase, asked.shown, count(*) AS searches FROM phrase_searches s"
-                "     JOIN unnest(%s::text[], %s::date[], %s::text[]) AS asked (phrase, day, shown) USING (phrase, day)"
-                "    GROUP BY s.phrase, s.day, asked.shown HAVING count(*) >= %s) days"
-                "  GROUP BY phrase ORDER BY phrase"
-                " ON CONFLICT (phrase) DO UPDATE SET searches = greatest(suggestions.searches, excluded.searches)",
-                ([phrase for phrase, _ in shown], [day for _, day in shown], list(shown.values()), OFTEN),
-            )
-            connection.execute("DELETE FROM phrase_searches WHERE day < %s::date - 2", (max(days),))
+            repository.count_searches(connection, counted, shown, often=OFTEN)
 
     def _sayable(self, found: Collection[tuple[str, date, str]]) -> set[tuple[str, date, str]]:
         words = {word for phrase, _, _ in found for word in words_of(phrase)}
-        rows = self._database.fetch_all("SELECT word FROM catalogue_words WHERE word = ANY(%s)", (sorted(words),))
-        known = {row["word"] for row in rows} | (words & (english_words().keys() | _SHORT_WORDS))
+        known = repository.known_words(self._database, words) | (words & (english_words().keys() | _SHORT_WORDS))
         return {each for each in found if _is_plain(each[0], known) and not offends(each[0])}
 
     # --- reading ---------------------------------------------------------------------------------
 
     def beginning_with(self, beginnings: Sequence[str], limit: int) -> list[Suggestion]:
         """The best phrases that begin with any of them."""
-        values: dict[str, Any] = {"limit": limit}
-        conditions: list[str] = []
-        for number, beginning in enumerate(beginnings):
-            letters = len(beginning)
-            conditions.append(
-                f"left(phrase, {letters}) = %(b{number})s" if letters <= 3 else f"phrase LIKE %(b{number})s"
-            )
-            pattern = beginning.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            values[f"b{number}"] = beginning if letters <= 3 else pattern
-        rows = self._database.fetch_all(
-            f"SELECT shown AS text, images FROM suggestions WHERE ({' OR '.join(conditions)})"
-            f" AND (images > 0 OR searches >= {OFTEN}) ORDER BY weight DESC, phrase LIMIT %(limit)s + {_SPARE}",
-            values,
-        )
+        rows = repository.beginning_with(self._database, beginnings, often=OFTEN, limit=limit + _SPARE)
         sayable = (row for row in rows if not offends(row["text"]) and not confidential(row["text"]))
         return [Suggestion.model_validate(row) for row in islice(sayable, limit)]
 
     def words(self, most: int) -> dict[str, int]:
         """The catalogue's most frequent words with the number of pictures that have each."""
-        rows = self._database.fetch_all(
-            "SELECT word, images FROM catalogue_words ORDER BY images DESC, word LIMIT %s", (most,)
-        )
-        return {row["word"]: row["images"] for row in rows}
+        return repository.frequent_words(self._database, most)
 
 
 _WORD_OR_NUMBER = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d{1,4}s?")
@@ -238,40 +179,6 @@ def _words(document: SearchDocument) -> set[str]:
     """The words that an image adds to the catalogue's, by which others' slips are corrected."""
     text = " ".join(each for each in (document.title, *document.tags) if not confidential(each))
     return {word for word in words_of(text) if len(word) in _WORD_LETTERS}
-
-
-def _lock(connection: Connection, image_ids: list[UUID]) -> dict[UUID, tuple[int, list[str], list[str]]]:
-    """What the images added so far, each row locked; those never seen get a row."""
-    connection.execute(
-        "INSERT INTO suggestion_sources (image_id, version, phrases, words)"
-        " SELECT image_id, -1, '{}', '{}' FROM unnest(%s::uuid[]) AS n (image_id) ORDER BY image_id"
-        " ON CONFLICT DO NOTHING",
-        (image_ids,),
-    )
-    rows = connection.execute(
-        "SELECT image_id, version, phrases, words FROM suggestion_sources WHERE image_id = ANY(%s)"
-        " ORDER BY image_id FOR UPDATE",
-        (image_ids,),
-    ).fetchall()
-    return {row["image_id"]: (row["version"], row["phrases"], row["words"]) for row in rows}
-
-
-def _add(connection: Connection, phrases: Counter[str], words: Counter[str], shown: Mapping[str, str]) -> None:
-    phrases = Counter({phrase: change for phrase, change in phrases.items() if change})
-    words = Counter({word: change for word, change in words.items() if change})
-    if phrases:
-        written = [shown.get(phrase, phrase) for phrase in phrases]
-        connection.execute(_ADD_PHRASES, (list(phrases), list(phrases.values()), written))
-    if words:
-        connection.execute(_ADD_WORDS, (list(words), list(words.values())))
-    connection.execute(
-        "DELETE FROM suggestions WHERE phrase = ANY(%s) AND images <= 0 AND searches = 0", (_lessened(phrases),)
-    )
-    connection.execute("DELETE FROM catalogue_words WHERE word = ANY(%s) AND images <= 0", (_lessened(words),))
-
-
-def _lessened(counted: Counter[str]) -> list[str]:
-    return [each for each, change in counted.items() if change < 0]
 
 
 def _written_otherwise(beginning: str) -> list[str]:

@@ -67,7 +67,8 @@ class SearchRoom:
     def query_encoders(self) -> QueryEncoders:
         from botocore.config import Config
 
-        from imagemarket.search.encoding import ModelInUse, QueryEncoders
+        from imagemarket.search.encoding import QueryEncoders
+        from imagemarket.search.repository import models
 
         # A search waits a second and a half for an engine, ten for the first time; trying again is for a busy function.
         client = self._resources.aws.client(
@@ -75,7 +76,7 @@ class SearchRoom:
             config=Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}),
         )
         return QueryEncoders(
-            model=ModelInUse(self._resources.database),
+            model=lambda: models.in_use(self._resources.database),
             functions=client,
             function_name=self.settings.encode_text_function,
             cache=self._resources.cache,

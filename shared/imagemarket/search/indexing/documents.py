@@ -15,37 +15,11 @@ from imagemarket.platform.telemetry import count, logger
 from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.ports import DocumentSink
 from imagemarket.search.errors import IndexingIncomplete
+from imagemarket.search.repository import images as repository
 
 SAFE_BELOW = 0.2
 """NSFW scores from here on are left out of a safe search: below it, say the authors of OpenNSFW, a picture is
 very likely safe. A picture without a score has none to be afraid of: it was not made by the saga."""
-
-# One statement, so that each document shows one moment of the truth. Looks that are not indexed yet are no part of it:
-# a document that was made before them holds all that it should.
-_TRUTH = """
-    SELECT i.id AS image_id, i.version, i.status, i.title,
-           coalesce(nullif(i.description, ''), i.ai_description, '') AS description,
-           i.contributor_id, u.display_name AS contributor_name, i.image_type, i.license_types,
-           i.orientation, coalesce(i.color_palette, '[]') AS palette, i.nsfw_score, i.width, i.height, i.people,
-           i.published_at, i.thumbhash, coalesce(p.indexed, 0) AS popularity,
-           e.model_version, e.embedding::text AS embedding, t.tags, c.categories, r.renditions
-      FROM images i
-      JOIN users u ON u.id = i.contributor_id
-      LEFT JOIN image_popularity p ON p.image_id = i.id
-      LEFT JOIN image_embeddings e ON e.image_id = i.id
-           AND e.model_version = coalesce((SELECT version FROM model_in_use), i.model_version)
-      LEFT JOIN LATERAL (
-           SELECT array_agg(tag ORDER BY (source = 'ai'), confidence DESC, tag) AS tags
-             FROM image_tags WHERE image_id = i.id) t ON true
-      LEFT JOIN LATERAL (
-           SELECT array_agg(category ORDER BY (source = 'ai'), category) AS categories
-             FROM image_categories WHERE image_id = i.id) c ON true
-      LEFT JOIN LATERAL (
-           SELECT jsonb_agg(jsonb_build_object('width', width, 'height', height, 'format', format, 'key', key)
-                            ORDER BY long_edge, format) AS renditions
-             FROM image_renditions WHERE image_id = i.id AND kind = 'thumbnail') r ON true
-     WHERE i.id = ANY(%s)
-"""
 
 
 class DocumentBuilder:
@@ -59,7 +33,7 @@ class DocumentBuilder:
         query. An image without a row is in neither list."""
         documents: list[SearchDocument] = []
         removals: list[Removal] = []
-        for row in self._database.fetch_all(_TRUTH, (list(image_ids),)):
+        for row in repository.truth(self._database, image_ids):
             if row["status"] == "approved":
                 documents.append(_document(row))
             else:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-from imagemarket.catalog import images, repository
-from imagemarket.platform.database import Database
+from imagemarket.catalog import images
+from imagemarket.catalog import repository as catalog
+from imagemarket.platform.database import Database, allow_seconds
 from imagemarket.platform.errors import Conflict, MarketError, NotFound
 from imagemarket.platform.telemetry import logger
 from imagemarket.search.errors import PicturesMissing
+from imagemarket.search.repository import models
+from imagemarket.search.repository.models import Standing
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis
 
@@ -29,34 +31,6 @@ _PATIENCE_SECONDS = 900
 _PAUSE_SECONDS = 5.0
 _SHORT_EDGE, _QUALITY = 300, 90
 """As ingestion hands pictures to the model."""
-
-_MISSING = """
-    SELECT i.id, r.key FROM images i
-      JOIN image_renditions r ON r.image_id = i.id AND r.kind = 'clean' AND r.format = 'jpeg'
-     WHERE i.status IN ('approved', 'pending_review') AND i.id > %(after)s
-       AND NOT EXISTS (SELECT FROM image_embeddings e WHERE e.image_id = i.id AND e.model_version = %(version)s)
-     ORDER BY i.id LIMIT %(limit)s
-"""
-_WITHOUT = """
-    SELECT count(*) AS number FROM images i
-     WHERE i.status = 'approved'
-       AND NOT EXISTS (SELECT FROM image_embeddings e WHERE e.image_id = i.id AND e.model_version = %(version)s)
-"""
-_BRING_OVER = """
-    UPDATE search_documents d
-       SET embedding = e.embedding, model_version = e.model_version, version = i.version, indexed_at = now()
-      FROM images i JOIN image_embeddings e ON e.image_id = i.id AND e.model_version = %(version)s
-     WHERE d.image_id = i.id AND d.listed AND i.status = 'approved'
-"""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a model's vectors reach."""
-
-    model_version: str
-    pictures: int
-    in_use: bool
 
 
 class Reembedding:
@@ -91,7 +65,7 @@ class Reembedding:
         made = refused = 0
         after = UUID(int=0)
         while True:
-            rows = self._database.fetch_all(_MISSING, {"after": after, "version": version, "limit": BATCH})
+            rows = models.pictures_without_vector(self._database, version, after=after, limit=BATCH)
             if not rows:
                 return made
             pictures = {row["id"]: jpeg for row in rows if (jpeg := self._picture(row["id"], row["key"])) is not None}
@@ -114,26 +88,20 @@ class Reembedding:
     def switch(self, version: str) -> None:
         """Searches compare `version`'s vectors from now on. Raises `PicturesMissing`."""
         with self._database.transaction() as connection:
-            connection.execute("SET LOCAL statement_timeout = 0")
-            connection.execute("SELECT FROM model_in_use FOR UPDATE")
-            row = connection.execute(_WITHOUT, {"version": version}).fetchone()
-            assert row is not None
-            if row["number"]:
-                raise PicturesMissing(f"{row['number']} approved pictures have no vector of {version}; run it again.")
-            repository.compare_vectors_of(connection, version)
+            allow_seconds(connection, 0)
+            models.lock_in_use(connection)
+            missing = models.approved_without_vector(connection, version)
+            if missing:
+                raise PicturesMissing(f"{missing} approved pictures have no vector of {version}; run it again.")
+            catalog.compare_vectors_of(connection, version)
             # A document that was made before and is written after carries an older version and changes nothing.
             images.renew_all_approved(connection)
-            brought = connection.execute(_BRING_OVER, {"version": version}).rowcount
+            brought = models.bring_documents_over(connection, version)
         logger.info("another model is in use", model_version=version, documents=brought)
 
     def standings(self) -> list[Standing]:
         """Every model that there are vectors of, the one in use first."""
-        rows = self._database.fetch_all(
-            "SELECT e.model_version, count(*) AS pictures, e.model_version = m.version AS in_use"
-            "  FROM image_embeddings e LEFT JOIN model_in_use m ON true"
-            " GROUP BY e.model_version, m.version ORDER BY in_use DESC NULLS LAST, pictures DESC"
-        )
-        return [Standing(row["model_version"], row["pictures"], bool(row["in_use"])) for row in rows]
+        return models.standings(self._database)
 
     def _picture(self, image_id: UUID, key: str) -> bytes | None:
         """What the model is shown of an image; None where its rendition is lost or broken, for which the others are
@@ -150,9 +118,9 @@ class Reembedding:
 
     def _keep(self, version: str, found: Sequence[tuple[UUID, Sequence[float]]]) -> None:
         with self._database.transaction() as connection:
-            repository.write_embeddings(connection, version, found, replace=False)
+            catalog.write_embeddings(connection, version, found, replace=False)
             # Where the model is in use already, a search is to find the picture by meaning at once.
-            if connection.execute("SELECT FROM model_in_use WHERE version = %s", (version,)).fetchone() is not None:
+            if models.is_in_use(connection, version):
                 for image, _ in found:
                     images.renew(connection, image)
 

@@ -18,12 +18,9 @@ from imagemarket.search.document import Removal, SearchDocument
 from imagemarket.search.engines.ports import SearchIndex
 from imagemarket.search.errors import IndexingIncomplete
 from imagemarket.search.indexing.documents import DocumentBuilder
+from imagemarket.search.repository import images as repository
 
 _BATCH = 500
-
-_APPROVED = "SELECT id, version FROM images WHERE status = 'approved' AND id > %s ORDER BY id LIMIT %s"
-
-# A minute before, for a change that was under way and had its time already.
 
 
 @dataclass
@@ -72,7 +69,7 @@ class IndexMaintenance:
         stage does not use.
         """
         index = self._index(engine)
-        began = self._now()
+        began = repository.now(self._database)
         rebuild = index.rebuild()
         try:
             for batch in self._approved():
@@ -136,8 +133,7 @@ class IndexMaintenance:
         found: set[UUID] = set()
         for index in self._indexes.values():
             for batch in _batches(index.listed()):
-                rows = self._database.fetch_all("SELECT id FROM images WHERE id = ANY(%s)", (batch,))
-                found |= set(batch) - {row["id"] for row in rows}
+                found |= set(batch) - repository.known(self._database, batch)
         return found
 
     def repair(self, image_ids: Sequence[UUID]) -> None:
@@ -158,17 +154,12 @@ class IndexMaintenance:
             raise NotFound(f"engine: {engine!r} is not used here; there is {', '.join(self._indexes)}.")
         return self._indexes[engine]
 
-    def _now(self) -> datetime:
-        row = self._database.fetch_one("SELECT clock_timestamp() AS now")
-        assert row is not None
-        return row["now"]
-
     def _approved(self) -> Iterator[dict[UUID, int]]:
         """The versions of all approved images by id, in batches."""
         after = UUID(int=0)
-        while rows := self._database.fetch_all(_APPROVED, (after, _BATCH)):
-            yield {row["id"]: row["version"] for row in rows}
-            after = rows[-1]["id"]
+        while versions := repository.approved(self._database, after=after, limit=_BATCH):
+            yield versions
+            after = next(reversed(versions))
 
     def _catch_up(self, index: SearchIndex, since: datetime) -> None:
         changed = events.subjects_since(self._database, ImageListingChanged, since)
