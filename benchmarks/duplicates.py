@@ -38,6 +38,7 @@ from imagemarket.imaging.hashes import orientations, perceptual_hash
 from imagemarket.imaging.visible_watermark import draw_visible_watermark
 from imagemarket.ingestion import fingerprints, near_duplicates
 from imagemarket.ingestion.fingerprints import Verdict
+from imagemarket.ingestion.repository.duplicates import lookalikes as find_lookalikes
 from imagemarket.platform.database import Database
 from imagemarket.schema import upgrade
 from imagemarket.vision.analyser import Analyser
@@ -279,7 +280,7 @@ def _look_ups(rows: int) -> Iterator[report.Row]:
             for number, phash in enumerate([*asked[:50].tolist(), *asked.tolist()]):
                 with database.transaction() as connection:
                     began = time.perf_counter()
-                    answer = fingerprints.lookalikes(connection, asker, phash)
+                    answer = find_lookalikes(connection, asker, phash)
                     if number >= 50:
                         taken.append((time.perf_counter() - began) * 1000)
                         found.append(answer)

@@ -23,6 +23,7 @@ from imagemarket.ingestion import fingerprints
 from imagemarket.ingestion import progress as progress_module
 from imagemarket.ingestion import uploads as uploads_module
 from imagemarket.ingestion.progress import WAITS_OF_AN_ACCOUNT, ProgressOfImages
+from imagemarket.ingestion.repository import duplicates
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.clock import SystemClock
@@ -240,7 +241,7 @@ def test_a_contributor_is_told_why_an_image_is_held(call: Call, database: Databa
     other = an_image(database, a_contributor(database))
     found = fingerprints.Evidence(other, fingerprints.FoundBy.EMBEDDING, fingerprints.Verdict.PROBABLE, cosine=0.97)
     with database.transaction() as connection:
-        fingerprints.keep(connection, image, [found])
+        duplicates.keep_evidence(connection, image, [found])
     path = f"/v1/images/{image}/status"
     _, progress = call("GET", path, caller=contributor)
     reason = {"code": "probable-duplicate", "detail": "It may be a copy of an image that is here already."}

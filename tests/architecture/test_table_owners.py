@@ -1,4 +1,4 @@
-"""Which room may write which table. Others read, and have the owner's functions write."""
+"""Which room may write which table, and where its SQL is. Others read, and have the owner's functions write."""
 
 from __future__ import annotations
 
@@ -108,13 +108,39 @@ def test_no_room_writes_anothers_table() -> None:
     assert wrong == set()
 
 
-def test_the_image_is_written_in_two_files() -> None:
-    files = {
+def test_the_status_and_the_version_of_an_image_are_written_through_one_module() -> None:
+    """Its audit and its events cannot be forgotten by anybody else."""
+    callers = {
         path.relative_to(LIBRARY).as_posix()
         for path in _programs()
-        if "images" in written(path.read_text(encoding="utf-8"))
+        if re.search(r"\b(write_status|raise_version|raise_versions_of_approved)\(", path.read_text(encoding="utf-8"))
     }
-    assert files == {"catalog/images.py", "catalog/repository.py"}
+    assert callers == {"catalog/images.py", "catalog/repository.py"}
+
+
+_STATEMENT = re.compile(r"\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|WITH|TRUNCATE|SET LOCAL)\s")
+
+
+def _may_hold_sql(path: Path) -> bool:
+    """Repositories, search's engine in PostgreSQL, what each room lets expire, and the platform's own mechanisms."""
+    parts = path.relative_to(LIBRARY).with_suffix("").parts
+    return (
+        parts[0] == "platform"
+        or "repository" in parts[1:3]
+        or parts[-1] == "retention"
+        or (parts[:2] == ("search", "engines") and parts[2].startswith("postgres"))
+    )
+
+
+def test_the_sql_of_a_room_is_in_its_repository() -> None:
+    elsewhere = {
+        f"{path.relative_to(REPOSITORY)}: {statement.strip()[:60]}"
+        for path in _programs()
+        if (LIBRARY in path.parents and not _may_hold_sql(path)) or REPOSITORY / "functions" in path.parents
+        for statement in _statements(path.read_text(encoding="utf-8"))
+        if _STATEMENT.match(statement)
+    }
+    assert elsewhere == set()
 
 
 def test_every_owner_is_a_room() -> None:

@@ -10,9 +10,11 @@ import pytest
 from imagemarket.catalog.events import ImageStatusChanged
 from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import fingerprints, repository
+from imagemarket.ingestion import fingerprints
 from imagemarket.ingestion.errors import StepInProgress
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step
+from imagemarket.ingestion.repository import duplicates
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
@@ -58,7 +60,7 @@ class Room:
         ):
             store.put(key, b"made", content_type="image/webp")
         with self.database.transaction() as connection:
-            fingerprints.claim(connection, image, fingerprints.Fingerprint(image.bytes * 2, image.int & (2**64 - 1)))
+            duplicates.claim(connection, image, fingerprints.Fingerprint(image.bytes * 2, image.int & (2**64 - 1)))
             for tag, source in (("sea", "contributor"), ("boat", "ai")):
                 connection.execute(
                     "INSERT INTO image_tags (image_id, tag, confidence, source) VALUES (%s, %s, 1, %s)",

@@ -12,6 +12,7 @@ import pytest
 from imagemarket.imaging.hashes import orientations
 from imagemarket.ingestion import fingerprints
 from imagemarket.ingestion.fingerprints import Fingerprint, signed
+from imagemarket.ingestion.repository import duplicates
 from imagemarket.platform.database import Database
 from tests.integration.rows import a_contributor, an_image
 
@@ -30,7 +31,7 @@ def flip(random_: random.Random, phash: int, bits: int) -> int:
 
 def enter(database: Database, image_id: UUID, entered: Fingerprint) -> fingerprints.Claim:
     with database.transaction() as connection:
-        return fingerprints.claim(connection, image_id, entered)
+        return duplicates.claim(connection, image_id, entered)
 
 
 def distance(one: int, other: int) -> int:
@@ -60,7 +61,7 @@ def test_agrees_with_a_brute_force_search(database: Database) -> None:
         near = sorted((distance(phash, asked), image_id) for image_id, phash in live.items())
         expected = [pair for pair in near if pair[0] <= fingerprints.PHASH_MAX_DISTANCE][: fingerprints.MOST_LOOKALIKES]
         with database.transaction() as connection:
-            found = fingerprints.lookalikes(connection, asker, asked)
+            found = duplicates.lookalikes(connection, asker, asked)
         assert [(each.distance, each.image_id) for each in found] == expected
         found_some += bool(expected)
     assert 20 < found_some < 150
@@ -84,7 +85,7 @@ def test_the_search_reads_nothing_but_its_indexes(database: Database) -> None:
     with database.transaction() as connection:
         for kind in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):  # so few rows are cheaper to read all
             connection.execute(cast("LiteralString", f"SET LOCAL enable_{kind} = off"))
-        statement = cast("LiteralString", f"EXPLAIN {fingerprints._LOOKALIKES}")
+        statement = cast("LiteralString", f"EXPLAIN {duplicates._LOOKALIKES}")
         parameters = {"image": UUID(int=1)} | {f"laid_{number}": [0, 1] for number in range(3)}
         rows = connection.execute(statement, parameters).fetchall()
     plan = " ".join(row["QUERY PLAN"] for row in rows)
@@ -131,7 +132,7 @@ def test_a_forgotten_image_is_no_obstacle(database: Database) -> None:
     first, second = an_image(database, contributor), an_image(database, contributor)
     enter(database, first, Fingerprint(b"h" * 32, 5))
     with database.transaction() as connection:
-        fingerprints.forget(connection, first)
+        duplicates.forget(connection, first)
     assert enter(database, second, Fingerprint(b"h" * 32, 5)) == fingerprints.Claim(None, ())
 
 
@@ -149,7 +150,7 @@ def test_evidence_is_kept_once(database: Database) -> None:
     )
     for _ in range(2):
         with database.transaction() as connection:
-            fingerprints.keep(connection, second, [found])
+            duplicates.keep_evidence(connection, second, [found])
     rows = database.fetch_all("SELECT * FROM duplicate_evidence WHERE image_id = %s", (second,))
     assert [(row["other_id"], row["found_by"], row["inliers"], row["verdict"]) for row in rows] == [
         (first, "embedding", 40, "probable")

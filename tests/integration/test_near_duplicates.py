@@ -16,6 +16,7 @@ from imagemarket.ingestion.errors import DuplicateImage
 from imagemarket.ingestion.fingerprints import Lookalike, Verdict
 from imagemarket.ingestion.models import FailedStep, IngestionJob, Step
 from imagemarket.ingestion.near_duplicates import Findings, NearDuplicateDetector, Subject, judge
+from imagemarket.ingestion.repository import duplicates
 from imagemarket.ingestion.saga import CompensateImage, DetectDuplicate, PublishImage, analysis_key
 from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
@@ -238,7 +239,7 @@ def test_what_was_refused_is_no_obstacle(market: Market, picture: Image.Image) -
     first, _ = market.publish(picture, sha256="12")
     with market.database.transaction() as connection:
         connection.execute("UPDATE images SET status = 'rejected' WHERE id = %s", (first,))
-        fingerprints.forget(connection, first)
+        duplicates.forget(connection, first)
     market.listed = [(first, 0.99)]
     assert market.publish(picture, sha256="13")[1] == "approved"
 
@@ -249,7 +250,7 @@ def test_of_two_lookalikes_on_their_way_the_first_to_be_published_is_the_earlier
     """Were the other held because of the one that it then refuses, neither would be for sale."""
     slow = an_image(market.database, market.contributor, object_version="v1")
     with market.database.transaction() as connection:
-        fingerprints.claim(connection, slow, fingerprints.Fingerprint(b"t" * 32, 0xABCD))
+        duplicates.claim(connection, slow, fingerprints.Fingerprint(b"t" * 32, 0xABCD))
     quick, status = market.publish(picture, sha256="14", phash=0xABCD, direction=4)
     assert (status, market.evidence(quick)) == ("approved", [])
     assert market.publish(picture, sha256="15", phash=0xABCE, direction=5, image=slow) == (slow, "rejected")

@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.cli.app import app
-from imagemarket.ingestion import fingerprints, review
+from imagemarket.ingestion import review
 from imagemarket.ingestion.fingerprints import Evidence, FoundBy, Verdict
+from imagemarket.ingestion.repository import duplicates
 from imagemarket.platform.database import Database
 from imagemarket.platform.ids import new_id
 from tests.integration.rows import a_contributor, an_image
@@ -24,7 +25,7 @@ COPY = {"distance": 3, "inliers": 14, "agreement": 0.82, "cells": 31}
 def _evidence(database: Database, image, *others) -> None:
     found = [Evidence(other, FoundBy.PERCEPTUAL_HASH, Verdict.PROBABLE, **COPY) for other in others]
     with database.transaction() as connection:
-        fingerprints.keep(connection, image, found)
+        duplicates.keep_evidence(connection, image, found)
 
 
 def test_a_contributor_is_told_of_own_images_by_id_and_of_others_that_there_are_some(database: Database) -> None:

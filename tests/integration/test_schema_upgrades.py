@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from imagemarket import schema
 from imagemarket.catalog.images import FAIL, change_status
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import repository
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.platform.database import Database
 from local.postgres import make_database
 from tests.databases import PostgresServer

@@ -9,7 +9,7 @@ import pytest
 from imagemarket.imaging.errors import UnreadableImage
 from imagemarket.ingestion.errors import JobSuperseded, StepInProgress
 from imagemarket.ingestion.models import IngestionJob, Step
-from imagemarket.ingestion.repository import next_run
+from imagemarket.ingestion.repository.uploads import next_run
 from imagemarket.ingestion.step_runs import StepRuns
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable

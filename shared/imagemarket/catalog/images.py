@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
+from imagemarket.catalog import repository
 from imagemarket.catalog.events import ImageListingChanged, ImageStatusChanged, Reason
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.platform import events
@@ -69,45 +69,18 @@ def change_status(
 
     Raises `ValueError` where the transition does not lead to `to`: a mistake of the caller.
     """
-    from psycopg import sql
-
     if to not in transition.targets:
         raise ValueError(f"{transition.name} leads to {sorted(transition.targets)}, not to {to}.")
-    columns = columns or {}
-    row = connection.execute(
-        sql.SQL(
-            """
-            WITH found AS (
-                SELECT id, status AS before, %(to)s::varchar AS after FROM images
-                 WHERE id = %(image)s AND status = ANY(%(sources)s)
-                   FOR UPDATE
-            ), changed AS (
-                UPDATE images i
-                   SET status = found.after, version = version + 1, updated_at = now(),
-                       published_at = CASE found.after WHEN 'approved' THEN coalesce(published_at, now())
-                                                       ELSE published_at END{columns}
-                  FROM found WHERE i.id = found.id
-                RETURNING i.id, found.before, found.after, i.version, i.contributor_id, i.title, i.rejection,
-                          i.updated_at
-            ), audited AS (
-                INSERT INTO image_audit (image_id, action, actor, reason, status_before, status_after)
-                SELECT id, %(action)s, %(actor)s, %(reason)s, before, after FROM changed
-            )
-            SELECT c.before, c.version, c.contributor_id, c.title, c.rejection, c.updated_at,
-                   u.request_id, u.trace_header
-              FROM changed c LEFT JOIN image_uploads u ON u.image_id = c.id
-            """
-        ).format(columns=sql.SQL("").join(sql.SQL(", {} = {}").format(*_column(name)) for name in columns)),
-        {
-            **{f"column_{name}": value for name, value in columns.items()},
-            "image": image_id,
-            "sources": [status.value for status in transition.sources],
-            "to": to.value,
-            "action": transition.name,
-            "actor": actor,
-            "reason": reason,
-        },
-    ).fetchone()
+    row = repository.write_status(
+        connection,
+        image_id,
+        sources=transition.sources,
+        to=to,
+        action=transition.name,
+        actor=actor,
+        reason=reason,
+        columns=columns or {},
+    )
     if row is None:
         return None
     change = StatusChange(ImageStatus(row["before"]), to, row["version"])
@@ -130,18 +103,13 @@ def change_status(
     return change
 
 
-def _column(name: str) -> tuple[Any, Any]:
-    from psycopg import sql
-
-    return sql.Identifier(name), sql.Placeholder(f"column_{name}")
-
-
 def publish_listing(connection: Connection, image_id: UUID, version: int) -> None:
     """Publishes `ImageListingChanged`, with the request and the trace that the image began with."""
-    origin = connection.execute(
-        "SELECT request_id, trace_header FROM image_uploads WHERE image_id = %s", (image_id,)
-    ).fetchone()
-    events.publish(connection, ImageListingChanged(image_id=image_id, version=version), **(origin or {}))
+    events.publish(
+        connection,
+        ImageListingChanged(image_id=image_id, version=version),
+        **repository.origin(connection, image_id),
+    )
 
 
 def renew(connection: Connection, image_id: UUID, *, beyond: int = 0) -> int:
@@ -149,20 +117,12 @@ def renew(connection: Connection, image_id: UUID, *, beyond: int = 0) -> int:
 
     An image that has no row any more is told of all the same, so that its document goes.
     """
-    row = connection.execute(
-        "UPDATE images SET version = greatest(version, %s) + 1 WHERE id = %s RETURNING version", (beyond, image_id)
-    ).fetchone()
-    version = beyond + 1 if row is None else row["version"]
+    version = repository.raise_version(connection, image_id, beyond=beyond) or beyond + 1
     publish_listing(connection, image_id, version)
     return version
 
 
 def renew_all_approved(connection: Connection) -> None:
     """Renews every approved image's search document, in two statements whatever their number."""
-    connection.execute("UPDATE images SET version = version + 1 WHERE status = 'approved'")
-    events.publish_all(
-        connection,
-        ImageListingChanged,
-        "SELECT i.id AS subject, jsonb_build_object('image_id', i.id, 'version', i.version) AS payload, u.request_id,"
-        " u.trace_header FROM images i LEFT JOIN image_uploads u ON u.image_id = i.id WHERE i.status = 'approved'",
-    )
+    repository.raise_versions_of_approved(connection)
+    events.publish_all(connection, ImageListingChanged, repository.LISTINGS_OF_APPROVED)

@@ -82,27 +82,21 @@ class Takedowns:
 
     def history(self, image_id: UUID) -> list[Row]:
         """What was done to the image, by whom and why, the oldest first."""
-        return self._database.fetch_all(
-            "SELECT action, actor, reason, status_before, status_after, at FROM image_audit"
-            " WHERE image_id = %s ORDER BY id",
-            (image_id,),
-        )
+        return repository.audit(self._database, image_id)
 
     def _change(self, image_id: UUID, transition: Transition, status: ImageStatus, reason: str, actor: str) -> None:
         reason = reason.strip()
         if not reason or len(reason) > _MAX_REASON:
             raise InvalidRequest(f"reason: 1 to {_MAX_REASON} characters that say why.")
-        from psycopg.types.json import Jsonb
-
         with self._database.transaction() as connection:
-            row = connection.execute("SELECT status FROM images WHERE id = %s FOR UPDATE", (image_id,)).fetchone()
-            if row is None:
+            now_is = repository.lock_status(connection, image_id)
+            if now_is is None:
                 raise ImageNotFound("There is no such image.")
-            if row["status"] == status:
+            if now_is == status:
                 logger.info("its status was changed already", status=status.value)
                 return
-            if row["status"] not in transition.sources:
-                raise Conflict(f"The image is {row['status']}; this is for {', '.join(sorted(transition.sources))}.")
+            if now_is not in transition.sources:
+                raise Conflict(f"The image is {now_is}; this is for {', '.join(sorted(transition.sources))}.")
             told = {"code": status.value.replace("_", "-"), "detail": reason} if transition is not RESTORE else None
             change_status(
                 connection,
@@ -111,19 +105,14 @@ class Takedowns:
                 status,
                 actor=actor,
                 reason=reason,
-                columns={"rejection": Jsonb(told) if told else None},
+                columns={"rejection": told},
             )
             if transition is DELETE:
                 repository.forget_shown(connection, image_id)
                 self._forget(connection, image_id)
 
     def _status_before(self, image_id: UUID) -> ImageStatus:
-        row = self._database.fetch_one(
-            "SELECT i.status, (SELECT a.status_before FROM image_audit a WHERE a.image_id = i.id"
-            "                    AND a.action = 'take_down' ORDER BY a.id DESC LIMIT 1) AS before"
-            " FROM images i WHERE i.id = %s",
-            (image_id,),
-        )
+        row = repository.status_before_take_down(self._database, image_id)
         if row is None:
             raise ImageNotFound("There is no such image.")
         if row["before"] is None or row["status"] not in {"taken_down", row["before"]}:

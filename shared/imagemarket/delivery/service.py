@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from imagemarket.catalog import repository
 from imagemarket.catalog.absence import absence
 from imagemarket.platform.database import Database
 from imagemarket.platform.objects import ObjectStore
@@ -39,27 +40,17 @@ class Delivery:
     def preview_url(self, image_id: UUID, accept: str) -> str:
         """Public URL of the watermarked preview. Raises `ImageNotFound` unless approved, `ImageGone` when it was
         taken down or deleted."""
-        key = self._key(image_id, "preview", preferred_format(accept), "i.status = 'approved'", ())
+        key = repository.public_rendition(self._database, image_id, "preview", preferred_format(accept))
+        if key is None:
+            raise absence(self._database, image_id)
         return f"{self._media_base_url}/{key}"
 
     def clean_url(self, image_id: UUID, accept: str, *, contributor_id: UUID | None) -> str:
         """Signed URL of the clean 1000 px rendition: for the image's contributor, or for anyone of
         the staff when `contributor_id` is None. Raises `ImageNotFound`."""
-        key = self._key(
-            image_id,
-            "clean",
-            preferred_format(accept),
-            "(%s::uuid IS NULL OR i.contributor_id = %s)",
-            (contributor_id, contributor_id),
+        key = repository.own_rendition(
+            self._database, image_id, "clean", preferred_format(accept), contributor_id=contributor_id
         )
-        return self._originals.presign_get(key, expires_in=SIGNED_URL_SECONDS)
-
-    def _key(self, image_id: UUID, kind: str, picture_format: str, condition: str, parameters: tuple) -> str:
-        row = self._database.fetch_one(  # the condition is one of two constants above
-            "SELECT r.key FROM image_renditions r JOIN images i ON i.id = r.image_id"
-            f" WHERE r.image_id = %s AND r.kind = %s AND r.format = %s AND {condition}",
-            (image_id, kind, picture_format, *parameters),
-        )
-        if row is None:
+        if key is None:
             raise absence(self._database, image_id)
-        return row["key"]
+        return self._originals.presign_get(key, expires_in=SIGNED_URL_SECONDS)

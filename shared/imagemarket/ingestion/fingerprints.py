@@ -9,15 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from imagemarket.imaging.hashes import ODD_COLUMNS, ODD_ROWS, transposed
-from imagemarket.platform.database import Connection
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 PHASH_MAX_DISTANCE = 8
 """Two perceptual hashes this many bits apart or fewer (of 64), in any of the eight ways to lay a picture, may show
@@ -83,11 +77,6 @@ def _probes(band: Band) -> tuple[Probe, ...]:
 
 
 PROBES = tuple(_probes(band) for band in BANDS)
-
-_CLAIMS_TAKE_TURNS = 0x70686173
-"""Advisory lock: of two copies that arrive together, the second must see the first."""
-_PUBLICATIONS_TAKE_TURNS = 0x7075626C
-"""Advisory lock: of two lookalikes that are published together, the second must see the first."""
 
 
 class FoundBy(StrEnum):
@@ -157,110 +146,3 @@ def canonical_orientations(phash: int) -> tuple[tuple[int, int], ...]:
     """The hash in each band's orientation, and that of the transposed picture: all eight orientations."""
     ways = phash, transposed(phash)
     return tuple((ways[0] ^ band.turns(ways[0]), ways[1] ^ band.turns(ways[1])) for band in BANDS)
-
-
-def _array(numbers: Iterable[int]) -> str:
-    return f"'{{{','.join(str(signed(number)) for number in numbers)}}}'::bigint[]"
-
-
-# A join rather than `= ANY` of all the values, because each place has its own hash to compare with.
-_LOOKALIKES = f"""
-    SELECT image_id, min(distance)::int AS distance FROM (
-        {
-    " UNION ALL ".join(
-        f"SELECT image_id, bit_count((laid_{number} # asked.laid # probe.turns)::bit(64)) AS distance"
-        f" FROM unnest(%(laid_{number})s::bigint[]) AS asked (laid)"
-        f" CROSS JOIN unnest({_array(probe.value for probe in probes)}, {_array(probe.turns for probe in probes)})"
-        " AS probe (value, turns)"
-        f" JOIN image_fingerprints ON (laid_{number} & {signed(band.mask)})"
-        f" = (asked.laid & {signed(band.mask)} # probe.value)"
-        for number, (band, probes) in enumerate(zip(BANDS, PROBES, strict=True))
-    )
-}
-    ) AS near WHERE distance <= {PHASH_MAX_DISTANCE} AND image_id <> %(image)s
-     GROUP BY image_id ORDER BY distance, image_id LIMIT {MOST_LOOKALIKES}
-"""
-
-
-def claim(connection: Connection, image_id: UUID, fingerprint: Fingerprint) -> Claim:
-    """Enters the image among the live ones, unless one of them is made of the same file.
-
-    Within the caller's transaction; claims take turns until it ends.
-    """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CLAIMS_TAKE_TURNS,))
-    same = connection.execute(
-        "SELECT image_id FROM image_fingerprints WHERE sha256 = %s AND image_id <> %s", (fingerprint.sha256, image_id)
-    ).fetchone()
-    if same is not None:
-        return Claim(same_file=same["image_id"], lookalikes=())
-    found = lookalikes(connection, image_id, fingerprint.phash)
-    connection.execute(
-        "INSERT INTO image_fingerprints (image_id, sha256, phash) VALUES (%s, %s, %s)"
-        " ON CONFLICT (image_id) DO UPDATE SET sha256 = excluded.sha256, phash = excluded.phash",
-        (image_id, fingerprint.sha256, signed(fingerprint.phash)),
-    )
-    return Claim(same_file=None, lookalikes=found)
-
-
-def lookalikes(connection: Connection, image_id: UUID, phash: int) -> tuple[Lookalike, ...]:
-    """The other live images whose hash is near that of the picture in any of the eight ways to lay it."""
-    # Starting parallel workers takes longer than the search.
-    connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
-    parameters: dict[str, Any] = {"image": image_id}
-    parameters |= {
-        f"laid_{number}": [signed(each) for each in both] for number, both in enumerate(canonical_orientations(phash))
-    }
-    rows = connection.execute(_LOOKALIKES, parameters).fetchall()  # pyright: ignore[reportArgumentType]
-    return tuple(Lookalike(row["image_id"], row["distance"]) for row in rows)
-
-
-def published_meanwhile(
-    connection: Connection, image_id: UUID, phash: int, compared: Iterable[UUID]
-) -> tuple[Lookalike, ...]:
-    """The published lookalikes beside those that the picture was compared with.
-
-    Within the transaction that publishes the image; publications take turns until it ends, so that of two lookalikes
-    the second sees the first.
-    """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_PUBLICATIONS_TAKE_TURNS,))
-    others = {each.image_id: each for each in lookalikes(connection, image_id, phash)}
-    rows = connection.execute(
-        "SELECT id FROM images WHERE id = ANY(%s) AND status IN ('approved', 'pending_review')",
-        (list(others.keys() - set(compared)),),
-    ).fetchall()
-    return tuple(others[row["id"]] for row in rows)
-
-
-def forget(connection: Connection, image_id: UUID) -> None:
-    """Takes the image out of the live ones."""
-    connection.execute("DELETE FROM image_fingerprints WHERE image_id = %s", (image_id,))
-
-
-def keep(connection: Connection, image_id: UUID, evidence: list[Evidence]) -> None:
-    """Keeps why the image is refused or held, for whoever decides; again is once."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            INSERT INTO duplicate_evidence
-                   (image_id, other_id, found_by, distance, cosine, inliers, agreement, cells, verdict)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-            ON CONFLICT (image_id, other_id) DO UPDATE
-               SET found_by = excluded.found_by, distance = excluded.distance, cosine = excluded.cosine,
-                   inliers = excluded.inliers, agreement = excluded.agreement, cells = excluded.cells,
-                   verdict = excluded.verdict, found_at = now()
-            """,
-            [
-                (
-                    image_id,
-                    each.other_id,
-                    each.found_by.value,
-                    each.distance,
-                    each.cosine,
-                    each.inliers,
-                    each.agreement,
-                    each.cells,
-                    each.verdict.value,
-                )
-                for each in evidence
-            ],
-        )

@@ -17,7 +17,8 @@ from imagemarket.imaging.picture_faults import picture_work
 from imagemarket.imaging.sandbox import raised
 from imagemarket.ingestion.fingerprints import Evidence, FoundBy, Lookalike, Verdict
 from imagemarket.ingestion.models import Step
-from imagemarket.platform.database import Database, half_vector
+from imagemarket.ingestion.repository import duplicates as repository
+from imagemarket.platform.database import Database
 from imagemarket.platform.errors import MarketError, NotFound
 from imagemarket.platform.objects import ObjectStore
 from imagemarket.platform.telemetry import logger
@@ -100,15 +101,9 @@ class NearDuplicateDetector:
             return Findings([], frozenset())
         from imagemarket.imaging import feature_matching
 
-        known = {
-            row["id"]: row
-            for row in self._database.fetch_all(
-                "SELECT i.id, i.status, i.technical_meta ->> 'taken_at' AS taken_at, r.key FROM images i"
-                " LEFT JOIN image_renditions r ON r.image_id = i.id AND (r.kind, r.long_edge, r.format) = (%s, %s, %s)"
-                " WHERE i.id = ANY(%s) AND i.status IN ('approved', 'pending_review')",
-                (*COMPARED, [candidate.image_id for candidate in candidates]),
-            )
-        }
+        known = repository.published(
+            self._database, [candidate.image_id for candidate in candidates], thumbnail=COMPARED
+        )
         if not known:
             return Findings([], frozenset())
         thumbnail = self._renditions.get(subject.thumbnail)
@@ -162,20 +157,7 @@ class NearDuplicateDetector:
 
     def _not_listed(self, subject: Subject) -> list[tuple[UUID, float]]:
         """The nearest of those that the vector engine does not have: held for review, or approved just now."""
-        rows = self._database.fetch_all(
-            """
-            WITH unlisted AS (
-                SELECT id FROM images WHERE status = 'pending_review'
-                UNION SELECT id FROM images
-                       WHERE status = 'approved' AND id >= uuid7_floor(now() - interval '15 minutes')
-            )
-            SELECT e.image_id, 1 - (e.embedding <=> %s::halfvec) AS cosine
-              FROM unlisted JOIN image_embeddings e ON e.image_id = unlisted.id AND e.model_version = %s
-             ORDER BY cosine DESC LIMIT %s
-            """,
-            (half_vector(subject.embedding), subject.model_version, NEIGHBOURS),
-        )
-        return [(row["image_id"], row["cosine"]) for row in rows]
+        return repository.nearest_unlisted(self._database, subject.embedding, subject.model_version, limit=NEIGHBOURS)
 
 
 def judge(comparison: Comparison | None, distance: int | None, *, exposures_differ: bool) -> Verdict | None:

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import repository, review
+from imagemarket.ingestion import review
 from imagemarket.ingestion.models import ImageProgress, Rejection, Step, StepProgress, Suggestions
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.leases import Leases
 

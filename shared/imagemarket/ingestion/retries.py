@@ -8,7 +8,6 @@ from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import RETRY, change_status
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.errors import ImageNotProcessable, UnreadableImage
-from imagemarket.ingestion import repository
 from imagemarket.ingestion.errors import OriginalMismatch
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import (
@@ -19,6 +18,8 @@ from imagemarket.ingestion.models import (
     RetryTicket,
 )
 from imagemarket.ingestion.originals import keep_original
+from imagemarket.ingestion.repository import steps
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.ingestion.uploads import Uploads
 from imagemarket.platform.database import Connection, Row
 from imagemarket.platform.errors import Conflict, DependencyUnavailable, NotFound
@@ -105,11 +106,11 @@ class Retries:
         """The ticket, what is to be started now, and the number of the run."""
         image = self._may_be_tried_again(connection, contributor_id, image_id)
         # That all was cleaned up holds until other bytes are there, too.
-        repository.delete_steps(connection, image_id, but=COMPENSATE)
+        steps.delete(connection, image_id, but=COMPENSATE)
         key, version, run = image["s3_original_key"], image["object_version"], image["run"] + 1
         other_bytes = request.size_bytes is not None or request.sha256 is not None
         if image["status"] == "processing_failed" and not other_bytes and self._is_kept(key, version):
-            repository.delete_steps(connection, image_id)
+            steps.delete(connection, image_id)
             self._retried(connection, contributor_id, image, {"rejection": None})
             job = IngestionJob.of({**image, "run": run, "trace_header": _trace(image)})
             return RetryTicket(image_id=image_id, status=ImageStatus.PROCESSING), job, run
@@ -170,13 +171,7 @@ class Retries:
         if image["status"] not in {"rejected", "processing_failed"}:
             raise Conflict(f"The image is {image['status']}; only one that is processing_failed can be tried again.")
         # What of the last run may still be at work would disturb the next one.
-        left = connection.execute(
-            "SELECT bool_or(step = %s AND status = 'succeeded') AS cleaned, count(lease_until) AS leases"
-            " FROM processing_steps WHERE image_id = %s",
-            (COMPENSATE, image_id),
-        ).fetchone()
-        assert left is not None
-        if left["leases"] or not left["cleaned"]:
+        if not steps.is_cleaned_up(connection, image_id):
             raise Conflict(
                 f"Its last run is still being cleaned up after; try again in {_TRY_AGAIN_SECONDS} seconds.",
                 headers={"Retry-After": str(_TRY_AGAIN_SECONDS)},

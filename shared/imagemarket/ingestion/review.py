@@ -7,8 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from imagemarket.catalog import repository as catalog
 from imagemarket.catalog.errors import ImageNotFound
-from imagemarket.platform.database import Database, Row
+from imagemarket.ingestion.repository import duplicates as repository
+from imagemarket.platform.database import Database
 
 NSFW_REVIEW_FROM = 0.1
 """From this score on an image is held (specification 2.8)."""
@@ -31,15 +33,10 @@ class ReviewReason(BaseModel):
 def reasons(database: Database, image_id: UUID) -> list[ReviewReason]:
     """Why the image is held, for its contributor: of others' images neither the id nor how alike they are."""
     found = []
-    row = database.fetch_one("SELECT nsfw_score FROM images WHERE id = %s", (image_id,))
+    row = catalog.for_review(database, image_id)
     if row is not None and (row["nsfw_score"] or 0) >= NSFW_REVIEW_FROM:
         found.append(ReviewReason(code="sensitive-content", detail=_SENSITIVE))
-    others = database.fetch_all(
-        "SELECT e.other_id, other.contributor_id = i.contributor_id AS own FROM duplicate_evidence e"
-        " JOIN images i ON i.id = e.image_id JOIN images other ON other.id = e.other_id"
-        " WHERE e.image_id = %s AND e.verdict = 'probable' ORDER BY e.inliers DESC NULLS LAST, e.other_id",
-        (image_id,),
-    )
+    others = repository.probable_copies(database, image_id)
     found += [
         ReviewReason(code="probable-duplicate", detail=_OWN_COPY, duplicate_of=other["other_id"])
         for other in others
@@ -56,20 +53,7 @@ def dossier(database: Database, image_id: UUID) -> dict[str, Any]:
 
     Raises `ImageNotFound`.
     """
-    image: Row | None = database.fetch_one(
-        "SELECT i.id, i.status, i.title, i.image_type, u.display_name AS contributor, i.created_at, i.rejection,"
-        " i.nsfw_score, i.people, i.ai_description FROM images i JOIN users u ON u.id = i.contributor_id"
-        " WHERE i.id = %s",
-        (image_id,),
-    )
+    image = catalog.for_review(database, image_id)
     if image is None:
         raise ImageNotFound("There is no such image.")
-    evidence = database.fetch_all(
-        "SELECT e.other_id, e.verdict, e.found_by, e.distance, e.cosine, e.inliers, e.agreement, e.cells,"
-        " other.status, other.title, u.display_name AS contributor, e.found_at"
-        " FROM duplicate_evidence e JOIN images other ON other.id = e.other_id"
-        " JOIN users u ON u.id = other.contributor_id WHERE e.image_id = %s"
-        " ORDER BY e.verdict, e.inliers DESC NULLS LAST, e.other_id",
-        (image_id,),
-    )
-    return {**image, "evidence": evidence}
+    return {**image, "evidence": repository.evidence(database, image_id)}

@@ -20,10 +20,12 @@ from imagemarket.catalog.keys import Folder, rendition_key
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.imaging.errors import ImageRejected
 from imagemarket.imaging.picture_faults import not_processable, picture_work
-from imagemarket.ingestion import fingerprints, repository
+from imagemarket.ingestion import fingerprints
 from imagemarket.ingestion.errors import DuplicateImage, JobSuperseded, OriginalMismatch
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob, Step, StepOutput, Suggestions
 from imagemarket.ingestion.originals import let_original_expire, real_version
+from imagemarket.ingestion.repository import duplicates, steps
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.ingestion.review import NSFW_REVIEW_FROM
 from imagemarket.ingestion.step_runs import ENDED, StepRuns
 from imagemarket.platform.database import Connection, Database
@@ -145,12 +147,12 @@ class DetectDuplicate:
         facts = _needed(self._step_runs, job, Step.INSPECT)
         fingerprint = fingerprints.Fingerprint(bytes.fromhex(facts["sha256"]), int(facts["phash"], 16))
         with self._database.transaction() as connection:
-            claim = fingerprints.claim(connection, job.image_id, fingerprint)
+            claim = duplicates.claim(connection, job.image_id, fingerprint)
             if claim.same_file is not None:
                 found = fingerprints.Evidence(
                     claim.same_file, fingerprints.FoundBy.SHA256, fingerprints.Verdict.CERTAIN
                 )
-                fingerprints.keep(connection, job.image_id, [found])
+                duplicates.keep_evidence(connection, job.image_id, [found])
         if claim.same_file is not None:
             count("Duplicates")
             raise DuplicateImage("The same file is in the catalogue already.", duplicate_of=str(claim.same_file))
@@ -160,7 +162,7 @@ class DetectDuplicate:
 
     def _forget(self, job: IngestionJob) -> None:
         with self._database.transaction() as connection:
-            fingerprints.forget(connection, job.image_id)
+            duplicates.forget(connection, job.image_id)
 
 
 class RightsOfImages:
@@ -174,11 +176,9 @@ class RightsOfImages:
         """The contributor as the public knows them, the terms and the image's page."""
         from imagemarket.imaging.xmp_rights import Rights
 
-        row = self._database.fetch_one(
-            "SELECT u.display_name FROM images i JOIN users u ON u.id = i.contributor_id WHERE i.id = %s", (image_id,)
-        )
-        assert row is not None
-        return Rights.of(row["display_name"], image_id, base_url=self._public_base_url)
+        name = catalog.contributor_name(self._database, image_id)
+        assert name is not None
+        return Rights.of(name, image_id, base_url=self._public_base_url)
 
 
 class MakeThumbnails:
@@ -349,7 +349,7 @@ class PublishImage:
             status = ImageStatus.APPROVED if fit else ImageStatus.PENDING_REVIEW
             with self._database.transaction() as connection:
                 phash = int(outputs[Step.INSPECT]["phash"], 16)
-                meanwhile = fingerprints.published_meanwhile(connection, job.image_id, phash, findings.compared)
+                meanwhile = duplicates.published_meanwhile(connection, job.image_id, phash, findings.compared)
                 if meanwhile:
                     lookalikes += meanwhile
                     continue
@@ -363,9 +363,8 @@ class PublishImage:
                     columns=_columns(outputs[Step.INSPECT], analysis, model_version),
                 )
                 if change is None:
-                    ended = connection.execute("SELECT status FROM images WHERE id = %s", (job.image_id,)).fetchone()
                     logger.info("the image has ended already")
-                    return {"status": ended["status"] if ended else "gone"}
+                    return {"status": catalog.status(self._database, job.image_id) or "gone"}
                 repository.write_suggestions(connection, job.image_id, outputs[Step.INSPECT].get("suggestions"))
                 stored = outputs[Step.MAKE_THUMBNAILS]["renditions"] + outputs[Step.MAKE_WATERMARK]["renditions"]
                 _write_details(connection, job.image_id, stored, analysis, model_version)
@@ -399,7 +398,7 @@ class PublishImage:
         if not findings.evidence:
             return findings
         with self._database.transaction() as connection:
-            fingerprints.keep(connection, job.image_id, findings.evidence)
+            duplicates.keep_evidence(connection, job.image_id, findings.evidence)
         first = findings.evidence[0]
         if first.verdict is fingerprints.Verdict.CERTAIN:
             count("Duplicates")
@@ -413,14 +412,12 @@ class PublishImage:
 
 def _columns(facts: StepOutput, analysis: Any, model_version: str) -> dict[str, object]:
     """What the steps found, as the image's row has it."""
-    from psycopg.types.json import Jsonb
-
     return {
         **{name: facts[name] for name in ("format", "width", "height", "file_size_bytes", "thumbhash", "colours")},
         "sha256": bytes.fromhex(facts["sha256"]),
         "phash": fingerprints.signed(int(facts["phash"], 16)),
-        "color_palette": Jsonb(facts["palette"]),
-        "technical_meta": Jsonb(facts["technical"]),
+        "color_palette": facts["palette"],
+        "technical_meta": facts["technical"],
         "nsfw_score": analysis.nsfw_score,
         "people": analysis.people,
         "ai_description": analysis.description,
@@ -491,9 +488,9 @@ class CompensateImage:
             return output
         except JobSuperseded:
             self._step_runs.reconcile(job.image_id)
-            row = self._database.fetch_one("SELECT status FROM images WHERE id = %s", (job.image_id,))
-            logger.info("nothing to compensate", status=row["status"] if row else "gone")
-            return {"status": row["status"] if row else "gone"}
+            status = catalog.status(self._database, job.image_id) or "gone"
+            logger.info("nothing to compensate", status=status)
+            return {"status": status}
 
     def again(self, job: IngestionJob) -> StepOutput:
         """Removes once more what an ended image must not have, after deliveries that were killed behind the back of
@@ -509,11 +506,7 @@ class CompensateImage:
         self._remove_objects(job)
         let_original_expire(self._originals, job)
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE processing_steps SET lease_until = NULL"
-                " WHERE image_id = %s AND step <> %s AND lease_until <= %s",
-                (job.image_id, COMPENSATE, began),
-            )
+            steps.end_leases(connection, job.image_id, over_by=began)
         return {"status": status.value}
 
     def _remove_objects(self, job: IngestionJob) -> None:
@@ -527,22 +520,15 @@ class CompensateImage:
 
     def _end(self, job: IngestionJob, failure: FailedStep) -> tuple[ImageStatus, datetime]:
         """The image's status from now on, and the time: leases that were over by then belong to the dead."""
-        from psycopg.types.json import Jsonb
-
         rejections = {error.__name__: error for error in error_classes(ImageRejected)}
         status = ImageStatus.REJECTED if failure.Error in rejections else ImageStatus.PROCESSING_FAILED
         with self._database.transaction() as connection:
-            recorded = connection.execute(
-                "SELECT error FROM processing_steps WHERE image_id = %s AND status = 'failed'"
-                " AND error ->> 'error' = %s ORDER BY finished_at LIMIT 1",
-                (job.image_id, failure.Error),
-            ).fetchone()
+            recorded = steps.first_failure(connection, job.image_id, failure.Error)
             if status is ImageStatus.REJECTED:
-                reason = (
-                    recorded["error"]
-                    if recorded
-                    else {"code": rejections[failure.Error].slug, "detail": rejections[failure.Error].title}
-                )
+                reason = recorded or {
+                    "code": rejections[failure.Error].slug,
+                    "detail": rejections[failure.Error].title,
+                }
             else:
                 reason = {
                     "code": "processing-failed",
@@ -559,17 +545,12 @@ class CompensateImage:
                 status,
                 actor=_ACTOR,
                 reason=str(reason["detail"]),
-                columns={"rejection": Jsonb(reason)},
+                columns={"rejection": reason},
             )
             ended = status if change else ImageStatus(image["status"])
             if ended in ENDED:
                 _forget(connection, job.image_id)
-                # Their leases stay: a step that is still at work notices when it completes, and undoes itself.
-                connection.execute(
-                    "UPDATE processing_steps SET status = 'failed', error = %s, finished_at = clock_timestamp()"
-                    " WHERE image_id = %s AND status = 'running' AND step <> %s",
-                    (Jsonb({"error": failure.Error, "code": "interrupted"}), job.image_id, COMPENSATE),
-                )
+                steps.interrupt(connection, job.image_id, {"error": failure.Error, "code": "interrupted"})
         if change:
             count(f"Images.{ended.value}")
         logger.info("image ended", status=ended.value, cause=failure.Error)
@@ -578,16 +559,13 @@ class CompensateImage:
 
 def _forget(connection: Connection, image_id: UUID) -> None:
     """Takes the rows away that the steps wrote; what the contributor said stays."""
-    fingerprints.forget(connection, image_id)
+    duplicates.forget(connection, image_id)
     catalog.forget_made(connection, image_id)
 
 
 def forget_deleted(connection: Connection, image_id: UUID) -> None:
     """Deletes what ingestion keeps of an image that is deleted: its fingerprint, so that the same picture may be
     uploaded again, and who made it, as its file has it."""
-    fingerprints.forget(connection, image_id)
+    duplicates.forget(connection, image_id)
     repository.write_suggestions(connection, image_id, None)
-    connection.execute(
-        "UPDATE processing_steps SET output = output - 'suggestions' WHERE image_id = %s AND step = 'inspect'",
-        (image_id,),
-    )
+    steps.forget_suggestions(connection, image_id)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from imagemarket.catalog.keys import image_of_original
 from imagemarket.catalog.repository import pin_version
-from imagemarket.ingestion import repository
 from imagemarket.ingestion.executions import Executions
 from imagemarket.ingestion.models import IngestionJob
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import InvalidRequest, NotFound
 from imagemarket.platform.objects import ObjectStore

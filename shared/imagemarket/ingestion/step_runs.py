@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from imagemarket.ingestion import repository
+from imagemarket.catalog.repository import share_status
 from imagemarket.ingestion.errors import JobSuperseded, StepInProgress
 from imagemarket.ingestion.models import COMPENSATE, IngestionJob, Step, StepOutput
+from imagemarket.ingestion.repository import steps as repository
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable, MarketError
 from imagemarket.platform.telemetry import duration, logger
@@ -84,51 +85,27 @@ class StepRuns:
     def reset(self, job: IngestionJob, step: Step | str) -> None:
         """Lets a step that succeeded be done again; nothing while a delivery of it is at work."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE processing_steps SET status = 'failed', output = NULL"
-                " WHERE image_id = %s AND step = %s AND status = 'succeeded'",
-                (job.image_id, str(step)),
-            )
+            repository.reopen(connection, job.image_id, str(step))
 
     def reconcile(self, image_id: UUID | None = None) -> int:
         """Settles what deliveries that died left behind a published image: the record of its publication, and
         compensations that were begun in vain. Of one image, or of all whose lease is over; how many there were."""
         with self._database.transaction() as connection:
-            return connection.execute(
-                """
-                UPDATE processing_steps s
-                   SET status = CASE s.step WHEN 'publish' THEN 'succeeded' ELSE 'failed' END,
-                       output = CASE s.step WHEN 'publish' THEN jsonb_build_object('status', i.status) END,
-                       error = NULL, finished_at = clock_timestamp(), lease_until = NULL
-                  FROM images i
-                 WHERE i.id = s.image_id AND s.step IN ('publish', 'compensate') AND s.status <> 'succeeded'
-                   AND i.status IN ('approved', 'pending_review')
-                   AND CASE WHEN %(image)s::uuid IS NULL THEN s.lease_until <= now()
-                            ELSE s.image_id = %(image)s AND coalesce(s.lease_until <= now(), true) END
-                """,
-                {"image": image_id},
-            ).rowcount
+            return repository.tidy(connection, image_id)
 
     def outputs(self, job: IngestionJob) -> dict[Step, StepOutput]:
         """The outputs of the steps that succeeded for this version."""
-        rows = self._database.fetch_all(
-            "SELECT step, output FROM processing_steps"
-            " WHERE image_id = %s AND input_version = %s AND status = 'succeeded' AND step <> %s",
-            (job.image_id, job.version_id, COMPENSATE),
-        )
-        return {Step(row["step"]): row["output"] for row in rows}
+        return repository.outputs(self._database, job)
 
     def _claim(self, job: IngestionJob, step: Step | str) -> tuple[int, StepOutput | None]:
         """The claim's number, or the first result."""
         open_in = _OPEN_IN.get(step, _AT_WORK)
         with self._database.transaction() as connection:
-            claim = repository.claim_step(
-                connection, job, str(step), open_in=open_in, lease_seconds=LEASE_SECONDS[step]
-            )
+            claim = repository.claim(connection, job, str(step), open_in=open_in, lease_seconds=LEASE_SECONDS[step])
             if claim is not None:
                 return claim, None
             # A statement of its own, which sees what the claim had to wait for.
-            found = repository.unclaimed_step(connection, job, str(step), open_in=open_in)
+            found = repository.unclaimed(connection, job, str(step), open_in=open_in)
         if found is not None and found["done"]:
             return 0, found["output"]
         if found is None or not found["ours"]:
@@ -137,43 +114,25 @@ class StepRuns:
 
     def _complete(self, job: IngestionJob, step: Step | str, claim: int, output: StepOutput) -> bool:
         """Records the output; False when the image has ended and this delivery has to undo what it did."""
-        from psycopg.types.json import Jsonb
-
         with self._database.transaction() as connection:
             # Waits for a compensation that is about to end the image: it must not miss what this step made.
-            image = connection.execute("SELECT status FROM images WHERE id = %s FOR SHARE", (job.image_id,)).fetchone()
-            if image is None or (image["status"] in ENDED and step != COMPENSATE):
+            status = share_status(connection, job.image_id)
+            if status is None or (status in ENDED and step != COMPENSATE):
                 return False
-            row = connection.execute(
-                "UPDATE processing_steps"
-                "   SET status = 'succeeded', output = %s, finished_at = clock_timestamp(), lease_until = NULL"
-                " WHERE image_id = %s AND step = %s AND input_version = %s AND attempts = %s"
-                " RETURNING extract(epoch FROM finished_at - started_at) * 1000 AS milliseconds",
-                (Jsonb(output), job.image_id, str(step), job.version_id, claim),
-            ).fetchone()
-        if row is None:
+            milliseconds = repository.complete(connection, job, str(step), claim, output)
+        if milliseconds is None:
             logger.warning("another delivery has taken the step over", step=str(step))
         else:
-            duration(f"Step.{step}", float(row["milliseconds"]))
+            duration(f"Step.{step}", milliseconds)
         return True
 
     def _fail(self, job: IngestionJob, step: Step | str, claim: int, error: BaseException) -> None:
-        from psycopg.types.json import Jsonb
-
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE processing_steps"
-                "   SET status = 'failed', error = %s, finished_at = clock_timestamp(), lease_until = NULL"
-                " WHERE image_id = %s AND step = %s AND input_version = %s AND attempts = %s",
-                (Jsonb(cause_of(error)), job.image_id, str(step), job.version_id, claim),
-            )
+            repository.fail(connection, job, str(step), claim, cause_of(error))
 
     def _give_back(self, job: IngestionJob, step: Step | str, claim: int) -> None:
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE processing_steps SET lease_until = NULL WHERE image_id = %s AND step = %s AND attempts = %s",
-                (job.image_id, str(step), claim),
-            )
+            repository.end_lease(connection, job.image_id, str(step), claim)
 
 
 def cause_of(error: BaseException) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from imagemarket.catalog.repository import remove_unsent, touch
-from imagemarket.ingestion import repository
 from imagemarket.ingestion.executions import Executions, ExecutionStatus
 from imagemarket.ingestion.models import COMPENSATE, FailedStep, IngestionJob
 from imagemarket.ingestion.originals import keep_original
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.ingestion.starter import IngestionStarter
 from imagemarket.ingestion.step_runs import StepRuns

@@ -10,7 +10,6 @@ from imagemarket.catalog.errors import ImageNotFound
 from imagemarket.catalog.images import ABANDON_RETRY, change_status
 from imagemarket.catalog.keys import original_key
 from imagemarket.catalog.models import ImageStatus
-from imagemarket.ingestion import repository
 from imagemarket.ingestion.allowances import UploadAllowance
 from imagemarket.ingestion.errors import UploadIncomplete
 from imagemarket.ingestion.models import (
@@ -24,6 +23,7 @@ from imagemarket.ingestion.models import (
     UploadRequest,
     UploadTicket,
 )
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.platform.database import Connection, Database, Row
 from imagemarket.platform.errors import Conflict, NotFound
 from imagemarket.platform.idempotency import IdempotencyKeys

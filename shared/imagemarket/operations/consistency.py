@@ -15,10 +15,12 @@ from imagemarket.catalog.images import REPROCESS, change_status
 from imagemarket.catalog.keys import Folder, content_hash_of, image_of, quarantine_key, quarantined
 from imagemarket.catalog.models import ImageStatus
 from imagemarket.catalog.takedowns import Takedowns
-from imagemarket.ingestion import fingerprints, repository
 from imagemarket.ingestion.executions import Executions
+from imagemarket.ingestion.fingerprints import Fingerprint
 from imagemarket.ingestion.models import ENDED_TAG, IngestionJob
 from imagemarket.ingestion.originals import keep_original, real_version
+from imagemarket.ingestion.repository import duplicates, steps
+from imagemarket.ingestion.repository import uploads as repository
 from imagemarket.ingestion.saga import CompensateImage
 from imagemarket.platform.database import Database, Row
 from imagemarket.platform.errors import NotFound
@@ -272,9 +274,9 @@ class ConsistencyCheck:
         return True
 
     def _enter_fingerprint(self, image: Row) -> bool:
-        fingerprint = fingerprints.Fingerprint(bytes(image["sha256"]), image["phash"] & (2**64 - 1))
+        fingerprint = Fingerprint(bytes(image["sha256"]), image["phash"] & (2**64 - 1))
         with self._database.transaction() as connection:
-            return fingerprints.claim(connection, image["id"], fingerprint).same_file is None
+            return duplicates.claim(connection, image["id"], fingerprint).same_file is None
 
     def _process_again(self, image: Row) -> None:
         with self._database.transaction() as connection:
@@ -293,7 +295,7 @@ class ConsistencyCheck:
             if change is None:
                 return  # another of its differences has set it going already
             repository.next_requested_run(connection, image["id"])
-            repository.delete_steps(connection, image["id"])
+            steps.delete(connection, image["id"])
         self._executions.start(IngestionJob.of(image).model_copy(update={"run": run}))
 
 

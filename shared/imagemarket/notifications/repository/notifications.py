@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from imagemarket.catalog.events import ImageStatusChanged
 from imagemarket.notifications.models import MAILED_TYPES
 from imagemarket.platform.database import Connection, Database, Row
 
@@ -20,6 +21,42 @@ def add(connection: Connection, account_id: UUID, kind: str, data: dict[str, Any
     ).fetchone()
     assert made is not None
     return made["id"]
+
+
+def add_of_event(
+    connection: Connection,
+    event_id: UUID,
+    event: ImageStatusChanged,
+    kind: str,
+    data: dict[str, Any],
+    *,
+    unless_known: bool,
+) -> None:
+    """Writes what a change of an image's status tells, once for each event; with `unless_known` nothing where the
+    last that was told of the versions before was the same."""
+    from psycopg.types.json import Jsonb
+
+    connection.execute(
+        """
+        INSERT INTO notifications (event_id, account_id, type, image_id, data, created_at)
+        SELECT %(event)s, %(account)s, %(type)s::varchar, %(image)s::uuid, %(data)s, %(at)s
+         WHERE NOT (%(unless_known)s AND coalesce(%(type)s::varchar = (
+                   SELECT type FROM notifications
+                    WHERE image_id = %(image)s AND (data ->> 'version')::bigint < %(version)s
+                    ORDER BY seq DESC LIMIT 1), false))
+        ON CONFLICT (event_id) DO NOTHING
+        """,
+        {
+            "event": event_id,
+            "account": event.contributor_id,
+            "type": kind,
+            "image": event.image_id,
+            "data": Jsonb(data),
+            "at": event.at,
+            "version": event.version,
+            "unless_known": unless_known,
+        },
+    )
 
 
 def page(database: Database, account_id: UUID, *, cursor: UUID | None, limit: int, unread_only: bool) -> list[Row]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from imagemarket.catalog.executions import execution_name
-from imagemarket.ingestion.repository import progress
+from imagemarket.ingestion.repository.uploads import progress
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 

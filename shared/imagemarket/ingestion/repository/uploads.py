@@ -1,11 +1,11 @@
-"""The rows of uploads, read beside those of their images: ingestion's SQL on them.
+"""The rows of uploads, read beside those of their images.
 
 Whoever changes an upload holds the lock of its image: see `lock`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -229,55 +229,34 @@ def objects(database: Database, image_ids: Iterable[UUID]) -> list[Row]:
     )
 
 
-def claim_step(
-    connection: Connection, job: IngestionJob, step: str, *, open_in: Sequence[str], lease_seconds: int
-) -> int | None:
-    """The number of the claim on a step, leased for so long; None where the step is not to be done, or not now."""
-    claimed = connection.execute(
+def count_announced(connection: Connection, account_id: UUID, size_bytes: int) -> tuple[int, int]:
+    """Counts bytes that an account announces: how many it has announced today (UTC), and how many seconds are left of
+    the day. The account's other announcements wait until the transaction has ended."""
+    # Whoever waits for the row may have begun before midnight and those who come before it after, so a day never goes
+    # back.
+    row = connection.execute(
         """
-        INSERT INTO processing_steps AS s (image_id, step, input_version, status, started_at, lease_until)
-        SELECT i.id, %(step)s, i.object_version, 'running', clock_timestamp(),
-               clock_timestamp() + make_interval(secs => %(lease)s)
-          FROM images i JOIN uploads u ON u.image_id = i.id
-         WHERE i.id = %(image)s AND i.object_version = %(version)s AND u.run = %(run)s
-           AND i.status = ANY(%(open)s)
-        ON CONFLICT (image_id, step) DO UPDATE
-           SET status = 'running', attempts = s.attempts + 1, started_at = excluded.started_at,
-               lease_until = excluded.lease_until, finished_at = NULL, output = NULL, error = NULL,
-               input_version = excluded.input_version
-         WHERE NOT (s.status = 'succeeded' AND s.input_version = excluded.input_version)
-           AND (s.lease_until IS NULL OR s.lease_until <= clock_timestamp())
-        RETURNING attempts
-        """,
-        {**_of_job(job, step, open_in), "lease": lease_seconds},
+    INSERT INTO upload_allowances AS a (account_id, day, announced_bytes)
+    VALUES (%(account)s, (now() AT TIME ZONE 'UTC')::date, %(bytes)s)
+    ON CONFLICT (account_id) DO UPDATE
+       SET announced_bytes = excluded.announced_bytes
+                           + CASE WHEN a.day >= excluded.day THEN a.announced_bytes ELSE 0 END,
+           day = greatest(a.day, excluded.day)
+    RETURNING announced_bytes, ceil(extract(epoch FROM
+                  (day + 1)::timestamp - (clock_timestamp() AT TIME ZONE 'UTC')))::int AS seconds_left
+    """,
+        {"account": account_id, "bytes": size_bytes},
     ).fetchone()
-    return None if claimed is None else claimed["attempts"]
+    assert row is not None
+    return row["announced_bytes"], row["seconds_left"]
 
 
-def unclaimed_step(connection: Connection, job: IngestionJob, step: str, *, open_in: Sequence[str]) -> Row | None:
-    """Why a step could not be claimed: whether the image is still `ours`, whether the step is `done`, its `output`."""
-    return connection.execute(
-        """
-        SELECT i.object_version = %(version)s AND u.run = %(run)s AND i.status = ANY(%(open)s) AS ours,
-               s.status = 'succeeded' AND s.input_version = %(version)s AS done, s.output
-          FROM images i JOIN uploads u ON u.image_id = i.id
-          LEFT JOIN processing_steps s ON s.image_id = i.id AND s.step = %(step)s
-         WHERE i.id = %(image)s
-        """,
-        _of_job(job, step, open_in),
+def open_uploads(connection: Connection, account_id: UUID) -> int:
+    """How many of an account's uploads have not arrived."""
+    row = connection.execute(
+        "SELECT count(*) AS open FROM images"
+        " WHERE contributor_id = %s AND status = 'processing' AND object_version IS NULL",
+        (account_id,),
     ).fetchone()
-
-
-def _of_job(job: IngestionJob, step: str, open_in: Sequence[str]) -> dict[str, Any]:
-    return {
-        "image": job.image_id,
-        "step": step,
-        "version": job.version_id,
-        "run": job.run,
-        "open": list(open_in),
-    }
-
-
-def delete_steps(connection: Connection, image_id: UUID, *, but: str | None = None) -> None:
-    """Forgets what the steps of earlier runs found, but for the record of one step."""
-    connection.execute("DELETE FROM processing_steps WHERE image_id = %s AND step IS DISTINCT FROM %s", (image_id, but))
+    assert row is not None
+    return row["open"]
