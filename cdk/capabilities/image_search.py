@@ -5,9 +5,8 @@ from __future__ import annotations
 from cdk.foundation.capability import HTTP_SECONDS, Capability
 from cdk.foundation.use import layer, setting
 from cdk.stages.model import Load
+from imagemarket.catalog.keys import Folder
 from imagemarket.platform.roles import DatabaseRole
-
-_QUERY_IMAGES = "queries"
 
 
 class ImageSearch(Capability):
@@ -30,7 +29,7 @@ class ImageSearch(Capability):
                 market.valkey.counters(),
                 market.models.analyse(),
                 # a presigned form may do what its signer may
-                market.work.allow(_QUERY_IMAGES, "PutObject", "GetObject", "DeleteObject"),
-                market.work.list(_QUERY_IMAGES),
+                market.work.allow(Folder.QUERIES, "PutObject", "GetObject", "DeleteObject"),
+                market.work.list(Folder.QUERIES),
             ],
         )

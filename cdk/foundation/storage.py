@@ -172,7 +172,7 @@ class Storage(Construct):
             lifecycle_rules=[
                 s3.LifecycleRule(id="passing", expiration=Duration.days(7)),
                 # Pictures that people search by are deleted once that is done; these are the ones nobody came back for.
-                s3.LifecycleRule(id="queries", prefix="queries/", expiration=Duration.days(1)),
+                s3.LifecycleRule(id="queries", prefix=f"{Folder.QUERIES}/", expiration=Duration.days(1)),
                 abandoned,
             ],
         )

@@ -24,7 +24,9 @@ class Folder(StrEnum):
     """In the bucket of renditions, as are `WATERMARKED`: public."""
     WATERMARKED = "watermarked"
     WORK = "work"
-    """In the bucket of its own name: what the steps of the saga hand on to each other."""
+    """In the bucket of its own name, as is `QUERIES`: what the steps of the saga hand on to each other."""
+    QUERIES = "queries"
+    """Query images, by ids of their own."""
 
     def of(self, image_id: UUID) -> str:
         """The prefix of one image's objects. Originals lie by contributor: see `original_key`."""
@@ -59,6 +61,11 @@ def image_of(key: str) -> UUID | None:
 def rendition_key(kind: str, image_id: UUID, *, long_edge: int, content_hash: str, extension: str) -> str:
     """A key that its content decides, so that what is public never changes."""
     return f"{OF_KIND[kind].of(image_id)}{long_edge}-{content_hash}.{extension}"
+
+
+def query_image_key(upload: UUID) -> str:
+    """Where a query image goes by its upload's id."""
+    return f"{Folder.QUERIES}/{upload}"
 
 
 def content_hash_of(key: str) -> str | None:

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imagemarket.catalog.keys import query_image_key
 from imagemarket.imaging.errors import UnreadableImage, UnsupportedFormat
 from imagemarket.imaging.picture_faults import picture_work
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest, NotFound, TooManyRequests
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 MAX_QUERY_IMAGE_BYTES = 10 * 1000 * 1000
 MAX_DIRECT_BYTES = 4 * 1024 * 1024
 FORM_SECONDS = 600
-FOLDER = "queries"
 
 _UNIT_BYTES = 1000 * 1000
 PER_NETWORK = Policy("forms", 100, 600)
@@ -143,7 +143,7 @@ class ImageSearch:
             )
         upload = uuid4()  # not to be guessed: who knows it may search by the picture
         form = self._work.presign_post(
-            _key(upload),
+            query_image_key(upload),
             fields={"Content-Type": requested.content_type},
             size_bytes=requested.size_bytes,
             expires_in=FORM_SECONDS,
@@ -155,7 +155,7 @@ class ImageSearch:
 
         Raises `QueryImageNotFound`, and what `by_bytes` raises.
         """
-        key = _key(upload)
+        key = query_image_key(upload)
         try:
             stored = self._work.head(key)
             if stored.size_bytes > MAX_QUERY_IMAGE_BYTES:
@@ -237,10 +237,6 @@ def _check_kind(data: bytes) -> None:
         )
     if found is None:
         raise UnsupportedFormat(what_is_wrong(io.BytesIO(data), _ACCEPTED))
-
-
-def _key(upload: UUID) -> str:
-    return f"{FOLDER}/{upload}"
 
 
 def _not_ready(seconds: int) -> ModelNotReady:
