@@ -855,7 +855,7 @@ class Services:
 
     def step(self, name: str, job: IngestionJob, error: dict[str, str] | None) -> dict[str, Any]:
         """What the function of a state does."""
-        common: dict[str, Any] = {"records": self.step_runs}
+        common: dict[str, Any] = {"step_runs": self.step_runs}
         made: dict[str, Any] = {"work": self.work, "renditions": self.renditions, "rights": self._rights}
         makers = {"DetectDuplicate", "MakeThumbnails", "MakeWatermark", "EmbedAndTag"}
         if name == "Inspect":
