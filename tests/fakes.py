@@ -224,7 +224,7 @@ class MemoryStepFunctions:
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str, traceHeader: str | None = None) -> None:  # noqa: A002, N803
         if name in self.executions:
-            raise _client_error("ExecutionAlreadyExists", "StartExecution")
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[name] = "RUNNING"
         self.inputs[name] = input
         self.trace_headers[name] = traceHeader
@@ -244,11 +244,15 @@ class MemoryStepFunctions:
     def _name(self, arn: str) -> str:
         name = arn.removeprefix(self._prefix)
         if name not in self.executions:
-            raise _client_error("ExecutionDoesNotExist", "DescribeExecution")
+            raise client_error("ExecutionDoesNotExist", "DescribeExecution")
         return name
 
 
-def _client_error(code: str, operation: str) -> Exception:
+def client_error(code: str, operation: str, message: str = "") -> Exception:
+    """What boto3 raises where AWS refuses a call."""
     from botocore.exceptions import ClientError
 
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}, operation)  # pyright: ignore[reportArgumentType]
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}},  # pyright: ignore[reportArgumentType]
+        operation,
+    )

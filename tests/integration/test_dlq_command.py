@@ -30,6 +30,7 @@ from imagemarket.operations.dead_letters.details import ImageInspector
 from imagemarket.operations.dead_letters.models import Choice, DeadMessage
 from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
+from tests.fakes import client_error
 from tests.integration.rows import a_contributor, an_image
 from tests.integration.test_dead_letters import UPLOADS, Room, arrived
 from tests.provided import provide
@@ -43,10 +44,8 @@ class NoExecutions:
         self.asked_for: list[str] = []
 
     def describe_execution(self, *, executionArn: str) -> Any:  # noqa: N803
-        from botocore.exceptions import ClientError
-
         self.asked_for.append(executionArn)
-        raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
+        raise client_error("ExecutionDoesNotExist", "DescribeExecution")
 
 
 @pytest.fixture

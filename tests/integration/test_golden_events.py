@@ -20,7 +20,7 @@ from imagemarket.platform.database import Database
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.outbox import OutboxRelay
 from tests.api.events import LambdaContext
-from tests.fakes import MemoryBus, MemoryObjectStore
+from tests.fakes import MemoryBus, MemoryObjectStore, client_error
 from tests.golden import golden
 from tests.integration.rows import a_contributor, an_image
 from tests.provided import provide
@@ -38,12 +38,12 @@ class RecordingStepFunctions:
         self.answering = True
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str, **_: Any) -> None:  # noqa: A002, N803
-        from botocore.exceptions import ClientError, EndpointConnectionError
+        from botocore.exceptions import EndpointConnectionError
 
         if not self.answering:
             raise EndpointConnectionError(endpoint_url="states")
         if name in self.started:
-            raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
         self.started[name] = json.loads(input)
 
 

@@ -83,7 +83,7 @@ from imagemarket.search.request import Filters
 from imagemarket.vision.errors import ModelNotReady
 from imagemarket.vision.models import AnalyseResponse, Analysis, Tag
 from local.layout import REPOSITORY, digest_of
-from tests.fakes import MemoryObjectStore, message_of
+from tests.fakes import MemoryObjectStore, client_error, message_of
 from tests.integration.rows import a_contributor
 from tests.sqs import MAX_RECEIVES, MemorySqs, Message, record_of
 
@@ -998,18 +998,14 @@ class World:
 
     def start(self, name: str, job: dict[str, Any]) -> None:
         if name in self.executions:
-            from botocore.exceptions import ClientError
-
-            raise ClientError({"Error": {"Code": "ExecutionAlreadyExists"}}, "StartExecution")
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
         execution = self.executions[name] = Execution(self, name, job)
         self.scheduler.spawn(execution.run, after=0.1)
 
     def execution(self, arn: str) -> Execution:
         name = arn.rpartition(":")[2]
         if name not in self.executions:
-            from botocore.exceptions import ClientError
-
-            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
+            raise client_error("ExecutionDoesNotExist", "DescribeExecution")
         return self.executions[name]
 
     def tell_ending(self, execution: Execution) -> None:

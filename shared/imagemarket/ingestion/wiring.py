@@ -93,7 +93,8 @@ class IngestionRoom:
 
     @cached_property
     def executions(self) -> Executions:
-        from imagemarket.ingestion.executions import Executions, in_its_own_trace
+        from imagemarket.ingestion.executions import Executions
+        from imagemarket.platform.aws import in_its_own_trace
 
         client = self._resources.aws.client("stepfunctions")
         client.meta.events.register("before-send.sfn.StartExecution", in_its_own_trace)

@@ -7,7 +7,8 @@ from typing import Any
 
 from imagemarket.notifications.messages import as_message
 from imagemarket.notifications.ports import Mail, UndeliverableMail
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.aws import aws_errors
+from imagemarket.platform.errors import DependencyRefused
 
 _FINAL = "MessageRejected"
 """A refusal of this very mail; others are of the settings, of the account or of too many at once, and pass."""
@@ -22,17 +23,16 @@ class SesMailer:
         self._sender = sender
 
     def send(self, mail: Mail) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         message = as_message(mail, self._sender).as_bytes()
         try:
-            self._client.send_email(Destination={"ToAddresses": [mail.to]}, Content={"Raw": {"Data": message}})
-        except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and self._is_final(error.response.get("Error", {})):
-                raise UndeliverableMail(f"SES refused it for good ({_FINAL})") from error
-            raise DependencyUnavailable("The mail service did not take the message; try again.") from error
+            with aws_errors("The mail service"):
+                self._client.send_email(Destination={"ToAddresses": [mail.to]}, Content={"Raw": {"Data": message}})
+        except DependencyRefused as refused:
+            if self._is_final(refused):
+                raise UndeliverableMail(f"SES refused it for good ({_FINAL})") from refused
+            raise
 
-    def _is_final(self, error: Any) -> bool:
+    def _is_final(self, refused: DependencyRefused) -> bool:
         """Whether no try would send the mail. An address that is not verified may be the sender's, which an operator
         mends."""
-        return error.get("Code") == _FINAL and parseaddr(self._sender)[1] not in error.get("Message", "")
+        return refused.code == _FINAL and parseaddr(self._sender)[1] not in refused.message

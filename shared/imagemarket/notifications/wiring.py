@@ -86,12 +86,10 @@ class NotificationsRoom:
         if kind == "file":
             return FileMailer(Path(place))
         if kind == "ses":
-            from botocore.config import Config
-
             # Others of the same account wait for one mail: two tries of 8 seconds, within
             # `notifications.repository.mails._TURN`.
-            config = Config(connect_timeout=2, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 2})
-            return SesMailer(self._resources.aws.client("sesv2", config=config), place)
+            client = self._resources.client("sesv2", connect_seconds=2, read_seconds=6, attempts=2)
+            return SesMailer(client, place)
         raise ValueError(f"MARKET_MAIL begins with ses: or file:, not {kind!r}")
 
     @cached_property

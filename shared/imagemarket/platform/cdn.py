@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.aws import aws_errors
 from imagemarket.platform.ids import new_id
 
 
@@ -25,9 +25,7 @@ class CloudFront:
         self._distribution_id = distribution_id
 
     def invalidate(self, paths: Sequence[str]) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with aws_errors("The CDN"):
             self._client.create_invalidation(
                 DistributionId=self._distribution_id,
                 InvalidationBatch={
@@ -35,8 +33,6 @@ class CloudFront:
                     "CallerReference": str(new_id()),
                 },
             )
-        except (BotoCoreError, ClientError) as error:
-            raise DependencyUnavailable("The CDN did not take the invalidation; try again.") from error
 
 
 class NoCdn:

@@ -130,6 +130,20 @@ class DependencyUnavailable(MarketError):
     )
 
 
+class DependencyRefused(DependencyUnavailable):
+    """A service that we depend on refused a call of ours, and would again: a permission, a name or a setting is wrong.
+    To be mended by those who run this, not by trying again."""
+
+    slug, title, status, retryable = "dependency-refused", "A part of the service refused what it was asked", 500, False
+
+    def __init__(self, detail: str, *, code: str, message: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        """The service's own word for the reason."""
+        self.message = message
+        """What it said beside."""
+
+
 def error_classes(root: type[MarketError] = MarketError) -> list[type[MarketError]]:
     """Every error class from `root` down, each once, parents first, those of all rooms included."""
     for room in pkgutil.iter_modules(imagemarket.__path__):

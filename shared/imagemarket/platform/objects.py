@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagemarket.platform.aws import is_transient
-from imagemarket.platform.errors import DependencyUnavailable, NotFound
+from imagemarket.platform.aws import aws_errors
+from imagemarket.platform.errors import DependencyRefused, DependencyUnavailable, NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,19 +42,13 @@ class ObjectVersion:
 
 @contextmanager
 def _s3_errors() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchUpload"}:
-            raise NotFound("The stored object is not there.") from error
-        if is_transient(error):
-            raise DependencyUnavailable("The object store is not answering; try again.") from error
+        with aws_errors("The object store"):
+            yield
+    except DependencyRefused as refused:
+        if refused.code in {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchUpload"}:
+            raise NotFound("The stored object is not there.") from refused
         raise
-    except BotoCoreError as error:
-        raise DependencyUnavailable("The object store is not answering; try again.") from error
 
 
 class ObjectStore:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imagemarket.platform.aws import aws_errors
 from imagemarket.platform.errors import DependencyUnavailable
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ class Queue:
 
         Raises `DependencyUnavailable` unless all were taken.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         for start in range(0, len(messages), BATCH_LIMIT):
             entries = [
                 {
@@ -37,9 +36,7 @@ class Queue:
                 }
                 for number, message in enumerate(messages[start : start + BATCH_LIMIT])
             ]
-            try:
+            with aws_errors("The queue"):
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)  # pyright: ignore[reportArgumentType]
-            except (BotoCoreError, ClientError) as error:
-                raise DependencyUnavailable("The queue is not answering; try again.") from error
             if answer.get("Failed"):
                 raise DependencyUnavailable("The queue did not take every message; try again.")

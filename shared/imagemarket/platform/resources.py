@@ -56,6 +56,20 @@ class Resources:
 
         return boto3.Session()
 
+    def client(self, service: str, *, connect_seconds: float, read_seconds: float, attempts: int) -> Any:
+        """A client of an AWS service that waits no longer than said for a connection and for each answer, and calls
+        `attempts` times at most."""
+        from botocore.config import Config
+
+        return self.aws.client(
+            service,  # pyright: ignore[reportCallIssue, reportArgumentType]
+            config=Config(
+                connect_timeout=connect_seconds,
+                read_timeout=read_seconds,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+            ),
+        )
+
     def secret(self, arn: str) -> str:
         """The current string of a secret; read once by the service that keeps it."""
         return self.aws.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from imagemarket.platform.aws import aws_errors
 from imagemarket.platform.cache import Cache
 from imagemarket.platform.errors import DependencyUnavailable
 from imagemarket.platform.telemetry import count, logger
@@ -229,15 +230,11 @@ class FunctionEncoder:
             logger.warning("a text's vector could not be remembered")
 
     def _ask(self, request: EncodeRequest) -> EncodedText:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with aws_errors("The text encoder"):
             answer: Any = self._functions.invoke(
                 FunctionName=self._function_name, Payload=request.model_dump_json().encode()
             )
             said = json.loads(answer["Payload"].read())
-        except (BotoCoreError, ClientError) as error:
-            raise DependencyUnavailable("The text encoder is not answering.") from error
         if "FunctionError" in answer:
             logger.warning("the text encoder failed", error=said.get("errorType"))
             raise DependencyUnavailable("The text encoder failed.")

@@ -65,16 +65,11 @@ class SearchRoom:
 
     @cached_property
     def query_encoders(self) -> QueryEncoders:
-        from botocore.config import Config
-
         from imagemarket.search.encoding import QueryEncoders
         from imagemarket.search.repository import models
 
         # A search waits a second and a half for an engine, ten for the first time; trying again is for a busy function.
-        client = self._resources.aws.client(
-            "lambda",
-            config=Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}),
-        )
+        client = self._resources.client("lambda", connect_seconds=1, read_seconds=10, attempts=4)
         return QueryEncoders(
             model=lambda: models.in_use(self._resources.database),
             functions=client,

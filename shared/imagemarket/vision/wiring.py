@@ -37,9 +37,9 @@ class VisionRoom:
         return self._endpoint(self.settings.model_endpoint_name, read_seconds=15, connect_seconds=2)
 
     def _endpoint(self, name: str, *, read_seconds: int, connect_seconds: int) -> VisionEndpoint:
-        from botocore.config import Config
-
         from imagemarket.vision.sagemaker import VisionEndpoint
 
-        once = Config(read_timeout=read_seconds, connect_timeout=connect_seconds, retries={"total_max_attempts": 1})
-        return VisionEndpoint(self._resources.aws.client("sagemaker-runtime", config=once), name)
+        client = self._resources.client(
+            "sagemaker-runtime", connect_seconds=connect_seconds, read_seconds=read_seconds, attempts=1
+        )
+        return VisionEndpoint(client, name)

@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +26,7 @@ from imagemarket.notifications.ports import Mail, UndeliverableMail
 from imagemarket.notifications.ses import SesMailer
 from imagemarket.notifications.signing import new_secret, signed_headers
 from imagemarket.platform.errors import DependencyUnavailable, InvalidRequest
+from tests.fakes import client_error
 
 DATA = {"image_id": str(uuid4()), "title": "Ünder\nthe sea", "status": "rejected", "version": 2}
 
@@ -115,7 +115,7 @@ class Ses:
 
     def send_email(self, **request: Any) -> None:
         if self._error is not None:
-            raise ClientError({"Error": {"Code": self._error, "Message": self._message}}, "SendEmail")
+            raise client_error(self._error, "SendEmail", self._message)
         self.sent.append(request)
 
 

@@ -1,11 +1,12 @@
-"""Which failures of an AWS call are tried again."""
+"""Which failures of an AWS call are tried again, and what they become."""
 
 from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from imagemarket.platform.aws import THROTTLED, is_transient
+from imagemarket.platform.aws import THROTTLED, aws_errors, is_transient
+from imagemarket.platform.errors import DependencyRefused, DependencyUnavailable
 
 
 def _refused(code: str, status: int) -> ClientError:
@@ -37,6 +38,19 @@ def test_the_network_and_faults_of_the_other_side_pass(error: Exception) -> None
 )
 def test_what_would_fail_again_is_not_tried_again(error: Exception) -> None:
     assert not is_transient(error)
+
+
+def test_a_failure_that_may_pass_is_told_from_a_refusal() -> None:
+    with pytest.raises(DependencyUnavailable, match="The queue is not answering") as passing, aws_errors("The queue"):
+        raise EndpointConnectionError(endpoint_url="https://sqs.test")
+    assert type(passing.value) is DependencyUnavailable
+    with pytest.raises(DependencyUnavailable), aws_errors("The queue"):
+        raise _refused("SlowDown", 400)
+    with pytest.raises(DependencyRefused, match="The queue refused") as refused, aws_errors("The queue"):
+        raise _refused("AccessDenied", 403)
+    assert (refused.value.code, refused.value.retryable) == ("AccessDenied", False)
+    with pytest.raises(ValueError, match="a bug"), aws_errors("The queue"):
+        raise ValueError("a bug")
 
 
 def test_it_knows_what_the_sdk_itself_waits_for() -> None:

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from imagemarket.catalog.executions import execution_name
 from imagemarket.ingestion.repository.uploads import progress
+from imagemarket.platform.aws import aws_errors
 from imagemarket.platform.database import Database
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.errors import DependencyRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -84,21 +85,17 @@ class ImageInspector:
         return details.model_copy(update={"execution": name, **self._execution(name)})
 
     def _execution(self, name: str) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
         try:
-            status = self._step_functions.describe_execution(executionArn=arn)["status"]
-            events = self._step_functions.get_execution_history(
-                executionArn=arn, maxResults=_NEWEST_EVENTS, reverseOrder=True
-            )["events"]
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code")
-            if code in {"ExecutionDoesNotExist", "StateMachineTypeNotSupported", "ValidationException"}:
+            with aws_errors("Step Functions"):
+                status = self._step_functions.describe_execution(executionArn=arn)["status"]
+                events = self._step_functions.get_execution_history(
+                    executionArn=arn, maxResults=_NEWEST_EVENTS, reverseOrder=True
+                )["events"]
+        except DependencyRefused as refused:
+            if refused.code in {"ExecutionDoesNotExist", "StateMachineTypeNotSupported", "ValidationException"}:
                 return {"execution_status": "not kept (never started, long ago, or of an express workflow)"}
-            raise DependencyUnavailable("Step Functions does not answer; try again.") from error
-        except BotoCoreError as error:
-            raise DependencyUnavailable("Step Functions does not answer; try again.") from error
+            raise
         return {"execution_status": status, "history": [e for event in reversed(events) if (e := _brief(event))]}
 
 

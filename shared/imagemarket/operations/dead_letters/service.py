@@ -17,6 +17,7 @@ from imagemarket.operations.dead_letters.hold import Hold
 from imagemarket.operations.dead_letters.models import Choice, DeadMessage, DeadQueue, Line, Outcome, Report
 from imagemarket.operations.dead_letters.queues import DeadQueues
 from imagemarket.operations.dead_letters.replays import Replays
+from imagemarket.platform.aws import aws_errors
 from imagemarket.platform.clock import Clock
 from imagemarket.platform.errors import InvalidRequest, MarketError, NotFound
 from imagemarket.platform.messages import ORIGINAL_MESSAGE_ID, REPLAY_TOKEN
@@ -128,23 +129,20 @@ class DeadLetters:
         return report
 
     def _send_back(self, queue: DeadQueue, hold: Hold, message: DeadMessage, replayed_by: str) -> Line:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             claim = self._replays.claim(message, replayed_by=replayed_by)
-            if claim.sent_as is not None:
+            with aws_errors("AWS"):
+                if claim.sent_as is not None:
+                    hold.delete(message.id)
+                    return _line(message, "finished", sent_as=claim.sent_as)
+                origin = message.text(ORIGINAL_MESSAGE_ID) or message.id
+                sent_as = self._queues.send_back(
+                    queue, message, {REPLAY_TOKEN: str(claim.token), ORIGINAL_MESSAGE_ID: origin}
+                )
+                self._replays.sent(message.id, sent_as=sent_as)
                 hold.delete(message.id)
-                return _line(message, "finished", sent_as=claim.sent_as)
-            origin = message.text(ORIGINAL_MESSAGE_ID) or message.id
-            sent_as = self._queues.send_back(
-                queue, message, {REPLAY_TOKEN: str(claim.token), ORIGINAL_MESSAGE_ID: origin}
-            )
-            self._replays.sent(message.id, sent_as=sent_as)
-            hold.delete(message.id)
         except MarketError as error:
             return _line(message, "failed", reason=error.detail)
-        except (ClientError, BotoCoreError) as error:
-            return _line(message, "failed", reason=str(error))
         logger.info(
             "dead letter replayed",
             queue=queue.name,
