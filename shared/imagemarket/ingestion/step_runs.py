@@ -85,13 +85,13 @@ class StepRuns:
     def reset(self, job: IngestionJob, step: Step | str) -> None:
         """Lets a step that succeeded be done again; nothing while a delivery of it is at work."""
         with self._database.transaction() as connection:
-            repository.reopen(connection, job.image_id, str(step))
+            repository.reset(connection, job.image_id, str(step))
 
     def reconcile(self, image_id: UUID | None = None) -> int:
         """Settles what deliveries that died left behind a published image: the record of its publication, and
         compensations that were begun in vain. Of one image, or of all whose lease is over; how many there were."""
         with self._database.transaction() as connection:
-            return repository.tidy(connection, image_id)
+            return repository.reconcile(connection, image_id)
 
     def outputs(self, job: IngestionJob) -> dict[Step, StepOutput]:
         """The outputs of the steps that succeeded for this version."""

@@ -114,7 +114,7 @@ def interrupt(connection: Connection, image_id: UUID, cause: dict[str, Any]) -> 
     )
 
 
-def reopen(connection: Connection, image_id: UUID, step: str) -> None:
+def reset(connection: Connection, image_id: UUID, step: str) -> None:
     """Lets a step that succeeded be done again; nothing while a delivery of it is at work."""
     connection.execute(
         "UPDATE processing_steps SET status = 'failed', output = NULL"
@@ -123,7 +123,7 @@ def reopen(connection: Connection, image_id: UUID, step: str) -> None:
     )
 
 
-def tidy(connection: Connection, image_id: UUID | None) -> int:
+def reconcile(connection: Connection, image_id: UUID | None) -> int:
     """Settles what deliveries that died left behind a published image: the record of its publication, and
     compensations that were begun in vain. Of one image, or of all whose lease is over; how many there were."""
     return connection.execute(
