@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from imagemarket.platform.errors import DependencyUnavailable
+from imagemarket.platform.aws import aws_errors
 from imagemarket.platform.events import Envelope
 from imagemarket.platform.telemetry import count, logger
 
@@ -32,17 +32,13 @@ class EventBus:
 
         Raises `DependencyUnavailable` where it does not answer; some may have been published then.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         refused: dict[UUID, str] = {}
         for batch in _batches(envelopes):
             if sum(map(_size, batch)) > BYTES_LIMIT:  # one event alone, which the bus would never take
                 refused[batch[0].id] = "TooLarge"
                 continue
-            try:
+            with aws_errors("The event bus"):
                 answer = self._client.put_events(Entries=[self._entry(envelope) for envelope in batch])
-            except (BotoCoreError, ClientError) as error:
-                raise DependencyUnavailable("The event bus is not answering; try again.") from error
             results = zip(batch, answer["Entries"], strict=True)
             refused |= {envelope.id: result["ErrorCode"] for envelope, result in results if "ErrorCode" in result}
         if refused:
