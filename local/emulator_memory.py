@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-MOST_PROCESSES = 48
+MOST_PROCESSES = 56
 """Of functions, as many as may be at work at once; idle ones beyond it are ended."""
 _INVOCATIONS = 1000
 """Of each function, whose log is kept: the newest."""

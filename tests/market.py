@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
+from imagemarket.catalog.settings import CatalogSettings
 from imagemarket.identity.directory import AccountDirectory
 from imagemarket.identity.models import Account, Role
 from imagemarket.identity.repository import PostgresIdentityStore
@@ -151,5 +152,8 @@ def make_market(database: Database, valkey_url: str, decoder: Inspector) -> Mark
         "delivery.service": Delivery(database=reader, originals=originals, media_base_url=MEDIA),
         "resources.rate_limiter": RateLimiter(lambda: cache, address=Policy("address", 10**6, 60)),
         "resources.public_base_url": PUBLIC,
+        # Whatever is not named here the app builds itself, of these.
+        "resources.database": database,
+        "catalog.settings": CatalogSettings(media_base_url=MEDIA),
     }
     return Market(services, accounts, kit, database)

@@ -57,9 +57,10 @@ def local_stage(environment: Mapping[str, str] = os.environ) -> Stage:
             media_base_url=f"{base}/media",
             throttle=Throttle(rate_per_second=200, burst=400),
         ),
-        # The emulator starts a process for each concurrent execution, and refuses every call beyond 48 of them. These
-        # leave room for the calls that the front door lets through, and keep two cores busy with pictures rather
-        # than with taking turns. They are set by the launcher: the emulator's CloudFormation passes over them.
+        # The emulator starts a process for each concurrent execution, and refuses every call beyond some
+        # (`local.emulator_memory`). These leave room for the calls that the front door lets through, and keep two cores
+        # busy with pictures rather than with taking turns. They are set by the launcher: the emulator's CloudFormation
+        # passes over them.
         compute=Compute(
             interpreter=required("MARKET_PYTHON"),
             reserved={
