@@ -8,6 +8,7 @@ from aws_cdk import App, Tags
 
 from cdk.capabilities.delivery import Delivery
 from cdk.capabilities.docs import Docs
+from cdk.capabilities.favourites import Favourites
 from cdk.capabilities.gateway import Gateway
 from cdk.capabilities.identity import Identity
 from cdk.capabilities.image_search import ImageSearch
@@ -37,6 +38,7 @@ CAPABILITIES: tuple[type[Capability], ...] = (
     Ingestion,
     Recovery,
     Delivery,
+    Favourites,
     Pages,
     Docs,
 )

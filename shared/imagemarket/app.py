@@ -14,6 +14,7 @@ from imagemarket.platform.resources import Resources
 if TYPE_CHECKING:
     from imagemarket.catalog.wiring import CatalogRoom
     from imagemarket.delivery.wiring import DeliveryRoom
+    from imagemarket.favourites.wiring import FavouritesRoom
     from imagemarket.identity.wiring import IdentityRoom
     from imagemarket.ingestion.wiring import IngestionRoom
     from imagemarket.notifications.wiring import NotificationsRoom
@@ -72,6 +73,12 @@ class App:
         from imagemarket.delivery.wiring import DeliveryRoom
 
         return DeliveryRoom(self.resources, catalog=self.catalog)
+
+    @cached_property
+    def favourites(self) -> FavouritesRoom:
+        from imagemarket.favourites.wiring import FavouritesRoom
+
+        return FavouritesRoom(self.resources, catalog=self.catalog)
 
     @cached_property
     def operations(self) -> OperationsRoom:

@@ -25,6 +25,8 @@ class DatabaseRole(StrEnum):
     """Announces uploads and tells how they fare."""
     READER = "reader"
     """Finds and shows; writes nothing."""
+    BUYER = "buyer"
+    """What buyers keep, each account its own."""
     IDENTITY = "identity"
     """Accounts; the only one that sees password hashes and tokens."""
     NOTIFIER = "notifier"

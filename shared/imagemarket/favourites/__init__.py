@@ -1,0 +1,1 @@
+"""Favourites: the images that an account keeps a note of."""
