@@ -29,7 +29,7 @@ LIMIT_MB = 1100
 
 
 class _Records:
-    def once(self, job: object, step: object, work: Callable[[], Any]) -> Any:
+    def run_once(self, job: object, step: object, work: Callable[[], Any]) -> Any:
         _ = job, step
         return work()
 

@@ -31,14 +31,15 @@ _REST_PER_WORK = 20
 def _keep_saving() -> None:
     from local.emulator import answers
 
+    folder = Path(os.environ["STATE_DIR"]).parent
+    folder.mkdir(parents=True, exist_ok=True)  # an emulator that begins afresh has none
+    home = _identity(folder)
     health = f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}/_ministack/health"
     while not answers(health):  # what was kept must be read before anything is written over it
         time.sleep(0.1)
     from ministack import app
     from ministack.core.persistence import save_all
 
-    folder = Path(os.environ["STATE_DIR"]).parent
-    home = _identity(folder)
     while True:
         began = time.monotonic()
         try:
