@@ -25,7 +25,7 @@ from typing import Any, cast
 from benchmarks import report
 
 LIMIT_MB = 1100
-"""900 for the decoder, as much as `test_confinement` allows it for 200 megapixels, and 200 for the function."""
+"""900 for the decoder, as much as `test_sandbox` allows it for 200 megapixels, and 200 for the function."""
 
 
 class _Records:

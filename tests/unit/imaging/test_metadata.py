@@ -88,7 +88,7 @@ def test_a_look_at_a_picture_finds_what_it_says_of_itself(tmp_path: Path, decode
 
 
 @pytest.mark.parametrize("letters", ["latin-1", "cp1252", "utf-8"])
-def test_the_letters_of_iptc_and_exif_are_read_in_confinement_too(
+def test_the_letters_of_iptc_and_exif_are_read_in_the_sandbox_too(
     tmp_path: Path, decoder: Inspector, letters: str
 ) -> None:
     exif = Image.Exif()

@@ -60,7 +60,7 @@ def test_the_refusal_says_what_the_file_is(content: bytes, said: str, tmp_path: 
     assert f"The file's content {said}" in str(refused.value)
 
 
-def test_it_says_so_from_confinement_too(tmp_path: Path, decoder: Inspector) -> None:
+def test_it_says_so_in_the_sandbox_too(tmp_path: Path, decoder: Inspector) -> None:
     (tmp_path / "a.jpg").write_bytes(_boxes(b"heic", b"mif1"))
     with pytest.raises(UnsupportedFormat) as refused:
         decoder.inspect(tmp_path / "a.jpg")
