@@ -36,8 +36,10 @@ class Favourites:
             at = repository.add(connection, account_id, image_id)
             if at is not None:
                 events.publish(connection, ImageFavourited(image_id=image_id, account_id=account_id, at=at))
-            elif not repository.is_favourite(connection, account_id, image_id):
-                raise absence(self._database, image_id)
+                return
+            if repository.is_favourite(connection, account_id, image_id):
+                return  # since another request of the account, a moment ago
+        raise absence(self._database, image_id)
 
     def remove(self, account_id: UUID, image_id: UUID) -> None:
         """Makes an image no favourite any more; nothing where it is none."""
